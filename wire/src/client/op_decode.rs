@@ -1,0 +1,334 @@
+//! Ops out of a WebSocket message.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::{Deserializer, Visitor};
+use serde_json::value::RawValue;
+
+use super::Encoding;
+use super::fields::{Fields, RawId, RawResume, cut_for_message};
+use super::op::{Op, Refusal};
+use crate::code::RejectCode;
+use crate::limits::OPS_PER_MESSAGE_MAX;
+use crate::msgpack::{BadMsgPack, Reader, Scalar};
+use crate::{ContentType, Limits, Payload, json};
+
+impl Op {
+    /// The ops that a client's message holds, in order: one, or those of an array.
+    ///
+    /// An op that is not understood is a [`Refusal`] in its place and does not disturb the others.
+    /// Payloads are slices of `message`.
+    pub fn decode(
+        encoding: Encoding,
+        message: &Bytes,
+        limits: &Limits,
+        out: &mut Vec<Result<Self, Refusal>>,
+    ) {
+        let decoded = match encoding {
+            Encoding::Json => decode_json(message, limits, out),
+            Encoding::MsgPack => decode_msgpack(message, limits, out),
+        };
+        if let Err(refusal) = decoded {
+            out.push(Err(refusal));
+        }
+    }
+}
+
+fn too_many_ops(count: usize) -> Refusal {
+    let message = format!(
+        "{count} ops in one message; the limit is {OPS_PER_MESSAGE_MAX}: send several messages"
+    );
+    Refusal::new(RejectCode::TooLarge, message)
+}
+
+fn decode_json(
+    message: &Bytes,
+    limits: &Limits,
+    out: &mut Vec<Result<Op, Refusal>>,
+) -> Result<(), Refusal> {
+    let text = std::str::from_utf8(message)
+        .map_err(|_| Refusal::bad_request("the message is not UTF-8"))?;
+    if !text.trim_ascii_start().starts_with('[') {
+        out.push(decode_json_op(message, text, limits));
+        return Ok(());
+    }
+    let ops: Vec<&RawValue> = serde_json::from_str(text).map_err(|e| not_json(&e))?;
+    if ops.len() > OPS_PER_MESSAGE_MAX {
+        return Err(too_many_ops(ops.len()));
+    }
+    out.extend(ops.into_iter().map(|op| decode_json_op(message, op.get(), limits)));
+    Ok(())
+}
+
+fn not_json(error: &serde_json::Error) -> Refusal {
+    Refusal::bad_request(format!("not an op, nor an array of ops, in JSON: {error}"))
+}
+
+fn decode_json_op(message: &Bytes, text: &str, limits: &Limits) -> Result<Op, Refusal> {
+    let decoded = serde_json::from_str::<JsonOp<'_>>(text)
+        .map_err(|e| not_json(&e))
+        .and_then(|op| op.into_op(message, limits));
+    decoded.map_err(|refusal| match serde_json::from_str::<JsonPeek<'_>>(text) {
+        Ok(peek) if refusal.id.is_none() && peek.op == "submit" => {
+            match peek.id.and_then(|id| id.check().ok()) {
+                Some(id) => refusal.of_submit(id),
+                None => refusal,
+            }
+        }
+        _ => refusal,
+    })
+}
+
+/// Enough of an op to tell whose refusal it is.
+#[derive(Deserialize)]
+struct JsonPeek<'a> {
+    #[serde(borrow)]
+    op: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Option<RawId<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JsonOp<'a> {
+    #[serde(borrow)]
+    op: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Option<RawId<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    payload: Option<&'a RawValue>,
+    #[serde(borrow)]
+    queue: Option<Cow<'a, str>>,
+    priority: Option<u64>,
+    delay_ms: Option<u64>,
+    timeout_ms: Option<u64>,
+    ttl_ms: Option<u64>,
+    attempts: Option<u64>,
+    #[serde(borrow)]
+    key: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    on_disconnect: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    batch: Option<Cow<'a, str>>,
+    seq: Option<u64>,
+    #[serde(borrow)]
+    topic: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    token: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    resume: Option<RawResume<'a>>,
+    last: Option<u64>,
+}
+
+/// A payload of `null` is a payload; only a missing one is none.
+pub(super) fn present<'de: 'a, 'a, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
+}
+
+impl JsonOp<'_> {
+    fn into_op(self, message: &Bytes, limits: &Limits) -> Result<Op, Refusal> {
+        let payload = match self.payload {
+            None => None,
+            Some(raw) => {
+                json::check_nesting(raw.get())
+                    .map_err(|bad| Refusal::bad_request(format!("the payload is {bad}")))?;
+                let bytes = message.slice_ref(raw.get().as_bytes());
+                Some(Payload::of_checked(ContentType::Json, bytes))
+            }
+        };
+        let fields = Fields {
+            id: self.id,
+            payload,
+            queue: self.queue,
+            priority: self.priority,
+            delay_ms: self.delay_ms,
+            timeout_ms: self.timeout_ms,
+            ttl_ms: self.ttl_ms,
+            attempts: self.attempts,
+            key: self.key,
+            on_disconnect: self.on_disconnect,
+            batch: self.batch,
+            seq: self.seq,
+            topic: self.topic,
+            token: self.token,
+            resume: self.resume,
+            last: self.last,
+        };
+        fields.into_op(&self.op, limits)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawId<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct IdVisitor;
+        impl<'de> Visitor<'de> for IdVisitor {
+            type Value = RawId<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`id` as a string or an integer of 64 bits")
+            }
+            fn visit_i64<E>(self, id: i64) -> Result<Self::Value, E> {
+                Ok(RawId::Int(id))
+            }
+            fn visit_u64<E: serde::de::Error>(self, id: u64) -> Result<Self::Value, E> {
+                i64::try_from(id)
+                    .map(RawId::Int)
+                    .map_err(|_| E::invalid_value(serde::de::Unexpected::Unsigned(id), &self))
+            }
+            fn visit_borrowed_str<E>(self, id: &'de str) -> Result<Self::Value, E> {
+                Ok(RawId::Text(Cow::Borrowed(id)))
+            }
+            fn visit_str<E>(self, id: &str) -> Result<Self::Value, E> {
+                Ok(RawId::Text(Cow::Owned(id.to_owned())))
+            }
+        }
+        from.deserialize_any(IdVisitor)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawResume<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct ResumeVisitor;
+        impl<'de> Visitor<'de> for ResumeVisitor {
+            type Value = RawResume<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`resume` as true or the secret of a session")
+            }
+            fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
+                Ok(RawResume::Flag(flag))
+            }
+            fn visit_str<E>(self, secret: &str) -> Result<Self::Value, E> {
+                Ok(RawResume::Secret(Cow::Owned(secret.to_owned())))
+            }
+        }
+        from.deserialize_any(ResumeVisitor)
+    }
+}
+
+fn not_msgpack(bad: &BadMsgPack) -> Refusal {
+    Refusal::bad_request(format!("not an op, nor an array of ops, in MessagePack: {bad}"))
+}
+
+fn decode_msgpack(
+    message: &Bytes,
+    limits: &Limits,
+    out: &mut Vec<Result<Op, Refusal>>,
+) -> Result<(), Refusal> {
+    let mut reader = Reader::new(message);
+    let count = reader.try_array().map_err(|e| not_msgpack(&e))?;
+    if let Some(count) = count.filter(|count| *count > OPS_PER_MESSAGE_MAX) {
+        return Err(too_many_ops(count));
+    }
+    for _ in 0..count.unwrap_or(1) {
+        let op = reader.skip().map_err(|e| not_msgpack(&e))?;
+        out.push(decode_msgpack_op(message, op, limits));
+    }
+    reader.end().map_err(|e| not_msgpack(&e))
+}
+
+fn decode_msgpack_op(message: &Bytes, op: &[u8], limits: &Limits) -> Result<Op, Refusal> {
+    let mut fields = Fields::default();
+    let mut name = None;
+    let decoded = read_msgpack_fields(message, op, &mut name, &mut fields);
+    let (id, submit) = (fields.id.clone(), name == Some("submit"));
+    let decoded = decoded.and_then(|()| {
+        let name = name.ok_or_else(|| Refusal::bad_request("an op needs `op`, its name"))?;
+        fields.into_op(name, limits)
+    });
+    decoded.map_err(|refusal| match id.and_then(|id| id.check().ok()) {
+        Some(id) if submit && refusal.id.is_none() => refusal.of_submit(id),
+        _ => refusal,
+    })
+}
+
+/// Reads all pairs, also past a bad one: the id may still follow, and with it whose refusal this
+/// is.
+fn read_msgpack_fields<'a>(
+    message: &Bytes,
+    op: &'a [u8],
+    name: &mut Option<&'a str>,
+    fields: &mut Fields<'a>,
+) -> Result<(), Refusal> {
+    let mut reader = Reader::new(op);
+    let mut refused = Ok(());
+    for _ in 0..reader.map().map_err(|e| not_msgpack(&e))? {
+        let key = reader.str().map_err(|e| Refusal::bad_request(format!("a key of an op: {e}")))?;
+        let value = reader.skip().map_err(|e| not_msgpack(&e))?;
+        refused = refused.and(set_msgpack_field(message, key, value, name, fields));
+    }
+    refused
+}
+
+fn set_msgpack_field<'a>(
+    message: &Bytes,
+    key: &str,
+    value: &'a [u8],
+    name: &mut Option<&'a str>,
+    fields: &mut Fields<'a>,
+) -> Result<(), Refusal> {
+    let bad = |expected| Refusal::bad_request(format!("`{key}` must be {expected}"));
+    let scalar = || Reader::new(value).scalar();
+    let text = || match scalar() {
+        Ok(Scalar::Str(text)) => Ok(Some(Cow::Borrowed(text))),
+        Ok(Scalar::Nil) => Ok(None),
+        _ => Err(bad("a string")),
+    };
+    let integer = || match scalar() {
+        Ok(Scalar::Int(n)) => u64::try_from(n).map(Some).map_err(|_| bad("a positive integer")),
+        Ok(Scalar::BigInt(n)) => Ok(Some(n)),
+        Ok(Scalar::Nil) => Ok(None),
+        _ => Err(bad("an integer")),
+    };
+    match key {
+        "op" => match scalar() {
+            Ok(Scalar::Str(op)) => *name = Some(op),
+            _ => return Err(bad("a string")),
+        },
+        "id" => match scalar() {
+            Ok(Scalar::Int(id)) => fields.id = Some(RawId::Int(id)),
+            Ok(Scalar::Str(id)) => fields.id = Some(RawId::Text(Cow::Borrowed(id))),
+            Ok(Scalar::Nil) => {}
+            _ => return Err(bad("a string or an integer of 64 bits")),
+        },
+        "payload" => fields.payload = Some(msgpack_payload(message, value)),
+        "queue" => fields.queue = text()?,
+        "priority" => fields.priority = integer()?,
+        "delay_ms" => fields.delay_ms = integer()?,
+        "timeout_ms" => fields.timeout_ms = integer()?,
+        "ttl_ms" => fields.ttl_ms = integer()?,
+        "attempts" => fields.attempts = integer()?,
+        "key" => fields.key = text()?,
+        "on_disconnect" => fields.on_disconnect = text()?,
+        "batch" => fields.batch = text()?,
+        "seq" => fields.seq = integer()?,
+        "topic" => fields.topic = text()?,
+        "token" => fields.token = text()?,
+        "resume" => match scalar() {
+            Ok(Scalar::Bool(flag)) => fields.resume = Some(RawResume::Flag(flag)),
+            Ok(Scalar::Str(secret)) => {
+                fields.resume = Some(RawResume::Secret(Cow::Borrowed(secret)));
+            }
+            Ok(Scalar::Nil) => {}
+            _ => return Err(bad("true or the secret of a session")),
+        },
+        "last" => fields.last = integer()?,
+        _ => {
+            return Err(Refusal::bad_request(format!("unknown key `{}`", cut_for_message(key))));
+        }
+    }
+    Ok(())
+}
+
+/// `bin` is its bytes, anything else its MessagePack.
+fn msgpack_payload(message: &Bytes, raw: &[u8]) -> Payload {
+    match Reader::new(raw).scalar() {
+        Ok(Scalar::Bin(bytes)) => {
+            Payload::of_checked(ContentType::Octets, message.slice_ref(bytes))
+        }
+        _ => Payload::of_checked(ContentType::MsgPack, message.slice_ref(raw)),
+    }
+}

@@ -1,0 +1,115 @@
+//! Ops into a WebSocket message, for clients written in Rust.
+
+use super::Encoding;
+use super::op::{OnDisconnect, Op, Resume, Submit};
+use super::value;
+use crate::limits::PRIORITY_DEFAULT;
+use crate::msgpack::write::{self, Buffer};
+use crate::{CorrelationId, Payload, QueueName};
+
+/// The value of a key of an op.
+enum Value<'a> {
+    Id(&'a CorrelationId),
+    Payload(&'a Payload),
+    Text(&'a str),
+    Int(u64),
+    Flag(bool),
+}
+
+impl Op {
+    /// This op as the bytes of a message.
+    pub fn encode(&self, encoding: Encoding) -> Vec<u8> {
+        let pairs = self.pairs();
+        match encoding {
+            Encoding::Json => {
+                let mut out = String::new();
+                for (nth, (key, value)) in pairs.iter().enumerate() {
+                    out.push(if nth == 0 { '{' } else { ',' });
+                    value::json_str(&mut out, key);
+                    out.push(':');
+                    match value {
+                        Value::Id(id) => value::json_id(&mut out, id),
+                        Value::Payload(payload) => value::json_payload(&mut out, payload),
+                        Value::Text(text) => value::json_str(&mut out, text),
+                        Value::Int(n) => out.push_str(&n.to_string()),
+                        Value::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
+                    }
+                }
+                out.push('}');
+                out.into_bytes()
+            }
+            Encoding::MsgPack => {
+                let mut out = Buffer::new();
+                write::map(&mut out, u32::try_from(pairs.len()).unwrap_or(0));
+                for (key, value) in &pairs {
+                    write::str(&mut out, key);
+                    match value {
+                        Value::Id(id) => value::msgpack_id(&mut out, id),
+                        Value::Payload(payload) => value::msgpack_payload(&mut out, payload),
+                        Value::Text(text) => write::str(&mut out, text),
+                        Value::Int(n) => write::uint(&mut out, *n),
+                        Value::Flag(flag) => write::bool(&mut out, *flag),
+                    }
+                }
+                out.into_vec()
+            }
+        }
+    }
+
+    fn pairs(&self) -> Vec<(&'static str, Value<'_>)> {
+        match self {
+            Self::Submit(submit) => submit_pairs(submit),
+            Self::Cancel { id } => vec![("op", Value::Text("cancel")), ("id", Value::Id(id))],
+            Self::Ack { seq } => vec![("op", Value::Text("ack")), ("seq", Value::Int(*seq))],
+            Self::Subscribe { topic } => {
+                vec![("op", Value::Text("subscribe")), ("topic", Value::Text(topic))]
+            }
+            Self::Unsubscribe { topic } => {
+                vec![("op", Value::Text("unsubscribe")), ("topic", Value::Text(topic))]
+            }
+            Self::Hello(hello) => {
+                let mut pairs = vec![("op", Value::Text("hello"))];
+                pairs.extend(hello.token.as_deref().map(|token| ("token", Value::Text(token))));
+                match &hello.resume {
+                    None => {}
+                    Some(Resume::New) => pairs.push(("resume", Value::Flag(true))),
+                    Some(Resume::Session { secret, last }) => {
+                        pairs.push(("resume", Value::Text(secret)));
+                        pairs.push(("last", Value::Int(*last)));
+                    }
+                }
+                pairs
+            }
+        }
+    }
+}
+
+/// The keys of a submit; those that have their default are left out.
+fn submit_pairs(submit: &Submit) -> Vec<(&'static str, Value<'_>)> {
+    let optional = |key, value: Option<u32>| value.map(|n| (key, Value::Int(n.into())));
+    let mut pairs = vec![("op", Value::Text("submit")), ("id", Value::Id(&submit.id))];
+    if submit.queue != QueueName::default() {
+        pairs.push(("queue", Value::Text(submit.queue.as_str())));
+    }
+    if submit.priority != PRIORITY_DEFAULT {
+        pairs.push(("priority", Value::Int(submit.priority.into())));
+    }
+    if submit.delay_ms != 0 {
+        pairs.push(("delay_ms", Value::Int(submit.delay_ms.into())));
+    }
+    pairs.extend(optional("timeout_ms", submit.timeout_ms));
+    pairs.extend(optional("ttl_ms", submit.ttl_ms));
+    if submit.attempts != 1 {
+        pairs.push(("attempts", Value::Int(submit.attempts.into())));
+    }
+    for (key, value) in [("key", &submit.key), ("batch", &submit.batch)] {
+        if let Some(value) = value {
+            pairs.push((key, Value::Text(value)));
+        }
+    }
+    if submit.on_disconnect == OnDisconnect::Cancel {
+        pairs.push(("on_disconnect", Value::Text("cancel")));
+    }
+    pairs.push(("payload", Value::Payload(&submit.payload)));
+    pairs
+}
