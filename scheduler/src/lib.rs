@@ -1,1 +1,57 @@
-//! 
+//! The scheduler: which job runs where, and what becomes of it.
+//!
+//! A pure state machine. [`Scheduler::handle`] takes the time and an [`Event`] and appends
+//! [`Action`]s to a buffer; there is no IO here, no clock, thread, lock or source of randomness,
+//! so a test can live a million hours in a minute and live them again from the same seed.
+//!
+//! # The life of a job
+//!
+//! ```text
+//!              submit
+//!                │
+//!     delay_ms   ▼            a slot is free
+//!  ┌──────── admitted ────────────────────────────┐
+//!  ▼             │ none is                        ▼
+//! Delayed ────▶ Waiting ──────────────────────▶ Running ──▶ done
+//!  ▲   its time │  ▲  a slot is free             │ │ │
+//!  │            │  └─── the lane ended ──────────┘ │ │
+//!  │            │       (at most three times)      │ │
+//!  └────────────┼── fail, timeout: attempts left ──┘ │
+//!               │                                    │
+//!               ▼                                    ▼
+//!      cancelled, failed: expired      cancelled, failed: the worker's code,
+//!                                      timeout, worker_lost, bad_result
+//! ```
+//!
+//! A run whose job has moved on without it (cancelled, timed out) is *void*: its slot stays taken
+//! until the worker reports on it or the lane ends, and what the worker says of it is dropped.
+//!
+//! # Turns
+//!
+//! In a queue, the highest priority goes first; within a priority the clients take turns, a job
+//! each; within a client the oldest goes first. A lane that serves several queues takes from them
+//! in turn. A job goes to the least loaded free lane.
+
+mod action;
+mod admission;
+mod clients;
+mod config;
+mod event;
+mod job;
+mod lanes;
+mod list;
+mod queue;
+mod runs;
+mod scheduler;
+#[cfg(test)]
+mod simulation;
+mod stats;
+mod time;
+mod timers;
+
+pub use action::{Action, Dropped, Measure, Outcome};
+pub use config::Config;
+pub use event::{ClientId, Event, LaneKey, LaneOffer, SessionId, Ticket};
+pub use scheduler::Scheduler;
+pub use stats::{LaneStats, QueueStats, Stats};
+pub use time::Time;

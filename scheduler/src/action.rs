@@ -1,0 +1,136 @@
+//! What the scheduler wants done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use acequia_wire::client::{self, Submit};
+use acequia_wire::worker::JobMessage;
+use acequia_wire::{JobId, QueueName};
+
+use crate::event::{LaneKey, SessionId, Ticket};
+
+/// One thing to do, in the order given.
+#[derive(Debug, PartialEq)]
+pub enum Action {
+    /// Put an event into a session's mailbox.
+    Tell {
+        /// The session; it may be over by now.
+        session: SessionId,
+        /// The event.
+        event: client::Event,
+    },
+    /// Send a job to a worker.
+    Run {
+        /// The worker's lane.
+        lane: LaneKey,
+        /// The job.
+        job: JobMessage,
+    },
+    /// Tell a worker that a run is void.
+    CancelRun {
+        /// The worker's lane.
+        lane: LaneKey,
+        /// The job.
+        job: JobId,
+    },
+    /// Tell a worker that no job follows.
+    SayBye {
+        /// The worker's lane.
+        lane: LaneKey,
+    },
+    /// Write a job into the journal; [`Event::Durable`](crate::Event::Durable) answers.
+    Record {
+        /// The record's place.
+        ticket: Ticket,
+        /// The job.
+        job: JobId,
+        /// The job as its client described it.
+        spec: Arc<Submit>,
+    },
+    /// The journal may forget a job.
+    Settle {
+        /// The job.
+        job: JobId,
+    },
+    /// Something to count.
+    Measure(Measure),
+}
+
+/// Something to count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// A job was admitted.
+    Submitted {
+        /// Its queue.
+        queue: QueueName,
+    },
+    /// A run has begun.
+    Started {
+        /// The job's queue.
+        queue: QueueName,
+        /// How long the job had been able to run and did not.
+        waited: Duration,
+    },
+    /// A job has ended.
+    Ended {
+        /// Its queue.
+        queue: QueueName,
+        /// How.
+        outcome: Outcome,
+        /// How long its last run took, if it ended in one.
+        ran: Option<Duration>,
+        /// How long it took from its submit.
+        total: Duration,
+    },
+    /// A job goes back to its queue since its lane has ended.
+    Redelivered {
+        /// Its queue.
+        queue: QueueName,
+    },
+    /// A worker's message was dropped.
+    Dropped(Dropped),
+}
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// With a result.
+    Done,
+    /// Without one.
+    Failed,
+    /// Its client did not want it any more.
+    Cancelled,
+}
+
+impl Outcome {
+    /// All outcomes.
+    pub const ALL: [Self; 3] = [Self::Done, Self::Failed, Self::Cancelled];
+
+    /// The word for it in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Why a worker's message about a job was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dropped {
+    /// The lane does not hold this job.
+    NotHeld,
+    /// The run is void: the job was cancelled, timed out or otherwise moved on.
+    Late,
+}
+
+impl Dropped {
+    /// The word for it in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotHeld => "not_held",
+            Self::Late => "late",
+        }
+    }
+}

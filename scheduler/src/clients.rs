@@ -1,0 +1,80 @@
+//! Clients and their sessions: who is told, whose turn it is, and how much each has in flight.
+
+use acequia_wire::CorrelationId;
+use hashbrown::HashMap;
+use rustc_hash::FxHashMap;
+use slab::Slab;
+
+use crate::event::{ClientId, SessionId};
+
+/// A client, as long as it has a session or a live job.
+#[derive(Debug)]
+pub(crate) struct Client {
+    id: ClientId,
+    sessions: usize,
+    pub(crate) jobs: usize,
+}
+
+/// An open session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) client: usize,
+    /// Its live jobs by correlation id. The ids are the client's choice, so the hasher is one that
+    /// cannot be played against.
+    pub(crate) jobs: HashMap<CorrelationId, usize>,
+}
+
+/// All clients and sessions.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    clients: Slab<Client>,
+    by_id: FxHashMap<ClientId, usize>,
+    sessions: FxHashMap<SessionId, Session>,
+}
+
+impl Clients {
+    pub(crate) fn open(&mut self, session: SessionId, id: ClientId) {
+        let clients = &mut self.clients;
+        let new = || clients.insert(Client { id, sessions: 0, jobs: 0 });
+        let client = *self.by_id.entry(id).or_insert_with(new);
+        self.clients[client].sessions += 1;
+        self.sessions.insert(session, Session { client, jobs: HashMap::new() });
+    }
+
+    /// Ends a session and returns its live jobs, in no order.
+    pub(crate) fn close(&mut self, session: SessionId) -> Vec<usize> {
+        let Some(session) = self.sessions.remove(&session) else { return Vec::new() };
+        self.clients[session.client].sessions -= 1;
+        self.forget_if_gone(session.client);
+        session.jobs.into_values().collect()
+    }
+
+    pub(crate) fn session(&mut self, session: SessionId) -> Option<&mut Session> {
+        self.sessions.get_mut(&session)
+    }
+
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    pub(crate) fn jobs_of(&self, client: usize) -> usize {
+        self.clients[client].jobs
+    }
+
+    pub(crate) fn job_begins(&mut self, client: usize) {
+        self.clients[client].jobs += 1;
+    }
+
+    pub(crate) fn job_ends(&mut self, client: usize) {
+        self.clients[client].jobs -= 1;
+        self.forget_if_gone(client);
+    }
+
+    fn forget_if_gone(&mut self, client: usize) {
+        let gone = &self.clients[client];
+        if gone.sessions == 0 && gone.jobs == 0 {
+            self.by_id.remove(&gone.id);
+            self.clients.remove(client);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What happens to the scheduler.
+
+use std::sync::Arc;
+
+use acequia_wire::client::Submit;
+use acequia_wire::worker::Progress;
+use acequia_wire::{Body, CorrelationId, JobId, QueueName};
+
+/// A session, named by whoever opens it; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub u64);
+
+/// A client: whose turn it is. Several sessions may be of one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId(pub u64);
+
+/// A lane, named by whoever accepts it; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LaneKey(pub u64);
+
+/// The place of a job's record in the journal: records become durable in the order of tickets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// What a worker offers on its lane.
+#[derive(Clone, Debug)]
+pub struct LaneOffer {
+    /// What people call the worker.
+    pub name: Arc<str>,
+    /// How many jobs it holds at a time, at least one.
+    pub slots: u32,
+    /// The queues that it serves, each once.
+    pub queues: Vec<QueueName>,
+}
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A client's session begins.
+    SessionOpened {
+        /// Its name.
+        session: SessionId,
+        /// Whose it is.
+        client: ClientId,
+    },
+    /// A session is over; its jobs go on or are cancelled as they asked.
+    SessionClosed {
+        /// Its name.
+        session: SessionId,
+    },
+    /// A client wants a job done.
+    Submit {
+        /// Whose job it is.
+        session: SessionId,
+        /// The name that the job gets.
+        job: JobId,
+        /// The job.
+        spec: Arc<Submit>,
+    },
+    /// A client does not want a job any more.
+    Cancel {
+        /// Whose job it is.
+        session: SessionId,
+        /// Its correlation id.
+        id: CorrelationId,
+    },
+    /// All records up to this one are on disk.
+    Durable {
+        /// The last one.
+        up_to: Ticket,
+    },
+    /// A worker takes jobs.
+    LaneReady {
+        /// Its lane.
+        lane: LaneKey,
+        /// What it offers.
+        offer: LaneOffer,
+    },
+    /// A worker takes no more jobs.
+    LaneDraining {
+        /// Its lane.
+        lane: LaneKey,
+    },
+    /// A lane is over, and what its worker held is lost.
+    LaneClosed {
+        /// The lane.
+        lane: LaneKey,
+    },
+    /// A worker tells how far it is.
+    Progress {
+        /// Its lane.
+        lane: LaneKey,
+        /// The job.
+        job: JobId,
+        /// How far.
+        progress: Progress,
+    },
+    /// A worker has a part of a result.
+    Chunk {
+        /// Its lane.
+        lane: LaneKey,
+        /// The job.
+        job: JobId,
+        /// The part.
+        body: Body,
+    },
+    /// A worker has finished a job.
+    Done {
+        /// Its lane.
+        lane: LaneKey,
+        /// The job.
+        job: JobId,
+        /// The result.
+        body: Body,
+    },
+    /// A worker could not do a job.
+    Fail {
+        /// Its lane.
+        lane: LaneKey,
+        /// The job.
+        job: JobId,
+        /// Its own code.
+        code: Option<String>,
+        /// What happened, for people.
+        message: String,
+        /// Whether another attempt may help.
+        retry: bool,
+    },
+    /// The server is about to stop: nothing new is taken or started.
+    Drain,
+    /// Time has passed; due at [`Scheduler::next_deadline`](crate::Scheduler::next_deadline).
+    Tick,
+}

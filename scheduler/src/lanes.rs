@@ -1,0 +1,189 @@
+//! Lanes: the workers' slots, what is in them, and which lane is the least loaded.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use acequia_wire::JobId;
+use rustc_hash::FxHashMap;
+use slab::Slab;
+
+use crate::event::LaneKey;
+
+/// The lane of a worker that takes, or took, jobs.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) name: Arc<str>,
+    pub(crate) slots: u32,
+    /// The group of lanes that serve the same queues.
+    pub(crate) group: usize,
+    /// What is in the slots, by the id that the worker will name.
+    pub(crate) held: FxHashMap<JobId, Run>,
+    /// The worker wants no more jobs.
+    pub(crate) draining: bool,
+    /// Its place among the free lanes of its group, while it has a free slot.
+    place: Option<Place>,
+}
+
+/// A run in a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// The job waits for this run.
+    Live { job: usize },
+    /// The job has moved on, or ended; the key is the job's as it was, so the id must be compared.
+    Void { job: usize },
+}
+
+/// The order of free lanes: the share of slots taken, then the longest unused.
+type Place = (u64, u64, LaneKey);
+
+/// Lanes that serve the same queues.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) queues: Vec<usize>,
+    /// Where the next search for a job begins, so that the queues take turns.
+    pub(crate) cursor: usize,
+    members: usize,
+    free: BTreeSet<Place>,
+}
+
+/// A lane that was taken away.
+pub(crate) struct Removed {
+    pub(crate) lane: Lane,
+    /// The queues of its group, if the group went with it.
+    pub(crate) orphaned: Vec<usize>,
+}
+
+/// All lanes.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    lanes: FxHashMap<LaneKey, Lane>,
+    groups: Slab<Group>,
+    by_queues: FxHashMap<Vec<usize>, usize>,
+    /// Counts the uses of lanes.
+    uses: u64,
+    pub(crate) slots: u64,
+    pub(crate) busy: u64,
+}
+
+impl Lanes {
+    /// Adds a lane that serves `queues`, which are sorted. Returns its group, and whether the
+    /// group is new.
+    pub(crate) fn add(
+        &mut self,
+        key: LaneKey,
+        name: Arc<str>,
+        slots: u32,
+        queues: Vec<usize>,
+    ) -> (usize, bool) {
+        let known = self.by_queues.get(&queues).copied();
+        let group = known.unwrap_or_else(|| {
+            let free = BTreeSet::new();
+            let group = Group { queues: queues.clone(), cursor: 0, members: 0, free };
+            let group = self.groups.insert(group);
+            self.by_queues.insert(queues, group);
+            group
+        });
+        self.groups[group].members += 1;
+        let held = FxHashMap::default();
+        let lane = Lane { name, slots, group, held, draining: false, place: None };
+        self.lanes.insert(key, lane);
+        self.slots += u64::from(slots);
+        self.refresh(key);
+        (group, known.is_none())
+    }
+
+    /// Takes a lane away.
+    pub(crate) fn remove(&mut self, key: LaneKey) -> Option<Removed> {
+        let lane = self.lanes.remove(&key)?;
+        self.slots -= u64::from(lane.slots);
+        self.busy -= lane.held.len() as u64;
+        let group = &mut self.groups[lane.group];
+        group.members -= 1;
+        if let Some(place) = lane.place {
+            group.free.remove(&place);
+        }
+        let orphaned = if group.members == 0 {
+            let group = self.groups.remove(lane.group);
+            self.by_queues.remove(&group.queues);
+            group.queues
+        } else {
+            Vec::new()
+        };
+        Some(Removed { lane, orphaned })
+    }
+
+    pub(crate) fn get(&self, key: LaneKey) -> Option<&Lane> {
+        self.lanes.get(&key)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&LaneKey, &Lane)> {
+        self.lanes.iter()
+    }
+
+    pub(crate) fn group(&mut self, group: usize) -> &mut Group {
+        &mut self.groups[group]
+    }
+
+    /// Puts a run into a slot.
+    pub(crate) fn hold(&mut self, key: LaneKey, id: JobId, run: Run) {
+        if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.held.insert(id, run);
+            self.busy += 1;
+            self.refresh(key);
+        }
+    }
+
+    /// Makes a run void; its slot stays taken.
+    pub(crate) fn make_void(&mut self, key: LaneKey, id: JobId) {
+        if let Some(lane) = self.lanes.get_mut(&key)
+            && let Some(run) = lane.held.get_mut(&id)
+            && let Run::Live { job } = *run
+        {
+            *run = Run::Void { job };
+        }
+    }
+
+    /// Frees the slot of a run.
+    pub(crate) fn release(&mut self, key: LaneKey, id: JobId) -> Option<Run> {
+        let run = self.lanes.get_mut(&key)?.held.remove(&id)?;
+        self.busy -= 1;
+        self.refresh(key);
+        Some(run)
+    }
+
+    /// No job goes to this lane any more.
+    pub(crate) fn drain(&mut self, key: LaneKey) {
+        if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.draining = true;
+            self.refresh(key);
+        }
+    }
+
+    /// Whether a job may be put into a slot of this lane.
+    pub(crate) fn is_free(&self, key: LaneKey) -> bool {
+        self.lanes.get(&key).is_some_and(|lane| lane.place.is_some())
+    }
+
+    /// The free lane among `groups` that is the least loaded and not one of `but`.
+    pub(crate) fn least_loaded(&self, groups: &[usize], but: &[LaneKey]) -> Option<LaneKey> {
+        let best =
+            |group: &usize| self.groups[*group].free.iter().find(|(.., lane)| !but.contains(lane));
+        groups.iter().filter_map(best).min().map(|(.., lane)| *lane)
+    }
+
+    /// Puts a lane where its load belongs.
+    fn refresh(&mut self, key: LaneKey) {
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        let free = &mut self.groups[lane.group].free;
+        if let Some(place) = lane.place.take() {
+            free.remove(&place);
+        }
+        let (held, slots) = (lane.held.len() as u64, u64::from(lane.slots));
+        if held < slots && !lane.draining {
+            self.uses += 1;
+            let place = ((held << 32) / slots, self.uses, key);
+            free.insert(place);
+            lane.place = Some(place);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Queues: what waits, and whose turn it is.
+
+use acequia_wire::QueueName;
+use acequia_wire::limits::PRIORITY_MAX;
+use hashbrown::HashMap;
+use rustc_hash::FxHashMap;
+use slab::Slab;
+
+use crate::event::LaneKey;
+use crate::job::Job;
+use crate::list::{Links, List};
+use crate::time::Time;
+
+const LEVELS: usize = PRIORITY_MAX as usize + 1;
+
+/// One named queue, as long as a job or a lane has to do with it.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub(crate) name: QueueName,
+    /// The clients that take turns, a ring for each priority.
+    rings: [List; LEVELS],
+    turns: Slab<Turn>,
+    turn_of: FxHashMap<(usize, u8), usize>,
+    /// All that waits here, in the order in which it came to wait.
+    arrival: List,
+    pub(crate) waiting: usize,
+    /// Live jobs, waiting or not.
+    pub(crate) live: usize,
+    pub(crate) running: usize,
+    /// The groups of lanes that serve this queue.
+    pub(crate) groups: Vec<usize>,
+}
+
+/// What one client has waiting in one queue at one priority.
+#[derive(Debug)]
+struct Turn {
+    client: usize,
+    priority: u8,
+    jobs: List,
+    in_ring: Links,
+}
+
+impl Turn {
+    fn in_ring(&mut self) -> &mut Links {
+        &mut self.in_ring
+    }
+}
+
+/// Which end of the line a job joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Front,
+    Back,
+}
+
+impl Queue {
+    fn new(name: QueueName) -> Self {
+        Self {
+            name,
+            rings: [List::default(); LEVELS],
+            turns: Slab::new(),
+            turn_of: FxHashMap::default(),
+            arrival: List::default(),
+            waiting: 0,
+            live: 0,
+            running: 0,
+            groups: Vec::new(),
+        }
+    }
+
+    /// Puts a job into line. A job that comes back, at the front, also brings its client's turn.
+    pub(crate) fn push(&mut self, jobs: &mut Slab<Job>, job: usize, end: End) {
+        let (client, priority) = (jobs[job].client, jobs[job].spec.priority);
+        let ring = &mut self.rings[usize::from(priority)];
+        let turn = *self.turn_of.entry((client, priority)).or_insert_with(|| {
+            let (jobs, in_ring) = (List::default(), Links::default());
+            let turn = self.turns.insert(Turn { client, priority, jobs, in_ring });
+            match end {
+                End::Front => ring.push_front(&mut self.turns, turn, Turn::in_ring),
+                End::Back => ring.push_back(&mut self.turns, turn, Turn::in_ring),
+            }
+            turn
+        });
+        match end {
+            End::Front => self.turns[turn].jobs.push_front(jobs, job, Job::in_turn),
+            End::Back => self.turns[turn].jobs.push_back(jobs, job, Job::in_turn),
+        }
+        self.arrival.push_back(jobs, job, Job::in_arrival);
+        self.waiting += 1;
+    }
+
+    /// Takes a job out of line.
+    pub(crate) fn remove(&mut self, jobs: &mut Slab<Job>, job: usize) {
+        let key = (jobs[job].client, jobs[job].spec.priority);
+        let turn = self.turn_of[&key];
+        self.turns[turn].jobs.remove(jobs, job, Job::in_turn);
+        self.arrival.remove(jobs, job, Job::in_arrival);
+        self.waiting -= 1;
+        if self.turns[turn].jobs.is_empty() {
+            self.rings[usize::from(key.1)].remove(&mut self.turns, turn, Turn::in_ring);
+            self.turns.remove(turn);
+            self.turn_of.remove(&key);
+        }
+    }
+
+    /// Takes out the job whose turn it is and that may run on `lane`; its client goes to the end
+    /// of the ring.
+    pub(crate) fn take(&mut self, jobs: &mut Slab<Job>, lane: LaneKey) -> Option<usize> {
+        let (turn, job) = self.find(jobs, lane)?;
+        let (ring, client) = (usize::from(self.turns[turn].priority), self.turns[turn].client);
+        self.remove(jobs, job);
+        if self.turn_of.get(&(client, jobs[job].spec.priority)) == Some(&turn) {
+            self.rings[ring].remove(&mut self.turns, turn, Turn::in_ring);
+            self.rings[ring].push_back(&mut self.turns, turn, Turn::in_ring);
+        }
+        Some(job)
+    }
+
+    /// Passes over jobs that have a void run on `lane`. Each of those holds a slot of it, so they
+    /// are fewer than its slots.
+    fn find(&mut self, jobs: &mut Slab<Job>, lane: LaneKey) -> Option<(usize, usize)> {
+        for ring in self.rings.iter().rev() {
+            let mut turn = ring.front();
+            while let Some(at) = turn {
+                let mut job = self.turns[at].jobs.front();
+                while let Some(candidate) = job {
+                    if !jobs[candidate].void_on.contains(&lane) {
+                        return Some((at, candidate));
+                    }
+                    job = List::after(jobs, candidate, Job::in_turn);
+                }
+                turn = List::after(&mut self.turns, at, Turn::in_ring);
+            }
+        }
+        None
+    }
+
+    /// Since when the job that has waited longest waits.
+    pub(crate) fn oldest_waiting(&self, jobs: &Slab<Job>) -> Option<Time> {
+        self.arrival.front().map(|job| jobs[job].waiting_since)
+    }
+
+    fn unused(&self) -> bool {
+        self.live == 0 && self.groups.is_empty()
+    }
+}
+
+/// All queues by name.
+#[derive(Debug, Default)]
+pub(crate) struct Queues {
+    queues: Slab<Queue>,
+    /// The names are the clients' choice, so the hasher is one that cannot be played against.
+    by_name: HashMap<QueueName, usize>,
+}
+
+impl Queues {
+    pub(crate) fn len(&self) -> usize {
+        self.queues.len()
+    }
+
+    pub(crate) fn find(&self, name: &QueueName) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn find_or_open(&mut self, name: &QueueName) -> usize {
+        if let Some(queue) = self.find(name) {
+            return queue;
+        }
+        let queue = self.queues.insert(Queue::new(name.clone()));
+        self.by_name.insert(name.clone(), queue);
+        queue
+    }
+
+    /// Forgets a queue with which nothing has to do any more.
+    pub(crate) fn forget_if_unused(&mut self, queue: usize) {
+        if self.queues[queue].unused() {
+            let queue = self.queues.remove(queue);
+            self.by_name.remove(&queue.name);
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Queue> {
+        self.queues.iter().map(|(_, queue)| queue)
+    }
+}
+
+impl std::ops::Index<usize> for Queues {
+    type Output = Queue;
+
+    fn index(&self, queue: usize) -> &Queue {
+        &self.queues[queue]
+    }
+}
+
+impl std::ops::IndexMut<usize> for Queues {
+    fn index_mut(&mut self, queue: usize) -> &mut Queue {
+        &mut self.queues[queue]
+    }
+}

@@ -1,0 +1,135 @@
+//! The state, and the one `match` over what may happen to it.
+
+use std::collections::VecDeque;
+
+use acequia_wire::client;
+use slab::Slab;
+
+use crate::action::{Action, Measure};
+use crate::clients::Clients;
+use crate::config::Config;
+use crate::event::{Event, SessionId, Ticket};
+use crate::job::Job;
+use crate::lanes::Lanes;
+use crate::queue::Queues;
+use crate::time::Time;
+use crate::timers::Timers;
+
+/// The scheduler. See the crate's documentation for the rules that it keeps.
+#[derive(Debug)]
+pub struct Scheduler {
+    pub(crate) config: Config,
+    pub(crate) jobs: Slab<Job>,
+    pub(crate) payload_bytes: usize,
+    /// Jobs with a worker that wait for their run.
+    pub(crate) running: usize,
+    pub(crate) clients: Clients,
+    pub(crate) queues: Queues,
+    pub(crate) lanes: Lanes,
+    pub(crate) timers: Timers,
+    /// Jobs whose records are on their way to the disk, in the order of their tickets.
+    pub(crate) undurable: VecDeque<(Ticket, usize, acequia_wire::JobId)>,
+    pub(crate) last_ticket: Ticket,
+    pub(crate) draining: bool,
+    pub(crate) jitter: Jitter,
+}
+
+/// What one call of `handle` works with.
+pub(crate) struct Step<'a> {
+    pub(crate) now: Time,
+    pub(crate) out: &'a mut Vec<Action>,
+}
+
+impl Step<'_> {
+    pub(crate) fn tell(&mut self, session: SessionId, event: client::Event) {
+        self.out.push(Action::Tell { session, event });
+    }
+
+    pub(crate) fn measure(&mut self, measure: Measure) {
+        self.out.push(Action::Measure(measure));
+    }
+}
+
+impl Scheduler {
+    /// An empty scheduler.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            jobs: Slab::new(),
+            payload_bytes: 0,
+            running: 0,
+            clients: Clients::default(),
+            queues: Queues::default(),
+            lanes: Lanes::default(),
+            timers: Timers::default(),
+            undurable: VecDeque::new(),
+            last_ticket: Ticket(0),
+            draining: false,
+            jitter: Jitter::new(config.seed),
+        }
+    }
+
+    /// Takes in what happened at `now` and appends what is to be done. `now` never goes back.
+    pub fn handle(&mut self, now: Time, event: Event, out: &mut Vec<Action>) {
+        let step = &mut Step { now, out };
+        match event {
+            Event::Submit { session, job, spec } => self.submit(step, session, job, spec),
+            Event::Cancel { session, id } => self.cancel(step, session, id),
+            Event::Done { lane, job, body } => self.done(step, lane, job, body),
+            Event::Fail { lane, job, code, message, retry } => {
+                self.fail(step, lane, job, code, message, retry);
+            }
+            Event::Progress { lane, job, progress } => self.progress(step, lane, job, progress),
+            Event::Chunk { lane, job, body } => self.chunk(step, lane, job, body),
+            Event::Durable { up_to } => self.durable(step, up_to),
+            Event::LaneReady { lane, offer } => self.lane_ready(step, lane, offer),
+            Event::LaneDraining { lane } => self.lanes.drain(lane),
+            Event::LaneClosed { lane } => self.lane_closed(step, lane),
+            Event::SessionOpened { session, client } => self.clients.open(session, client),
+            Event::SessionClosed { session } => self.session_closed(step, session),
+            Event::Drain => self.drain(step),
+            Event::Tick => self.tick(step),
+        }
+    }
+
+    /// When [`Event::Tick`] is due; `None` if nothing waits for time to pass.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// Whether no job is with a worker.
+    pub fn is_idle(&self) -> bool {
+        self.lanes.busy == 0
+    }
+
+    fn drain(&mut self, step: &mut Step<'_>) {
+        self.draining = true;
+        let mut lanes: Vec<_> = self.lanes.iter().map(|(key, _)| *key).collect();
+        lanes.sort_unstable();
+        for lane in lanes {
+            self.lanes.drain(lane);
+            step.out.push(Action::SayBye { lane });
+        }
+    }
+}
+
+/// Spreads retries, the same way from the same seed. Nobody can gain by guessing it.
+#[derive(Debug)]
+pub(crate) struct Jitter(u64);
+
+impl Jitter {
+    fn new(seed: u64) -> Self {
+        // Zero is the one state that the generator cannot leave.
+        Self(seed | 1)
+    }
+
+    /// `ms`, a quarter more or less.
+    pub(crate) fn spread(&mut self, ms: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        let quarter = u64::from(ms / 4);
+        let by = self.0 % (2 * quarter + 1);
+        u32::try_from(u64::from(ms) - quarter + by).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,79 @@
+//! The scheduler's state in numbers, for metrics and pages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use acequia_wire::QueueName;
+
+use crate::event::LaneKey;
+use crate::scheduler::Scheduler;
+use crate::time::Time;
+
+/// Everything at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Open sessions.
+    pub sessions: usize,
+    /// Live jobs: delayed, waiting or running.
+    pub live_jobs: usize,
+    /// Bytes of payloads of live jobs.
+    pub payload_bytes: usize,
+    /// Each queue in use.
+    pub queues: Vec<QueueStats>,
+    /// Each worker.
+    pub lanes: Vec<LaneStats>,
+}
+
+/// A queue at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueStats {
+    /// Its name.
+    pub name: QueueName,
+    /// Jobs that wait for a slot.
+    pub waiting: usize,
+    /// Jobs with a worker.
+    pub running: usize,
+    /// How long the oldest of the waiting has waited.
+    pub oldest: Option<Duration>,
+}
+
+/// A worker at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneStats {
+    /// Its lane.
+    pub lane: LaneKey,
+    /// What people call it.
+    pub name: Arc<str>,
+    /// How many jobs it may hold.
+    pub slots: u32,
+    /// How many it holds.
+    pub busy: usize,
+    /// Whether it takes more.
+    pub draining: bool,
+}
+
+impl Scheduler {
+    /// The state at this moment. Costs a walk over all queues and lanes.
+    pub fn stats(&self, now: Time) -> Stats {
+        let queues = self.queues.iter().map(|queue| QueueStats {
+            name: queue.name.clone(),
+            waiting: queue.waiting,
+            running: queue.running,
+            oldest: queue.oldest_waiting(&self.jobs).map(|since| now - since),
+        });
+        let lanes = self.lanes.iter().map(|(key, lane)| LaneStats {
+            lane: *key,
+            name: lane.name.clone(),
+            slots: lane.slots,
+            busy: lane.held.len(),
+            draining: lane.draining,
+        });
+        Stats {
+            sessions: self.clients.sessions(),
+            live_jobs: self.jobs.len(),
+            payload_bytes: self.payload_bytes,
+            queues: queues.collect(),
+            lanes: lanes.collect(),
+        }
+    }
+}
