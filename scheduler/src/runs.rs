@@ -151,7 +151,11 @@ impl Scheduler {
     /// this run.
     fn report(&mut self, step: &mut Step<'_>, lane: LaneKey, id: JobId) -> Option<usize> {
         match self.lanes.release(lane, id) {
-            Some(Run::Live { job }) => return Some(job),
+            Some(Run::Live { job }) => {
+                // Whatever comes next, the client has then seen who ran it.
+                self.tell_start(step, job);
+                return Some(job);
+            }
             Some(Run::Void { job }) => {
                 self.forget_void(lane, job, id);
                 step.measure(Measure::Dropped(Dropped::Late));

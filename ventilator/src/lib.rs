@@ -1,1 +1,33 @@
-//! 
+//! The front of the pipeline: ops come in from browsers, jobs go out to workers.
+//!
+//! [`Reader`] owns the read half of a WebSocket: it turns messages into [`Request`]s and hands
+//! them to the pipeline in batches. [`JobLanes`] owns the connections of the jobs port and packs
+//! what goes to each lane in one pass of the pipeline into as few messages as the worker takes.
+//!
+//! Neither decides anything about a job: that is the scheduler's. What goes back to browsers is
+//! the sink's, of which nothing here knows.
+
+mod lanes;
+mod reader;
+
+pub use lanes::{JobLanes, accept_lanes};
+pub use reader::{ReadEnd, Reader, Request};
+
+use acequia_gate::JobsConnection;
+use acequia_scheduler::{LaneKey, SessionId};
+
+/// What the ventilator tells the pipeline.
+#[derive(Debug)]
+pub enum Input {
+    /// A session wants things, in this order.
+    Requests {
+        /// The session.
+        session: SessionId,
+        /// What it wants.
+        requests: Vec<Request>,
+    },
+    /// A worker has connected to the jobs port.
+    LaneOpened(Box<JobsConnection>),
+    /// A jobs connection is over.
+    LaneClosed(LaneKey),
+}

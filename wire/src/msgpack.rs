@@ -114,6 +114,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Passes one value however deep it is nested and returns its bytes: for a place where what is
+    /// nested too deep may not hide where the next value begins.
+    pub(crate) fn skip_any_depth(&mut self) -> Result<&'a [u8], BadMsgPack> {
+        let start = self.rest;
+        // Without levels, the values that are still to pass need only be counted.
+        let mut open = 1_usize;
+        while open > 0 {
+            open -= 1;
+            open = open.saturating_add(self.skip_one()?.unwrap_or(0));
+        }
+        Ok(&start[..start.len() - self.rest.len()])
+    }
+
     /// Passes a scalar, or the header of a map or array: then the number of values inside.
     fn skip_one(&mut self) -> Result<Option<usize>, BadMsgPack> {
         let bytes = match self.marker()? {
@@ -328,7 +341,10 @@ mod tests {
         };
         assert_eq!(check(&nested(NESTING_MAX)), Ok(()));
         assert_eq!(check(&nested(NESTING_MAX + 1)), Err(BadMsgPack::TooDeep));
-        assert_eq!(check(&nested(1_000_000)), Err(BadMsgPack::TooDeep));
+        let deep = nested(1_000_000);
+        assert_eq!(check(&deep), Err(BadMsgPack::TooDeep));
+        assert_eq!(Reader::new(&deep).skip_any_depth(), Ok(&deep[..]));
+        assert_eq!(Reader::new(&deep[..9]).skip_any_depth(), Err(BadMsgPack::Truncated));
     }
 
     #[test]

@@ -269,7 +269,8 @@ impl<'a> Fields<'a> {
         #[expect(clippy::cast_precision_loss, reason = "progress is a measure")]
         let number = || match scalar() {
             Ok(Scalar::Int(n)) => Some(n as f64),
-            Ok(Scalar::Float(n)) => Some(n),
+            Ok(Scalar::BigInt(n)) => Some(n as f64),
+            Ok(Scalar::Float(n)) if n.is_finite() => Some(n),
             _ => None,
         };
         match key {
@@ -329,10 +330,11 @@ fn msgpack_limits(value: &[u8]) -> Result<Limits, BadEvent> {
     for _ in 0..reader.map()? {
         let key = reader.str()?;
         let n = match reader.scalar()? {
-            Scalar::Int(n) => usize::try_from(n).map_err(|_| BadEvent::Field("limits"))?,
-            _ => return Err(BadEvent::Field("limits")),
+            Scalar::Int(n) => usize::try_from(n).ok(),
+            Scalar::BigInt(n) => usize::try_from(n).ok(),
+            _ => None,
         };
-        limits.set(key, n);
+        limits.set(key, n.ok_or(BadEvent::Field("limits"))?);
     }
     Ok(limits)
 }

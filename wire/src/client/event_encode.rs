@@ -135,7 +135,8 @@ impl JobEvent {
             }
             Self::Progress(progress) => {
                 for (key, value) in [("done", progress.done), ("total", progress.total)] {
-                    if let Some(value) = value {
+                    // JSON has no other numbers.
+                    if let Some(value) = value.filter(|n| n.is_finite()) {
                         put(key, Value::Number(value));
                     }
                 }

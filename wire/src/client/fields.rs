@@ -163,6 +163,18 @@ impl Fields<'_> {
     }
 }
 
+/// An error of a parser that may quote what it was given: short enough for a message, with the
+/// beginning, which quotes, and the end, which says what was expected.
+pub(super) fn shorten(error: &str) -> Cow<'_, str> {
+    const PART_BYTES_MAX: usize = 256;
+    if error.len() <= 2 * PART_BYTES_MAX {
+        return error.into();
+    }
+    let start = &error[..error.floor_char_boundary(PART_BYTES_MAX)];
+    let end = &error[error.ceil_char_boundary(error.len() - PART_BYTES_MAX)..];
+    format!("{start}…{end}").into()
+}
+
 /// `text` short enough to be quoted in a message.
 pub(super) fn cut_for_message(text: &str) -> &str {
     &text[..text.floor_char_boundary(64)]

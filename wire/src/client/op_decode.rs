@@ -5,15 +5,15 @@ use std::fmt;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::{Deserializer, Visitor};
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Encoding;
-use super::fields::{Fields, RawId, RawResume, cut_for_message};
+use super::fields::{Fields, RawId, RawResume, cut_for_message, shorten};
 use super::op::{Op, Refusal};
 use crate::code::RejectCode;
 use crate::limits::OPS_PER_MESSAGE_MAX;
-use crate::msgpack::{BadMsgPack, Reader, Scalar};
+use crate::msgpack::{self, BadMsgPack, Reader, Scalar};
 use crate::{ContentType, Limits, Payload, json};
 
 impl Op {
@@ -55,19 +55,58 @@ fn decode_json(
         out.push(decode_json_op(message, text, limits));
         return Ok(());
     }
-    let ops: Vec<&RawValue> = serde_json::from_str(text).map_err(|e| not_json(&e))?;
-    if ops.len() > OPS_PER_MESSAGE_MAX {
-        return Err(too_many_ops(ops.len()));
+    let JsonOps { ops, count } = serde_json::from_str(text).map_err(|e| not_json(&e))?;
+    if count > OPS_PER_MESSAGE_MAX {
+        return Err(too_many_ops(count));
     }
     out.extend(ops.into_iter().map(|op| decode_json_op(message, op.get(), limits)));
     Ok(())
 }
 
+/// The ops of an array. Those beyond the limit are counted and not kept, since a list of their
+/// places would be many times as large as the message.
+struct JsonOps<'a> {
+    ops: Vec<&'a RawValue>,
+    count: usize,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for JsonOps<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct OpsVisitor;
+        impl<'de> Visitor<'de> for OpsVisitor {
+            type Value = JsonOps<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of ops")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
+                let mut ops = Vec::new();
+                while ops.len() < OPS_PER_MESSAGE_MAX {
+                    match from.next_element()? {
+                        Some(op) => ops.push(op),
+                        None => return Ok(JsonOps { count: ops.len(), ops }),
+                    }
+                }
+                let mut count = ops.len();
+                while from.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(JsonOps { ops, count })
+            }
+        }
+        from.deserialize_seq(OpsVisitor)
+    }
+}
+
 fn not_json(error: &serde_json::Error) -> Refusal {
-    Refusal::bad_request(format!("not an op, nor an array of ops, in JSON: {error}"))
+    let error = error.to_string();
+    Refusal::bad_request(format!("not an op, nor an array of ops, in JSON: {}", shorten(&error)))
 }
 
 fn decode_json_op(message: &Bytes, text: &str, limits: &Limits) -> Result<Op, Refusal> {
+    // Serde would take an array of all values in the order of their declaration for an op too.
+    if text.trim_ascii_start().starts_with('[') {
+        return Err(Refusal::bad_request("an op is a map, not an array"));
+    }
     let decoded = serde_json::from_str::<JsonOp<'_>>(text)
         .map_err(|e| not_json(&e))
         .and_then(|op| op.into_op(message, limits));
@@ -224,7 +263,7 @@ fn decode_msgpack(
         return Err(too_many_ops(count));
     }
     for _ in 0..count.unwrap_or(1) {
-        let op = reader.skip().map_err(|e| not_msgpack(&e))?;
+        let op = reader.skip_any_depth().map_err(|e| not_msgpack(&e))?;
         out.push(decode_msgpack_op(message, op, limits));
     }
     reader.end().map_err(|e| not_msgpack(&e))
@@ -257,7 +296,7 @@ fn read_msgpack_fields<'a>(
     let mut refused = Ok(());
     for _ in 0..reader.map().map_err(|e| not_msgpack(&e))? {
         let key = reader.str().map_err(|e| Refusal::bad_request(format!("a key of an op: {e}")))?;
-        let value = reader.skip().map_err(|e| not_msgpack(&e))?;
+        let value = reader.skip_any_depth().map_err(|e| not_msgpack(&e))?;
         refused = refused.and(set_msgpack_field(message, key, value, name, fields));
     }
     refused
@@ -294,7 +333,7 @@ fn set_msgpack_field<'a>(
             Ok(Scalar::Nil) => {}
             _ => return Err(bad("a string or an integer of 64 bits")),
         },
-        "payload" => fields.payload = Some(msgpack_payload(message, value)),
+        "payload" => fields.payload = Some(msgpack_payload(message, value)?),
         "queue" => fields.queue = text()?,
         "priority" => fields.priority = integer()?,
         "delay_ms" => fields.delay_ms = integer()?,
@@ -324,11 +363,10 @@ fn set_msgpack_field<'a>(
 }
 
 /// `bin` is its bytes, anything else its MessagePack.
-fn msgpack_payload(message: &Bytes, raw: &[u8]) -> Payload {
-    match Reader::new(raw).scalar() {
-        Ok(Scalar::Bin(bytes)) => {
-            Payload::of_checked(ContentType::Octets, message.slice_ref(bytes))
-        }
-        _ => Payload::of_checked(ContentType::MsgPack, message.slice_ref(raw)),
+fn msgpack_payload(message: &Bytes, raw: &[u8]) -> Result<Payload, Refusal> {
+    if let Ok(Scalar::Bin(bytes)) = Reader::new(raw).scalar() {
+        return Ok(Payload::of_checked(ContentType::Octets, message.slice_ref(bytes)));
     }
+    msgpack::check(raw).map_err(|bad| Refusal::bad_request(format!("the payload is {bad}")))?;
+    Ok(Payload::of_checked(ContentType::MsgPack, message.slice_ref(raw)))
 }

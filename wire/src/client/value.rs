@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize as _;
 
 use crate::msgpack::write::{self, Buffer};
-use crate::{ContentType, CorrelationId, Payload};
+use crate::{ContentType, CorrelationId, Payload, json};
 
 /// Appends `text` as a JSON string.
 pub(super) fn json_str(out: &mut String, text: &str) {
@@ -87,7 +88,12 @@ pub(super) fn msgpack_payload(out: &mut Buffer, payload: &Payload) {
 }
 
 fn json_as_msgpack(json: &[u8]) -> Option<Vec<u8>> {
-    let value: serde_json::Value = serde_json::from_slice(json).ok()?;
+    let text = std::str::from_utf8(json).ok()?;
+    // Our own bound on nesting instead of that of serde_json, which is a level lower.
+    json::check_nesting(text).ok()?;
+    let mut from = serde_json::Deserializer::from_str(text);
+    from.disable_recursion_limit();
+    let value = serde_json::Value::deserialize(&mut from).ok()?;
     rmp_serde::to_vec(&value).ok()
 }
 

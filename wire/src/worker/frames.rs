@@ -71,7 +71,7 @@ pub(super) fn split(
 ///
 /// All ids and heads share one allocation, and a head that equals the one before it is not
 /// written again: jobs of one queue mostly have the same.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Packer {
     arena: BytesMut,
     frames: Vec<Frame>,
@@ -80,6 +80,7 @@ pub struct Packer {
     last_head: Option<(usize, usize)>,
 }
 
+#[derive(Debug)]
 enum Frame {
     Whole(Bytes),
     Arena(usize, usize),

@@ -235,9 +235,12 @@ fn write_ready(out: &mut Buffer, ready: &Ready) {
 }
 
 fn write_progress(out: &mut Buffer, progress: &Progress) {
-    let present = [progress.done.is_some(), progress.total.is_some(), progress.note.is_some()];
+    // A number that is not finite is left out: the server would close the lane for it.
+    let finite = |n: Option<f64>| n.filter(|n| n.is_finite());
+    let (done, total) = (finite(progress.done), finite(progress.total));
+    let present = [done.is_some(), total.is_some(), progress.note.is_some()];
     write::map(out, present.into_iter().map(u32::from).sum());
-    for (key, value) in [("done", progress.done), ("total", progress.total)] {
+    for (key, value) in [("done", done), ("total", total)] {
         if let Some(value) = value {
             write::str(out, key);
             write::number(out, value);

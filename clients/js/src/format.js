@@ -1,0 +1,106 @@
+// The two formats of the protocol: how an op becomes bytes and a message becomes an event.
+// An op is encoded once, by itself; a message of several is put together from those parts.
+
+/**
+ * @typedef {string | Uint8Array<ArrayBuffer>} Part one encoded op, or a whole message
+ * @typedef {object} Format
+ * @property {string} subprotocol
+ * @property {(op: object) => Part} encode
+ * @property {(part: Part) => number} size in bytes on the wire
+ * @property {(parts: Part[]) => Part} join parts to one message: an array of ops
+ * @property {(data: any) => any} decode
+ */
+
+/** @type {Format} */
+export const json = {
+  subprotocol: 'acequia.v1.json',
+  encode: (op) => JSON.stringify(op, refuseBytes),
+  size: (part) => utf8.encode(/** @type {string} */ (part)).length,
+  join: (parts) => `[${parts.join(',')}]`,
+  decode(data) {
+    const event = JSON.parse(data);
+    if ('result' in event) event.result = bytesOrValue(event.result);
+    if ('data' in event) event.data = bytesOrValue(event.data);
+    return event;
+  },
+};
+
+/**
+ * @param {{ encode: (value: unknown) => Uint8Array, decode: (bytes: Uint8Array) => unknown }} codec
+ * @returns {Format}
+ */
+export function msgpack(codec) {
+  return {
+    subprotocol: 'acequia.v1.msgpack',
+    encode: (op) => /** @type {Uint8Array<ArrayBuffer>} */ (codec.encode(op)),
+    size: (part) => part.length,
+    join(parts) {
+      const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, ARRAY_HEADER));
+      bytes[0] = 0xdd; // array 32: a length of four bytes, then the elements as they are
+      new DataView(bytes.buffer).setUint32(1, parts.length);
+      let at = ARRAY_HEADER;
+      for (const part of parts) {
+        bytes.set(/** @type {Uint8Array} */ (part), at);
+        at += part.length;
+      }
+      return bytes;
+    },
+    decode: (data) => codec.decode(new Uint8Array(data)),
+  };
+}
+
+/**
+ * Gathers parts into as few messages as `maxBytes` allows, in order.
+ * A lone op is sent as itself. The caller keeps single parts under the limit.
+ *
+ * @param {Iterable<Part>} parts
+ * @param {Format} format
+ * @param {number} maxBytes
+ * @returns {Generator<Part>}
+ */
+export function* messages(parts, format, maxBytes) {
+  /** @type {Part[]} */
+  let batch = [];
+  let bytes = ARRAY_HEADER;
+  for (const part of parts) {
+    const size = format.size(part) + 1; // the comma, in JSON
+    if (batch.length > 0 && bytes + size > maxBytes) {
+      yield batch.length === 1 ? batch[0] : format.join(batch);
+      batch = [];
+      bytes = ARRAY_HEADER;
+    }
+    batch.push(part);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch.length === 1 ? batch[0] : format.join(batch);
+}
+
+const ARRAY_HEADER = 5;
+const utf8 = new TextEncoder();
+
+/**
+ * JSON has no bytes: without this a Uint8Array would go out as {"0":1,"1":2,…}.
+ * @param {string} _key @param {unknown} value
+ */
+function refuseBytes(_key, value) {
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
+    throw new TypeError('bytes in a payload need a MessagePack session: pass the option `codec`');
+  }
+  return value;
+}
+
+/**
+ * A result that is neither JSON nor text comes as exactly {"$base64": "…"}.
+ * @param {any} value
+ */
+function bytesOrValue(value) {
+  if (typeof value?.$base64 !== 'string' || Object.keys(value).length !== 1) return value;
+  try {
+    const text = atob(value.$base64);
+    const bytes = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+    return bytes;
+  } catch {
+    return value; // a worker's own JSON that only looks like it
+  }
+}

@@ -1,0 +1,190 @@
+/** MessagePack as `@msgpack/msgpack` has it; any module of the same shape will do. */
+export interface Codec {
+  encode(value: unknown): Uint8Array;
+  decode(bytes: Uint8Array): unknown;
+}
+
+export interface AcequiaOptions {
+  /** Makes the session a MessagePack one, whose payloads and results may be bytes. Default: JSON. */
+  codec?: Codec;
+  /** Sent with `hello`. A function is asked anew at each connection. */
+  token?: string | (() => string | Promise<string>);
+  /** Default: the global one. Node.js has it from version 22. */
+  WebSocket?: unknown;
+  /**
+   * The pause before a lost connection is dialled again: from `minMs` (250) doubling up to `maxMs`
+   * (15000), half of it random, `retries` times in a row (no limit). `false`: never.
+   */
+  reconnect?: { minMs?: number; maxMs?: number; retries?: number } | false;
+  /** How long a connection may take until its `welcome`. Default: 10000. */
+  connectTimeoutMs?: number;
+  /**
+   * Whether a job that was sent on a connection which then ended without a word about it is sent
+   * again. It may run twice then; give such jobs a `key`. Default: true.
+   */
+  resend?: boolean;
+}
+
+export interface SubmitOptions {
+  /** Default: `default`. */
+  queue?: string;
+  /** 0 to 9, higher first. Default: 4. */
+  priority?: number;
+  /** Not to be started before. */
+  delayMs?: number;
+  /** The limit of one run. */
+  timeoutMs?: number;
+  /** Give up if not started by then. */
+  ttlMs?: number;
+  /** Runs, if the worker says that it failed. Default: 1. */
+  attempts?: number;
+  /** Idempotency: a second submit of the same key is the same job. */
+  key?: string;
+  /** What becomes of the job when this connection ends. Default: `keep`. */
+  onDisconnect?: 'keep' | 'cancel';
+  batch?: string;
+  /** Cancels the job. */
+  signal?: AbortSignal;
+}
+
+export interface Welcome {
+  ev: 'welcome';
+  resumed: boolean;
+  limits?: Record<string, number>;
+}
+
+export interface Close {
+  /** Of the WebSocket. */
+  code: number;
+  reason: string;
+  /** Until the next dial; null when there will be none. */
+  retryInMs: number | null;
+}
+
+/** An event of the server as it came; bytes are `Uint8Array` in both formats. */
+export interface ServerEvent {
+  ev: string;
+  id?: number;
+  job?: string;
+  [field: string]: unknown;
+}
+
+interface ClientEvents {
+  connecting: CustomEvent<null>;
+  open: CustomEvent<Welcome>;
+  close: CustomEvent<Close>;
+  event: CustomEvent<ServerEvent>;
+  message: CustomEvent<{ ev: 'message'; topic: string; data: unknown }>;
+  error: CustomEvent<{ ev: 'error'; code: string; message: string }>;
+}
+
+interface JobEvents {
+  accepted: CustomEvent<ServerEvent>;
+  started: CustomEvent<ServerEvent & { attempt: number; worker?: string }>;
+  progress: CustomEvent<ServerEvent & { done?: number; total?: number; note?: string }>;
+  chunk: CustomEvent<ServerEvent & { n: number; data: unknown }>;
+  retrying: CustomEvent<ServerEvent & { attempt: number; code: string; message: string; in_ms: number }>;
+  done: CustomEvent<ServerEvent & { result: unknown }>;
+  failed: CustomEvent<ServerEvent & { code: string; message: string; attempt?: number }>;
+  cancelled: CustomEvent<ServerEvent>;
+  rejected: CustomEvent<ServerEvent & { code: string; message: string; retry_after_ms?: number | null }>;
+}
+
+interface TypedTarget<Events> extends EventTarget {
+  addEventListener<K extends keyof Events>(
+    type: K,
+    listener: (event: Events[K]) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof Events>(type: K, listener: (event: Events[K]) => void): void;
+  removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null): void;
+}
+
+export interface Acequia extends TypedTarget<ClientEvents> {}
+
+export class Acequia {
+  /** Default: `/v1/ws` of the host that served the page. `http` is taken for `ws`. */
+  constructor(url?: string | URL, options?: AcequiaOptions);
+  /** Resolves with the first `welcome`; rejects if there will never be one. */
+  readonly ready: Promise<Welcome>;
+  /** `waiting`: before the next dial. `closed`: for good. */
+  readonly state: 'connecting' | 'open' | 'waiting' | 'closed';
+  /** The limits that the last `welcome` named. */
+  readonly limits: Record<string, number>;
+  /**
+   * Submits a job: at the end of this turn, in one message with all others of the turn, or as soon
+   * as there is a connection.
+   * @throws TypeError if the payload cannot be encoded or an option is unknown
+   */
+  submit<Result = any>(payload: unknown, options?: SubmitOptions): Job<Result>;
+  /** Submits several jobs, in one message. */
+  submitMany<Result = any>(
+    jobs: Iterable<{ payload: unknown } & SubmitOptions>,
+    shared?: SubmitOptions,
+  ): Job<Result>[];
+  /** Wants the topic's `message` events, on this connection and on those after it. */
+  subscribe(topic: string): void;
+  unsubscribe(topic: string): void;
+  /** For good. Live jobs end with the code `closed` here. */
+  close(): void;
+}
+
+export interface Job<Result = any> extends TypedTarget<JobEvents> {}
+
+/** Made by `submit`. `await job` is `await job.result`. */
+export class Job<Result = any> implements PromiseLike<Result> {
+  private constructor();
+  /** The correlation id: unique among the live jobs of this client. */
+  readonly id: number;
+  /** The server's UUID of the job, once it was heard. */
+  readonly uuid: string | undefined;
+  readonly state:
+    | 'submitted'
+    | 'accepted'
+    | 'started'
+    | 'retrying'
+    | 'done'
+    | 'failed'
+    | 'cancelled'
+    | 'rejected';
+  /** Whether nothing more will come. */
+  readonly ended: boolean;
+  /** Why the job ended without a result, if it did. */
+  readonly error: JobError | undefined;
+  /** Rejects with a `JobError`; with its kind `RejectedError` if the server did not take the job. */
+  readonly result: Promise<Result>;
+  cancel(): void;
+  /**
+   * The chunks from now on. `n` counts from 1 in each run. Ends with the job, and throws its
+   * `JobError`; throws a `RangeError` when more than `max` (10000) chunks wait to be taken.
+   */
+  chunks<Data = any>(options?: { max?: number }): AsyncIterableIterator<{ n: number; data: Data }>;
+  then<A = Result, B = never>(
+    onResult?: ((result: Result) => A | PromiseLike<A>) | null,
+    onError?: ((error: any) => B | PromiseLike<B>) | null,
+  ): Promise<A | B>;
+  catch<B = never>(onError?: ((error: any) => B | PromiseLike<B>) | null): Promise<Result | B>;
+  finally(onEnd?: (() => void) | null): Promise<Result>;
+}
+
+export class JobError extends Error {
+  constructor(what: { code: string; message?: string; attempt?: number; job?: string });
+  /** The server's or the worker's own, or `cancelled`, `connection_lost`, `closed`. */
+  readonly code: string;
+  /** The run that failed, from 1. */
+  readonly attempt: number | undefined;
+  /** The server's UUID of the job, if it was heard. */
+  readonly job: string | undefined;
+}
+
+/** The server did not take the job: nothing was run, and nothing will be. */
+export class RejectedError extends JobError {
+  constructor(what: { code: string; message?: string; job?: string; retry_after_ms?: number | null });
+  /** When another try is worth making, if the server said so. */
+  readonly retryAfterMs: number | null;
+}

@@ -1,0 +1,151 @@
+// One job as its submitter sees it: a result, and the events on the way there.
+
+import { ChunkStream } from './chunks.js';
+import { JobError, RejectedError } from './errors.js';
+
+/**
+ * Hands an event of the server to a job. Not for users: the client's way in.
+ * @type {(job: Job, event: any) => void}
+ */
+export let deliver;
+
+/**
+ * Ends a job with an error that did not come from the server.
+ * @type {(job: Job, code: string, message: string) => void}
+ */
+export let fail;
+
+/**
+ * ```text
+ * submitted ──▶ accepted ──▶ started ──▶ done
+ *     │             │         │   ▲ ├──▶ failed
+ *     │             │         ▼   │ └──▶ cancelled
+ *     └▶ rejected   │       retrying
+ *     └─ any later state may come first: the server leaves `accepted` out when it is late
+ * ```
+ *
+ * Events: `accepted`, `started`, `progress`, `chunk`, `retrying`, `done`, `failed`, `cancelled`,
+ * `rejected`. The `detail` of each is the event of the protocol as it came.
+ */
+export class Job extends EventTarget {
+  #cancel;
+  /** @type {'submitted' | 'accepted' | 'started' | 'retrying' | 'done' | 'failed' | 'cancelled' | 'rejected'} */
+  #state = 'submitted';
+  /** @type {string | undefined} */
+  #uuid;
+  /** @type {(value: any) => void} */
+  #resolve = () => {};
+  /** @type {(error: JobError) => void} */
+  #reject = () => {};
+  /** @type {JobError | undefined} */
+  #error;
+
+  static {
+    deliver = (job, event) => job.#deliver(event);
+    fail = (job, code, message) => job.#fail(code, message);
+  }
+
+  /** @param {number} id @param {() => void} cancel */
+  constructor(id, cancel) {
+    super();
+    this.#cancel = cancel;
+    /** The correlation id: unique among the live jobs of this client. */
+    this.id = id;
+    /** The result; rejects with a `JobError`. @type {Promise<any>} */
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // A job whose result nobody asked for may fail without taking a Node process down.
+    this.result.catch(() => {});
+  }
+
+  /** The server's UUID of the job, once it was heard. */
+  get uuid() {
+    return this.#uuid;
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** Whether nothing more will come. */
+  get ended() {
+    return ENDS.has(this.#state);
+  }
+
+  /** Why the job ended without a result, if it did. */
+  get error() {
+    return this.#error;
+  }
+
+  /** Asks for the job's end. The result then rejects with `cancelled`, unless it was faster. */
+  cancel() {
+    if (!this.ended) this.#cancel();
+  }
+
+  /**
+   * The job's chunks as `{ n, data }`, from now on. `n` counts from 1 in each run: a 1 in the
+   * middle means that the job was started anew, and what came before is void. Ends with the job,
+   * and throws its `JobError` if it did not end well. A WebSocket cannot be slowed down, so chunks
+   * that wait to be taken are held here, at most `max`; one more, and the iteration throws.
+   *
+   * @param {{ max?: number }} [options]
+   */
+  chunks({ max = 10_000 } = {}) {
+    return new ChunkStream(this, max);
+  }
+
+  // `await job` is `await job.result`.
+
+  /** @param {any} [onResult] @param {any} [onError] */
+  then(onResult, onError) {
+    return this.result.then(onResult, onError);
+  }
+
+  /** @param {any} [onError] */
+  catch(onError) {
+    return this.result.catch(onError);
+  }
+
+  /** @param {any} [onEnd] */
+  finally(onEnd) {
+    return this.result.finally(onEnd);
+  }
+
+  /** @param {any} event */
+  #deliver(event) {
+    if (this.ended) return;
+    this.#uuid = event.job ?? this.#uuid;
+    if (STATES.has(event.ev)) this.#state = event.ev;
+    switch (event.ev) {
+      case 'done':
+        this.#resolve(event.result);
+        break;
+      case 'failed':
+        this.#end(new JobError(event));
+        break;
+      case 'cancelled':
+        this.#end(new JobError({ code: 'cancelled', message: 'the job was cancelled', job: this.#uuid }));
+        break;
+      case 'rejected':
+        this.#end(new RejectedError(event));
+        break;
+    }
+    this.dispatchEvent(new CustomEvent(event.ev, { detail: event }));
+  }
+
+  /** @param {string} code @param {string} message */
+  #fail(code, message) {
+    this.#deliver({ ev: 'failed', id: this.id, job: this.#uuid, code, message });
+  }
+
+  /** @param {JobError} error */
+  #end(error) {
+    this.#error = error;
+    this.#reject(error);
+  }
+}
+
+const ENDS = new Set(['done', 'failed', 'cancelled', 'rejected']);
+const STATES = new Set(['accepted', 'started', 'retrying', ...ENDS]);

@@ -1,0 +1,104 @@
+//! The write half of a WebSocket: events in, messages out, one flush for all that waits.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use acequia_wire::client::{Encoding, Event};
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures_util::SinkExt as _;
+use futures_util::future::poll_immediate;
+use futures_util::stream::SplitSink;
+
+use crate::mailbox::Outlet;
+
+/// A session whose connection takes nothing for so long is given up.
+const STALL_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How long a last message may take to leave.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Why a session's writing ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteEnd {
+    /// The mailbox was closed: all that was in it is written.
+    Closed,
+    /// The client does not read: too much waits for it, or nothing has left for too long.
+    SlowReader,
+    /// The connection broke.
+    Lost,
+}
+
+/// The write half of one session.
+#[derive(Debug)]
+pub struct Writer {
+    sink: SplitSink<WebSocket, Message>,
+    outlet: Outlet,
+    encoding: Encoding,
+}
+
+impl Writer {
+    /// Writes what comes out of `outlet` to `sink`.
+    pub fn new(sink: SplitSink<WebSocket, Message>, outlet: Outlet, encoding: Encoding) -> Self {
+        Self { sink, outlet, encoding }
+    }
+
+    /// Writes until the mailbox is closed or the connection ends. To be called again if it was
+    /// cancelled: no event is lost by that but the ones being written.
+    pub async fn run(&mut self) -> WriteEnd {
+        loop {
+            let Some(events) = self.outlet.recv().await else {
+                let overflowed = self.outlet.overflowed();
+                return if overflowed { WriteEnd::SlowReader } else { WriteEnd::Closed };
+            };
+            if let Err(end) = self.write(events).await {
+                return end;
+            }
+        }
+    }
+
+    async fn write(&mut self, events: Vec<Event>) -> Result<(), WriteEnd> {
+        let mut events = Some(events);
+        while let Some(batch) = events {
+            for event in batch {
+                let message = encode(self.encoding, &event);
+                unless_stalled(async { self.sink.feed(message).await.map_err(|_| WriteEnd::Lost) })
+                    .await?;
+                self.outlet.written(&event);
+            }
+            events = self.outlet.try_recv();
+        }
+        unless_stalled(async { self.sink.flush().await.map_err(|_| WriteEnd::Lost) }).await
+    }
+
+    /// Says why the connection is closed, and closes it.
+    pub async fn close(&mut self, code: u16, reason: &'static str) {
+        let frame = CloseFrame { code, reason: reason.into() };
+        let close = self.sink.send(Message::Close(Some(frame)));
+        // Whoever does not take even this is cut off.
+        _ = tokio::time::timeout(CLOSE_TIME_MAX, close).await;
+    }
+}
+
+fn encode(encoding: Encoding, event: &Event) -> Message {
+    match encoding {
+        Encoding::Json => {
+            let mut text = String::with_capacity(160 + event.payload_len());
+            event.encode_json(None, &mut text);
+            Message::Text(text.into())
+        }
+        Encoding::MsgPack => Message::Binary(event.encode_msgpack(None).into()),
+    }
+}
+
+/// Runs `work`, with a time limit only once it has to wait: most writes do not, and a timer for
+/// each would cost more than they do.
+async fn unless_stalled(work: impl Future<Output = Result<(), WriteEnd>>) -> Result<(), WriteEnd> {
+    let mut work = pin!(work);
+    match poll_immediate(&mut work).await {
+        Some(done) => done,
+        None => {
+            tokio::time::timeout(STALL_TIME_MAX, work).await.unwrap_or(Err(WriteEnd::SlowReader))
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The jobs port: one connection a lane, and what goes out on it.
+
+use acequia_gate::{CloseReason, JobsConnection, JobsGate, ZmqMessage};
+use acequia_scheduler::LaneKey;
+use acequia_wire::worker::{Hello, JobMessage, Packer, ToWorker};
+use acequia_wire::{JobId, LaneId};
+use rustc_hash::FxHashMap;
+use tokio::sync::mpsc;
+
+use crate::Input;
+
+/// A packed message is sent when its payloads have grown to this many bytes, so that no worker
+/// has to hold a large message of small jobs.
+const PACK_BYTES_MAX: usize = 256 << 10;
+
+/// Hands each connection of the jobs port to the pipeline, and its end. Runs until the pipeline
+/// is gone.
+pub async fn accept_lanes<I>(mut gate: JobsGate, inbox: mpsc::Sender<I>)
+where
+    I: From<Input> + Send + 'static,
+{
+    loop {
+        let connection = gate.accept().await;
+        let (lane, handle) = (LaneKey(connection.id()), connection.handle().clone());
+        let opened = Input::LaneOpened(Box::new(connection));
+        if inbox.send(opened.into()).await.is_err() {
+            return;
+        }
+        let inbox = inbox.clone();
+        tokio::spawn(async move {
+            handle.closed().await;
+            // A pipeline that is gone does not need to know.
+            _ = inbox.send(Input::LaneClosed(lane).into()).await;
+        });
+    }
+}
+
+/// One jobs connection.
+#[derive(Debug)]
+struct JobLane {
+    connection: JobsConnection,
+    id: LaneId,
+    packer: Packer,
+    /// The most messages that the worker takes at once.
+    pack: usize,
+    packed_bytes: usize,
+}
+
+/// The jobs connections of all lanes. The pipeline owns it: what is said to a lane in one pass
+/// goes out with [`flush`](Self::flush).
+#[derive(Debug)]
+pub struct JobLanes {
+    lanes: FxHashMap<LaneKey, JobLane>,
+    /// Lanes that something waits to be sent on, each once.
+    unsent: Vec<LaneKey>,
+    max_body: u64,
+}
+
+impl JobLanes {
+    /// No lanes. Workers are told that a result may have `max_body` bytes.
+    pub fn new(max_body: u64) -> Self {
+        Self { lanes: FxHashMap::default(), unsent: Vec::new(), max_body }
+    }
+
+    /// Takes in a connection and greets the worker. Returns the lane's id, which the worker's
+    /// `ready` will name; `None` if the system has no randomness to make one.
+    pub fn open(&mut self, connection: JobsConnection) -> Option<LaneId> {
+        let (mut id, mut nonce) = ([0; 16], [0; 32]);
+        if let Err(error) = getrandom::fill(&mut id).and_then(|()| getrandom::fill(&mut nonce)) {
+            tracing::error!(%error, "no randomness for a lane; the worker is turned away");
+            return None;
+        }
+        let (key, id) = (LaneKey(connection.id()), LaneId::from_bytes(id));
+        let packer = Packer::default();
+        self.lanes.insert(key, JobLane { connection, id, packer, pack: 1, packed_bytes: 0 });
+        let server = concat!("acequia/", env!("CARGO_PKG_VERSION")).to_owned();
+        let hello = Hello { lane: id, nonce, max_body: self.max_body, server };
+        self.say(key, ToWorker::Hello(hello), 0);
+        Some(id)
+    }
+
+    /// The worker is ready: it may get large messages, and packed ones.
+    pub fn ready(&mut self, key: LaneKey, pack: u32) {
+        if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.connection.handle().promote();
+            lane.pack = pack as usize;
+        }
+    }
+
+    /// Sends a job.
+    pub fn run(&mut self, key: LaneKey, job: JobMessage) {
+        let bytes = job.body.len();
+        self.say(key, ToWorker::Job(job), bytes);
+    }
+
+    /// Says that a run is void.
+    pub fn cancel(&mut self, key: LaneKey, job: JobId) {
+        self.say(key, ToWorker::Cancel { job }, 0);
+    }
+
+    /// Says that no job follows.
+    pub fn bye(&mut self, key: LaneKey, reason: &str) {
+        if let Some(lane) = self.lanes.get(&key) {
+            let message = ToWorker::Bye { lane: lane.id, reason: reason.to_owned() };
+            self.say(key, message, 0);
+        }
+    }
+
+    /// Closes a lane's connection; its end is reported as that of any other.
+    pub fn close(&mut self, key: LaneKey, reason: CloseReason) {
+        if let Some(lane) = self.lanes.get(&key) {
+            lane.connection.handle().close(reason);
+        }
+    }
+
+    /// Forgets a lane whose connection is over.
+    pub fn remove(&mut self, key: LaneKey) {
+        self.lanes.remove(&key);
+    }
+
+    /// Sends all that waits.
+    pub fn flush(&mut self) {
+        for key in self.unsent.drain(..) {
+            if let Some(lane) = self.lanes.get_mut(&key) {
+                lane.send();
+            }
+        }
+    }
+
+    fn say(&mut self, key: LaneKey, message: ToWorker, bytes: usize) {
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        if lane.packer.messages() == 0 {
+            self.unsent.push(key);
+        }
+        message.encode(&mut lane.packer);
+        lane.packed_bytes += bytes;
+        if lane.packer.messages() >= lane.pack || lane.packed_bytes >= PACK_BYTES_MAX {
+            lane.send();
+        }
+    }
+}
+
+impl JobLane {
+    fn send(&mut self) {
+        self.packed_bytes = 0;
+        if self.packer.messages() == 0 {
+            return;
+        }
+        let Ok(message) = ZmqMessage::try_from(self.packer.finish()) else { return };
+        if let Err(closed) = self.connection.try_send(message) {
+            // The end of the connection is on its way to the pipeline, which redelivers.
+            tracing::debug!(%closed, "nothing more goes out on a lane");
+        }
+    }
+}

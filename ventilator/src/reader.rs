@@ -1,0 +1,184 @@
+//! The read half of a WebSocket: messages in, requests out.
+
+use std::sync::Arc;
+
+use acequia_scheduler::SessionId;
+use acequia_wire::client::{Encoding, HelloOp, Op, Refusal, Submit};
+use acequia_wire::code::close;
+use acequia_wire::{CorrelationId, JobId, Limits};
+use axum::extract::ws::{Message, WebSocket};
+use bytes::Bytes;
+use futures_util::stream::SplitStream;
+use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite;
+
+use crate::Input;
+
+/// Most requests that go to the pipeline at once, beyond those of one message.
+const BATCH: usize = 128;
+
+/// One op, ready for the pipeline.
+#[derive(Debug)]
+pub enum Request {
+    /// A job, and the name that it gets.
+    Submit {
+        /// The name.
+        job: JobId,
+        /// The job.
+        spec: Arc<Submit>,
+    },
+    /// A job is no longer wanted.
+    Cancel {
+        /// Its correlation id.
+        id: CorrelationId,
+    },
+    /// Who the client is.
+    Hello(HelloOp),
+    /// Events that may be forgotten.
+    Ack {
+        /// The last of them.
+        seq: u64,
+    },
+    /// Messages on this topic.
+    Subscribe {
+        /// The topic.
+        topic: String,
+    },
+    /// No more messages on this topic.
+    Unsubscribe {
+        /// The topic.
+        topic: String,
+    },
+    /// An op that was not understood or is not allowed.
+    Refused(Refusal),
+}
+
+/// Why a session's reading ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadEnd {
+    /// The client closed the connection.
+    Closed,
+    /// The connection broke.
+    Lost,
+    /// The client broke the rules: close with this code and reason.
+    Violation(u16, &'static str),
+    /// The pipeline is gone.
+    Stopping,
+}
+
+/// The read half of one session.
+#[derive(Debug)]
+pub struct Reader {
+    stream: SplitStream<WebSocket>,
+    session: SessionId,
+    encoding: Encoding,
+    limits: Limits,
+    decoded: Vec<Result<Op, Refusal>>,
+}
+
+impl Reader {
+    /// Reads for `session` from `stream`.
+    pub fn new(
+        stream: SplitStream<WebSocket>,
+        session: SessionId,
+        encoding: Encoding,
+        limits: Limits,
+    ) -> Self {
+        Self { stream, session, encoding, limits, decoded: Vec::new() }
+    }
+
+    /// Waits for a message and hands it to the pipeline together with those at hand behind it.
+    /// Waits for the pipeline if that is behind, so that a fast client is slowed by TCP.
+    ///
+    /// # Errors
+    /// If there is nothing more to read.
+    pub async fn step<I: From<Input>>(&mut self, inbox: &mpsc::Sender<I>) -> Result<(), ReadEnd> {
+        let mut requests = Vec::new();
+        let mut next = Some(self.stream.next().await);
+        let mut end = Ok(());
+        while let Some(item) = next {
+            end = self.take(item, &mut requests);
+            if end.is_err() || requests.len() >= BATCH {
+                break;
+            }
+            next = self.stream.next().now_or_never();
+        }
+        if !requests.is_empty() {
+            let input = Input::Requests { session: self.session, requests };
+            inbox.send(input.into()).await.map_err(|_| ReadEnd::Stopping)?;
+        }
+        end
+    }
+
+    fn take(
+        &mut self,
+        item: Option<Result<Message, axum::Error>>,
+        requests: &mut Vec<Request>,
+    ) -> Result<(), ReadEnd> {
+        let message: Bytes = match (item, self.encoding) {
+            (None | Some(Ok(Message::Close(_))), _) => return Err(ReadEnd::Closed),
+            (Some(Err(error)), _) => return Err(end_of(error)),
+            (Some(Ok(Message::Text(text))), Encoding::Json) => text.into(),
+            (Some(Ok(Message::Binary(bytes))), Encoding::MsgPack) => bytes,
+            (Some(Ok(Message::Binary(_))), Encoding::Json) => {
+                let why = "a binary message on a JSON session";
+                return Err(ReadEnd::Violation(close::UNSUPPORTED_DATA, why));
+            }
+            (Some(Ok(Message::Text(_))), Encoding::MsgPack) => {
+                let why = "a text message on a MessagePack session";
+                return Err(ReadEnd::Violation(close::UNSUPPORTED_DATA, why));
+            }
+            // The WebSocket answers pings by itself.
+            (Some(Ok(Message::Ping(_) | Message::Pong(_))), _) => return Ok(()),
+        };
+        Op::decode(self.encoding, &message, &self.limits, &mut self.decoded);
+        requests.extend(self.decoded.drain(..).map(|op| match op {
+            Ok(op) => request(op),
+            Err(refusal) => Request::Refused(refusal),
+        }));
+        Ok(())
+    }
+}
+
+fn request(op: Op) -> Request {
+    match op {
+        Op::Submit(submit) => match unsupported(&submit) {
+            None => Request::Submit { job: JobId::now(), spec: Arc::new(submit) },
+            Some(refusal) => Request::Refused(refusal.of_submit(submit.id)),
+        },
+        Op::Cancel { id } => Request::Cancel { id },
+        Op::Hello(hello) => Request::Hello(hello),
+        Op::Ack { seq } => Request::Ack { seq },
+        Op::Subscribe { topic } => Request::Subscribe { topic },
+        Op::Unsubscribe { topic } => Request::Unsubscribe { topic },
+    }
+}
+
+/// What the protocol has and this server does not do: a job must not lose it silently.
+fn unsupported(submit: &Submit) -> Option<Refusal> {
+    let key = match (&submit.key, &submit.batch) {
+        (Some(_), _) => "key",
+        (None, Some(_)) => "batch",
+        (None, None) => return None,
+    };
+    Some(Refusal::bad_request(format!("`{key}` is not supported by this server yet")))
+}
+
+fn end_of(error: axum::Error) -> ReadEnd {
+    use tungstenite::Error;
+    use tungstenite::error::ProtocolError;
+    match error.into_inner().downcast_ref::<Error>() {
+        Some(Error::Capacity(_)) => {
+            ReadEnd::Violation(close::MESSAGE_TOO_BIG, "the message is over the limit")
+        }
+        Some(Error::Utf8(_)) => {
+            ReadEnd::Violation(close::INVALID_PAYLOAD, "a text message that is not UTF-8")
+        }
+        Some(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => ReadEnd::Lost,
+        Some(Error::Protocol(_)) => {
+            ReadEnd::Violation(close::PROTOCOL_ERROR, "not the WebSocket protocol")
+        }
+        _ => ReadEnd::Lost,
+    }
+}
