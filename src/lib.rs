@@ -1,1 +1,33 @@
-//! Acequia.
+//! Acequia: jobs from a browser to a pool of workers in any language, and their results live back.
+//!
+//! A Rust program embeds the whole server:
+//!
+//! ```no_run
+//! use acequia::{Config, Server};
+//!
+//! # async fn run() -> Result<(), acequia::StartError> {
+//! let server = Server::bind(Config::default()).await?;
+//! println!("{}", server.addresses());
+//! server.run(async { _ = tokio::signal::ctrl_c().await }).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `ARCHITECTURE.md` has the picture; the stages are crates of their own.
+
+pub mod client;
+mod config;
+mod front;
+mod http;
+mod metrics;
+mod page;
+mod pairing;
+mod pipeline;
+mod server;
+
+pub use config::{Config, StartError};
+pub use server::{Addresses, Server};
+
+// What an embedding program needs to fill in a `Config`.
+pub use acequia_gate::Endpoint;
+pub use acequia_wire::Limits;

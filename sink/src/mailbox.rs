@@ -205,7 +205,6 @@ impl Mailboxes {
 #[cfg(test)]
 mod tests {
     use acequia_wire::client::JobEvent;
-    use acequia_wire::worker::Progress;
     use acequia_wire::{ContentType, CorrelationId, JobId, Payload};
 
     use super::*;
@@ -215,7 +214,7 @@ mod tests {
     }
 
     fn progress() -> Event {
-        event(JobEvent::Progress(Box::new(Progress::default())))
+        event(JobEvent::Progress(Box::default()))
     }
 
     fn result(bytes: usize) -> Event {

@@ -71,6 +71,12 @@ impl Writer {
         unless_stalled(async { self.sink.flush().await.map_err(|_| WriteEnd::Lost) }).await
     }
 
+    /// Lets the answer to the client's own close leave.
+    pub async fn finish(&mut self) {
+        // Whoever does not wait for it has gone already.
+        _ = tokio::time::timeout(CLOSE_TIME_MAX, self.sink.flush()).await;
+    }
+
     /// Says why the connection is closed, and closes it.
     pub async fn close(&mut self, code: u16, reason: &'static str) {
         let frame = CloseFrame { code, reason: reason.into() };

@@ -111,6 +111,12 @@ impl Reader {
         end
     }
 
+    /// Reads on without heed until the client has closed too: a connection that is dropped with
+    /// something unread in it is reset, and the client may then not see why it was closed.
+    pub async fn drain(&mut self) {
+        while let Some(Ok(_)) = self.stream.next().await {}
+    }
+
     fn take(
         &mut self,
         item: Option<Result<Message, axum::Error>>,

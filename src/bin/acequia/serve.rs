@@ -1,0 +1,109 @@
+//! `acequia serve`: the server.
+
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use acequia::{Config, Endpoint, Limits, Server};
+use acequia_wire::limits;
+use anyhow::{Context as _, bail};
+
+/// Run the server: browsers on one port, workers on two
+///
+/// When it takes jobs it prints one line: `acequia ready http=… jobs=… results=…`. Port 0 lets the
+/// system choose a port. SIGTERM or SIGINT stops it: running jobs may end; a second one is at once.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Where HTTP and WebSocket listen
+    #[arg(long, env = "ACEQUIA_LISTEN", default_value = Config::LISTEN, value_name = "HOST:PORT")]
+    listen: String,
+
+    /// Where workers fetch jobs: tcp://HOST:PORT or ipc://PATH
+    #[arg(long, env = "ACEQUIA_JOBS", default_value = Config::JOBS, value_name = "URL")]
+    jobs: String,
+
+    /// Where workers bring results: tcp://HOST:PORT or ipc://PATH
+    #[arg(long, env = "ACEQUIA_RESULTS", default_value = Config::RESULTS, value_name = "URL")]
+    results: String,
+
+    /// Where accepted jobs are kept: `none` is memory, the only choice so far
+    #[arg(long, env = "ACEQUIA_JOURNAL", default_value = "none", value_name = "FILE|none")]
+    journal: String,
+
+    /// Let workers connect from other machines although nothing proves who they are
+    #[arg(long, env = "ACEQUIA_ALLOW_OPEN_WORKERS")]
+    allow_open_workers: bool,
+
+    /// Live jobs of one client
+    #[arg(long, env = "ACEQUIA_CLIENT_JOBS", default_value_t = limits::CLIENT_JOBS_MAX, value_name = "N")]
+    client_jobs: usize,
+
+    /// Waiting jobs in all
+    #[arg(long, env = "ACEQUIA_WAITING_JOBS", default_value_t = limits::WAITING_JOBS_MAX, value_name = "N")]
+    waiting_jobs: usize,
+
+    /// Payload bytes of all live jobs
+    #[arg(long, env = "ACEQUIA_PAYLOADS_BYTES", default_value_t = limits::PAYLOADS_BYTES_MAX, value_name = "BYTES")]
+    payloads_bytes: usize,
+
+    /// Sessions at one time
+    #[arg(long, env = "ACEQUIA_SESSIONS", default_value_t = limits::SESSIONS_MAX, value_name = "N")]
+    sessions: usize,
+
+    /// How long running jobs may take to end once the server is told to stop
+    #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = Config::GRACE.as_secs(), value_name = "SECONDS")]
+    grace_s: u64,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = args.into_config()?;
+    let server = Server::bind(config).await?;
+    writeln!(std::io::stdout(), "{}", server.addresses()).context("cannot say that it is ready")?;
+    server.run(crate::stop_signal()).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Args {
+    fn into_config(self) -> anyhow::Result<Config> {
+        if self.journal != "none" {
+            bail!(
+                "--journal {}: this version keeps jobs in memory only; use --journal none",
+                self.journal
+            );
+        }
+        let jobs = self.endpoint("--jobs", &self.jobs)?;
+        let results = self.endpoint("--results", &self.results)?;
+        Ok(Config {
+            listen: self.listen,
+            jobs,
+            results,
+            limits: Limits {
+                client_jobs: self.client_jobs,
+                waiting_jobs: self.waiting_jobs,
+                payloads_bytes: self.payloads_bytes,
+                sessions: self.sessions,
+                ..Limits::default()
+            },
+            grace: Duration::from_secs(self.grace_s),
+        })
+    }
+
+    fn endpoint(&self, flag: &str, url: &str) -> anyhow::Result<Endpoint> {
+        let endpoint: Endpoint = url.parse().with_context(|| flag.to_owned())?;
+        if let Endpoint::Tcp { host, .. } = &endpoint
+            && !is_loopback(host)
+            && !self.allow_open_workers
+        {
+            bail!(
+                "{flag} {url}: whoever reaches this port can take jobs and answer them. Use a \
+                 loopback address, ipc:// or a tunnel, or say --allow-open-workers"
+            );
+        }
+        Ok(endpoint)
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}

@@ -1,0 +1,80 @@
+//! What an operator decides, and why a server does not start.
+
+use std::io;
+use std::time::Duration;
+
+use acequia_gate::{Endpoint, EndpointError, GateError};
+use acequia_wire::Limits;
+
+/// How a server is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where HTTP and WebSocket listen, `HOST:PORT`; port 0 lets the system choose.
+    pub listen: String,
+    /// Where workers fetch jobs.
+    pub jobs: Endpoint,
+    /// Where workers bring results.
+    pub results: Endpoint,
+    /// What clients may do.
+    pub limits: Limits,
+    /// How long running jobs may take to end once the server is told to stop.
+    pub grace: Duration,
+}
+
+impl Config {
+    /// Where HTTP and WebSocket listen by default.
+    pub const LISTEN: &str = "127.0.0.1:8080";
+    /// Where workers fetch jobs by default.
+    pub const JOBS: &str = "tcp://127.0.0.1:5557";
+    /// Where workers bring results by default.
+    pub const RESULTS: &str = "tcp://127.0.0.1:5558";
+    /// The time that running jobs get by default.
+    pub const GRACE: Duration = Duration::from_secs(10);
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let endpoint = |text: &str| text.parse().expect("a default endpoint is one");
+        Self {
+            listen: Self::LISTEN.to_owned(),
+            jobs: endpoint(Self::JOBS),
+            results: endpoint(Self::RESULTS),
+            limits: Limits::default(),
+            grace: Self::GRACE,
+        }
+    }
+}
+
+/// Why a server does not start. The operator can mend each; the message says how.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address of HTTP and WebSocket is not to be had.
+    #[error("cannot listen on {listen}: {source}{}", hint(source))]
+    Listen {
+        /// The address.
+        listen: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// An endpoint for workers is not one.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// An endpoint for workers is not to be had.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+}
+
+/// What to do about a failure to listen.
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another process has it: stop that one, or choose another port with --listen (port 0 picks a free one)"
+        }
+        io::ErrorKind::PermissionDenied => "; choose a port above 1023 with --listen",
+        io::ErrorKind::AddrNotAvailable => {
+            "; the host is not this machine's: use one of its addresses, such as 127.0.0.1 or 0.0.0.0"
+        }
+        io::ErrorKind::InvalidInput => "; an address is HOST:PORT, such as 127.0.0.1:8080",
+        _ => "",
+    }
+}

@@ -1,0 +1,123 @@
+//! One session from its upgrade to its end: the WebSocket is split, its read half given to the
+//! ventilator and its write half to the sink, and whichever ends first ends the session.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use acequia_scheduler::SessionId;
+use acequia_sink::{Pressure, WriteEnd, Writer, mailbox};
+use acequia_ventilator::{ReadEnd, Reader};
+use acequia_wire::Limits;
+use acequia_wire::client::Encoding;
+use acequia_wire::code::close;
+use axum::extract::ws::WebSocket;
+use futures_util::StreamExt as _;
+use tokio::sync::{Notify, mpsc};
+
+use crate::pipeline::Input;
+
+/// How long a client that is sent away may take to close its side.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What all sessions share.
+#[derive(Debug)]
+pub(crate) struct Front {
+    inbox: mpsc::Sender<Input>,
+    pub(crate) limits: Limits,
+    last_session: AtomicU64,
+    open: AtomicUsize,
+    all_closed: Notify,
+}
+
+/// A place among the sessions, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<Front>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.0.open.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.all_closed.notify_waiters();
+        }
+    }
+}
+
+impl Front {
+    pub(crate) fn new(inbox: mpsc::Sender<Input>, limits: Limits) -> Self {
+        Self {
+            inbox,
+            limits,
+            last_session: AtomicU64::new(0),
+            open: AtomicUsize::new(0),
+            all_closed: Notify::new(),
+        }
+    }
+
+    /// A place for one more session, if there is one.
+    pub(crate) fn place(self: &Arc<Self>) -> Option<Place> {
+        let place = Place(self.clone());
+        // Counted first: two that come at once must not both get the last place.
+        let before = self.open.fetch_add(1, Ordering::Relaxed);
+        (before < self.limits.sessions).then_some(place)
+    }
+
+    /// Waits until no session is open.
+    pub(crate) async fn all_closed(&self) {
+        loop {
+            let closed = self.all_closed.notified();
+            tokio::pin!(closed);
+            // Before the look at the count, or the last end in between would be missed.
+            closed.as_mut().enable();
+            if self.open.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            closed.await;
+        }
+    }
+}
+
+enum End {
+    Read(ReadEnd),
+    Write(WriteEnd),
+}
+
+/// Serves one session until it ends.
+pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place) {
+    let front = &place.0;
+    let session = SessionId(front.last_session.fetch_add(1, Ordering::Relaxed) + 1);
+    let (sink, stream) = socket.split();
+    let (mailbox, outlet) = mailbox();
+    let pressure = outlet.pressure();
+    if front.inbox.send(Input::SessionOpened { session, mailbox }).await.is_err() {
+        return;
+    }
+    let mut writer = Writer::new(sink, outlet, encoding);
+    let mut reader = Reader::new(stream, session, encoding, front.limits);
+    let end = tokio::select! {
+        end = read(&mut reader, &pressure, &front.inbox) => End::Read(end),
+        end = writer.run() => End::Write(end),
+    };
+    // A pipeline that is gone does not need to know.
+    _ = front.inbox.send(Input::SessionClosed { session }).await;
+    let (code, reason) = match end {
+        End::Read(ReadEnd::Closed) => return writer.finish().await,
+        End::Read(ReadEnd::Lost) | End::Write(WriteEnd::Lost) => return,
+        End::Read(ReadEnd::Violation(code, reason)) => (code, reason),
+        End::Read(ReadEnd::Stopping) | End::Write(WriteEnd::Closed) => {
+            (close::GOING_AWAY, "the server stops")
+        }
+        End::Write(WriteEnd::SlowReader) => (close::SLOW_READER, "events are read too slowly"),
+    };
+    writer.close(code, reason).await;
+    // Whoever does not close by then is cut off.
+    _ = tokio::time::timeout(LINGER, reader.drain()).await;
+}
+
+async fn read(reader: &mut Reader, pressure: &Pressure, inbox: &mpsc::Sender<Input>) -> ReadEnd {
+    loop {
+        pressure.relieved().await;
+        if let Err(end) = reader.step(inbox).await {
+            return end;
+        }
+    }
+}

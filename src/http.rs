@@ -1,0 +1,100 @@
+//! The front door: the page, the WebSocket's upgrade, metrics and health.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use acequia_scheduler::Stats;
+use acequia_wire::client::Encoding;
+use axum::Router;
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::front::{self, Front};
+use crate::page;
+use crate::pipeline::Input;
+
+/// Memory that an idle session holds for what may come; the default of 128 KiB would be all of
+/// what a session costs.
+const READ_BUFFER: usize = 4 << 10;
+/// Events are written to the socket when so much has gathered, or nothing more waits.
+const WRITE_BUFFER: usize = 16 << 10;
+/// A pipeline that does not answer a scrape for so long is stuck.
+const SCRAPE_TIME_MAX: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) front: Arc<Front>,
+    pub(crate) inbox: mpsc::Sender<Input>,
+    pub(crate) metrics: PrometheusHandle,
+    /// Whether the server takes jobs.
+    pub(crate) ready: AtomicBool,
+}
+
+pub(crate) fn router(door: Arc<Door>) -> Router {
+    Router::new()
+        .route("/v1/ws", any(upgrade))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .fallback(get(file))
+        .with_state(door)
+}
+
+async fn file(uri: Uri) -> Response {
+    page::file(uri.path()).unwrap_or_else(|| {
+        let known = "nothing here; there is / (the page), /v1/ws, /metrics, /healthz, /readyz\n";
+        (StatusCode::NOT_FOUND, known).into_response()
+    })
+}
+
+async fn upgrade(State(door): State<Arc<Door>>, upgrade: WebSocketUpgrade) -> Response {
+    let Some(place) = door.front.place() else {
+        let limit = door.front.limits.sessions;
+        let message = format!("{limit} sessions are open, the limit; try again later\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], message)
+            .into_response();
+    };
+    let message_bytes = door.front.limits.message_bytes;
+    let upgrade = upgrade
+        .protocols(Encoding::ALL.map(Encoding::subprotocol))
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_message_size(message_bytes)
+        .max_frame_size(message_bytes);
+    let chosen = upgrade.selected_protocol().and_then(|chosen| chosen.to_str().ok());
+    let encoding = Encoding::ALL.into_iter().find(|known| chosen == Some(known.subprotocol()));
+    // JSON also where no subprotocol was offered.
+    let encoding = encoding.unwrap_or(Encoding::Json);
+    upgrade.on_upgrade(move |socket| front::serve(socket, encoding, place))
+}
+
+async fn ready(State(door): State<Arc<Door>>) -> Response {
+    if door.ready.load(Ordering::Relaxed) && !door.inbox.is_closed() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining: the server is about to stop\n").into_response()
+    }
+}
+
+async fn metrics(State(door): State<Arc<Door>>) -> Response {
+    // The pipeline brings what is a state up to date; then the text can be rendered here.
+    match tokio::time::timeout(SCRAPE_TIME_MAX, scrape(&door.inbox)).await {
+        Ok(Some(_)) => {
+            let text_format = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+            (text_format, door.metrics.render()).into_response()
+        }
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the pipeline does not answer\n").into_response(),
+    }
+}
+
+async fn scrape(inbox: &mpsc::Sender<Input>) -> Option<Stats> {
+    let (answer, stats) = oneshot::channel();
+    inbox.send(Input::Scrape(answer)).await.ok()?;
+    stats.await.ok()
+}

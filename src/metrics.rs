@@ -1,0 +1,340 @@
+//! What the server counts and measures, for Prometheus.
+//!
+//! Handles are made once and kept; a job's path touches only handles. What is a state and not an
+//! event (depths, slots) is asked of the scheduler when somebody scrapes.
+
+use std::collections::HashMap;
+
+use acequia_gate::{CloseReason, GateStats};
+use acequia_scheduler::{Dropped, Measure, Outcome, Stats};
+use acequia_wire::QueueName;
+use acequia_wire::code::RejectCode;
+use metrics::{
+    Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
+};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+/// Queues that get a label of their own; the rest share `other`, for clients choose the names.
+const QUEUE_LABELS_MAX: usize = 100;
+const OTHER: &str = "other";
+
+/// Bounds of the histograms, in seconds: from a fraction of a round trip to minutes of CPU.
+const SECONDS: &[f64] = &[
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0, 30.0, 60.0, 300.0,
+];
+
+/// Why a worker's message was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum DroppedMessage {
+    /// About a job.
+    Job(Dropped),
+    /// Before its lane was ready.
+    NotReady,
+    /// A `ready` for a lane that is not, or no longer, there.
+    UnknownLane,
+    /// A second `ready` for a lane.
+    ReadyTwice,
+    /// About another lane than its own.
+    OtherLane,
+    /// A `publish` whose body is not what its type says.
+    BadPublish,
+}
+
+impl DroppedMessage {
+    const ALL: [Self; 7] = [
+        Self::Job(Dropped::NotHeld),
+        Self::Job(Dropped::Late),
+        Self::NotReady,
+        Self::UnknownLane,
+        Self::ReadyTwice,
+        Self::OtherLane,
+        Self::BadPublish,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Job(dropped) => dropped.as_str(),
+            Self::NotReady => "not_ready",
+            Self::UnknownLane => "unknown_lane",
+            Self::ReadyTwice => "ready_twice",
+            Self::OtherLane => "other_lane",
+            Self::BadPublish => "bad_publish",
+        }
+    }
+}
+
+/// The handles of one queue.
+struct QueueHandles {
+    submitted: Counter,
+    ended: HashMap<Outcome, Counter>,
+    redelivered: Counter,
+    waiting_seconds: Histogram,
+    running_seconds: Histogram,
+    round_trip_seconds: Histogram,
+    depth: Gauge,
+    running: Gauge,
+    oldest: Gauge,
+}
+
+/// All metrics of one server. The pipeline owns it.
+pub(crate) struct Metrics {
+    recorder: PrometheusRecorder,
+    queues: HashMap<QueueName, QueueHandles>,
+    other: QueueHandles,
+    dropped: HashMap<DroppedMessage, Counter>,
+    rejected: HashMap<RejectCode, Counter>,
+    workers: Gauge,
+    slots_busy: Gauge,
+    slots_free: Gauge,
+    sessions: Gauge,
+    payload_bytes: Gauge,
+    gates: Vec<GateHandles>,
+}
+
+struct GateHandles {
+    stats: GateStats,
+    connections: Gauge,
+    not_ready: Gauge,
+    received: Counter,
+    sent: Counter,
+    closed: Vec<(CloseReason, Counter)>,
+}
+
+/// Makes handles of one recorder.
+struct Maker<'a>(&'a PrometheusRecorder);
+
+impl Maker<'_> {
+    const METADATA: Metadata<'static> = Metadata::new("acequia", Level::INFO, None);
+
+    fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
+        let labels = labels.iter().map(|(key, value)| Label::new(*key, (*value).to_owned()));
+        Key::from_parts(name, labels.collect::<Vec<_>>())
+    }
+
+    fn counter(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Counter {
+        self.0.register_counter(&Self::key(name, labels), &Self::METADATA)
+    }
+
+    fn gauge(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Gauge {
+        self.0.register_gauge(&Self::key(name, labels), &Self::METADATA)
+    }
+
+    fn histogram(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Histogram {
+        self.0.register_histogram(&Self::key(name, labels), &Self::METADATA)
+    }
+
+    fn describe(&self) {
+        let name = |name: &'static str| KeyName::from_const_str(name);
+        let text = |text: &'static str| SharedString::const_str(text);
+        for (key, unit, help) in COUNTERS {
+            self.0.describe_counter(name(key), *unit, text(help));
+        }
+        for (key, unit, help) in GAUGES {
+            self.0.describe_gauge(name(key), *unit, text(help));
+        }
+        for (key, help) in HISTOGRAMS {
+            self.0.describe_histogram(name(key), Some(Unit::Seconds), text(help));
+        }
+    }
+
+    fn queue(&self, queue: &str) -> QueueHandles {
+        let labels = [("queue", queue)];
+        let ended = |outcome: Outcome| {
+            let labels = [("queue", queue), ("outcome", outcome.as_str())];
+            (outcome, self.counter("acequia_jobs_ended_total", &labels))
+        };
+        QueueHandles {
+            submitted: self.counter("acequia_jobs_submitted_total", &labels),
+            ended: Outcome::ALL.into_iter().map(ended).collect(),
+            redelivered: self.counter("acequia_jobs_redelivered_total", &labels),
+            waiting_seconds: self.histogram("acequia_job_waiting_seconds", &labels),
+            running_seconds: self.histogram("acequia_job_running_seconds", &labels),
+            round_trip_seconds: self.histogram("acequia_job_round_trip_seconds", &labels),
+            depth: self.gauge("acequia_queue_depth", &labels),
+            running: self.gauge("acequia_jobs_running", &labels),
+            oldest: self.gauge("acequia_queue_oldest_waiting_seconds", &labels),
+        }
+    }
+
+    fn gate(&self, port: &'static str, stats: GateStats) -> GateHandles {
+        let labels = [("port", port)];
+        let closed = |reason: CloseReason| {
+            let labels = [("port", port), ("reason", reason.as_str())];
+            let name = if reason.is_refusal() {
+                "acequia_gate_connections_refused_total"
+            } else {
+                "acequia_gate_connections_closed_total"
+            };
+            (reason, self.counter(name, &labels))
+        };
+        GateHandles {
+            stats,
+            connections: self.gauge("acequia_gate_connections", &labels),
+            not_ready: self.gauge("acequia_gate_connections_not_ready", &labels),
+            received: self.counter("acequia_gate_received_bytes_total", &labels),
+            sent: self.counter("acequia_gate_sent_bytes_total", &labels),
+            closed: CloseReason::ALL.into_iter().map(closed).collect(),
+        }
+    }
+}
+
+const COUNTERS: &[(&str, Option<Unit>, &str)] = &[
+    ("acequia_jobs_submitted_total", None, "Jobs admitted."),
+    ("acequia_jobs_ended_total", None, "Jobs ended, by outcome."),
+    ("acequia_jobs_rejected_total", None, "Ops refused, by code."),
+    ("acequia_jobs_redelivered_total", None, "Jobs put back since their worker was lost."),
+    ("acequia_worker_messages_dropped_total", None, "Messages of workers dropped, by reason."),
+    ("acequia_gate_connections_refused_total", None, "Worker connections turned away, by reason."),
+    ("acequia_gate_connections_closed_total", None, "Worker connections ended otherwise."),
+    ("acequia_gate_received_bytes_total", Some(Unit::Bytes), "Bytes from workers."),
+    ("acequia_gate_sent_bytes_total", Some(Unit::Bytes), "Bytes to workers."),
+];
+
+const GAUGES: &[(&str, Option<Unit>, &str)] = &[
+    ("acequia_queue_depth", None, "Jobs that wait for a slot."),
+    ("acequia_jobs_running", None, "Jobs with a worker."),
+    ("acequia_queue_oldest_waiting_seconds", Some(Unit::Seconds), "Age of the oldest waiting job."),
+    ("acequia_workers", None, "Workers that are ready."),
+    ("acequia_slots_busy", None, "Slots that hold a job."),
+    ("acequia_slots_free", None, "Slots that are free."),
+    ("acequia_sessions", None, "Open sessions."),
+    ("acequia_payload_bytes", Some(Unit::Bytes), "Payloads of live jobs."),
+    ("acequia_gate_connections", None, "Open connections of workers."),
+    ("acequia_gate_connections_not_ready", None, "Those of them that are not ready."),
+];
+
+const HISTOGRAMS: &[(&str, &str)] = &[
+    ("acequia_job_waiting_seconds", "From when a job could run until it did."),
+    ("acequia_job_running_seconds", "From the dispatch of a job to its worker's word."),
+    ("acequia_job_round_trip_seconds", "From the submit of a job to its outcome."),
+];
+
+impl Metrics {
+    /// The metrics of a server with these two gates.
+    pub(crate) fn new(jobs: GateStats, results: GateStats) -> Self {
+        let builder = PrometheusBuilder::new();
+        let builder = match builder.set_buckets(SECONDS) {
+            Ok(builder) => builder,
+            // Only an empty list of bounds is refused.
+            Err(_) => PrometheusBuilder::new(),
+        };
+        let recorder = builder.build_recorder();
+        let make = Maker(&recorder);
+        make.describe();
+        let dropped = |reason: DroppedMessage| {
+            let labels = [("reason", reason.as_str())];
+            (reason, make.counter("acequia_worker_messages_dropped_total", &labels))
+        };
+        let rejected = |code: &RejectCode| {
+            let labels = [("code", code.as_str())];
+            (*code, make.counter("acequia_jobs_rejected_total", &labels))
+        };
+        Self {
+            queues: HashMap::new(),
+            other: make.queue(OTHER),
+            dropped: DroppedMessage::ALL.into_iter().map(dropped).collect(),
+            rejected: RejectCode::ALL.iter().map(rejected).collect(),
+            workers: make.gauge("acequia_workers", &[]),
+            slots_busy: make.gauge("acequia_slots_busy", &[]),
+            slots_free: make.gauge("acequia_slots_free", &[]),
+            sessions: make.gauge("acequia_sessions", &[]),
+            payload_bytes: make.gauge("acequia_payload_bytes", &[]),
+            gates: vec![make.gate("jobs", jobs), make.gate("results", results)],
+            recorder,
+        }
+    }
+
+    /// What renders the text for a scrape, from any task.
+    pub(crate) fn handle(&self) -> PrometheusHandle {
+        self.recorder.handle()
+    }
+
+    /// Counts what the scheduler reports.
+    pub(crate) fn record(&mut self, measure: Measure) {
+        match measure {
+            Measure::Submitted { queue } => self.queue(&queue).submitted.increment(1),
+            Measure::Started { queue, waited } => {
+                self.queue(&queue).waiting_seconds.record(waited.as_secs_f64());
+            }
+            Measure::Ended { queue, outcome, ran, total } => {
+                let queue = self.queue(&queue);
+                if let Some(ended) = queue.ended.get(&outcome) {
+                    ended.increment(1);
+                }
+                if let Some(ran) = ran {
+                    queue.running_seconds.record(ran.as_secs_f64());
+                }
+                queue.round_trip_seconds.record(total.as_secs_f64());
+            }
+            Measure::Redelivered { queue } => self.queue(&queue).redelivered.increment(1),
+            Measure::Dropped(reason) => self.dropped(DroppedMessage::Job(reason)),
+        }
+    }
+
+    /// Counts a message of a worker that was dropped.
+    pub(crate) fn dropped(&self, reason: DroppedMessage) {
+        if let Some(counter) = self.dropped.get(&reason) {
+            counter.increment(1);
+        }
+    }
+
+    /// Counts an op that was refused.
+    pub(crate) fn rejected(&self, code: RejectCode) {
+        if let Some(counter) = self.rejected.get(&code) {
+            counter.increment(1);
+        }
+    }
+
+    fn queue(&mut self, name: &QueueName) -> &QueueHandles {
+        if !self.queues.contains_key(name) {
+            if self.queues.len() >= QUEUE_LABELS_MAX {
+                return &self.other;
+            }
+            let handles = Maker(&self.recorder).queue(name.as_str());
+            self.queues.insert(name.clone(), handles);
+        }
+        self.queues.get(name).unwrap_or(&self.other)
+    }
+
+    /// Sets all that is a state.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+    pub(crate) fn set_states(&mut self, stats: &Stats) {
+        // Queues that are no longer in use are not in the stats.
+        for queue in self.queues.values().chain([&self.other]) {
+            queue.depth.set(0.0);
+            queue.running.set(0.0);
+            queue.oldest.set(0.0);
+        }
+        for stats in &stats.queues {
+            let queue = self.queue(&stats.name);
+            let oldest = stats.oldest.unwrap_or_default().as_secs_f64();
+            queue.depth.increment(stats.waiting as f64);
+            queue.running.increment(stats.running as f64);
+            queue.oldest.set(oldest);
+        }
+        let slots: u64 = stats.lanes.iter().map(|lane| u64::from(lane.slots)).sum();
+        let busy: usize = stats.lanes.iter().map(|lane| lane.busy).sum();
+        self.workers.set(stats.lanes.len() as f64);
+        self.slots_busy.set(busy as f64);
+        self.slots_free.set(slots as f64 - busy as f64);
+        self.sessions.set(stats.sessions as f64);
+        self.payload_bytes.set(stats.payload_bytes as f64);
+        for gate in &self.gates {
+            let stats = gate.stats.snapshot();
+            gate.connections.set(stats.open as f64);
+            gate.not_ready.set(stats.not_ready as f64);
+            gate.received.absolute(stats.bytes_in);
+            gate.sent.absolute(stats.bytes_out);
+            for (reason, counter) in &gate.closed {
+                counter.absolute(stats.closed(*reason));
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metrics").field("queues", &self.queues.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,92 @@
+//! The page and the client library, as files inside the binary.
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+/// Everything on the page comes from here, and it talks to nobody else.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+macro_rules! files {
+    ($($path:literal => $file:literal,)*) => {
+        /// The path in a URL, and the bytes.
+        const FILES: &[(&str, &[u8])] = &[
+            $(($path, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $file))),)*
+        ];
+    };
+}
+
+files! {
+    "/" => "dashboard/index.html",
+    "/assets/app.js" => "dashboard/app.js",
+    "/assets/copy.js" => "dashboard/copy.js",
+    "/assets/gestures.js" => "dashboard/gestures.js",
+    "/assets/job-box.js" => "dashboard/job-box.js",
+    "/assets/logo.svg" => "dashboard/logo.svg",
+    "/assets/mandelbrot.js" => "dashboard/mandelbrot.js",
+    "/assets/palette.js" => "dashboard/palette.js",
+    "/assets/picture.js" => "dashboard/picture.js",
+    "/assets/pool.js" => "dashboard/pool.js",
+    "/assets/rendering.js" => "dashboard/rendering.js",
+    "/assets/status.js" => "dashboard/status.js",
+    "/assets/style.css" => "dashboard/style.css",
+    "/assets/theme.js" => "dashboard/theme.js",
+    "/assets/vendor/msgpack.mjs" => "dashboard/vendor/msgpack.mjs",
+    "/assets/view.js" => "dashboard/view.js",
+    "/assets/wave.svg" => "dashboard/wave.svg",
+    "/client/chunks.js" => "clients/js/src/chunks.js",
+    "/client/client.js" => "clients/js/src/client.js",
+    "/client/connection.js" => "clients/js/src/connection.js",
+    "/client/errors.js" => "clients/js/src/errors.js",
+    "/client/format.js" => "clients/js/src/format.js",
+    "/client/index.d.ts" => "clients/js/src/index.d.ts",
+    "/client/index.js" => "clients/js/src/index.js",
+    "/client/job.js" => "clients/js/src/job.js",
+}
+
+/// The file at `path`, if there is one.
+pub(crate) fn file(path: &str) -> Option<Response> {
+    let (_, bytes) = FILES.iter().find(|(known, _)| *known == path)?;
+    let media_type = match path.rsplit_once('.').map(|(_, ending)| ending) {
+        None => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("ts") => "text/plain; charset=utf-8",
+        Some(_) => "text/javascript; charset=utf-8",
+    };
+    let headers = [
+        (header::CONTENT_TYPE, media_type),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        // The files change with the binary and have no version in their names.
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    Some((headers, *bytes).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that the page wants and the binary lacks shows only in a browser.
+    #[test]
+    fn no_file_is_forgotten() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+        for (folder, prefix) in [
+            ("dashboard", "/assets/"),
+            ("dashboard/vendor", "/assets/vendor/"),
+            ("clients/js/src", "/client/"),
+        ] {
+            for entry in std::fs::read_dir(format!("{root}{folder}")).expect("a folder") {
+                let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
+                let served = [".js", ".mjs", ".css", ".svg", ".ts"];
+                if served.iter().any(|ending| name.ends_with(ending)) {
+                    assert!(file(&format!("{prefix}{name}")).is_some(), "{folder}/{name}");
+                }
+            }
+        }
+        assert!(file("/").is_some());
+        assert!(file("/assets/none.js").is_none());
+    }
+}

@@ -1,0 +1,115 @@
+//! Which jobs connection and which results connection make a lane.
+//!
+//! A jobs connection gets a lane with a secret id; the `ready` that names this id, and the results
+//! connection that it comes on, complete the lane. Pure bookkeeping: no IO.
+
+use acequia_gate::ConnectionHandle;
+use acequia_scheduler::LaneKey;
+use acequia_sink::ResultsKey;
+use acequia_wire::LaneId;
+use rustc_hash::FxHashMap;
+
+#[derive(Debug)]
+struct Lane {
+    id: LaneId,
+    results: Option<ResultsKey>,
+}
+
+#[derive(Debug)]
+struct Results {
+    handle: ConnectionHandle,
+    lane: Option<LaneKey>,
+}
+
+/// All connections of workers.
+#[derive(Debug, Default)]
+pub(crate) struct Pairing {
+    lanes: FxHashMap<LaneKey, Lane>,
+    by_id: FxHashMap<LaneId, LaneKey>,
+    results: FxHashMap<ResultsKey, Results>,
+    /// Counts the lanes that got ready, for the names of workers that have none.
+    ready: u64,
+}
+
+/// A lane that has become complete.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Completed {
+    pub(crate) lane: LaneKey,
+    /// The lane that this results connection belonged to before. The worker has begun anew, so it
+    /// is over.
+    pub(crate) superseded: Option<LaneKey>,
+    /// How many lanes got ready so far.
+    pub(crate) nth: u64,
+}
+
+/// Why a `ready` is not heeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotCompleted {
+    /// No jobs connection has this lane; it may just have ended.
+    UnknownLane,
+    /// The lane is complete already.
+    Twice,
+}
+
+impl Pairing {
+    pub(crate) fn jobs_opened(&mut self, lane: LaneKey, id: LaneId) {
+        self.lanes.insert(lane, Lane { id, results: None });
+        self.by_id.insert(id, lane);
+    }
+
+    pub(crate) fn results_opened(&mut self, results: ResultsKey, handle: ConnectionHandle) {
+        self.results.insert(results, Results { handle, lane: None });
+    }
+
+    /// A `ready` for the lane `id` came on `results`.
+    pub(crate) fn ready(
+        &mut self,
+        results: ResultsKey,
+        id: LaneId,
+    ) -> Result<Completed, NotCompleted> {
+        let key = *self.by_id.get(&id).ok_or(NotCompleted::UnknownLane)?;
+        let lane = self.lanes.get_mut(&key).ok_or(NotCompleted::UnknownLane)?;
+        let connection = self.results.get_mut(&results).ok_or(NotCompleted::UnknownLane)?;
+        if lane.results.is_some() {
+            return Err(NotCompleted::Twice);
+        }
+        lane.results = Some(results);
+        let superseded = connection.lane.replace(key);
+        connection.handle.promote();
+        self.ready += 1;
+        Ok(Completed { lane: key, superseded, nth: self.ready })
+    }
+
+    /// The lane whose worker speaks on `results`.
+    pub(crate) fn lane_of(&self, results: ResultsKey) -> Option<LaneKey> {
+        self.results.get(&results)?.lane
+    }
+
+    /// Whether `id` names this lane.
+    pub(crate) fn is_named(&self, lane: LaneKey, id: LaneId) -> bool {
+        self.lanes.get(&lane).is_some_and(|lane| lane.id == id)
+    }
+
+    /// Whether results of this lane may still come.
+    pub(crate) fn may_still_speak(&self, lane: LaneKey) -> bool {
+        self.lanes.get(&lane).is_some_and(|lane| lane.results.is_some())
+    }
+
+    /// A results connection is over. Returns the lane that is over with it.
+    pub(crate) fn results_closed(&mut self, results: ResultsKey) -> Option<LaneKey> {
+        self.results.remove(&results)?.lane
+    }
+
+    /// Forgets a lane. Returns whether it was known.
+    pub(crate) fn remove(&mut self, key: LaneKey) -> bool {
+        let Some(lane) = self.lanes.remove(&key) else { return false };
+        self.by_id.remove(&lane.id);
+        if let Some(results) = lane.results
+            && let Some(connection) = self.results.get_mut(&results)
+            && connection.lane == Some(key)
+        {
+            connection.lane = None;
+        }
+        true
+    }
+}

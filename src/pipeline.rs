@@ -1,0 +1,411 @@
+//! The one task that owns the scheduler, and with it all that the scheduler's actions touch.
+//!
+//! ```text
+//!  readers ──┐                        ┌──▶ job lanes (ventilator)
+//!            ├──▶ inbox ──▶ scheduler ├──▶ mailboxes (sink)
+//!  results ──┘      one pass          └──▶ journal, metrics
+//! ```
+//!
+//! The inbox is taken in passes: everything that waits is handled, and only then is what came of
+//! it flushed, one message a lane and one batch a session. Nothing here waits for anything but
+//! the inbox and the clock, so no client or worker can hold up another.
+
+use std::time::Duration;
+
+use acequia_gate::{CloseReason, JobsConnection};
+use acequia_journal::{Journal, Record};
+use acequia_scheduler::{
+    Action, ClientId, Config as SchedulerConfig, Event, LaneKey, LaneOffer, Scheduler, SessionId,
+    Stats, Ticket, Time,
+};
+use acequia_sink::{Mailbox, Mailboxes, ResultsKey, Topics};
+use acequia_ventilator::{JobLanes, Request};
+use acequia_wire::client::{Event as ClientEvent, Refusal, Welcome};
+use acequia_wire::code::RejectCode;
+use acequia_wire::limits::TOPICS_PER_SESSION_MAX;
+use acequia_wire::worker::{FromWorker, Ready};
+use acequia_wire::{Body, ContentType, LaneId, Limits};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::metrics::{DroppedMessage, Metrics};
+use crate::pairing::{NotCompleted, Pairing};
+
+/// Inputs taken in one pass.
+const PASS: usize = 1024;
+/// Inputs that may wait; whoever brings more waits.
+pub(crate) const INBOX: usize = 4096;
+
+/// How long records gather before they are committed. A job that ends sooner is never `accepted`:
+/// its outcome says more, and for less.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(1);
+
+/// How long the results of a lane may still come after its jobs connection broke, if its results
+/// connection did not.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Clients that a stopping server sends away come back spread over this time.
+const RECONNECT_MS: std::ops::Range<u32> = 500..5_000;
+
+/// One thing that the pipeline is told.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A session begins.
+    SessionOpened { session: SessionId, mailbox: Mailbox },
+    /// A session is over.
+    SessionClosed { session: SessionId },
+    /// From the front.
+    Ventilator(acequia_ventilator::Input),
+    /// From the end.
+    Sink(acequia_sink::Input),
+    /// Somebody wants the state for a scrape; the metrics are up to date once this is answered.
+    Scrape(oneshot::Sender<Stats>),
+    /// The server is told to stop.
+    Drain,
+}
+
+impl From<acequia_ventilator::Input> for Input {
+    fn from(input: acequia_ventilator::Input) -> Self {
+        Self::Ventilator(input)
+    }
+}
+
+impl From<acequia_sink::Input> for Input {
+    fn from(input: acequia_sink::Input) -> Self {
+        Self::Sink(input)
+    }
+}
+
+pub(crate) struct Pipeline {
+    scheduler: Scheduler,
+    journal: Box<dyn Journal>,
+    job_lanes: JobLanes,
+    mailboxes: Mailboxes,
+    topics: Topics,
+    pairing: Pairing,
+    metrics: Metrics,
+    limits: Limits,
+    grace: Duration,
+    /// What the scheduler wants done, until it is.
+    actions: Vec<Action>,
+    /// The scheduler's time is counted from here.
+    epoch: Instant,
+    /// When the records that gather are to be committed.
+    commit_due: Option<Instant>,
+    /// Lanes without a jobs connection whose last results may still come, and until when.
+    ending: Vec<(Instant, LaneKey)>,
+    /// When a draining server stops in any case.
+    stop_due: Option<Instant>,
+}
+
+impl Pipeline {
+    pub(crate) fn new(
+        limits: Limits,
+        grace: Duration,
+        journal: Box<dyn Journal>,
+        metrics: Metrics,
+        seed: u64,
+    ) -> Self {
+        Self {
+            scheduler: Scheduler::new(SchedulerConfig { limits, seed }),
+            journal,
+            job_lanes: JobLanes::new(u64::try_from(limits.result_bytes).unwrap_or(u64::MAX)),
+            mailboxes: Mailboxes::default(),
+            topics: Topics::default(),
+            pairing: Pairing::default(),
+            metrics,
+            limits,
+            grace,
+            actions: Vec::new(),
+            epoch: Instant::now(),
+            commit_due: None,
+            ending: Vec::new(),
+            stop_due: None,
+        }
+    }
+
+    /// Runs until a drain is complete or everyone who could speak is gone.
+    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) {
+        let mut inputs = Vec::with_capacity(PASS);
+        let alarm = tokio::time::sleep_until(self.epoch);
+        tokio::pin!(alarm);
+        while !self.has_stopped() {
+            let due = self.next_due();
+            if let Some(due) = due.filter(|due| *due != alarm.deadline()) {
+                alarm.as_mut().reset(due);
+            }
+            tokio::select! {
+                biased;
+                taken = inbox.recv_many(&mut inputs, PASS) => {
+                    if taken == 0 {
+                        break;
+                    }
+                }
+                () = &mut alarm, if due.is_some() => {}
+            }
+            self.pass(&mut inputs);
+        }
+        self.send_all_away();
+    }
+
+    fn now(&self, at: Instant) -> Time {
+        let micros = at.saturating_duration_since(self.epoch).as_micros();
+        Time::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    /// The instant at which something is due without an input.
+    fn next_due(&self) -> Option<Instant> {
+        let scheduler =
+            self.scheduler.next_deadline().map(|at| self.epoch + (at - Time::default()));
+        let ending = self.ending.first().map(|(until, _)| *until);
+        [scheduler, self.commit_due, ending, self.stop_due].into_iter().flatten().min()
+    }
+
+    fn has_stopped(&self) -> bool {
+        let Some(due) = self.stop_due else { return false };
+        self.scheduler.is_idle() || due <= Instant::now()
+    }
+
+    /// Handles all that came, then flushes what came of it.
+    fn pass(&mut self, inputs: &mut Vec<Input>) {
+        let instant = Instant::now();
+        let now = self.now(instant);
+        for input in inputs.drain(..) {
+            self.take(now, instant, input);
+            self.act(instant);
+        }
+        if self.scheduler.next_deadline().is_some_and(|at| at <= now) {
+            self.handle(now, Event::Tick);
+        }
+        while let Some((until, lane)) = self.ending.first().copied()
+            && until <= instant
+        {
+            self.ending.remove(0);
+            self.end_lane(now, lane);
+        }
+        self.act(instant);
+        if self.commit_due.is_some_and(|due| due <= instant) {
+            self.commit_due = None;
+            let up_to = Ticket(self.journal.commit());
+            self.handle(now, Event::Durable { up_to });
+            self.act(instant);
+        }
+        self.job_lanes.flush();
+        self.mailboxes.flush();
+    }
+
+    fn handle(&mut self, now: Time, event: Event) {
+        self.scheduler.handle(now, event, &mut self.actions);
+    }
+
+    fn take(&mut self, now: Time, instant: Instant, input: Input) {
+        use acequia_sink::Input as Sink;
+        use acequia_ventilator::Input as Ventilator;
+        match input {
+            Input::Ventilator(Ventilator::Requests { session, requests }) => {
+                for request in requests {
+                    self.take_request(now, session, request);
+                }
+            }
+            Input::Sink(Sink::Messages { results, messages }) => {
+                for message in messages {
+                    self.take_message(now, results, message);
+                }
+            }
+            Input::Ventilator(Ventilator::LaneOpened(jobs)) => self.open_lane(*jobs),
+            Input::Ventilator(Ventilator::LaneClosed(lane)) => {
+                if self.pairing.may_still_speak(lane) {
+                    self.ending.push((instant + LAST_WORDS, lane));
+                } else {
+                    self.end_lane(now, lane);
+                }
+            }
+            Input::Sink(Sink::LaneOpened { results, handle }) => {
+                self.pairing.results_opened(results, handle);
+            }
+            Input::Sink(Sink::LaneClosed { results }) => {
+                if let Some(lane) = self.pairing.results_closed(results) {
+                    self.end_lane(now, lane);
+                }
+            }
+            Input::SessionOpened { session, mailbox } => {
+                self.mailboxes.open(session, mailbox);
+                // Without authentication each session is a client of its own.
+                let client = ClientId(session.0);
+                self.handle(now, Event::SessionOpened { session, client });
+            }
+            Input::SessionClosed { session } => {
+                self.mailboxes.close(session);
+                self.topics.close(session);
+                self.handle(now, Event::SessionClosed { session });
+            }
+            Input::Scrape(answer) => {
+                let stats = self.scheduler.stats(now);
+                self.metrics.set_states(&stats);
+                // Whoever asked may have gone.
+                _ = answer.send(stats);
+            }
+            Input::Drain => {
+                tracing::info!(grace = ?self.grace, "draining: running jobs may end");
+                self.stop_due = Some(instant + self.grace);
+                self.handle(now, Event::Drain);
+            }
+        }
+    }
+
+    fn take_request(&mut self, now: Time, session: SessionId, request: Request) {
+        match request {
+            Request::Submit { job, spec } => {
+                self.handle(now, Event::Submit { session, job, spec });
+            }
+            Request::Cancel { id } => self.handle(now, Event::Cancel { session, id }),
+            Request::Refused(refusal) => self.refuse(session, refusal),
+            Request::Hello(_) => {
+                let welcome = Welcome { session: None, resumed: false, limits: self.limits };
+                self.mailboxes.put(session, ClientEvent::Welcome(Box::new(welcome)));
+            }
+            // Only a session that can be resumed keeps events that an `ack` could release.
+            Request::Ack { .. } => {}
+            Request::Subscribe { topic } => {
+                if !self.topics.subscribe(session, &topic) {
+                    let message = format!(
+                        "this session has {TOPICS_PER_SESSION_MAX} topics, the limit; unsubscribe from one first"
+                    );
+                    self.refuse(session, Refusal::new(RejectCode::TooLarge, message));
+                }
+            }
+            Request::Unsubscribe { topic } => self.topics.unsubscribe(session, &topic),
+        }
+    }
+
+    fn refuse(&mut self, session: SessionId, refusal: Refusal) {
+        self.metrics.rejected(refusal.code);
+        self.mailboxes.put(session, refusal.into());
+    }
+
+    // --- Lanes ---
+
+    fn open_lane(&mut self, jobs: JobsConnection) {
+        let lane = LaneKey(jobs.id());
+        if let Some(id) = self.job_lanes.open(jobs) {
+            self.pairing.jobs_opened(lane, id);
+        }
+    }
+
+    /// A lane is over: its jobs go elsewhere, and a connection that is left of it is closed, so
+    /// that its worker begins anew.
+    fn end_lane(&mut self, now: Time, lane: LaneKey) {
+        if self.pairing.remove(lane) {
+            self.ending.retain(|(_, ending)| *ending != lane);
+            self.job_lanes.close(lane, CloseReason::ClosedByServer);
+            self.job_lanes.remove(lane);
+            self.handle(now, Event::LaneClosed { lane });
+        }
+    }
+
+    fn take_message(&mut self, now: Time, results: ResultsKey, message: FromWorker) {
+        if let FromWorker::Ready(ready) = message {
+            return self.lane_ready(now, results, ready);
+        }
+        let Some(lane) = self.pairing.lane_of(results) else {
+            return self.metrics.dropped(DroppedMessage::NotReady);
+        };
+        let event = match message {
+            FromWorker::Done { job, body } => Event::Done { lane, job, body },
+            FromWorker::Fail { job, code, message, retry } => {
+                Event::Fail { lane, job, code, message, retry }
+            }
+            FromWorker::Progress { job, progress } => Event::Progress { lane, job, progress },
+            FromWorker::Chunk { job, body } => Event::Chunk { lane, job, body },
+            FromWorker::Bye { lane: id } if self.is_of(lane, id) => Event::LaneDraining { lane },
+            FromWorker::Publish { lane: id, topic, body } if self.is_of(lane, id) => {
+                return self.publish(&topic, body);
+            }
+            // The connection itself proves the worker's life; jobs have no leases.
+            FromWorker::Beat { lane: id } if self.is_of(lane, id) => return,
+            FromWorker::Bye { .. } | FromWorker::Publish { .. } | FromWorker::Beat { .. } => return,
+            FromWorker::Ready(_) => return,
+        };
+        self.handle(now, event);
+    }
+
+    /// Whether a message that came on `lane` also names it.
+    fn is_of(&self, lane: LaneKey, id: LaneId) -> bool {
+        let own = self.pairing.is_named(lane, id);
+        if !own {
+            self.metrics.dropped(DroppedMessage::OtherLane);
+        }
+        own
+    }
+
+    fn lane_ready(&mut self, now: Time, results: ResultsKey, ready: Ready) {
+        let completed = match self.pairing.ready(results, ready.lane) {
+            Ok(completed) => completed,
+            Err(NotCompleted::UnknownLane) => {
+                return self.metrics.dropped(DroppedMessage::UnknownLane);
+            }
+            Err(NotCompleted::Twice) => return self.metrics.dropped(DroppedMessage::ReadyTwice),
+        };
+        if let Some(superseded) = completed.superseded {
+            self.end_lane(now, superseded);
+        }
+        let lane = completed.lane;
+        let name = ready.name.unwrap_or_else(|| format!("worker-{}", completed.nth));
+        tracing::info!(%name, slots = ready.slots, queues = ?ready.queues, "a worker is ready");
+        self.job_lanes.ready(lane, ready.pack);
+        let offer = LaneOffer { name: name.into(), slots: ready.slots, queues: ready.queues };
+        self.handle(now, Event::LaneReady { lane, offer });
+    }
+
+    fn publish(&mut self, topic: &str, body: Body) {
+        let Ok(data) = body.resolve(&ContentType::Json) else {
+            return self.metrics.dropped(DroppedMessage::BadPublish);
+        };
+        let Some((topic, sessions)) = self.topics.subscribers(topic) else { return };
+        for session in sessions {
+            let message = ClientEvent::Message { topic: topic.clone(), data: data.clone() };
+            self.mailboxes.put(*session, message);
+        }
+    }
+
+    // --- What the scheduler wants ---
+
+    fn act(&mut self, instant: Instant) {
+        for action in self.actions.drain(..) {
+            match action {
+                Action::Tell { session, event } => {
+                    if let ClientEvent::Rejected { code, .. } | ClientEvent::Error { code, .. } =
+                        &event
+                    {
+                        self.metrics.rejected(*code);
+                    }
+                    self.mailboxes.put(session, event);
+                }
+                Action::Run { lane, job } => self.job_lanes.run(lane, job),
+                Action::CancelRun { lane, job } => self.job_lanes.cancel(lane, job),
+                Action::SayBye { lane } => self.job_lanes.bye(lane, "the server stops"),
+                Action::Record { ticket: Ticket(ticket), job, spec } => {
+                    self.journal.append(Record::Admitted { ticket, job, spec });
+                    self.commit_due.get_or_insert(instant + COMMIT_INTERVAL);
+                }
+                Action::Settle { job } => self.journal.append(Record::Settled { job }),
+                Action::Measure(measure) => self.metrics.record(measure),
+            }
+        }
+    }
+
+    /// Says goodbye to all sessions; their writers stop after it.
+    fn send_all_away(&mut self) {
+        let sessions: Vec<SessionId> = self.mailboxes.sessions().collect();
+        let span = RECONNECT_MS.end - RECONNECT_MS.start;
+        for (nth, session) in sessions.into_iter().enumerate() {
+            // Spread evenly; a prime stride keeps neighbours apart.
+            let spread = u32::try_from(nth * 1_777 % span as usize).unwrap_or(0);
+            let reconnect_in_ms = RECONNECT_MS.start + spread;
+            let reason = "the server stops".to_owned();
+            self.mailboxes.put(session, ClientEvent::Bye { reason, reconnect_in_ms });
+            self.mailboxes.close(session);
+        }
+        self.job_lanes.flush();
+    }
+}

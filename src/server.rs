@@ -1,0 +1,137 @@
+//! A server: bound, then run.
+
+use std::fmt;
+use std::future::{Future, IntoFuture as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use acequia_gate::{Endpoint, GateConfig, JobsGate, ResultsGate};
+use acequia_journal::Memory;
+use acequia_sink::accept_lanes as accept_results;
+use acequia_ventilator::accept_lanes as accept_jobs;
+use axum::serve::ListenerExt as _;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use crate::config::{Config, StartError};
+use crate::front::Front;
+use crate::http::{self, Door};
+use crate::metrics::Metrics;
+use crate::pipeline::{INBOX, Input, Pipeline};
+
+/// How often the samples of histograms, which gather, are folded into their buckets.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// How long sessions may take to close at the end.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// Where a server listens. Its text is the line that `acequia serve` prints when it is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// HTTP and WebSocket.
+    pub http: SocketAddr,
+    /// Where workers fetch jobs.
+    pub jobs: Endpoint,
+    /// Where workers bring results.
+    pub results: Endpoint,
+}
+
+impl fmt::Display for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { http, jobs, results } = self;
+        write!(f, "acequia ready http={http} jobs={jobs} results={results}")
+    }
+}
+
+/// A server that holds its ports. Nothing is served before [`run`](Self::run).
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    http: TcpListener,
+    jobs: JobsGate,
+    results: ResultsGate,
+    addresses: Addresses,
+}
+
+impl Server {
+    /// Takes the ports.
+    ///
+    /// # Errors
+    /// If one of them is not to be had; the message says what to do.
+    pub async fn bind(config: Config) -> Result<Self, StartError> {
+        let listening = async {
+            let listener = TcpListener::bind(&config.listen).await?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        };
+        let (http, address) = listening
+            .await
+            .map_err(|source| StartError::Listen { listen: config.listen.clone(), source })?;
+        let jobs = JobsGate::bind(&config.jobs, GateConfig::default()).await?;
+        let results = ResultsGate::bind(&config.results, GateConfig::default()).await?;
+        let addresses = Addresses {
+            http: address,
+            jobs: jobs.local_endpoint().clone(),
+            results: results.local_endpoint().clone(),
+        };
+        Ok(Self { config, http, jobs, results, addresses })
+    }
+
+    /// Where the server listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Serves until `shutdown` resolves; then takes no more jobs, lets the running ones end within
+    /// the grace time, says goodbye and returns.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { config, http, jobs, results, .. } = self;
+        let metrics = Metrics::new(jobs.stats(), results.stats());
+        let handle = metrics.handle();
+        let (inbox, inputs) = mpsc::channel(INBOX);
+        let (journal, seed) = (Box::new(Memory::default()), seed());
+        let pipeline = Pipeline::new(config.limits, config.grace, journal, metrics, seed);
+        let pipeline = tokio::spawn(pipeline.run(inputs));
+        let workers = [
+            tokio::spawn(accept_jobs(jobs, inbox.clone())),
+            tokio::spawn(accept_results(results, inbox.clone())),
+        ];
+        let front = Arc::new(Front::new(inbox.clone(), config.limits));
+        let door = Arc::new(Door {
+            front: front.clone(),
+            inbox: inbox.clone(),
+            metrics: handle.clone(),
+            ready: AtomicBool::new(true),
+        });
+        // Small messages, each of which somebody waits for.
+        let http = http.tap_io(|stream| _ = stream.set_nodelay(true));
+        let served = tokio::spawn(axum::serve(http, http::router(door.clone())).into_future());
+        let upkeep = tokio::spawn(upkeep(handle));
+
+        shutdown.await;
+        door.ready.store(false, Ordering::Relaxed);
+        // The pipeline lets running jobs end, says goodbye and returns.
+        if inbox.send(Input::Drain).await.is_ok() {
+            _ = pipeline.await;
+        }
+        _ = tokio::time::timeout(CLOSE_TIME_MAX, front.all_closed()).await;
+        workers.iter().chain([&upkeep]).for_each(tokio::task::JoinHandle::abort);
+        served.abort();
+    }
+}
+
+async fn upkeep(metrics: PrometheusHandle) {
+    let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
+    loop {
+        interval.tick().await;
+        metrics.run_upkeep();
+    }
+}
+
+/// Where the jitter of retries starts. It need not be secret, only different from server to
+/// server.
+fn seed() -> u64 {
+    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), ())
+}
