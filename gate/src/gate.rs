@@ -1,0 +1,184 @@
+//! The gate: binds the public side and accepts workers.
+
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tempfile::TempDir;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
+
+use crate::admission;
+use crate::config::{ACCEPT_PAUSE, GateConfig};
+use crate::endpoint::Endpoint;
+use crate::error::GateError;
+use crate::handle::Peer;
+use crate::listener::{Outer, PublicListener};
+use crate::private::PrivateSocket;
+use crate::registry::Registry;
+use crate::role::{Jobs, Results, Role, Wiring};
+use crate::stats::GateStats;
+
+/// Of the directory of the private sockets.
+const PRIVATE_DIRECTORY_MODE: u32 = 0o700;
+
+/// The gate of the jobs port.
+pub type JobsGate = Gate<Jobs>;
+/// The gate of the results port.
+pub type ResultsGate = Gate<Results>;
+
+/// One public endpoint that workers connect to.
+///
+/// Dropping it stops to listen, removes its files and closes the connections that were not handed
+/// out yet; those that were live on with their owners.
+pub struct Gate<R: Role> {
+    listener: PublicListener,
+    /// Where private sockets are dialled; mode 0700.
+    directory: Arc<TempDir>,
+    registry: Arc<Registry>,
+    /// Lent to the task of each connection.
+    accepted_sender: mpsc::Sender<R::Connection>,
+    accepted: mpsc::Receiver<R::Connection>,
+    /// Set after accept(2) failed for want of something that only time may bring.
+    paused_until: Option<Instant>,
+}
+
+impl<R: Role> Gate<R> {
+    /// Binds `endpoint`. Connections wait in the kernel until [`accept`](Self::accept) is polled.
+    ///
+    /// # Errors
+    /// [`GateError`]: the endpoint is taken, not allowed or cannot be resolved, or there is no
+    /// directory for private sockets.
+    pub async fn bind(endpoint: &Endpoint, config: GateConfig) -> Result<Self, GateError> {
+        let directory = private_directory::<R>().await?;
+        let listener = PublicListener::bind(endpoint).await?;
+        let places = config.connections_max.clamp(1, Semaphore::MAX_PERMITS);
+        let (accepted_sender, accepted) = mpsc::channel(places);
+        Ok(Self {
+            listener,
+            directory: Arc::new(directory),
+            registry: Arc::new(Registry::new(config)),
+            accepted_sender,
+            accepted,
+            paused_until: None,
+        })
+    }
+
+    /// Where the gate listens, with the port that the system chose where 0 was asked for.
+    pub fn local_endpoint(&self) -> &Endpoint {
+        self.listener.endpoint()
+    }
+
+    /// What this gate counts.
+    pub fn stats(&self) -> GateStats {
+        GateStats(Arc::clone(&self.registry.counters))
+    }
+
+    /// The next connection whose ZMTP handshake is complete. It is not ready: see
+    /// [`ConnectionHandle::promote`](crate::ConnectionHandle::promote). It may have ended since.
+    ///
+    /// New connections are taken in, side by side, while this is polled. Cancel-safe.
+    pub async fn accept(&mut self) -> <R as Wiring>::Connection {
+        loop {
+            tokio::select! {
+                biased;
+                Some(connection) = self.accepted.recv() => return connection,
+                incoming = next_incoming(&self.listener, self.paused_until) => {
+                    self.paused_until = None;
+                    match incoming {
+                        Ok((outer, peer)) => self.take_in(outer, peer),
+                        Err(error) => self.note_failure(&error),
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_in(&self, outer: Outer, peer: Peer) {
+        let Some(lease) = self.registry.admit(peer) else { return };
+        outer.set_options(&self.registry.config);
+        let directory = Arc::clone(&self.directory);
+        tokio::spawn(admission::run::<R>(outer, lease, directory, self.accepted_sender.clone()));
+    }
+
+    fn note_failure(&mut self, error: &io::Error) {
+        self.registry.counters.accept_failures.fetch_add(1, Relaxed);
+        // A connection that went before it was accepted is no reason to wait. Anything else, most
+        // often a lack of open files, would fail again at once and for as long as it lasts.
+        let of_the_peer = matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::Interrupted
+        );
+        if !of_the_peer {
+            tracing::warn!(%error, endpoint = %self.local_endpoint(), "accept failed");
+            self.paused_until = Some(Instant::now() + ACCEPT_PAUSE);
+        }
+    }
+}
+
+async fn next_incoming(
+    listener: &PublicListener,
+    paused_until: Option<Instant>,
+) -> io::Result<(Outer, Peer)> {
+    if let Some(until) = paused_until {
+        tokio::time::sleep_until(until).await;
+    }
+    listener.accept().await
+}
+
+/// Makes the directory and tries it, for a path of a private socket may turn out too long.
+async fn private_directory<R: Role>() -> Result<TempDir, GateError> {
+    let failed =
+        |source: io::Error| GateError::PrivateDirectory { parent: std::env::temp_dir(), source };
+    // Whoever may enter can dial a private socket before the gate does, and pass as a worker that
+    // nobody judges. By itself the directory would take its mode from the umask.
+    let directory = tempfile::Builder::new()
+        .prefix("acequia-")
+        .permissions(Permissions::from_mode(PRIVATE_DIRECTORY_MODE))
+        .tempdir()
+        .map_err(failed)?;
+    let longest = directory.path().join(u64::MAX.to_string());
+    match PrivateSocket::<R::Socket>::open(&longest).await {
+        Ok((trial, stream)) => {
+            drop(stream);
+            trial.discard().await;
+            Ok(directory)
+        }
+        Err(zeromq::ZmqError::Network(source)) => Err(failed(source)),
+        Err(error) => Err(failed(io::Error::other(error))),
+    }
+}
+
+impl<R: Role> std::fmt::Debug for Gate<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate")
+            .field("endpoint", &self.local_endpoint().to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_private_directory_is_the_owners_alone_empty_and_goes_with_the_gate() {
+        let endpoint = "tcp://127.0.0.1:0".parse().unwrap();
+        let mut gate = ResultsGate::bind(&endpoint, GateConfig::default()).await.unwrap();
+        let directory = gate.directory.path().to_owned();
+        assert_eq!(directory.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        let mut worker: zeromq::PushSocket = zeromq::Socket::new();
+        let endpoint = gate.local_endpoint().to_string();
+        let (connected, connection) =
+            tokio::join!(zeromq::Socket::connect(&mut worker, &endpoint), gate.accept());
+        connected.unwrap();
+        assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0);
+        drop(gate);
+        assert!(!directory.exists());
+        drop(connection);
+    }
+}

@@ -1,0 +1,194 @@
+//! The public side: a TCP or ipc listener, and the streams it accepts.
+
+mod ipc;
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
+
+use crate::config::GateConfig;
+use crate::endpoint::Endpoint;
+use crate::error::GateError;
+use crate::handle::Peer;
+
+/// How many connections the kernel keeps until they are accepted; it may allow fewer.
+const BACKLOG: u32 = 1024;
+
+pub(crate) struct PublicListener {
+    listener: Listener,
+    endpoint: Endpoint,
+}
+
+enum Listener {
+    Tcp(TcpListener),
+    Ipc { listener: UnixListener, _file: Option<ipc::SocketFile> },
+}
+
+impl PublicListener {
+    pub(crate) async fn bind(endpoint: &Endpoint) -> Result<Self, GateError> {
+        match endpoint {
+            Endpoint::Tcp { host, port } => {
+                let listener = bind_tcp(endpoint, host, *port).await?;
+                let address =
+                    listener.local_addr().map_err(|source| GateError::of_bind(endpoint, source))?;
+                let endpoint = Endpoint::of_address(address);
+                Ok(Self { listener: Listener::Tcp(listener), endpoint })
+            }
+            Endpoint::Ipc { path } => {
+                let (listener, file) = ipc::bind_path(endpoint, path)?;
+                let listener = Listener::Ipc { listener, _file: Some(file) };
+                Ok(Self { listener, endpoint: endpoint.clone() })
+            }
+            Endpoint::Abstract { name } => {
+                let listener = ipc::bind_abstract(name)
+                    .map_err(|source| GateError::of_bind(endpoint, source))?;
+                let listener = Listener::Ipc { listener, _file: None };
+                Ok(Self { listener, endpoint: endpoint.clone() })
+            }
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Cancel-safe.
+    pub(crate) async fn accept(&self) -> io::Result<(Outer, Peer)> {
+        match &self.listener {
+            Listener::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                Ok((Outer::Tcp(stream), Peer::Tcp(address)))
+            }
+            Listener::Ipc { listener, .. } => {
+                let (stream, _) = listener.accept().await?;
+                let pid = stream.peer_cred().ok().and_then(|cred| cred.pid());
+                Ok((Outer::Ipc(stream), Peer::Ipc { pid }))
+            }
+        }
+    }
+}
+
+async fn bind_tcp(endpoint: &Endpoint, host: &str, port: u16) -> Result<TcpListener, GateError> {
+    let host = if host == "*" { "0.0.0.0" } else { host };
+    let unresolved = |source| GateError::Unresolved { endpoint: endpoint.clone(), source };
+    let addresses = tokio::net::lookup_host((host, port)).await.map_err(unresolved)?;
+    let mut failure = None;
+    for address in addresses {
+        match listen(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = Some(error),
+        }
+    }
+    Err(match failure {
+        Some(source) => GateError::of_bind(endpoint, source),
+        None => unresolved(io::Error::other("it has no address")),
+    })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A server that restarts must not wait for the connections of its last life to time out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// The worker's side of a connection.
+pub(crate) enum Outer {
+    Tcp(TcpStream),
+    Ipc(UnixStream),
+}
+
+impl Outer {
+    /// Sees to it that messages leave at once and that a dead host is found out. A process of
+    /// this host needs neither.
+    pub(crate) fn set_options(&self, config: &GateConfig) {
+        let Self::Tcp(stream) = self else { return };
+        let set = || -> io::Result<()> {
+            stream.set_nodelay(true)?;
+            let socket = SockRef::from(stream);
+            let keepalive = TcpKeepalive::new()
+                .with_time(config.keepalive_idle)
+                .with_interval(config.keepalive_interval);
+            socket.set_tcp_keepalive(&keepalive)?;
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            socket.set_tcp_user_timeout(Some(config.tcp_user_timeout))?;
+            Ok(())
+        };
+        if let Err(error) = set() {
+            tracing::debug!(%error, "a connection keeps the system's options");
+        }
+    }
+}
+
+impl AsyncRead for Outer {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Ipc(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Outer {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Ipc(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A socket keeps nothing back.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Ipc(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn accepted_connections_get_their_options() {
+        let listener = PublicListener::bind(&"tcp://127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let Listener::Tcp(tcp) = &listener.listener else { panic!("not TCP") };
+        let address = tcp.local_addr().unwrap();
+        let (_worker, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (outer, _) = accepted.unwrap();
+        let config = GateConfig::default();
+        outer.set_options(&config);
+        let Outer::Tcp(stream) = &outer else { panic!("not TCP") };
+        assert!(stream.nodelay().unwrap());
+        let socket = SockRef::from(stream);
+        assert!(socket.keepalive().unwrap());
+        #[cfg(target_os = "linux")]
+        {
+            assert_eq!(socket.tcp_user_timeout().unwrap(), Some(config.tcp_user_timeout));
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), config.keepalive_idle);
+            assert_eq!(socket.tcp_keepalive_interval().unwrap(), config.keepalive_interval);
+        }
+    }
+}
