@@ -146,6 +146,7 @@ impl Pipeline {
             self.pass(&mut inputs);
         }
         self.send_all_away();
+        self.job_lanes.finish().await;
     }
 
     fn now(&self, at: Instant) -> Time {
@@ -406,6 +407,5 @@ impl Pipeline {
             self.mailboxes.put(session, ClientEvent::Bye { reason, reconnect_in_ms });
             self.mailboxes.close(session);
         }
-        self.job_lanes.flush();
     }
 }

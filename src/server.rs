@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use acequia_gate::{Endpoint, GateConfig, JobsGate, ResultsGate};
+use acequia_gate::{Endpoint, GateConfig, JobsGate, Limits as FrameLimits, ResultsGate};
 use acequia_journal::Memory;
 use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
@@ -70,7 +70,7 @@ impl Server {
             .await
             .map_err(|source| StartError::Listen { listen: config.listen.clone(), source })?;
         let jobs = JobsGate::bind(&config.jobs, GateConfig::default()).await?;
-        let results = ResultsGate::bind(&config.results, GateConfig::default()).await?;
+        let results = ResultsGate::bind(&config.results, results_gate(&config)).await?;
         let addresses = Addresses {
             http: address,
             jobs: jobs.local_endpoint().clone(),
@@ -120,6 +120,16 @@ impl Server {
         workers.iter().chain([&upkeep]).for_each(tokio::task::JoinHandle::abort);
         served.abort();
     }
+}
+
+/// A result somewhat over its limit fails its job with a word about it; only one far over it costs
+/// the worker its connection.
+fn results_gate(config: &Config) -> GateConfig {
+    let default = GateConfig::default();
+    let frame_bytes_max = default.limits.frame_bytes_max.max(2 * config.limits.result_bytes as u64);
+    let message_bytes_max = default.limits.message_bytes_max.max(2 * frame_bytes_max);
+    let limits = FrameLimits { frame_bytes_max, message_bytes_max, ..default.limits };
+    GateConfig { limits, ..default }
 }
 
 async fn upkeep(metrics: PrometheusHandle) {

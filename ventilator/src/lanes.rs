@@ -1,5 +1,7 @@
 //! The jobs port: one connection a lane, and what goes out on it.
 
+use std::time::Duration;
+
 use acequia_gate::{CloseReason, JobsConnection, JobsGate, ZmqMessage};
 use acequia_scheduler::LaneKey;
 use acequia_wire::worker::{Hello, JobMessage, Packer, ToWorker};
@@ -12,6 +14,9 @@ use crate::Input;
 /// A packed message is sent when its payloads have grown to this many bytes, so that no worker
 /// has to hold a large message of small jobs.
 const PACK_BYTES_MAX: usize = 256 << 10;
+
+/// How long the last messages to workers may take to leave.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Hands each connection of the jobs port to the pipeline, and its end. Runs until the pipeline
 /// is gone.
@@ -125,6 +130,15 @@ impl JobLanes {
                 lane.send();
             }
         }
+    }
+
+    /// Sends all that waits and closes all connections once it has left, at the latest after
+    /// [`LAST_WORDS`].
+    pub async fn finish(mut self) {
+        self.flush();
+        let finished = self.lanes.into_values().map(|lane| lane.connection.finish());
+        // A worker that does not read must not hold up the end.
+        _ = tokio::time::timeout(LAST_WORDS, futures_util::future::join_all(finished)).await;
     }
 
     fn say(&mut self, key: LaneKey, message: ToWorker, bytes: usize) {

@@ -1,10 +1,107 @@
-//! placeholder
-use std::process::ExitCode;
+//! `acequia demo`: a server, worker processes and the page, with one command.
 
-/// placeholder
+use std::io::Write as _;
+use std::process::{ExitCode, Stdio};
+
+use acequia::{Addresses, Config, Endpoint, Server, StartError};
+use anyhow::Context as _;
+use tokio::process::{Child, Command};
+
+/// See it work: a server, two worker processes and a page to open
+///
+/// The page submits jobs and paints a picture that the workers compute. Start one more worker in
+/// another terminal with `acequia worker --demo` and watch it join.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Where the page is [default: 127.0.0.1:8080, or a free port if that is taken]
+    #[arg(long, env = "ACEQUIA_LISTEN", value_name = "HOST:PORT")]
+    listen: Option<String>,
 
-pub(crate) async fn run(_: Args) -> anyhow::Result<ExitCode> {
+    /// Where workers fetch jobs [default: tcp://127.0.0.1:5557, or a free port if that is taken]
+    #[arg(long, env = "ACEQUIA_JOBS", value_name = "URL")]
+    jobs: Option<Endpoint>,
+
+    /// Where workers bring results [default: tcp://127.0.0.1:5558, or a free port]
+    #[arg(long, env = "ACEQUIA_RESULTS", value_name = "URL")]
+    results: Option<Endpoint>,
+
+    /// How many worker processes are started
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    workers: usize,
+
+    /// How many jobs each worker holds at a time
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    slots: u32,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    crate::serve::raise_file_limit();
+    let server = bind(&args).await?;
+    let addresses = server.addresses().clone();
+    let workers = (1..=args.workers)
+        .map(|nth| start_worker(&addresses, nth, args.slots))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let said = tell(&addresses, args.workers);
+    said.context("cannot say where the page is")?;
+    server.run(crate::stop_signal()).await;
+    // They were told to stop with this process, and end by themselves; a handle that is dropped
+    // ends those that do not.
+    drop(workers);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The usual ports if they are free, so that what the documents say works; else any.
+async fn bind(args: &Args) -> Result<Server, StartError> {
+    let usual = Config::default();
+    let config = Config {
+        listen: args.listen.clone().unwrap_or(usual.listen),
+        jobs: args.jobs.clone().unwrap_or(usual.jobs),
+        results: args.results.clone().unwrap_or(usual.results),
+        ..Config::default()
+    };
+    let chosen = args.listen.is_some() || args.jobs.is_some() || args.results.is_some();
+    match Server::bind(config).await {
+        Err(StartError::Listen { .. } | StartError::Gate(_)) if !chosen => {
+            let any_port: Endpoint = "tcp://127.0.0.1:0".parse()?;
+            let config = Config {
+                listen: "127.0.0.1:0".to_owned(),
+                jobs: any_port.clone(),
+                results: any_port,
+                ..Config::default()
+            };
+            Server::bind(config).await
+        }
+        bound => bound,
+    }
+}
+
+/// Workers are processes of their own, as they would be elsewhere.
+fn start_worker(addresses: &Addresses, nth: usize, slots: u32) -> anyhow::Result<Child> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    Command::new(program)
+        .args(["worker", "--demo", "--jobs", &addresses.jobs.to_string()])
+        .args(["--results", &addresses.results.to_string()])
+        .args(["--name", &format!("demo-{nth}"), "--slots", &slots.to_string()])
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .context("cannot start a worker process")
+}
+
+fn tell(addresses: &Addresses, workers: usize) -> std::io::Result<()> {
+    let Addresses { http, jobs, results } = addresses;
+    let usual = Config::default();
+    let flags = if (jobs, results) == (&usual.jobs, &usual.results) {
+        String::new()
+    } else {
+        format!(" --jobs {jobs} --results {results}")
+    };
+    let out = &mut std::io::stdout().lock();
+    writeln!(out, "{addresses}")?;
+    writeln!(out)?;
+    writeln!(out, "  Open        http://{http}/")?;
+    writeln!(out, "  Workers     {workers}; one more, in another terminal:")?;
+    writeln!(out, "              acequia worker --demo{flags}")?;
+    writeln!(out, "  Stop        Ctrl-C")?;
+    out.flush()
 }

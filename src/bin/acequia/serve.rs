@@ -58,10 +58,19 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.into_config()?;
+    raise_file_limit();
     let server = Server::bind(config).await?;
     writeln!(std::io::stdout(), "{}", server.addresses()).context("cannot say that it is ready")?;
     server.run(crate::stop_signal()).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A session takes one open file, a worker six; the usual soft limit is a thousand.
+pub(crate) fn raise_file_limit() {
+    match rlimit::increase_nofile_limit(rlimit::INFINITY) {
+        Ok(files) => tracing::info!(files, "open files allowed"),
+        Err(error) => tracing::warn!(%error, "the limit of open files stays as it was"),
+    }
 }
 
 impl Args {

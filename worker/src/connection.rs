@@ -1,0 +1,326 @@
+//! One connection to the server, from its dialling to its end: the task that owns the PULL.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use acequia_wire::JobId;
+use acequia_wire::worker::{FromWorker, Hello, JobMessage, Ready, ToWorker};
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::config::{Config, Stop};
+use crate::handler::{self, Running};
+use crate::lane::Lane;
+use crate::outbox::{Outgoing, outbox};
+use crate::sender::{Gone, Sender};
+use crate::sockets::{Pull, Push};
+use crate::{Job, auth};
+
+/// How long a server may take to say `hello`.
+const HELLO_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long jobs may still come that crossed our `bye` on the way. A server that answers with its
+/// own `bye`, or closes, ends the wait.
+const CROSSING_TIME: Duration = Duration::from_millis(250);
+/// How long results may take to be written at the end.
+const FLUSH_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How a connection ended.
+pub(crate) enum End {
+    /// The worker was told to stop, and has.
+    Stopped,
+    /// It is to be dialled again.
+    Lost {
+        /// Why, for the log.
+        why: String,
+        /// Whether the server had said `hello`.
+        greeted: bool,
+    },
+}
+
+/// Where a connection is.
+///
+/// ```text
+/// Greeting ──hello──▶ Serving ──bye from the server──▶ Parting ──closed──▶ lost
+///                        │                                │
+///                        └────────told to stop────────────┴──▶ Leaving ──nothing held──▶ stopped
+/// ```
+///
+/// A connection that ends, a message that is malformed, or no `hello` in time: lost, from
+/// everywhere. A further `hello` leads back to Serving, on a fresh lane.
+enum Phase {
+    /// No `hello` yet.
+    Greeting { until: Instant },
+    /// Jobs come.
+    Serving,
+    /// The server drains: what is held is finished, then the server closes.
+    Parting,
+    /// We drain. Jobs may still come until `crossed`; all ends at `grace`.
+    Leaving { crossed: Instant, grace: Instant },
+}
+
+/// A connection's state.
+pub(crate) struct Connection<'a> {
+    config: &'a Config,
+    running: Running,
+    pull: Pull,
+    outbox: mpsc::Sender<Outgoing>,
+    flush: oneshot::Sender<()>,
+    sender: JoinHandle<Result<(), Gone>>,
+    lane: Option<Arc<Lane>>,
+    phase: Phase,
+    greeted: bool,
+    decoded: Vec<ToWorker>,
+}
+
+enum Event {
+    Frames(Vec<Bytes>),
+    JobsGone,
+    ResultsGone,
+    Stop,
+    /// The lane holds nothing any more.
+    Idle,
+    /// The time of the phase is over.
+    Deadline,
+}
+
+impl<'a> Connection<'a> {
+    pub(crate) fn new(config: &'a Config, running: Running, pull: Pull, push: Push) -> Self {
+        let (outbox, waiting) = outbox();
+        let (flush, flushed) = oneshot::channel();
+        let sender = tokio::spawn(Sender::new(push, waiting, config.beat).run(flushed));
+        Self {
+            config,
+            running,
+            pull,
+            outbox,
+            flush,
+            sender,
+            lane: None,
+            phase: Phase::Greeting { until: Instant::now() + HELLO_TIME_MAX },
+            greeted: false,
+            decoded: Vec::new(),
+        }
+    }
+
+    /// Serves until the connection ends or the worker is told to stop.
+    pub(crate) async fn run(mut self, stop: &mut Stop) -> End {
+        loop {
+            let event = self.next_event(stop).await;
+            if let Some(end) = self.handle(event) {
+                return self.close(end).await;
+            }
+        }
+    }
+
+    async fn next_event(&mut self, stop: &mut Stop) -> Event {
+        let deadline = self.deadline();
+        let leaving = matches!(self.phase, Phase::Leaving { .. });
+        tokio::select! {
+            biased;
+            frames = self.pull.recv() => frames.map_or(Event::JobsGone, Event::Frames),
+            _ = &mut self.sender => Event::ResultsGone,
+            () = stop.told(), if !leaving => Event::Stop,
+            () = idle(self.lane.as_deref()), if leaving => Event::Idle,
+            () = at(deadline) => Event::Deadline,
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Greeting { until } => Some(until),
+            Phase::Serving | Phase::Parting => None,
+            Phase::Leaving { crossed, grace } if self.is_idle() => Some(crossed.min(grace)),
+            Phase::Leaving { grace, .. } => Some(grace),
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.lane.as_ref().is_none_or(|lane| lane.is_idle())
+    }
+
+    fn handle(&mut self, event: Event) -> Option<End> {
+        match event {
+            Event::Frames(frames) => self.receive(frames),
+            Event::JobsGone => Some(self.gone("the server closed the jobs connection")),
+            Event::ResultsGone => Some(self.gone("the results connection ended")),
+            Event::Stop => self.leave(),
+            Event::Idle => self.left(),
+            Event::Deadline => Some(self.late()),
+        }
+    }
+
+    fn late(&self) -> End {
+        if matches!(self.phase, Phase::Greeting { .. }) {
+            return self.lost(format!(
+                "no `hello` within {HELLO_TIME_MAX:?}; is this the jobs endpoint of a server?"
+            ));
+        }
+        if !self.is_idle() {
+            tracing::warn!("the grace time is over; the server gives what is held to others");
+        }
+        End::Stopped
+    }
+
+    fn lost(&self, why: impl Into<String>) -> End {
+        End::Lost { why: why.into(), greeted: self.greeted }
+    }
+
+    /// A connection that ends while we leave has nothing more to give us.
+    fn gone(&self, why: &str) -> End {
+        if matches!(self.phase, Phase::Leaving { .. }) { End::Stopped } else { self.lost(why) }
+    }
+
+    fn receive(&mut self, frames: Vec<Bytes>) -> Option<End> {
+        let mut decoded = std::mem::take(&mut self.decoded);
+        let result = ToWorker::decode(frames.into_iter(), &mut decoded);
+        let mut end = None;
+        for message in decoded.drain(..) {
+            let ended = match message {
+                ToWorker::Job(job) => self.start(job),
+                ToWorker::Cancel { job } => self.cancel(job),
+                ToWorker::Hello(hello) => self.open(&hello),
+                ToWorker::Bye { reason, .. } => self.part(&reason),
+            };
+            end = end.or(ended);
+        }
+        self.decoded = decoded;
+        match result {
+            Ok(()) => end,
+            Err(error) => Some(self.lost(format!("the server's message is malformed: {error}"))),
+        }
+    }
+
+    fn open(&mut self, hello: &Hello) -> Option<End> {
+        if let Some(lane) = self.lane.take() {
+            tracing::warn!("the server opened a fresh lane; what was held is void");
+            lane.void();
+        }
+        let lane = Arc::new(Lane::new(hello, self.outbox.clone()));
+        let ready = Ready {
+            lane: hello.lane,
+            slots: self.config.slots,
+            pack: self.config.pack,
+            queues: self.config.queue_names(),
+            name: Some(self.config.name.clone()),
+            auth: self.config.token.as_ref().map(|token| auth::answer(token, hello)),
+        };
+        tracing::info!(server = hello.server, max_body = hello.max_body, "connected");
+        self.greeted = true;
+        self.lane = Some(Arc::clone(&lane));
+        if matches!(self.phase, Phase::Leaving { .. }) {
+            return Some(End::Stopped);
+        }
+        self.phase = Phase::Serving;
+        self.post(Outgoing::Open(lane, ready))
+    }
+
+    fn start(&mut self, message: JobMessage) -> Option<End> {
+        let Some(lane) = &self.lane else {
+            return Some(self.lost("the server sent a job before its `hello`"));
+        };
+        let job = Job::new(message, Arc::clone(lane));
+        if !lane.hold(&job) {
+            tracing::warn!(job = %job.id(), "the server sent a job that is already held");
+            return None;
+        }
+        match self.config.handlers.get(job.queue()) {
+            Some(handler) => handler.start(job, self.running.clone()),
+            None => handler::refuse(job, self.running.clone()),
+        }
+        None
+    }
+
+    fn cancel(&mut self, job: JobId) -> Option<End> {
+        if let Some(lane) = &self.lane {
+            lane.cancel(job);
+        }
+        None
+    }
+
+    /// The server drains.
+    fn part(&mut self, reason: &str) -> Option<End> {
+        match &mut self.phase {
+            Phase::Leaving { crossed, .. } => {
+                *crossed = Instant::now();
+                self.left()
+            }
+            phase => {
+                tracing::info!(reason, "the server drains");
+                *phase = Phase::Parting;
+                None
+            }
+        }
+    }
+
+    /// We drain.
+    fn leave(&mut self) -> Option<End> {
+        let Some(lane) = &self.lane else { return Some(End::Stopped) };
+        let now = Instant::now();
+        let parting = matches!(self.phase, Phase::Parting);
+        let crossed = if parting { now } else { now + CROSSING_TIME };
+        let bye = FromWorker::Bye { lane: lane.id() };
+        self.phase = Phase::Leaving { crossed, grace: now + self.config.grace };
+        tracing::info!("stopping: no more jobs are taken, those that are held are finished");
+        self.post(Outgoing::Message(bye)).or_else(|| self.left())
+    }
+
+    /// Whether there is nothing left to wait for.
+    fn left(&self) -> Option<End> {
+        match self.phase {
+            Phase::Leaving { crossed, .. } if self.is_idle() && Instant::now() >= crossed => {
+                Some(End::Stopped)
+            }
+            _ => None,
+        }
+    }
+
+    /// Sends what may not wait for a place in the outbox. This task must not, for it also reads.
+    fn post(&self, outgoing: Outgoing) -> Option<End> {
+        match self.outbox.try_send(outgoing) {
+            Ok(()) => None,
+            Err(mpsc::error::TrySendError::Closed(_)) => {
+                Some(self.gone("the results connection ended"))
+            }
+            Err(mpsc::error::TrySendError::Full(outgoing)) => {
+                let outbox = self.outbox.clone();
+                // Ends when there is a place, or no outbox any more.
+                tokio::spawn(async move { outbox.send(outgoing).await.is_ok() });
+                None
+            }
+        }
+    }
+
+    /// Leaves the connection. What is still held is void: the server gives it to others.
+    async fn close(self, end: End) -> End {
+        if let Some(lane) = &self.lane {
+            lane.void();
+        }
+        // Only the sender owns the socket, and it goes with its task: to cancel a send is safe now.
+        let abort = self.sender.abort_handle();
+        if matches!(end, End::Stopped) && !self.sender.is_finished() {
+            // A sender that has just ended by itself needs no telling.
+            let _ = self.flush.send(());
+            if timeout(FLUSH_TIME_MAX, self.sender).await.is_err() {
+                tracing::warn!("the last results were not written within {FLUSH_TIME_MAX:?}");
+            }
+        }
+        abort.abort();
+        end
+    }
+}
+
+async fn idle(lane: Option<&Lane>) {
+    match lane {
+        Some(lane) => lane.idle().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,53 @@
+//! The handlers of `acequia demo`: small, real, and the same over every client.
+//!
+//! | queue | payload | result |
+//! |---|---|---|
+//! | [`echo`] | anything | the same, of the same type |
+//! | [`upper`] | text, or JSON or MessagePack that holds some | the same in upper case |
+//! | [`mandelbrot`] | a [`Tile`] | how long each of its points stays |
+//! | [`thumbnail`] | a picture | a JPEG that fits 256 × 256 |
+//!
+//! Whatever is wrong with a payload fails the job at once, for no further attempt can mend it:
+//! with code `bad_image` in `thumbnail`, with `bad_input` elsewhere.
+
+mod mandelbrot;
+mod thumbnail;
+mod upper;
+mod value;
+
+pub use mandelbrot::{Tile, mandelbrot};
+pub use thumbnail::thumbnail;
+pub use upper::upper;
+
+use crate::{Failure, Job, Reply, Worker};
+
+/// Adds all four queues to a worker.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), acequia_worker::WorkerError> {
+/// use acequia_worker::{Worker, demo};
+///
+/// let worker = Worker::new("tcp://127.0.0.1:5557", "tcp://127.0.0.1:5558").slots(4);
+/// demo::queues(worker).run(async { drop(tokio::signal::ctrl_c().await) }).await
+/// # }
+/// ```
+pub fn queues(worker: Worker) -> Worker {
+    worker
+        .queue("echo", async |job: Job| echo(&job))
+        .queue("upper", async |job: Job| upper(&job))
+        .blocking_queue("mandelbrot", |job: Job| mandelbrot(&job))
+        .blocking_queue("thumbnail", |job: Job| thumbnail(&job))
+}
+
+/// Gives the payload back.
+///
+/// # Errors
+/// Never.
+pub fn echo(job: &Job) -> Result<Reply, Failure> {
+    Ok(Reply::same_type(job.payload().clone()))
+}
+
+/// A payload that makes no sense.
+fn bad_input(why: impl std::fmt::Display) -> Failure {
+    Failure::permanent("bad_input", why)
+}

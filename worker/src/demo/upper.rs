@@ -1,0 +1,29 @@
+//! Text in upper case, wherever a payload holds it.
+
+use acequia_wire::ContentType;
+use bytes::Bytes;
+
+use super::bad_input;
+use super::value::Value;
+use crate::{Failure, Job, Reply};
+
+/// The payload with its text in upper case, of the same type.
+///
+/// In JSON and MessagePack every string in it is changed, however deep; keys stay as they are,
+/// for they are names. Anything else is taken for text in UTF-8.
+///
+/// # Errors
+/// With code `bad_input` if the payload is not what its type says, or not UTF-8.
+pub fn upper(job: &Job) -> Result<Reply, Failure> {
+    match job.content_type() {
+        ContentType::Json => Reply::json(&job.json::<Value>()?.map_text(&str::to_uppercase)),
+        ContentType::MsgPack => {
+            Reply::msgpack(&job.msgpack::<Value>()?.map_text(&str::to_uppercase))
+        }
+        _ => {
+            let text = std::str::from_utf8(job.payload())
+                .map_err(|error| bad_input(format_args!("the payload is not UTF-8: {error}")))?;
+            Ok(Reply::same_type(Bytes::from(text.to_uppercase())))
+        }
+    }
+}
