@@ -1,0 +1,29 @@
+# What there is to run
+default:
+    @just --list
+
+# See it work: a server, two workers and a page
+demo:
+    cargo run --release -- demo
+
+# Everything that CI runs
+test:
+    tests/run
+
+# Formatting and lints
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The scheduler's simulation, over many seeds
+simulate runs="2000":
+    ACEQUIA_SIM_RUNS={{runs}} cargo test --release -p acequia-scheduler simulation
+
+# Each fuzz target for a minute; needs a nightly toolchain and cargo-fuzz
+fuzz seconds="60":
+    cd fuzz && for target in $(cargo +nightly fuzz list); do \
+        cargo +nightly fuzz run "$target" -- -max_total_time={{seconds}} || exit 1; done
+
+# The ratios of the README
+bench:
+    cargo run --release -- bench --suite
