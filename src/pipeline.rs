@@ -384,7 +384,11 @@ impl Pipeline {
                 }
                 Action::Run { lane, job } => self.job_lanes.run(lane, job),
                 Action::CancelRun { lane, job } => self.job_lanes.cancel(lane, job),
-                Action::SayBye { lane } => self.job_lanes.bye(lane, "the server stops"),
+                Action::SayBye { lane } => {
+                    let stops = self.stop_due.is_some();
+                    let reason = if stops { "the server stops" } else { "as the worker asked" };
+                    self.job_lanes.bye(lane, reason);
+                }
                 Action::Record { ticket: Ticket(ticket), job, spec } => {
                     self.journal.append(Record::Admitted { ticket, job, spec });
                     self.commit_due.get_or_insert(instant + COMMIT_INTERVAL);

@@ -42,12 +42,15 @@ impl Scheduler {
         let due = step.now.plus_ms(spec.delay_ms);
         let expires = spec.ttl_ms.map(|ttl_ms| step.now.plus_ms(ttl_ms));
         let correlation = spec.id.clone();
+        self.last_ticket = Ticket(self.last_ticket.0 + 1);
+        let ticket = self.last_ticket;
         let job = self.jobs.insert(Job {
             id,
             session,
             client,
             queue,
             state: State::Delayed { until: due },
+            ticket,
             submitted: step.now,
             waiting_since: due,
             expires,
@@ -66,13 +69,14 @@ impl Scheduler {
             open.jobs.insert(correlation, job);
         }
         if let Some(at) = expires {
-            self.timers.set(at, TimerKind::Expire, job);
+            self.timers.set(at, TimerKind::Expire, ticket, job);
         }
-        self.record(step, job, id, spec);
+        self.undurable.push_back((ticket, job));
+        step.out.push(Action::Record { ticket, job: id, spec });
         if due > step.now {
-            self.timers.set(due, TimerKind::Due, job);
+            self.timers.set(due, TimerKind::Due, ticket, job);
         } else {
-            self.run_or_wait(step, job, crate::queue::End::Back);
+            self.run_or_wait(step, job);
         }
     }
 
@@ -110,16 +114,10 @@ impl Scheduler {
         Ok(())
     }
 
-    fn record(&mut self, step: &mut Step<'_>, job: usize, id: JobId, spec: Arc<Submit>) {
-        self.last_ticket = Ticket(self.last_ticket.0 + 1);
-        self.undurable.push_back((self.last_ticket, job, id));
-        step.out.push(Action::Record { ticket: self.last_ticket, job: id, spec });
-    }
-
     pub(crate) fn durable(&mut self, step: &mut Step<'_>, up_to: Ticket) {
-        while let Some((_, job, id)) = self.undurable.pop_front_if(|(ticket, ..)| *ticket <= up_to)
+        while let Some((ticket, job)) = self.undurable.pop_front_if(|(ticket, _)| *ticket <= up_to)
         {
-            let Some(live) = self.jobs.get_mut(job).filter(|live| live.id == id) else {
+            let Some(live) = self.jobs.get_mut(job).filter(|live| live.ticket == ticket) else {
                 // It has ended already, and its outcome has told more than `accepted` would.
                 continue;
             };

@@ -78,3 +78,32 @@ impl Clients {
         }
     }
 }
+
+#[cfg(test)]
+impl Clients {
+    /// That counts and lists agree with `jobs`.
+    pub(crate) fn assert_consistent(&self, jobs: &Slab<crate::job::Job>) {
+        assert_eq!(self.by_id.len(), self.clients.len());
+        for (key, client) in &self.clients {
+            assert_eq!(self.by_id[&client.id], key);
+            assert!(client.sessions + client.jobs > 0, "{client:?} is kept for nothing");
+            assert_eq!(client.jobs, jobs.iter().filter(|(_, job)| job.client == key).count());
+            let sessions = self.sessions.values().filter(|session| session.client == key);
+            assert_eq!(client.sessions, sessions.count());
+        }
+        let of_sessions = self.sessions.values().map(|session| session.jobs.len()).sum::<usize>();
+        let open = |session| self.sessions.contains_key(session);
+        assert_eq!(of_sessions, jobs.iter().filter(|(_, job)| open(&job.session)).count());
+        for (id, session) in &self.sessions {
+            for (correlation, key) in &session.jobs {
+                let job = &jobs[*key];
+                assert_eq!((*id, session.client), (job.session, job.client));
+                assert_eq!(*correlation, job.spec.id);
+            }
+        }
+    }
+
+    pub(crate) fn assert_empty(&self) {
+        assert!(self.clients.is_empty() && self.by_id.is_empty() && self.sessions.is_empty());
+    }
+}

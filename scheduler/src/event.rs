@@ -34,7 +34,7 @@ pub struct LaneOffer {
 }
 
 /// One thing that happened.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Event {
     /// A client's session begins.
     SessionOpened {
@@ -69,7 +69,7 @@ pub enum Event {
         /// The last one.
         up_to: Ticket,
     },
-    /// A worker takes jobs.
+    /// A worker takes jobs. Said once; of a lane that is open already it changes nothing.
     LaneReady {
         /// Its lane.
         lane: LaneKey,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use acequia_wire::JobId;
 use acequia_wire::client::Submit;
 
-use crate::event::{LaneKey, SessionId};
+use crate::event::{LaneKey, SessionId, Ticket};
 use crate::list::Links;
 use crate::time::Time;
 
@@ -21,6 +21,8 @@ pub(crate) struct Job {
     pub(crate) queue: usize,
     pub(crate) spec: Arc<Submit>,
     pub(crate) state: State,
+    /// The place of its record, and its age among all jobs: many are submitted at the same time.
+    pub(crate) ticket: Ticket,
     pub(crate) submitted: Time,
     /// Since when it could run.
     pub(crate) waiting_since: Time,

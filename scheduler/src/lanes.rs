@@ -187,3 +187,33 @@ impl Lanes {
         }
     }
 }
+
+#[cfg(test)]
+impl Lanes {
+    /// That counts, places and groups agree with the lanes.
+    pub(crate) fn assert_consistent(&self, queues: &crate::queue::Queues) {
+        let held = self.lanes.values().map(|lane| lane.held.len() as u64);
+        assert_eq!(self.busy, held.sum::<u64>());
+        assert_eq!(self.slots, self.lanes.values().map(|lane| u64::from(lane.slots)).sum::<u64>());
+        assert_eq!(self.groups.len(), self.by_queues.len());
+        for (key, group) in &self.groups {
+            assert_eq!(self.by_queues[&group.queues], key);
+            let members = || self.lanes.iter().filter(|(_, lane)| lane.group == key);
+            assert_eq!(group.members, members().count());
+            assert!(group.members > 0);
+            assert!(group.queues.iter().all(|queue| queues[*queue].groups.contains(&key)));
+            let places: BTreeSet<Place> = members().filter_map(|(_, lane)| lane.place).collect();
+            assert_eq!(group.free, places);
+        }
+        for (key, lane) in &self.lanes {
+            let is_free = !lane.draining && lane.held.len() < lane.slots as usize;
+            assert_eq!(lane.place.is_some(), is_free);
+            assert!(lane.place.is_none_or(|(.., of)| of == *key));
+        }
+    }
+
+    pub(crate) fn assert_empty(&self) {
+        assert!(self.lanes.is_empty() && self.groups.is_empty() && self.by_queues.is_empty());
+        assert_eq!((self.slots, self.busy), (0, 0));
+    }
+}

@@ -36,11 +36,14 @@ mod action;
 mod admission;
 mod clients;
 mod config;
+mod endings;
 mod event;
+mod fleet;
 mod job;
 mod lanes;
 mod list;
 mod queue;
+mod reports;
 mod runs;
 mod scheduler;
 #[cfg(test)]

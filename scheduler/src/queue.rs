@@ -68,7 +68,8 @@ impl Queue {
         }
     }
 
-    /// Puts a job into line. A job that comes back, at the front, also brings its client's turn.
+    /// Puts a job into line. A job that comes back, at the front, also brings its client's turn, if
+    /// that client has none here.
     pub(crate) fn push(&mut self, jobs: &mut Slab<Job>, job: usize, end: End) {
         let (client, priority) = (jobs[job].client, jobs[job].spec.priority);
         let ring = &mut self.rings[usize::from(priority)];
@@ -195,5 +196,63 @@ impl std::ops::Index<usize> for Queues {
 impl std::ops::IndexMut<usize> for Queues {
     fn index_mut(&mut self, queue: usize) -> &mut Queue {
         &mut self.queues[queue]
+    }
+}
+
+#[cfg(test)]
+impl Queue {
+    /// That rings, lines and counts agree with `jobs`.
+    fn assert_consistent(&mut self, key: usize, jobs: &mut Slab<Job>) {
+        use crate::job::State;
+
+        assert!(!self.unused(), "{} is kept for nothing", self.name);
+        let mine = |job: &Job| job.queue == key;
+        let count = |is: fn(State) -> bool| {
+            jobs.iter().filter(|(_, job)| mine(job) && is(job.state)).count()
+        };
+        assert_eq!(self.live, count(|_| true));
+        assert_eq!(self.waiting, count(|state| state == State::Waiting));
+        assert_eq!(self.running, count(|state| matches!(state, State::Running { .. })));
+        let arrival = members(&self.arrival, jobs, Job::in_arrival);
+        assert_eq!(arrival.len(), self.waiting);
+        assert!(arrival.is_sorted_by_key(|job| jobs[*job].waiting_since));
+        assert_eq!(self.turns.len(), self.turn_of.len());
+        let (mut in_rings, mut in_lines) = (0, 0);
+        for (priority, ring) in (0_u8..).zip(self.rings) {
+            for at in members(&ring, &mut self.turns, Turn::in_ring) {
+                let turn = &self.turns[at];
+                assert_eq!(turn.priority, priority);
+                assert_eq!(self.turn_of[&(turn.client, priority)], at);
+                assert!(!turn.jobs.is_empty());
+                in_rings += 1;
+                for job in members(&turn.jobs, jobs, Job::in_turn) {
+                    let job = &jobs[job];
+                    assert_eq!((job.queue, job.state), (key, State::Waiting));
+                    assert_eq!((job.client, job.spec.priority), (turn.client, priority));
+                    in_lines += 1;
+                }
+            }
+        }
+        assert_eq!((in_rings, in_lines), (self.turns.len(), self.waiting));
+    }
+}
+
+#[cfg(test)]
+fn members<T>(list: &List, slab: &mut Slab<T>, pick: crate::list::Pick<T>) -> Vec<usize> {
+    std::iter::successors(list.front(), |at| List::after(slab, *at, pick)).collect()
+}
+
+#[cfg(test)]
+impl Queues {
+    pub(crate) fn assert_consistent(&mut self, jobs: &mut Slab<Job>) {
+        assert_eq!(self.queues.len(), self.by_name.len());
+        for (key, queue) in &mut self.queues {
+            assert_eq!(self.by_name[&queue.name], key);
+            queue.assert_consistent(key, jobs);
+        }
+    }
+
+    pub(crate) fn assert_empty(&self) {
+        assert!(self.queues.is_empty() && self.by_name.is_empty());
     }
 }

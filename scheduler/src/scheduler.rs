@@ -27,8 +27,9 @@ pub struct Scheduler {
     pub(crate) queues: Queues,
     pub(crate) lanes: Lanes,
     pub(crate) timers: Timers,
-    /// Jobs whose records are on their way to the disk, in the order of their tickets.
-    pub(crate) undurable: VecDeque<(Ticket, usize, acequia_wire::JobId)>,
+    /// Jobs whose records are on their way to the disk, in the order of their tickets. A key may
+    /// be another job's by now, so the ticket must be compared.
+    pub(crate) undurable: VecDeque<(Ticket, usize)>,
     pub(crate) last_ticket: Ticket,
     pub(crate) draining: bool,
     pub(crate) jitter: Jitter,
@@ -83,7 +84,7 @@ impl Scheduler {
             Event::Chunk { lane, job, body } => self.chunk(step, lane, job, body),
             Event::Durable { up_to } => self.durable(step, up_to),
             Event::LaneReady { lane, offer } => self.lane_ready(step, lane, offer),
-            Event::LaneDraining { lane } => self.lanes.drain(lane),
+            Event::LaneDraining { lane } => self.lane_draining(step, lane),
             Event::LaneClosed { lane } => self.lane_closed(step, lane),
             Event::SessionOpened { session, client } => self.clients.open(session, client),
             Event::SessionClosed { session } => self.session_closed(step, session),
@@ -107,8 +108,7 @@ impl Scheduler {
         let mut lanes: Vec<_> = self.lanes.iter().map(|(key, _)| *key).collect();
         lanes.sort_unstable();
         for lane in lanes {
-            self.lanes.drain(lane);
-            step.out.push(Action::SayBye { lane });
+            self.lane_draining(step, lane);
         }
     }
 }
@@ -131,5 +131,54 @@ impl Jitter {
         let quarter = u64::from(ms / 4);
         let by = self.0 % (2 * quarter + 1);
         u32::try_from(u64::from(ms) - quarter + by).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+impl Scheduler {
+    /// That everything that is kept twice is the same in both places.
+    pub(crate) fn assert_consistent(&mut self) {
+        use crate::job::State;
+        use crate::lanes::Run;
+
+        self.queues.assert_consistent(&mut self.jobs);
+        self.clients.assert_consistent(&self.jobs);
+        self.lanes.assert_consistent(&self.queues);
+        let (mut running, mut timers) = (0, 0);
+        for (key, job) in &self.jobs {
+            timers += usize::from(job.expires.is_some());
+            match job.state {
+                State::Delayed { .. } => timers += 1,
+                State::Waiting => {}
+                State::Running { lane, deadline, .. } => {
+                    running += 1;
+                    timers += usize::from(deadline.is_some());
+                    let run = self.lanes.get(lane).and_then(|lane| lane.held.get(&job.id));
+                    assert_eq!(run, Some(&Run::Live { job: key }));
+                }
+            }
+            for lane in &job.void_on {
+                let run = self.lanes.get(*lane).and_then(|lane| lane.held.get(&job.id));
+                assert_eq!(run, Some(&Run::Void { job: key }));
+            }
+        }
+        assert_eq!((self.running, self.timers.len()), (running, timers));
+        let payloads = self.jobs.iter().map(|(_, job)| job.spec.payload.bytes().len());
+        assert_eq!(self.payload_bytes, payloads.sum::<usize>());
+        for (_, lane) in self.lanes.iter() {
+            for (id, run) in &lane.held {
+                let Run::Live { job } = run else { continue };
+                assert_eq!(self.jobs[*job].id, *id);
+            }
+        }
+    }
+
+    /// That nothing is left of anybody.
+    pub(crate) fn assert_empty(&self) {
+        assert!(self.jobs.is_empty() && self.undurable.is_empty() && self.timers.len() == 0);
+        assert_eq!((self.payload_bytes, self.running), (0, 0));
+        self.queues.assert_empty();
+        self.clients.assert_empty();
+        self.lanes.assert_empty();
     }
 }

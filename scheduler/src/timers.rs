@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::event::Ticket;
 use crate::time::Time;
 
 /// What happens when a timer is due.
@@ -19,16 +20,20 @@ pub(crate) enum TimerKind {
 /// is bounded by that of the live jobs.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    set: BTreeSet<(Time, TimerKind, usize)>,
+    set: BTreeSet<Timer>,
 }
 
+/// When, what, and for which job: its ticket, so that of those due at one time the oldest goes
+/// first, and its key.
+type Timer = (Time, TimerKind, Ticket, usize);
+
 impl Timers {
-    pub(crate) fn set(&mut self, at: Time, kind: TimerKind, job: usize) {
-        self.set.insert((at, kind, job));
+    pub(crate) fn set(&mut self, at: Time, kind: TimerKind, ticket: Ticket, job: usize) {
+        self.set.insert((at, kind, ticket, job));
     }
 
-    pub(crate) fn clear(&mut self, at: Time, kind: TimerKind, job: usize) {
-        self.set.remove(&(at, kind, job));
+    pub(crate) fn clear(&mut self, at: Time, kind: TimerKind, ticket: Ticket, job: usize) {
+        self.set.remove(&(at, kind, ticket, job));
     }
 
     pub(crate) fn next(&self) -> Option<Time> {
@@ -37,11 +42,18 @@ impl Timers {
 
     /// Takes out a timer that is due.
     pub(crate) fn pop_due(&mut self, now: Time) -> Option<(TimerKind, usize)> {
-        let (at, kind, job) = *self.set.first()?;
+        let (at, kind, _, job) = *self.set.first()?;
         if at > now {
             return None;
         }
         self.set.pop_first();
         Some((kind, job))
+    }
+}
+
+#[cfg(test)]
+impl Timers {
+    pub(crate) fn len(&self) -> usize {
+        self.set.len()
     }
 }

@@ -1,0 +1,161 @@
+//! Runs end, by word, by time or by cancelling; and jobs, once and for all.
+
+use std::time::Duration;
+
+use acequia_wire::client::{JobEvent, Retry};
+use acequia_wire::code::{FailCode, ServerFailCode};
+
+use crate::action::{Action, Measure, Outcome};
+use crate::job::State;
+use crate::scheduler::{Scheduler, Step};
+use crate::timers::TimerKind;
+
+/// How long the first retry waits; each further one waits twice as long.
+const RETRY_MS_FIRST: u32 = 200;
+/// How long a retry waits at most.
+const RETRY_MS_MAX: u32 = 60_000;
+
+impl Scheduler {
+    /// Takes a job out of its state. If it was running, the slot must have been released; returns
+    /// how long the run took.
+    pub(crate) fn leave(&mut self, step: &Step<'_>, key: usize) -> Option<Duration> {
+        let job = &mut self.jobs[key];
+        let (state, queue) = (job.state, &mut self.queues[job.queue]);
+        // Nothing is due at this time; the caller says what comes next.
+        job.state = State::Delayed { until: step.now };
+        match state {
+            State::Delayed { until } => {
+                self.timers.clear(until, TimerKind::Due, job.ticket, key);
+                None
+            }
+            State::Waiting => {
+                queue.remove(&mut self.jobs, key);
+                None
+            }
+            State::Running { since, deadline, .. } => {
+                if let Some(at) = deadline {
+                    self.timers.clear(at, TimerKind::Timeout, job.ticket, key);
+                }
+                queue.running -= 1;
+                self.running -= 1;
+                Some(step.now - since)
+            }
+        }
+    }
+
+    /// Takes a job out of its state; a run of it becomes void, and its worker is told.
+    pub(crate) fn abandon(
+        &mut self,
+        step: &mut Step<'_>,
+        key: usize,
+    ) -> Option<Duration> {
+        let job = &mut self.jobs[key];
+        if let State::Running { lane, .. } = job.state {
+            self.lanes.make_void(lane, job.id);
+            job.void_on.push(lane);
+            step.out.push(Action::CancelRun { lane, job: job.id });
+        }
+        self.leave(step, key)
+    }
+
+    /// Another attempt later, if the job has one left.
+    pub(crate) fn retry_or_fail(
+        &mut self,
+        step: &mut Step<'_>,
+        key: usize,
+        code: FailCode,
+        message: String,
+        ran: Option<Duration>,
+    ) {
+        let job = &mut self.jobs[key];
+        job.failures += 1;
+        if job.failures >= job.spec.attempts {
+            return self.end_failed(step, key, code, message, ran);
+        }
+        let doublings = (job.failures - 1).min(16);
+        let in_ms =
+            self.jitter.spread(RETRY_MS_FIRST.saturating_mul(1 << doublings).min(RETRY_MS_MAX));
+        let until = step.now.plus_ms(in_ms);
+        job.state = State::Delayed { until };
+        self.timers.set(until, TimerKind::Due, job.ticket, key);
+        self.tell_retry(step, key, code, message, in_ms);
+    }
+
+    pub(crate) fn tell_retry(
+        &self,
+        step: &mut Step<'_>,
+        key: usize,
+        code: FailCode,
+        message: String,
+        in_ms: u32,
+    ) {
+        let (attempt, message) = (self.jobs[key].runs + 1, message.into_boxed_str());
+        let retry = Retry { attempt, code, message, in_ms };
+        self.tell(step, key, JobEvent::Retrying(Box::new(retry)));
+    }
+
+    pub(crate) fn end_failed(
+        &mut self,
+        step: &mut Step<'_>,
+        key: usize,
+        code: impl Into<FailCode>,
+        message: String,
+        ran: Option<Duration>,
+    ) {
+        let (code, message) = (code.into(), message.into_boxed_str());
+        let attempt = self.jobs[key].runs;
+        self.end(step, key, JobEvent::Failed { code, message, attempt }, ran);
+    }
+
+    /// Ends a job that has left its state: `outcome` is the last that is heard of it.
+    pub(crate) fn end(
+        &mut self,
+        step: &mut Step<'_>,
+        key: usize,
+        outcome: JobEvent,
+        ran: Option<Duration>,
+    ) {
+        let measured = match outcome {
+            JobEvent::Done { .. } => Outcome::Done,
+            JobEvent::Cancelled => Outcome::Cancelled,
+            _ => Outcome::Failed,
+        };
+        self.tell(step, key, outcome);
+        let job = self.jobs.remove(key);
+        if let Some(at) = job.expires {
+            self.timers.clear(at, TimerKind::Expire, job.ticket, key);
+        }
+        if let Some(session) = self.clients.session(job.session) {
+            session.jobs.remove(&job.spec.id);
+        }
+        self.clients.job_ends(job.client);
+        self.payload_bytes -= job.spec.payload.bytes().len();
+        self.queues[job.queue].live -= 1;
+        self.queues.forget_if_unused(job.queue);
+        step.out.push(Action::Settle { job: job.id });
+        let (queue, total) = (job.spec.queue.clone(), step.now - job.submitted);
+        step.measure(Measure::Ended { queue, outcome: measured, ran, total });
+    }
+
+    pub(crate) fn tick(&mut self, step: &mut Step<'_>) {
+        while let Some((kind, key)) = self.timers.pop_due(step.now) {
+            match kind {
+                TimerKind::Due => self.run_or_wait(step, key),
+                TimerKind::Expire => {
+                    self.jobs[key].expires = None;
+                    let ran = self.leave(step, key);
+                    let ttl_ms = self.jobs[key].spec.ttl_ms.unwrap_or_default();
+                    let message = format!("not started within {ttl_ms} ms");
+                    self.end_failed(step, key, ServerFailCode::Expired, message, ran);
+                }
+                TimerKind::Timeout => {
+                    let ran = self.abandon(step, key);
+                    let timeout_ms = self.jobs[key].spec.timeout_ms.unwrap_or_default();
+                    let message = format!("the run took longer than {timeout_ms} ms");
+                    let code = ServerFailCode::Timeout.into();
+                    self.retry_or_fail(step, key, code, message, ran);
+                }
+            }
+        }
+    }
+}

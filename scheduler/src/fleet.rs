@@ -1,0 +1,88 @@
+//! Lanes come and go, and what a lane held goes elsewhere.
+
+use std::cmp::Reverse;
+
+use acequia_wire::code::ServerFailCode;
+use acequia_wire::limits::LOSSES_MAX;
+
+use crate::action::{Action, Measure};
+use crate::event::{LaneKey, LaneOffer};
+use crate::lanes::{Removed, Run};
+use crate::queue::End;
+use crate::scheduler::{Scheduler, Step};
+
+impl Scheduler {
+    pub(crate) fn lane_ready(&mut self, step: &mut Step<'_>, lane: LaneKey, offer: LaneOffer) {
+        if self.lanes.get(lane).is_some() {
+            return;
+        }
+        let queues = &mut self.queues;
+        let mut keys: Vec<usize> =
+            offer.queues.iter().map(|name| queues.find_or_open(name)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let (group, new) = self.lanes.add(lane, offer.name, offer.slots, keys.clone());
+        if new {
+            for queue in keys {
+                self.queues[queue].groups.push(group);
+            }
+        }
+        if self.draining {
+            self.lane_draining(step, lane);
+        }
+        self.fill(step, lane);
+    }
+
+    /// No job goes to this lane any more, and its worker is told so: also one that asked for it,
+    /// since it cannot know by itself whether a job is still on its way.
+    pub(crate) fn lane_draining(&mut self, step: &mut Step<'_>, key: LaneKey) {
+        if self.lanes.get(key).is_some_and(|lane| !lane.draining) {
+            self.lanes.drain(key);
+            step.out.push(Action::SayBye { lane: key });
+        }
+    }
+
+    pub(crate) fn lane_closed(&mut self, step: &mut Step<'_>, key: LaneKey) {
+        let Some(Removed { lane, orphaned }) = self.lanes.remove(key) else { return };
+        for queue in orphaned {
+            self.queues[queue].groups.retain(|group| *group != lane.group);
+            self.queues.forget_if_unused(queue);
+        }
+        let mut lost = Vec::new();
+        for (id, run) in lane.held {
+            match run {
+                Run::Live { job } => lost.push(job),
+                Run::Void { job } => self.forget_void(key, job, id),
+            }
+        }
+        // The order in which a queue would hand them out.
+        lost.sort_unstable_by_key(|job| {
+            let job = &self.jobs[*job];
+            (Reverse(job.spec.priority), job.ticket)
+        });
+        let mut back_in_line = Vec::new();
+        for job in lost {
+            let ran = self.leave(step, job);
+            self.jobs[job].losses += 1;
+            if self.jobs[job].losses > LOSSES_MAX {
+                let message = format!("the worker {} was lost, and {LOSSES_MAX} before", lane.name);
+                self.end_failed(step, job, ServerFailCode::WorkerLost, message, ran);
+            } else {
+                let message = format!("the worker {} was lost", lane.name);
+                self.tell_retry(step, job, ServerFailCode::WorkerLost.into(), message, 0);
+                step.measure(Measure::Redelivered { queue: self.jobs[job].spec.queue.clone() });
+                back_in_line.push(job);
+            }
+        }
+        self.redeliver(step, back_in_line);
+    }
+
+    /// Runs lost jobs again at once, the first first; those that find no slot go to the front of
+    /// their lines in the same order.
+    fn redeliver(&mut self, step: &mut Step<'_>, mut jobs: Vec<usize>) {
+        jobs.retain(|job| !self.run_at_once(step, *job));
+        for job in jobs.into_iter().rev() {
+            self.wait(job, End::Front);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What kind of world a seed stands for.
+
+use acequia_wire::Limits;
+
+use super::random::Random;
+
+/// The sizes and habits of one world. Weights are shares of all that happens.
+pub(super) struct Plan {
+    pub(super) steps: u32,
+    /// The state is compared as a whole after so many steps.
+    pub(super) compare_every: u32,
+    pub(super) clients: u32,
+    pub(super) sessions_max: usize,
+    pub(super) lanes_max: usize,
+    pub(super) slots_max: u32,
+    pub(super) queues: u32,
+    pub(super) priorities: u32,
+    pub(super) limits: Limits,
+    /// Longest delay, timeout and time to live, in milliseconds.
+    pub(super) wait_ms_max: u32,
+    pub(super) drains_at: Option<u32>,
+    pub(super) weights: [(Habit, u32); 10],
+}
+
+/// What may happen next.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Habit {
+    OpenSession,
+    CloseSession,
+    Submit,
+    Cancel,
+    AddLane,
+    DrainLane,
+    CloseLane,
+    Answer,
+    Durable,
+    Wait,
+}
+
+impl Plan {
+    /// A handful of everything: nearly all bugs fit in here.
+    pub(super) fn small(seed: u64) -> Self {
+        let random = &mut Random::new(seed ^ 0x5EED);
+        let mut limits = Limits::default();
+        if random.percent(30) {
+            limits.client_jobs = random.within(1, 6) as usize;
+        }
+        if random.percent(30) {
+            limits.waiting_jobs = random.within(1, 12) as usize;
+        }
+        if random.percent(20) {
+            limits.payloads_bytes = random.within(1, 60) as usize;
+        }
+        if random.percent(30) {
+            limits.result_bytes = 12;
+        }
+        let steps = random.within(40, 300);
+        Self {
+            steps,
+            compare_every: 1,
+            clients: random.within(1, 4),
+            sessions_max: random.within(1, 6) as usize,
+            lanes_max: random.within(1, 5) as usize,
+            slots_max: random.within(1, 4),
+            queues: random.within(1, 4),
+            priorities: random.within(1, 3),
+            limits,
+            wait_ms_max: random.pick(&[3, 50, 2_000]),
+            drains_at: random.percent(15).then(|| random.within(1, steps)),
+            weights: weights(random, 1),
+        }
+    }
+
+    /// Hundreds of clients and workers.
+    pub(super) fn large(seed: u64) -> Self {
+        let random = &mut Random::new(seed ^ 0x5EED);
+        Self {
+            steps: 6_000,
+            compare_every: 100,
+            clients: random.within(100, 300),
+            sessions_max: 400,
+            lanes_max: random.within(50, 300) as usize,
+            slots_max: random.pick(&[1, 4, 16]),
+            queues: random.within(1, 12),
+            priorities: random.within(1, 10),
+            limits: Limits::default(),
+            wait_ms_max: 10_000,
+            drains_at: None,
+            weights: weights(random, 6),
+        }
+    }
+}
+
+/// Some worlds starve, some idle, in some nobody stays. `bustle` is how much more of the jobs'
+/// life there is than of the comings and goings around it.
+fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 10] {
+    [
+        (Habit::OpenSession, random.within(1, 3)),
+        (Habit::CloseSession, random.within(0, 2)),
+        (Habit::Submit, bustle * random.within(2, 12)),
+        (Habit::Cancel, random.within(0, 3)),
+        (Habit::AddLane, random.within(1, 4)),
+        (Habit::DrainLane, random.within(0, 1)),
+        (Habit::CloseLane, random.within(0, 2)),
+        (Habit::Answer, bustle * random.within(1, 12)),
+        (Habit::Durable, random.within(0, 4)),
+        (Habit::Wait, random.within(1, 5)),
+    ]
+}

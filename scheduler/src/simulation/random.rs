@@ -1,0 +1,45 @@
+//! Numbers from a seed: splitmix64, the same on every machine.
+
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`.
+    pub(super) fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % end as u64).unwrap()
+    }
+
+    /// A number from `low` to `high`.
+    pub(super) fn within(&mut self, low: u32, high: u32) -> u32 {
+        low + u32::try_from(self.next() % u64::from(high - low + 1)).unwrap()
+    }
+
+    /// Yes, so many times in a hundred.
+    pub(super) fn percent(&mut self, chance: u32) -> bool {
+        self.within(1, 100) <= chance
+    }
+
+    pub(super) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
+    }
+
+    /// One of the keys of a map, if there is any.
+    pub(super) fn key<K: Copy, V>(&mut self, of: &std::collections::BTreeMap<K, V>) -> Option<K> {
+        if of.is_empty() {
+            return None;
+        }
+        let nth = self.below(of.len());
+        of.keys().nth(nth).copied()
+    }
+}

@@ -1,0 +1,151 @@
+//! Whose turn it is, as a rule that can be checked without rings and cursors: of those that wait,
+//! the one whose last turn is longest ago.
+
+use std::collections::BTreeMap;
+
+use acequia_wire::{JobId, QueueName};
+
+use super::model::Job;
+use crate::{ClientId, Ticket};
+
+/// The jobs of one client that wait in one queue at one priority.
+struct Line {
+    /// In the order in which they go; the flag says whether any lane may run the job.
+    jobs: BTreeMap<(i64, Ticket), Waiting>,
+    /// When the client came into line or was last served. What comes back from a lost worker
+    /// brings the turn that it had, so it counts from before all others.
+    last_turn: i64,
+}
+
+struct Waiting {
+    job: JobId,
+    /// When it came into line.
+    joined: i64,
+    /// Whether no lane has a void run of it, so that all may run it.
+    is_clean: bool,
+}
+
+type LineKey = (QueueName, u8, ClientId);
+
+#[derive(Default)]
+pub(super) struct Turns {
+    /// Counts all that happens.
+    count: i64,
+    /// Counts the scheduler's steps, downwards.
+    step: i64,
+    lines: BTreeMap<LineKey, Line>,
+    /// When the lanes of the same queues last took from each of them.
+    served: BTreeMap<Vec<QueueName>, BTreeMap<QueueName, i64>>,
+    places: BTreeMap<JobId, (i64, Ticket)>,
+}
+
+fn key_of(job: &Job) -> LineKey {
+    (job.spec.queue.clone(), job.spec.priority, job.client)
+}
+
+impl Turns {
+    pub(super) fn step(&mut self) {
+        self.step -= 1;
+    }
+
+    pub(super) fn join_back(&mut self, id: JobId, job: &Job, is_clean: bool) {
+        self.count += 1;
+        self.join(id, job, is_clean, self.count);
+    }
+
+    pub(super) fn join_front(&mut self, id: JobId, job: &Job, is_clean: bool) {
+        self.count += 1;
+        self.join(id, job, is_clean, self.step);
+    }
+
+    fn join(&mut self, id: JobId, job: &Job, is_clean: bool, turn: i64) {
+        let new = || Line { jobs: BTreeMap::new(), last_turn: turn };
+        let line = self.lines.entry(key_of(job)).or_insert_with(new);
+        let place = (turn, job.ticket);
+        line.jobs.insert(place, Waiting { job: id, joined: self.count, is_clean });
+        self.places.insert(id, place);
+    }
+
+    pub(super) fn leave(&mut self, id: JobId, job: &Job) {
+        let (key, place) = (key_of(job), self.places.remove(&id).unwrap());
+        let line = self.lines.get_mut(&key).unwrap();
+        line.jobs.remove(&place).unwrap();
+        if line.jobs.is_empty() {
+            self.lines.remove(&key);
+        }
+    }
+
+    /// The client of this job has its turn, and so has the queue with lanes of these queues.
+    pub(super) fn serve(&mut self, job: &Job, queues: &[QueueName]) {
+        self.count += 1;
+        self.lines.get_mut(&key_of(job)).unwrap().last_turn = self.count;
+        let served = self.served.entry(queues.to_vec()).or_default();
+        served.insert(job.spec.queue.clone(), self.count);
+    }
+
+    pub(super) fn forget_lanes_of(&mut self, queues: &[QueueName]) {
+        self.served.remove(queues);
+    }
+
+    fn of_queue(
+        &self,
+        queue: &QueueName,
+        priorities: std::ops::RangeInclusive<u8>,
+    ) -> impl Iterator<Item = (&LineKey, &Line)> {
+        let first = (queue.clone(), *priorities.start(), ClientId(0));
+        let last = (queue.clone(), *priorities.end(), ClientId(u64::MAX));
+        // An empty range of priorities would be a reversed range of keys.
+        let lines = (!priorities.is_empty()).then(|| self.lines.range(first..=last));
+        lines.into_iter().flatten()
+    }
+
+    /// That no job of a higher priority waits that the lane might run instead.
+    pub(super) fn assert_priority(&self, job: &Job, holds: impl Fn(JobId) -> bool) {
+        for (key, line) in self.of_queue(&job.spec.queue, job.spec.priority + 1..=9) {
+            let passed_over = line.jobs.values().find(|waiting| !holds(waiting.job));
+            assert!(passed_over.is_none(), "priority {} of {:?} is passed over", key.1, key.2);
+        }
+    }
+
+    /// That it is this job's turn: its queue's, its client's, and its own.
+    pub(super) fn assert_turn(
+        &self,
+        id: JobId,
+        job: &Job,
+        queues: &[QueueName],
+        holds: impl Fn(JobId) -> bool,
+    ) {
+        let mine = &self.lines[&key_of(job)];
+        let first = mine.jobs.values().find(|waiting| !holds(waiting.job));
+        assert_eq!(
+            first.map(|waiting| waiting.job),
+            Some(id),
+            "the client's oldest job goes first"
+        );
+        let priority = job.spec.priority;
+        for (key, line) in self.of_queue(&job.spec.queue, priority..=priority) {
+            if line.jobs.values().any(|waiting| !holds(waiting.job)) {
+                assert!(mine.last_turn <= line.last_turn, "it is the turn of {:?}", key.2);
+            }
+        }
+        let Some(served) = self.served.get(queues) else { return };
+        let Some(last) = served.get(&job.spec.queue) else { return };
+        for queue in queues.iter().filter(|queue| **queue != job.spec.queue) {
+            let waits = |waiting: &Waiting| waiting.is_clean && waiting.joined < *last;
+            let mut lines = self.of_queue(queue, 0..=9);
+            let waits = lines.any(|(_, line)| line.jobs.values().any(waits));
+            let had_its_turn = served.get(queue).is_some_and(|at| at > last);
+            assert!(!waits || had_its_turn, "it is the turn of the queue {queue}");
+        }
+    }
+
+    /// That nothing waits in these queues that the lane might run.
+    pub(super) fn assert_none_waits(&self, queues: &[QueueName], holds: impl Fn(JobId) -> bool) {
+        for queue in queues {
+            for (_, line) in self.of_queue(queue, 0..=9) {
+                let waits = line.jobs.values().find(|waiting| !holds(waiting.job));
+                assert!(waits.is_none(), "a job waits in {queue} beside a free slot");
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The scheduler's rules, each as a short conversation through its public interface.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+mod admission;
+mod delivery;
+mod endings;
+mod retries;
+mod scene;
+mod slots;
+mod turns;

@@ -1,0 +1,201 @@
+//! A scheduler to talk with. What it does comes back as lines of text: `run 7 on 1` sends job 7 to
+//! lane 1, `7 done` tells the client of job 7.
+
+use std::sync::Arc;
+
+use acequia_scheduler::{
+    Action, ClientId, Config, Event, LaneKey, LaneOffer, Measure, Scheduler, SessionId, Ticket,
+    Time,
+};
+use acequia_wire::client::{self, JobEvent, OnDisconnect, Submit};
+use acequia_wire::{Body, ContentType, CorrelationId, JobId, Limits, Payload, QueueName};
+
+pub(crate) struct Scene {
+    pub(crate) scheduler: Scheduler,
+    now_ms: u64,
+}
+
+pub(crate) fn queue(name: &str) -> QueueName {
+    name.parse().unwrap()
+}
+
+/// A plain job; its correlation id and its job id are the same number.
+pub(crate) fn job(id: u32) -> Submit {
+    Submit {
+        id: CorrelationId::Int(id.into()),
+        payload: Payload::new(ContentType::Json, "[1]".into()).unwrap(),
+        queue: QueueName::default(),
+        priority: 4,
+        delay_ms: 0,
+        timeout_ms: None,
+        ttl_ms: None,
+        attempts: 1,
+        key: None,
+        on_disconnect: OnDisconnect::Keep,
+        batch: None,
+    }
+}
+
+fn job_id(id: u32) -> JobId {
+    let mut bytes = [0; 16];
+    bytes[12..].copy_from_slice(&id.to_be_bytes());
+    JobId::from_bytes(bytes)
+}
+
+fn number_of(id: JobId) -> u32 {
+    u32::from_be_bytes(id.as_bytes()[12..].try_into().unwrap())
+}
+
+impl Scene {
+    /// A scheduler with session 1 of client 1.
+    pub(crate) fn new() -> Self {
+        Self::with(Limits::default())
+    }
+
+    pub(crate) fn with(limits: Limits) -> Self {
+        let scheduler = Scheduler::new(Config { limits, seed: 1 });
+        let mut scene = Self { scheduler, now_ms: 1_000 };
+        scene.open(1, 1);
+        scene
+    }
+
+    fn now(&self) -> Time {
+        Time::from_micros(self.now_ms * 1_000)
+    }
+
+    fn handle(&mut self, event: Event) -> Vec<String> {
+        let mut actions = Vec::new();
+        self.scheduler.handle(self.now(), event, &mut actions);
+        actions.iter().filter_map(line).collect()
+    }
+
+    pub(crate) fn open(&mut self, session: u64, client: u64) {
+        let (session, client) = (SessionId(session), ClientId(client));
+        assert!(self.handle(Event::SessionOpened { session, client }).is_empty());
+    }
+
+    pub(crate) fn close(&mut self, session: u64) -> Vec<String> {
+        self.handle(Event::SessionClosed { session: SessionId(session) })
+    }
+
+    /// Session 1 submits.
+    pub(crate) fn submit(&mut self, spec: Submit) -> Vec<String> {
+        self.submit_as(1, spec)
+    }
+
+    pub(crate) fn submit_as(&mut self, session: u64, spec: Submit) -> Vec<String> {
+        let CorrelationId::Int(id) = spec.id else { panic!("jobs have numbers here") };
+        let (session, job) = (SessionId(session), job_id(u32::try_from(id).unwrap()));
+        self.handle(Event::Submit { session, job, spec: Arc::new(spec) })
+    }
+
+    pub(crate) fn cancel(&mut self, id: u32) -> Vec<String> {
+        let id = CorrelationId::Int(id.into());
+        self.handle(Event::Cancel { session: SessionId(1), id })
+    }
+
+    pub(crate) fn durable(&mut self, up_to: u64) -> Vec<String> {
+        self.handle(Event::Durable { up_to: Ticket(up_to) })
+    }
+
+    /// A worker becomes ready to take jobs from the queue `default`.
+    pub(crate) fn lane(&mut self, lane: u64, slots: u32) -> Vec<String> {
+        self.lane_of(lane, slots, &["default"])
+    }
+
+    pub(crate) fn lane_of(&mut self, lane: u64, slots: u32, queues: &[&str]) -> Vec<String> {
+        let name = format!("w{lane}").into();
+        let queues = queues.iter().map(|name| queue(name)).collect();
+        self.handle(Event::LaneReady {
+            lane: LaneKey(lane),
+            offer: LaneOffer { name, slots, queues },
+        })
+    }
+
+    pub(crate) fn lane_drains(&mut self, lane: u64) -> Vec<String> {
+        self.handle(Event::LaneDraining { lane: LaneKey(lane) })
+    }
+
+    pub(crate) fn lane_ends(&mut self, lane: u64) -> Vec<String> {
+        self.handle(Event::LaneClosed { lane: LaneKey(lane) })
+    }
+
+    pub(crate) fn done(&mut self, lane: u64, job: u32) -> Vec<String> {
+        self.done_with(lane, job, Body::new(None, "2".into()))
+    }
+
+    pub(crate) fn done_with(&mut self, lane: u64, job: u32, body: Body) -> Vec<String> {
+        self.handle(Event::Done { lane: LaneKey(lane), job: job_id(job), body })
+    }
+
+    pub(crate) fn fail(&mut self, lane: u64, job: u32, retry: bool) -> Vec<String> {
+        let (lane, job, message) = (LaneKey(lane), job_id(job), "no water".to_owned());
+        self.handle(Event::Fail { lane, job, code: Some("dry".to_owned()), message, retry })
+    }
+
+    pub(crate) fn chunk(&mut self, lane: u64, job: u32, text: &'static str) -> Vec<String> {
+        let body = Body::new(None, text.into());
+        self.handle(Event::Chunk { lane: LaneKey(lane), job: job_id(job), body })
+    }
+
+    pub(crate) fn progress(&mut self, lane: u64, job: u32) -> Vec<String> {
+        let (lane, job) = (LaneKey(lane), job_id(job));
+        self.handle(Event::Progress { lane, job, progress: Default::default() })
+    }
+
+    pub(crate) fn drain(&mut self) -> Vec<String> {
+        self.handle(Event::Drain)
+    }
+
+    /// Lets time pass and does what is then due.
+    pub(crate) fn pass_ms(&mut self, ms: u64) -> Vec<String> {
+        self.now_ms += ms;
+        self.handle(Event::Tick)
+    }
+
+    /// In how many milliseconds something is due.
+    pub(crate) fn next_ms(&self) -> Option<u64> {
+        let next = self.scheduler.next_deadline()?;
+        Some(u64::try_from((next - self.now()).as_millis()).unwrap())
+    }
+}
+
+/// What an action is, in short; most of what is only counted is left out.
+fn line(action: &Action) -> Option<String> {
+    Some(match action {
+        Action::Tell { event, .. } => told(event),
+        Action::Run { lane, job } => format!("run {} on {}", number_of(job.job), lane.0),
+        Action::CancelRun { lane, job } => format!("void {} on {}", number_of(*job), lane.0),
+        Action::SayBye { lane } => format!("bye {}", lane.0),
+        Action::Record { job, .. } => format!("record {}", number_of(*job)),
+        Action::Settle { job } => format!("settle {}", number_of(*job)),
+        Action::Measure(Measure::Dropped(why)) => format!("dropped {}", why.as_str()),
+        Action::Measure(_) => return None,
+    })
+}
+
+fn told(event: &client::Event) -> String {
+    let (job, what) = match event {
+        client::Event::Job { job, what, .. } => (number_of(*job), what),
+        client::Event::Rejected { id, code, .. } => return format!("{id} rejected: {code}"),
+        client::Event::Error { id: Some(id), code, .. } => return format!("{id} error: {code}"),
+        other => panic!("not the scheduler's to say: {other:?}"),
+    };
+    match what {
+        JobEvent::Accepted => format!("{job} accepted"),
+        JobEvent::Started { attempt, worker } => format!("{job} started: {attempt} by {worker}"),
+        JobEvent::Progress(_) => format!("{job} progress"),
+        JobEvent::Chunk { n, .. } => format!("{job} chunk {n}"),
+        JobEvent::Retrying(retry) => format!("{job} retrying: {}", retry.code.as_str()),
+        JobEvent::Done { .. } => format!("{job} done"),
+        JobEvent::Failed { code, attempt, .. } => {
+            format!("{job} failed {attempt}: {}", code.as_str())
+        }
+        JobEvent::Cancelled => format!("{job} cancelled"),
+    }
+}
+
+/// Those lines that say which job runs where.
+pub(crate) fn runs(lines: &[String]) -> Vec<&str> {
+    lines.iter().filter_map(|line| line.strip_prefix("run ")).collect()
+}

@@ -1,0 +1,137 @@
+//! A Rust program embeds the server, and a worker beside it: everything in one process.
+
+use acequia::client::{Client, ServerUrl};
+use acequia::{Addresses, Config, Server};
+use acequia_wire::client::{Encoding, Event, JobEvent, OnDisconnect, Op, Submit};
+use acequia_wire::{ContentType, CorrelationId, Payload, QueueName};
+use acequia_worker::{Failure, Job, Reply, Worker};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A server on free ports, with a worker that serves `upper` and `broken`.
+struct Embedded {
+    addresses: Addresses,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+    stop_worker: oneshot::Sender<()>,
+    worker: JoinHandle<Result<(), acequia_worker::WorkerError>>,
+}
+
+impl Embedded {
+    async fn start() -> Self {
+        let any: acequia::Endpoint = "tcp://127.0.0.1:0".parse().unwrap();
+        let config = Config {
+            listen: "127.0.0.1:0".to_owned(),
+            jobs: any.clone(),
+            results: any,
+            ..Config::default()
+        };
+        let server = Server::bind(config).await.expect("free ports");
+        let addresses = server.addresses().clone();
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(server.run(async { drop(stopped.await) }));
+        let (stop_worker, worker_stopped) = oneshot::channel();
+        let worker = Worker::new(addresses.jobs.to_string(), addresses.results.to_string())
+            .name("embedded")
+            .slots(4)
+            .queue("upper", async |job: Job| {
+                job.progress(1.0, 2.0, "half way");
+                job.chunk(Reply::text("a part")).await?;
+                let text: String = job.json()?;
+                Reply::json(&text.to_uppercase())
+            })
+            .queue("broken", async |_: Job| Err(Failure::permanent("no_way", "it never works")));
+        let worker = tokio::spawn(worker.run(async { drop(worker_stopped.await) }));
+        Self { addresses, stop, server, stop_worker, worker }
+    }
+
+    async fn client(&self) -> Client {
+        let url: ServerUrl = format!("ws://{}/v1/ws", self.addresses.http).parse().unwrap();
+        Client::connect(&url, Encoding::Json).await.expect("a session")
+    }
+
+    async fn stop(self) {
+        self.stop_worker.send(()).expect("the worker runs");
+        self.worker.await.unwrap().expect("the worker drains");
+        self.stop.send(()).expect("the server runs");
+        self.server.await.expect("the server ends");
+    }
+}
+
+fn submit(id: i64, queue: &str, json: &'static str) -> Op {
+    Op::Submit(Submit {
+        id: CorrelationId::Int(id),
+        payload: Payload::new(ContentType::Json, json.into()).unwrap(),
+        queue: queue.parse::<QueueName>().unwrap(),
+        priority: 4,
+        delay_ms: 0,
+        timeout_ms: None,
+        ttl_ms: None,
+        attempts: 1,
+        key: None,
+        on_disconnect: OnDisconnect::Keep,
+        batch: None,
+    })
+}
+
+/// The events of one job, to its outcome; `accepted` may or may not be among them.
+async fn events(client: &mut Client) -> Vec<JobEvent> {
+    let mut seen = Vec::new();
+    loop {
+        let Event::Job { what, .. } = client.recv().await.expect("an event") else { continue };
+        let ended = what.is_outcome();
+        if what != JobEvent::Accepted {
+            seen.push(what);
+        }
+        if ended {
+            return seen;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_goes_out_and_comes_back() {
+    let embedded = Embedded::start().await;
+    let mut client = embedded.client().await;
+    client.send(&submit(1, "upper", "\"hello\"")).await.unwrap();
+    let names: Vec<_> = events(&mut client).await;
+    assert_eq!(names.iter().map(JobEvent::name).collect::<Vec<_>>(), [
+        "started", "progress", "chunk", "done"
+    ]);
+    let Some(JobEvent::Done { result }) = names.last() else { panic!("{names:?}") };
+    assert_eq!(result.bytes().as_ref(), b"\"HELLO\"");
+    let JobEvent::Started { attempt: 1, worker } = &names[0] else { panic!("{names:?}") };
+    assert_eq!(worker.as_ref(), "embedded");
+
+    client.send(&submit(2, "broken", "null")).await.unwrap();
+    let seen = events(&mut client).await;
+    let Some(JobEvent::Failed { code, message, attempt: 1 }) = seen.last() else {
+        panic!("{seen:?}")
+    };
+    assert_eq!((code.as_str(), &**message), ("no_way", "it never works"));
+    client.close().await;
+    embedded.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_says_goodbye() {
+    let embedded = Embedded::start().await;
+    let mut client = embedded.client().await;
+    client.send(&submit(1, "upper", "\"a\"")).await.unwrap();
+    events(&mut client).await;
+    embedded.stop().await;
+    let Event::Bye { reconnect_in_ms, .. } = client.recv().await.expect("a last word") else {
+        panic!("no bye");
+    };
+    assert!(reconnect_in_ms > 0);
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let embedded = Embedded::start().await;
+    let taken = embedded.addresses.http.to_string();
+    let config = Config { listen: taken.clone(), ..Config::default() };
+    let error = Server::bind(config).await.expect_err("it is taken").to_string();
+    assert!(error.contains(&taken) && error.contains("--listen"), "{error}");
+    embedded.stop().await;
+}
