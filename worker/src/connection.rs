@@ -72,6 +72,8 @@ pub(crate) struct Connection<'a> {
     phase: Phase,
     greeted: bool,
     decoded: Vec<ToWorker>,
+    /// Jobs of one queue that came in a row and are not started yet.
+    batch: Vec<Job>,
 }
 
 enum Event {
@@ -101,6 +103,7 @@ impl<'a> Connection<'a> {
             phase: Phase::Greeting { until: Instant::now() + HELLO_TIME_MAX },
             greeted: false,
             decoded: Vec::new(),
+            batch: Vec::new(),
         }
     }
 
@@ -119,9 +122,10 @@ impl<'a> Connection<'a> {
         let leaving = matches!(self.phase, Phase::Leaving { .. });
         tokio::select! {
             biased;
+            // First, so that no stream of jobs however dense can hide it.
+            () = stop.told(), if !leaving => Event::Stop,
             frames = self.pull.recv() => frames.map_or(Event::JobsGone, Event::Frames),
             _ = &mut self.sender => Event::ResultsGone,
-            () = stop.told(), if !leaving => Event::Stop,
             () = idle(self.lane.as_deref()), if leaving => Event::Idle,
             () = at(deadline) => Event::Deadline,
         }
@@ -178,13 +182,14 @@ impl<'a> Connection<'a> {
         let mut end = None;
         for message in decoded.drain(..) {
             let ended = match message {
-                ToWorker::Job(job) => self.start(job),
+                ToWorker::Job(job) => self.take(job),
                 ToWorker::Cancel { job } => self.cancel(job),
                 ToWorker::Hello(hello) => self.open(&hello),
                 ToWorker::Bye { reason, .. } => self.part(&reason),
             };
             end = end.or(ended);
         }
+        self.start();
         self.decoded = decoded;
         match result {
             Ok(()) => end,
@@ -193,6 +198,7 @@ impl<'a> Connection<'a> {
     }
 
     fn open(&mut self, hello: &Hello) -> Option<End> {
+        self.start();
         if let Some(lane) = self.lane.take() {
             tracing::warn!("the server opened a fresh lane; what was held is void");
             lane.void();
@@ -216,7 +222,7 @@ impl<'a> Connection<'a> {
         self.post(Outgoing::Open(lane, ready))
     }
 
-    fn start(&mut self, message: JobMessage) -> Option<End> {
+    fn take(&mut self, message: JobMessage) -> Option<End> {
         let Some(lane) = &self.lane else {
             return Some(self.lost("the server sent a job before its `hello`"));
         };
@@ -225,11 +231,22 @@ impl<'a> Connection<'a> {
             tracing::warn!(job = %job.id(), "the server sent a job that is already held");
             return None;
         }
-        match self.config.handlers.get(job.queue()) {
-            Some(handler) => handler.start(job, self.running.clone()),
-            None => handler::refuse(job, self.running.clone()),
+        if self.batch.last().is_some_and(|last| last.queue() != job.queue()) {
+            self.start();
         }
+        self.batch.push(job);
         None
+    }
+
+    /// Starts what was taken.
+    fn start(&mut self) {
+        let Some(first) = self.batch.first() else { return };
+        let handler = self.config.handlers.get(first.queue());
+        let jobs = std::mem::take(&mut self.batch);
+        match handler {
+            Some(handler) => handler.start(jobs, &self.running),
+            None => handler::refuse(jobs, &self.running),
+        }
     }
 
     fn cancel(&mut self, job: JobId) -> Option<End> {

@@ -1,14 +1,11 @@
-//! Runs handlers: each job in a task of its own, and whatever comes of it is one `done` or `fail`.
+//! Handlers of both kinds behind one trait, and what all of them need.
 
 use std::any::Any;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use acequia_wire::worker::FromWorker;
-use futures_util::FutureExt;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::outbox::Outgoing;
+use crate::finish::{Finished, deliver};
 use crate::{Failure, Job, Reply};
 
 /// The code of a handler that panicked.
@@ -33,32 +30,8 @@ impl Running {
 
 /// The handler of a queue, whatever kind it is.
 pub(crate) trait Handler: Send + Sync {
-    /// Starts the job and returns at once.
-    fn start(&self, job: Job, running: Running);
-}
-
-/// A handler that is an async function.
-pub(crate) struct AsyncHandler<H>(Arc<H>);
-
-impl<H> AsyncHandler<H> {
-    pub(crate) fn new(handler: H) -> Self {
-        Self(Arc::new(handler))
-    }
-}
-
-impl<H, F> Handler for AsyncHandler<H>
-where
-    H: Fn(Job) -> F + Send + Sync + 'static,
-    F: Future<Output = Outcome> + Send + 'static,
-{
-    fn start(&self, job: Job, running: Running) {
-        let handler = Arc::clone(&self.0);
-        tokio::spawn(async move {
-            let run = AssertUnwindSafe(async { handler(job.clone()).await }).catch_unwind().await;
-            finish(&job, run.unwrap_or_else(|panic| Err(panicked(&job, panic)))).await;
-            drop(running);
-        });
-    }
+    /// Starts jobs that came in one message, all of one lane, and returns at once.
+    fn start(&self, jobs: Vec<Job>, running: &Running);
 }
 
 /// A handler that is a plain function, run on threads where it may block.
@@ -79,38 +52,52 @@ impl<H> Handler for BlockingHandler<H>
 where
     H: Fn(Job) -> Outcome + Send + Sync + 'static,
 {
-    fn start(&self, job: Job, running: Running) {
-        let handler = Arc::clone(&self.handler);
-        let threads = Arc::clone(&self.threads);
-        tokio::spawn(async move {
-            // It is never closed.
-            let permit = threads.acquire_owned().await;
-            let running_job = job.clone();
-            let run = tokio::task::spawn_blocking(move || {
-                let _permit = permit;
-                handler(running_job)
+    fn start(&self, jobs: Vec<Job>, running: &Running) {
+        for job in jobs {
+            let (handler, threads) = (Arc::clone(&self.handler), Arc::clone(&self.threads));
+            let running = running.clone();
+            tokio::spawn(async move {
+                let outcome = run_blocking(handler, threads, job.clone()).await;
+                deliver([Finished::new(job, outcome)]).await;
+                drop(running);
             });
-            let outcome = run.await.unwrap_or_else(|error| match error.try_into_panic() {
-                Ok(panic) => Err(panicked(&job, panic)),
-                // The runtime is shutting down, and nothing is sent any more.
-                Err(_) => Err(Failure::cancelled()),
-            });
-            finish(&job, outcome).await;
-            drop(running);
-        });
+        }
     }
 }
 
-/// Says that no handler serves the job's queue, which the server should not have asked for.
-pub(crate) fn refuse(job: Job, running: Running) {
+async fn run_blocking<H>(handler: Arc<H>, threads: Arc<Semaphore>, job: Job) -> Outcome
+where
+    H: Fn(Job) -> Outcome + Send + Sync + 'static,
+{
+    // It is never closed.
+    let permit = threads.acquire_owned().await;
+    let running_job = job.clone();
+    let run = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        handler(running_job)
+    });
+    run.await.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => Err(panicked(&job, panic)),
+        // The runtime is shutting down, and nothing is sent any more.
+        Err(_) => Err(Failure::cancelled()),
+    })
+}
+
+/// Says that no handler serves the jobs' queue, which the server should not have asked for.
+pub(crate) fn refuse(jobs: Vec<Job>, running: &Running) {
+    let running = running.clone();
     tokio::spawn(async move {
-        let message = format!("this worker does not serve the queue `{}`", job.queue());
-        finish(&job, Err(Failure::new("unknown_queue", message))).await;
+        for job in jobs {
+            let message = format!("this worker does not serve the queue `{}`", job.queue());
+            let failure = Failure::new("unknown_queue", message);
+            deliver([Finished::new(job, Err(failure))]).await;
+        }
         drop(running);
     });
 }
 
-fn panicked(job: &Job, panic: Box<dyn Any + Send>) -> Failure {
+/// The failure of a job whose handler panicked.
+pub(crate) fn panicked(job: &Job, panic: Box<dyn Any + Send>) -> Failure {
     let text = match panic.downcast::<String>() {
         Ok(text) => *text,
         Err(panic) => match panic.downcast::<&'static str>() {
@@ -120,26 +107,4 @@ fn panicked(job: &Job, panic: Box<dyn Any + Send>) -> Failure {
     };
     tracing::error!(job = %job.id(), queue = %job.queue(), "a handler panicked: {text}");
     Failure::new(PANIC_CODE, format_args!("the handler panicked: {text}"))
-}
-
-/// Hands the outcome to the sender, if the lane still holds the job, and frees its slot.
-async fn finish(job: &Job, outcome: Outcome) {
-    let lane = job.lane();
-    let body = outcome.and_then(|reply| reply.into_body("result", lane.max_body()));
-    let message = match body {
-        Ok(body) => FromWorker::Done { job: job.id(), body },
-        Err(failure) => {
-            let (code, message, retry) = failure.into_parts();
-            tracing::debug!(job = %job.id(), queue = %job.queue(), ?code, "failed: {message}");
-            FromWorker::Fail { job: job.id(), code, message, retry }
-        }
-    };
-    // The place comes before the release: who sees the lane idle can rely on it that the last
-    // result is in the outbox, or has its place there.
-    if let Ok(place) = lane.outbox().reserve().await
-        && lane.release(job)
-    {
-        place.send(Outgoing::Message(message));
-    }
-    lane.note_idle();
 }

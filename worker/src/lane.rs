@@ -1,7 +1,8 @@
 //! A lane as this side sees it: what the server gave it, and the jobs that it holds.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use acequia_wire::worker::Hello;
 use acequia_wire::{JobId, LaneId};
@@ -22,6 +23,27 @@ pub(crate) struct Lane {
     held: Mutex<HashMap<JobId, Job>>,
     /// Told whenever the lane has come to hold nothing.
     idle: Notify,
+    /// Jobs that are about to end.
+    soon: AtomicUsize,
+}
+
+/// Some jobs of a lane that are about to end, until this is dropped.
+pub(crate) struct Soon {
+    lane: Arc<Lane>,
+    jobs: usize,
+}
+
+impl Soon {
+    pub(crate) fn new(lane: Arc<Lane>, jobs: usize) -> Self {
+        lane.soon.fetch_add(jobs, Ordering::Relaxed);
+        Self { lane, jobs }
+    }
+}
+
+impl Drop for Soon {
+    fn drop(&mut self) {
+        self.lane.soon.fetch_sub(self.jobs, Ordering::Relaxed);
+    }
 }
 
 impl Lane {
@@ -32,6 +54,7 @@ impl Lane {
             outbox,
             held: Mutex::default(),
             idle: Notify::new(),
+            soon: AtomicUsize::new(0),
         }
     }
 
@@ -67,6 +90,11 @@ impl Lane {
         if self.is_idle() {
             self.idle.notify_one();
         }
+    }
+
+    /// Whether more results are about to come, so that it pays to let them come.
+    pub(crate) fn expects_more(&self) -> bool {
+        self.soon.load(Ordering::Relaxed) > 0
     }
 
     pub(crate) fn is_idle(&self) -> bool {

@@ -51,6 +51,7 @@
 //! One task owns the PULL and the lane's life, one the PUSH. Handlers never touch a socket, and
 //! whatever waits in the outbox at one time leaves in one ZeroMQ message.
 
+mod async_handler;
 mod auth;
 mod backoff;
 mod config;
@@ -62,6 +63,7 @@ mod error;
 #[cfg(unix)]
 pub mod exec;
 mod failure;
+mod finish;
 mod handler;
 mod job;
 mod lane;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use acequia_wire::worker::FromWorker;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::lane::Lane;
@@ -61,7 +62,10 @@ impl Sender {
     pub(crate) async fn run(mut self, mut flush: oneshot::Receiver<()>) -> Result<(), Gone> {
         loop {
             match self.next_event(&mut flush).await {
-                Event::Waiting => self.send_waiting().await?,
+                Event::Waiting => {
+                    self.gather().await;
+                    self.send_waiting().await?;
+                }
                 Event::Tick => self.tick().await?,
                 Event::Gone => return Err(Gone),
                 Event::Flush => break,
@@ -83,6 +87,18 @@ impl Sender {
             _ = flush => Event::Flush,
             () = self.push.gone() => Event::Gone,
             _ = self.ticks.tick() => Event::Tick,
+        }
+    }
+
+    /// Lets jobs end that are about to, so that their results leave in the same message.
+    async fn gather(&mut self) {
+        if self.lane.as_ref().is_some_and(|lane| lane.expects_more()) {
+            yield_now().await;
+            while self.waiting.len() < OUTBOX_MAX
+                && let Ok(outgoing) = self.outbox.try_recv()
+            {
+                self.waiting.push(outgoing);
+            }
         }
     }
 

@@ -9,10 +9,11 @@ use acequia_wire::limits::{PACK_MAX, QUEUES_PER_WORKER_MAX, SLOTS_MAX};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 
+use crate::async_handler::AsyncHandler;
 use crate::backoff::Backoff;
 use crate::config::{Config, Stop};
 use crate::connection::{Connection, End};
-use crate::handler::{AsyncHandler, BlockingHandler, Handler, Running};
+use crate::handler::{BlockingHandler, Handler, Running};
 use crate::{Failure, Job, Reply, WorkerError, endpoint, sockets};
 
 /// How long a worker finishes what it holds after it was told to stop, unless told otherwise.

@@ -32,8 +32,9 @@ pub struct Tile {
 /// For each pixel of a [`Tile`] (JSON, or else MessagePack), row by row, after how many steps its
 /// point leaves the circle of radius 2, as a little-endian `u16`; `max_iter` if it does not.
 ///
-/// The result can be computed anywhere to the last bit: all is done in doubles, in the order that
-/// [`steps`] shows.
+/// The result can be computed anywhere to the last bit: all is done in doubles, none of it fused,
+/// as `while n < max_iter && zr*zr + zi*zi <= 4 { (zr, zi) = ((zr*zr - zi*zi) + x,
+/// (2*zr*zi) + y); n += 1 }`.
 ///
 /// # Errors
 /// With code `bad_input` if the payload is no tile within its limits, `cancelled` if the job was.

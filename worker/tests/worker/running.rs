@@ -87,7 +87,7 @@ async fn progress_and_chunks_come_before_the_result_and_in_order() {
         job.chunk(Reply::text("one")).await?;
         job.publish("news", Reply::text("hear")).await?;
         job.progress(2.0, f64::NAN, "");
-        Ok(Reply::msgpack(&(1, "x"))?)
+        Reply::msgpack(&(1, "x"))
     });
     let running = Running::start(worker);
     server.greet().await;
@@ -128,6 +128,76 @@ async fn a_blocking_handler_leaves_the_worker_responsive() {
     server.done(2).await;
     go.send(()).unwrap();
     assert_eq!(shown(&server.done(1).await).1, "ended");
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_async_handler_that_blocks_does_not_hold_up_the_others() {
+    let mut server = Server::bind().await;
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let worker = server.worker().slots(2).queue("quick", echo).queue("stuck", {
+        let wait = Arc::new(wait);
+        move |_: Job| {
+            let wait = Arc::clone(&wait);
+            async move {
+                wait.lock().unwrap().recv()?;
+                Ok(Reply::text("free"))
+            }
+        }
+    });
+    let running = Running::start(worker);
+    server.greet().await;
+    server.send([job(1, "stuck", "")]).await;
+    for n in 2..100 {
+        server.send([job(n, "quick", "")]).await;
+        server.done(n).await;
+    }
+    go.send(()).unwrap();
+    server.done(1).await;
+    running.end().await;
+}
+
+#[tokio::test]
+async fn jobs_that_share_a_task_are_told_apart() {
+    let mut server = Server::bind().await;
+    let worker = server.worker().slots(200).queue("a", async |job: Job| {
+        match job.payload().as_ref() {
+            b"panic" => panic!("on purpose"),
+            b"wait" => job.cancelled().await,
+            b"yield" => tokio::task::yield_now().await,
+            _ => {}
+        }
+        echo(job).await
+    });
+    let running = Running::start(worker);
+    server.greet().await;
+    // Enough of them for the worker to learn that they are quick.
+    for n in 0..100 {
+        server.send([job(n, "a", "")]).await;
+        server.done(n).await;
+    }
+    for _ in 0..5 {
+        let payload = |n: u8| match n {
+            40 => "panic",
+            50 => "wait",
+            n if n.is_multiple_of(13) => "yield",
+            _ => "",
+        };
+        server.send((0..100).map(|n| job(n, "a", payload(n)))).await;
+        let mut left: Vec<u8> = (0..100).filter(|n| *n != 50).collect();
+        while !left.is_empty() {
+            let ended = match server.recv().await {
+                FromWorker::Done { job, .. } => job,
+                FromWorker::Fail { job, .. } if job == id(40) => job,
+                other => panic!("unexpected {other:?}"),
+            };
+            let place = left.iter().position(|n| id(*n) == ended).unwrap();
+            left.swap_remove(place);
+        }
+        server.send([ToWorker::Cancel { job: id(50) }]).await;
+        server.done(50).await;
+    }
     running.end().await;
 }
 

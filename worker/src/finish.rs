@@ -1,0 +1,51 @@
+//! The end of a run: its outcome becomes one `done` or `fail`, and its slot is free.
+
+use acequia_wire::worker::FromWorker;
+
+use crate::Job;
+use crate::handler::Outcome;
+use crate::outbox::Outgoing;
+
+/// A job whose handler has returned, and what is to be said of it.
+pub(crate) struct Finished {
+    job: Job,
+    message: FromWorker,
+}
+
+impl Finished {
+    pub(crate) fn new(job: Job, outcome: Outcome) -> Self {
+        let body = outcome.and_then(|reply| reply.into_body("result", job.max_body()));
+        let message = match body {
+            Ok(body) => FromWorker::Done { job: job.id(), body },
+            Err(failure) => {
+                let (code, message, retry) = failure.into_parts();
+                tracing::debug!(job = %job.id(), queue = %job.queue(), ?code, "failed: {message}");
+                FromWorker::Fail { job: job.id(), code, message, retry }
+            }
+        };
+        Self { job, message }
+    }
+}
+
+/// Hands what is finished to the sender at one time, as far as the lane still holds it. All are
+/// jobs of one lane, and no more than the outbox has room for.
+pub(crate) async fn deliver(
+    finished: impl IntoIterator<Item = Finished, IntoIter: ExactSizeIterator>,
+) {
+    let finished = finished.into_iter();
+    let len = finished.len();
+    let mut finished = finished.peekable();
+    let Some(lane) = finished.peek().map(|first| first.job.lane().clone()) else { return };
+    // The places come before the release: who sees the lane idle can rely on it that the last
+    // result is in the outbox, or has its place there.
+    if let Ok(mut places) = lane.outbox().reserve_many(len).await {
+        for Finished { job, message } in finished {
+            if lane.release(&job)
+                && let Some(place) = places.next()
+            {
+                place.send(Outgoing::Message(message));
+            }
+        }
+    }
+    lane.note_idle();
+}
