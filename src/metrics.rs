@@ -4,6 +4,7 @@
 //! event (depths, slots) is asked of the scheduler when somebody scrapes.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use acequia_gate::{CloseReason, GateStats};
 use acequia_scheduler::{Dropped, Measure, Outcome, Stats};
@@ -13,6 +14,7 @@ use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use rustc_hash::FxHashMap;
 
 /// Queues that get a label of their own; the rest share `other`, for clients choose the names.
 const QUEUE_LABELS_MAX: usize = 100;
@@ -67,7 +69,8 @@ impl DroppedMessage {
 /// The handles of one queue.
 struct QueueHandles {
     submitted: Counter,
-    ended: HashMap<Outcome, Counter>,
+    /// In the order of `Outcome::ALL`.
+    ended: [Counter; Outcome::ALL.len()],
     redelivered: Counter,
     waiting_seconds: Histogram,
     running_seconds: Histogram,
@@ -80,7 +83,8 @@ struct QueueHandles {
 /// All metrics of one server. The pipeline owns it.
 pub(crate) struct Metrics {
     recorder: PrometheusRecorder,
-    queues: HashMap<QueueName, QueueHandles>,
+    /// Small, however many names clients come up with, so a quick hasher is safe.
+    queues: FxHashMap<QueueName, QueueHandles>,
     other: QueueHandles,
     dropped: HashMap<DroppedMessage, Counter>,
     rejected: HashMap<RejectCode, Counter>,
@@ -142,11 +146,11 @@ impl Maker<'_> {
         let labels = [("queue", queue)];
         let ended = |outcome: Outcome| {
             let labels = [("queue", queue), ("outcome", outcome.as_str())];
-            (outcome, self.counter("acequia_jobs_ended_total", &labels))
+            self.counter("acequia_jobs_ended_total", &labels)
         };
         QueueHandles {
             submitted: self.counter("acequia_jobs_submitted_total", &labels),
-            ended: Outcome::ALL.into_iter().map(ended).collect(),
+            ended: Outcome::ALL.map(ended),
             redelivered: self.counter("acequia_jobs_redelivered_total", &labels),
             waiting_seconds: self.histogram("acequia_job_waiting_seconds", &labels),
             running_seconds: self.histogram("acequia_job_running_seconds", &labels),
@@ -231,7 +235,7 @@ impl Metrics {
             (*code, make.counter("acequia_jobs_rejected_total", &labels))
         };
         Self {
-            queues: HashMap::new(),
+            queues: FxHashMap::default(),
             other: make.queue(OTHER),
             dropped: DroppedMessage::ALL.into_iter().map(dropped).collect(),
             rejected: RejectCode::ALL.iter().map(rejected).collect(),
@@ -259,9 +263,7 @@ impl Metrics {
             }
             Measure::Ended { queue, outcome, ran, total } => {
                 let queue = self.queue(&queue);
-                if let Some(ended) = queue.ended.get(&outcome) {
-                    ended.increment(1);
-                }
+                queue.ended[outcome as usize].increment(1);
                 if let Some(ran) = ran {
                     queue.running_seconds.record(ran.as_secs_f64());
                 }
@@ -287,14 +289,12 @@ impl Metrics {
     }
 
     fn queue(&mut self, name: &QueueName) -> &QueueHandles {
-        if !self.queues.contains_key(name) {
-            if self.queues.len() >= QUEUE_LABELS_MAX {
-                return &self.other;
-            }
-            let handles = Maker(&self.recorder).queue(name.as_str());
-            self.queues.insert(name.clone(), handles);
+        let count = self.queues.len();
+        match self.queues.entry(name.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if count >= QUEUE_LABELS_MAX => &self.other,
+            Entry::Vacant(new) => new.insert(Maker(&self.recorder).queue(name.as_str())),
         }
-        self.queues.get(name).unwrap_or(&self.other)
     }
 
     /// Sets all that is a state.

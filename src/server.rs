@@ -13,7 +13,8 @@ use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
 use axum::serve::ListenerExt as _;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use crate::config::{Config, StartError};
@@ -24,6 +25,10 @@ use crate::pipeline::{INBOX, Input, Pipeline};
 
 /// How often the samples of histograms, which gather, are folded into their buckets.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// A silent client is asked this often whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// A client that acknowledges nothing for so long is gone. Long enough for a phone in a tunnel.
+const UNANSWERED_TIME_MAX: Duration = Duration::from_secs(90);
 /// How long sessions may take to close at the end.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
 
@@ -105,8 +110,11 @@ impl Server {
             metrics: handle.clone(),
             ready: AtomicBool::new(true),
         });
-        // Small messages, each of which somebody waits for.
-        let http = http.tap_io(|stream| _ = stream.set_nodelay(true));
+        let http = http.tap_io(|stream| {
+            if let Err(error) = tune(stream) {
+                tracing::debug!(%error, "a connection keeps the system's settings");
+            }
+        });
         let served = tokio::spawn(axum::serve(http, http::router(door.clone())).into_future());
         let upkeep = tokio::spawn(upkeep(handle));
 
@@ -130,6 +138,17 @@ fn results_gate(config: &Config) -> GateConfig {
     let message_bytes_max = default.limits.message_bytes_max.max(2 * frame_bytes_max);
     let limits = FrameLimits { frame_bytes_max, message_bytes_max, ..default.limits };
     GateConfig { limits, ..default }
+}
+
+/// Sets a client's connection up for small messages, each of which somebody waits for, and for
+/// clients that go without a word.
+fn tune(stream: &TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(UNANSWERED_TIME_MAX))?;
+    Ok(())
 }
 
 async fn upkeep(metrics: PrometheusHandle) {

@@ -19,7 +19,7 @@ struct Embedded {
 
 impl Embedded {
     async fn start() -> Self {
-        let any: acequia::Endpoint = "tcp://127.0.0.1:0".parse().unwrap();
+        let any: acequia::Endpoint = "tcp://127.0.0.1:0".parse().expect("as written");
         let config = Config {
             listen: "127.0.0.1:0".to_owned(),
             jobs: any.clone(),
@@ -46,13 +46,14 @@ impl Embedded {
     }
 
     async fn client(&self) -> Client {
-        let url: ServerUrl = format!("ws://{}/v1/ws", self.addresses.http).parse().unwrap();
+        let url: ServerUrl =
+            format!("ws://{}/v1/ws", self.addresses.http).parse().expect("as written");
         Client::connect(&url, Encoding::Json).await.expect("a session")
     }
 
     async fn stop(self) {
         self.stop_worker.send(()).expect("the worker runs");
-        self.worker.await.unwrap().expect("the worker drains");
+        self.worker.await.expect("as written").expect("the worker drains");
         self.stop.send(()).expect("the server runs");
         self.server.await.expect("the server ends");
     }
@@ -61,8 +62,8 @@ impl Embedded {
 fn submit(id: i64, queue: &str, json: &'static str) -> Op {
     Op::Submit(Submit {
         id: CorrelationId::Int(id),
-        payload: Payload::new(ContentType::Json, json.into()).unwrap(),
-        queue: queue.parse::<QueueName>().unwrap(),
+        payload: Payload::new(ContentType::Json, json.into()).expect("as written"),
+        queue: queue.parse::<QueueName>().expect("as written"),
         priority: 4,
         delay_ms: 0,
         timeout_ms: None,
@@ -93,17 +94,18 @@ async fn events(client: &mut Client) -> Vec<JobEvent> {
 async fn a_job_goes_out_and_comes_back() {
     let embedded = Embedded::start().await;
     let mut client = embedded.client().await;
-    client.send(&submit(1, "upper", "\"hello\"")).await.unwrap();
+    client.send(&submit(1, "upper", "\"hello\"")).await.expect("as written");
     let names: Vec<_> = events(&mut client).await;
-    assert_eq!(names.iter().map(JobEvent::name).collect::<Vec<_>>(), [
-        "started", "progress", "chunk", "done"
-    ]);
+    assert_eq!(
+        names.iter().map(JobEvent::name).collect::<Vec<_>>(),
+        ["started", "progress", "chunk", "done"]
+    );
     let Some(JobEvent::Done { result }) = names.last() else { panic!("{names:?}") };
     assert_eq!(result.bytes().as_ref(), b"\"HELLO\"");
     let JobEvent::Started { attempt: 1, worker } = &names[0] else { panic!("{names:?}") };
     assert_eq!(worker.as_ref(), "embedded");
 
-    client.send(&submit(2, "broken", "null")).await.unwrap();
+    client.send(&submit(2, "broken", "null")).await.expect("as written");
     let seen = events(&mut client).await;
     let Some(JobEvent::Failed { code, message, attempt: 1 }) = seen.last() else {
         panic!("{seen:?}")
@@ -117,7 +119,7 @@ async fn a_job_goes_out_and_comes_back() {
 async fn a_server_that_stops_says_goodbye() {
     let embedded = Embedded::start().await;
     let mut client = embedded.client().await;
-    client.send(&submit(1, "upper", "\"a\"")).await.unwrap();
+    client.send(&submit(1, "upper", "\"a\"")).await.expect("as written");
     events(&mut client).await;
     embedded.stop().await;
     let Event::Bye { reconnect_in_ms, .. } = client.recv().await.expect("a last word") else {

@@ -1,10 +1,195 @@
-//! placeholder
+//! `acequia bench`: load over WebSocket, and what a job costs.
+//!
+//! The bench is a client only. Servers and workers are processes of their own, so that what the
+//! system says about a process is what the server or the worker cost. Those that the bench starts
+//! are this same program in a hidden role ([`roles`]), and end with it.
+
+mod idle;
+mod load;
+mod mixed;
+mod process;
+mod report;
+mod roles;
+mod system;
+mod throughput;
+
 use std::process::ExitCode;
+use std::time::Duration;
 
-/// placeholder
+use acequia::client::ServerUrl;
+use acequia_wire::QueueName;
+use acequia_wire::client::Encoding;
+use clap::ValueEnum;
+
+const EXAMPLES: &str = "\
+Examples:
+  acequia bench                      jobs a second, latency, CPU a job, on a server of its own
+  acequia bench --echo               the same beside a bare WebSocket echo server, with the ratios
+  acequia bench --suite              that for packed and single messages and for one job in flight
+  acequia bench --idle 5000          memory of idle sessions
+  acequia bench --mixed              short jobs beside long ones
+  acequia bench --server ws://127.0.0.1:8080 --server-pid $(pidof acequia) --queue default
+
+Load is for servers of your own only.";
+
+/// Measure a server: throughput, latency, CPU and memory
+///
+/// Starts a server and a worker that echoes, loads them over WebSocket and measures from outside.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Load this running server instead of an own one; its workers must serve the queue
+    #[arg(long, value_name = "URL")]
+    server: Option<ServerUrl>,
 
-pub(crate) async fn run(_: Args) -> anyhow::Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+    /// The process of that server, so that its CPU and memory are measured
+    #[arg(long, requires = "server", value_name = "PID")]
+    server_pid: Option<u32>,
+
+    /// The journal of the own server
+    #[arg(long, default_value = "none", conflicts_with = "server", value_name = "FILE|none")]
+    journal: String,
+
+    /// WebSocket connections
+    #[arg(long, default_value_t = 32, value_parser = at_least_one(), value_name = "N")]
+    connections: u32,
+
+    /// Jobs that each connection keeps in flight
+    #[arg(long, default_value_t = 16, value_parser = at_least_one(), value_name = "N")]
+    in_flight: u32,
+
+    /// Bytes of a payload, and of its result
+    #[arg(long, default_value_t = 128, value_name = "BYTES")]
+    payload: usize,
+
+    /// How long each round measures [default: 5; with --echo and --suite 2; with --mixed 30]
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<f64>,
+
+    /// Load before each measurement that is not counted
+    #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
+    warmup_s: f64,
+
+    /// With --echo and --suite: rounds of each server, in turn; medians are reported
+    #[arg(long, default_value_t = 5, value_parser = at_least_one(), value_name = "N")]
+    rounds: u32,
+
+    /// Slots of each own worker
+    #[arg(long, default_value_t = 512, value_parser = at_least_one(), value_name = "N")]
+    slots: u32,
+
+    /// Own workers
+    #[arg(long, default_value_t = 1, value_parser = at_least_one(), value_name = "N")]
+    workers: u32,
+
+    /// The own workers take and give one message at a time
+    #[arg(long)]
+    no_pack: bool,
+
+    /// The queue of the jobs
+    #[arg(long, default_value = "bench", value_name = "NAME")]
+    queue: QueueName,
+
+    /// How the sessions write their messages
+    #[arg(long, default_value = "json", value_name = "json|msgpack")]
+    encoding: Written,
+
+    /// Report as JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Load a bare WebSocket echo server of the same stack in turn with Acequia: the ratios say
+    /// what a job costs beside a message
+    #[arg(long, conflicts_with = "server", group = "mode")]
+    echo: bool,
+
+    /// --echo for packed messages, single messages, and one job in flight a connection
+    #[arg(long, conflicts_with = "server", group = "mode")]
+    suite: bool,
+
+    /// Memory of N sessions that each had one job and then do nothing
+    #[arg(long, group = "mode", num_args = 0..=1, default_missing_value = "5000", value_name = "N")]
+    idle: Option<u32>,
+
+    /// Short jobs beside long ones, on two workers of one slot
+    #[arg(long, conflicts_with = "server", group = "mode")]
+    mixed: bool,
+
+    /// Be something that a bench starts
+    #[arg(long, hide = true)]
+    role: Option<roles::Role>,
+
+    /// Where a worker in a role fetches its jobs
+    #[arg(long, hide = true, requires = "role", default_value = "")]
+    jobs: String,
+
+    /// Where a worker in a role brings its results
+    #[arg(long, hide = true, requires = "role", default_value = "")]
+    results: String,
+}
+
+/// An [`Encoding`] as it is typed.
+#[derive(Clone, Copy, ValueEnum)]
+enum Written {
+    Json,
+    Msgpack,
+}
+
+impl From<Written> for Encoding {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Json => Self::Json,
+            Written::Msgpack => Self::MsgPack,
+        }
+    }
+}
+
+fn at_least_one() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..)
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(role) = args.role {
+        roles::run(role, &args).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    tokio::select! {
+        measured = measure(&args) => measured.map(|()| ExitCode::SUCCESS),
+        // The processes of the bench end as their handles are dropped.
+        () = crate::stop_signal() => Ok(ExitCode::from(130)),
+    }
+}
+
+async fn measure(args: &Args) -> anyhow::Result<()> {
+    if let Some(sessions) = args.idle {
+        idle::run(args, sessions).await
+    } else if args.mixed {
+        mixed::run(args).await
+    } else if args.suite {
+        throughput::suite(args).await
+    } else if args.echo {
+        throughput::echo(args).await
+    } else {
+        throughput::single(args).await
+    }
+}
+
+impl Args {
+    fn encoding(&self) -> Encoding {
+        self.encoding.into()
+    }
+
+    /// The time of a measurement, where `default` is that of the mode.
+    fn time(&self, default: f64) -> anyhow::Result<Duration> {
+        seconds("--seconds", self.seconds.unwrap_or(default))
+    }
+
+    fn warmup(&self) -> anyhow::Result<Duration> {
+        seconds("--warmup-s", self.warmup_s)
+    }
+}
+
+fn seconds(flag: &str, seconds: f64) -> anyhow::Result<Duration> {
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|error| anyhow::anyhow!("{flag} {seconds}: {error}"))
 }

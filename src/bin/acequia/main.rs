@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     start_log(&cli.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         match cli.command {
             Command::Demo(args) => demo::run(args).await,
             Command::Serve(args) => serve::run(args).await,
@@ -65,7 +65,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Submit(args) => submit::run(args).await,
             Command::Bench(args) => bench::run(args).await,
         }
-    })
+    });
+    // A worker's handler that computes on in spite of its cancelling must not hold up the end.
+    runtime.shutdown_background();
+    code
 }
 
 fn start_log(filter: &str) -> anyhow::Result<()> {
