@@ -38,7 +38,7 @@ pub(crate) const INBOX: usize = 4096;
 
 /// How long records gather before they are committed. A job that ends sooner is never `accepted`:
 /// its outcome says more, and for less.
-const COMMIT_INTERVAL: Duration = Duration::from_millis(1);
+const COMMIT_INTERVAL: Duration = Duration::from_millis(5);
 
 /// How long the results of a lane may still come after its jobs connection broke, if its results
 /// connection did not.

@@ -7,6 +7,7 @@ mod submit;
 mod worker;
 
 use std::io::Write as _;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +32,10 @@ struct Cli {
     /// (`info,acequia_gate=debug`)
     #[arg(long, global = true, env = "ACEQUIA_LOG", default_value = "info", value_name = "FILTER")]
     log: String,
+
+    /// Threads of this process [default: half of the processors, since workers need some too]
+    #[arg(long, global = true, env = "ACEQUIA_THREADS", value_name = "N")]
+    threads: Option<NonZeroUsize>,
 }
 
 #[derive(Subcommand)]
@@ -56,7 +61,11 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     start_log(&cli.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let threads = cli.threads.unwrap_or_else(default_threads);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads.get())
+        .enable_all()
+        .build()?;
     let code = runtime.block_on(async {
         match cli.command {
             Command::Demo(args) => demo::run(args).await,
@@ -69,6 +78,14 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     // A worker's handler that computes on in spite of its cancelling must not hold up the end.
     runtime.shutdown_background();
     code
+}
+
+/// Half of the processors: jobs are meant for other processes. It is also what costs the least: on
+/// two processors a second thread more than doubled the CPU of a job that travels alone, as each
+/// of its steps woke the other thread.
+fn default_threads() -> NonZeroUsize {
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    NonZeroUsize::new(processors / 2).unwrap_or(NonZeroUsize::MIN)
 }
 
 fn start_log(filter: &str) -> anyhow::Result<()> {
