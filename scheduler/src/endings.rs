@@ -44,11 +44,7 @@ impl Scheduler {
     }
 
     /// Takes a job out of its state; a run of it becomes void, and its worker is told.
-    pub(crate) fn abandon(
-        &mut self,
-        step: &mut Step<'_>,
-        key: usize,
-    ) -> Option<Duration> {
+    pub(crate) fn abandon(&mut self, step: &mut Step<'_>, key: usize) -> Option<Duration> {
         let job = &mut self.jobs[key];
         if let State::Running { lane, .. } = job.state {
             self.lanes.make_void(lane, job.id);

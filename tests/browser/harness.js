@@ -1,0 +1,148 @@
+// Starts the real binary for tests in Node.js, and ends what was started.
+
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = new URL('../../', import.meta.url);
+const PATIENCE_MS = 30_000;
+
+export const binary = process.env.ACEQUIA_BIN ?? fileURLToPath(new URL('target/debug/acequia', ROOT));
+export const cache = fileURLToPath(new URL('tests/.cache/', ROOT));
+
+/** No setting of the caller's reaches the binary. */
+const environment = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('ACEQUIA_')));
+
+/** One run of the binary. */
+export class Process {
+  lines = [];
+  log = [];
+  #waiters = new Set();
+
+  constructor(...args) {
+    this.args = args.map(String);
+    this.child = spawn(binary, this.args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    createInterface({ input: this.child.stdout }).on('line', (line) => this.#take(this.lines, line));
+    createInterface({ input: this.child.stderr }).on('line', (line) => this.#take(this.log, line));
+    /** The exit code, or the signal. */
+    this.ended = new Promise((resolve) => this.child.once('close', (code, signal) => resolve(code ?? signal)));
+    this.ended.then(() => this.#tell());
+  }
+
+  get alive() {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  #take(lines, line) {
+    lines.push(line);
+    this.#tell();
+  }
+
+  #tell() {
+    for (const waiter of this.#waiters) waiter();
+  }
+
+  /** Resolves with the first line of standard output that matches. */
+  async line(pattern) {
+    return this.#find(() => this.lines, pattern);
+  }
+
+  /** The same of standard error. */
+  async said(pattern) {
+    return this.#find(() => this.log, pattern);
+  }
+
+  async #find(lines, pattern) {
+    const timer = AbortSignal.timeout(PATIENCE_MS);
+    for (;;) {
+      const found = lines().find((line) => pattern.test(line));
+      if (found !== undefined) return found;
+      if (timer.aborted || !this.alive) throw new Error(`no line ${pattern} of ${this.args.join(' ')}:\n${this.text}`);
+      await new Promise((resolve) => {
+        const done = () => {
+          this.#waiters.delete(done);
+          timer.removeEventListener('abort', done);
+          resolve();
+        };
+        this.#waiters.add(done);
+        timer.addEventListener('abort', done);
+      });
+    }
+  }
+
+  get text() {
+    return [...this.lines.slice(-30), ...this.log.slice(-60)].join('\n');
+  }
+
+  async kill(signal = 'SIGKILL') {
+    if (this.alive) this.child.kill(signal);
+    return this.ended;
+  }
+}
+
+/** `acequia serve` or `acequia demo`, ready. Ended, and found in health, after the test `t`. */
+export async function start(t, command, { ports = {}, args = [] } = {}) {
+  const { http = '127.0.0.1:0', jobs = 'tcp://127.0.0.1:0', results = 'tcp://127.0.0.1:0' } = ports;
+  const process = new Process(command, '--listen', http, '--jobs', jobs, '--results', results, ...args);
+  const ready = await process.line(/^acequia ready /);
+  const server = Object.fromEntries(ready.split(' ').slice(2).map((word) => word.split(/=(.*)/s)));
+  server.process = process;
+  server.url = `http://${server.http}/`;
+  server.ws = `ws://${server.http}/v1/ws`;
+  t.after(async () => {
+    const { alive } = process;
+    await process.kill('SIGTERM');
+    if (process.log.some((line) => line.includes('panicked'))) throw new Error(`a panic:\n${process.text}`);
+    if (!alive && !server.mayEnd) throw new Error(`it ended before the test did:\n${process.text}`);
+  });
+  return server;
+}
+
+/**
+ * Free ports below those that the system hands out, for a server that is restarted while others
+ * dial it: on a port of the system's range, a dial may be given that very port as its own.
+ */
+export async function quietPorts() {
+  const low = Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s/)[0]);
+  const ports = [];
+  while (ports.length < 3) {
+    const port = Math.floor(low / 2 + (Math.random() * low) / 2);
+    const probe = createServer();
+    const free = await new Promise((resolve) => {
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+    });
+    if (free && !ports.includes(port)) ports.push(port);
+  }
+  const [http, jobs, results] = ports.map((port) => `127.0.0.1:${port}`);
+  return { http, jobs: `tcp://${jobs}`, results: `tcp://${results}` };
+}
+
+/** An `acequia worker`, ready. */
+export async function startWorker(t, { jobs, results }, ...args) {
+  const worker = new Process('worker', '--jobs', jobs, '--results', results, ...args);
+  t.after(() => worker.kill());
+  await worker.said(/connected/);
+  return worker;
+}
+
+/** A sample of the README by its name. */
+export function sample(name) {
+  const readme = readFileSync(new URL('README.md', ROOT), 'utf8');
+  const found = readme.match(new RegExp(`<!-- sample: ${name.replace('.', '\\.')} -->\\s*\`\`\`\\w*\\n(.*?)\`\`\``, 's'));
+  if (!found) throw new Error(`README.md has no sample ${name}`);
+  return found[1];
+}
+
+/** Calls `look` until it returns something true. */
+export async function eventually(look, what) {
+  const until = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const seen = await look();
+    if (seen) return seen;
+    if (Date.now() > until) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,0 +1,166 @@
+"""The `acequia` binary: a server, and other commands."""
+
+import http.client
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from .process import Process, eventually
+
+ROOT = Path(__file__).resolve().parents[3]
+MIB = 1024
+
+
+def acequia():
+    """The binary under test."""
+    binary = Path(os.environ.get("ACEQUIA_BIN", ROOT / "target/debug/acequia"))
+    assert binary.is_file(), f"{binary} is not there: cargo build, or set ACEQUIA_BIN"
+    return binary.resolve()
+
+
+def clean_env(extra=None):
+    """Changes to the environment: no setting of the caller's reaches the binary."""
+    # `Process` adds to the environment, so what must go is taken out of it here.
+    for key in [key for key in os.environ if key.startswith("ACEQUIA_") and key != "ACEQUIA_BIN"]:
+        del os.environ[key]
+    return extra or {}
+
+
+def run_acequia(*args, stdin=b"", patience_s=60, env=None, cwd=None):
+    """Runs a command to its end: exit code, standard output and standard error."""
+    done = subprocess.run(
+        [str(acequia()), *map(str, args)],
+        input=stdin,
+        capture_output=True,
+        timeout=patience_s,
+        env={**os.environ, **clean_env(env)},
+        cwd=cwd,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr.decode(errors="replace")
+
+
+def quiet_port():
+    """A free port below those that the system hands out.
+
+    For tests whose peers dial a port while no server has it: on a port of the system's range, a
+    dial may be given that very port as its own and connect to itself.
+    """
+    low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for _ in range(1000):
+        port = random.randrange(max(1024, low // 2), low)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free port")
+
+
+class Server:
+    """A running `acequia serve`, on ports of the system's choice."""
+
+    def __init__(self, *flags, listen="127.0.0.1:0", jobs="tcp://127.0.0.1:0",
+                 results="tcp://127.0.0.1:0", env=None):
+        self._flags = flags
+        self._env = env
+        self._start(listen, jobs, results)
+
+    @classmethod
+    def on_quiet_ports(cls, *flags):
+        """A server that can be restarted while its peers dial."""
+        ports = [quiet_port() for _ in range(3)]
+        return cls(*flags, listen=f"127.0.0.1:{ports[0]}", jobs=f"tcp://127.0.0.1:{ports[1]}",
+                   results=f"tcp://127.0.0.1:{ports[2]}")
+
+    def _start(self, listen, jobs, results):
+        command = [acequia(), "serve", "--listen", listen, "--jobs", jobs, "--results", results]
+        env = clean_env({"ACEQUIA_LOG": "info", "RUST_BACKTRACE": "1", **(self._env or {})})
+        self.process = Process([*command, *self._flags], name="server", env=env)
+        ready = self.process.line(lambda line: line.startswith("acequia ready "))
+        said = dict(word.split("=", 1) for word in ready.split()[2:])
+        self.http, self.jobs, self.results = said["http"], said["jobs"], said["results"]
+
+    def start_again(self):
+        """Starts it once more, after its end, on the ports that it had."""
+        assert not self.process.alive
+        self._start(self.http, self.jobs, self.results)
+
+    @property
+    def ws(self):
+        return f"ws://{self.http}/v1/ws"
+
+    def address(self, port):
+        """Host and port of `http`, `jobs` or `results`, for a plain socket."""
+        host, _, number = getattr(self, port).removeprefix("tcp://").rpartition(":")
+        return host, int(number)
+
+    def get(self, path, headers=None):
+        """Status, headers and body."""
+        connection = http.client.HTTPConnection(*self.address("http"), timeout=30)
+        try:
+            connection.request("GET", path, headers=headers or {})
+            response = connection.getresponse()
+            return response.status, response.headers, response.read().decode()
+        finally:
+            connection.close()
+
+    def metrics(self):
+        """All samples: {(name, ((label, value), ...)): number}."""
+        status, _, text = self.get("/metrics")
+        assert status == 200, text
+        return {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    def metric(self, name, **labels):
+        """One sample; 0 if there is none."""
+        return self.metrics().get((name, tuple(sorted(labels.items()))), 0)
+
+    def wait_metric(self, name, at_least, **labels):
+        what = f"{name}{json.dumps(labels)} >= {at_least}"
+        return eventually(lambda: self.metric(name, **labels) >= at_least, what)
+
+    def wait_workers(self, count):
+        """Waits until so many workers are ready."""
+        eventually(lambda: self.metric("acequia_workers") == count, f"{count} workers")
+
+    def peak_mib(self):
+        """The most memory that it ever had, in MiB."""
+        return self.process.status("VmHWM") / MIB
+
+    def stop(self):
+        """Asks it to stop; returns its exit code."""
+        self.process.signal(signal.SIGTERM)
+        return self.process.wait()
+
+    def kill(self):
+        return self.process.kill()
+
+    def check(self):
+        """That it lives and nothing in it panicked."""
+        log = self.process.log()
+        assert self.process.alive, f"the server has ended:\n{log}"
+        panics = [line for line in self.process.stderr if "panicked" in line]
+        assert not panics, f"the server panicked:\n{log}"
+        status, _, text = self.get("/healthz")
+        assert status == 200, text
+
+
+def acequia_worker(server, *args, name="worker", env=None, cwd=None):
+    """An `acequia worker` of this server, that is ready."""
+    before = server.metric("acequia_workers")
+    command = [acequia(), "worker", "--jobs", server.jobs, "--results", server.results, *args]
+    process = Process(command, name=name, env=clean_env(env), cwd=cwd)
+    eventually(lambda: server.metric("acequia_workers") > before or not process.alive, "the worker")
+    assert process.alive, process.log()
+    return process

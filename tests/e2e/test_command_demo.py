@@ -1,0 +1,109 @@
+"""`acequia demo`: a server, its workers and the page, with one command."""
+
+import os
+import re
+import signal
+import struct
+from pathlib import Path
+
+import pytest
+
+from harness import Client, Process, Server, acequia, eventually
+from harness.server import clean_env
+
+FREE = ["--listen", "127.0.0.1:0", "--jobs", "tcp://127.0.0.1:0", "--results", "tcp://127.0.0.1:0"]
+
+
+class Demo(Server):
+    """Looks like a server, and has workers of its own."""
+
+    def _start(self, listen, jobs, results):
+        command = [acequia(), "demo", "--listen", listen, "--jobs", jobs, "--results", results]
+        self.process = Process([*command, *self._flags], name="demo", env=clean_env())
+        ready = self.process.line(lambda line: line.startswith("acequia ready "))
+        said = dict(word.split("=", 1) for word in ready.split()[2:])
+        self.http, self.jobs, self.results = said["http"], said["jobs"], said["results"]
+
+
+def runs(pid):
+    return Path(f"/proc/{pid}").exists()
+
+
+def test_it_works_at_once(make):
+    demo = Demo()
+    address = demo.process.line(lambda line: "http://" in line)
+    assert re.search(rf"http://{re.escape(demo.http)}/", address)
+    demo.wait_workers(2)
+    status, headers, page = demo.get("/")
+    assert status == 200 and headers["content-type"].startswith("text/html") and "<title>" in page
+    assert "default-src 'none'" in headers["content-security-policy"]
+    client = make(Client(demo))
+    assert client.result(client.submit("hello", queue="upper")) == "HELLO"
+    assert client.result(client.submit({"a": [1]}, queue="echo")) == {"a": [1]}
+    # The command that it prints for one more worker is one.
+    said = demo.process.line(lambda line: "acequia worker --demo" in line).split()[1:]
+    Process([acequia(), *said], name="one more")
+    demo.wait_workers(3)
+    demo.check()
+    assert demo.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_its_workers_end_with_it(number):
+    demo = Demo("--workers", "3")
+    demo.wait_workers(3)
+    workers = demo.process.children()
+    assert len(workers) == 3
+    demo.process.signal(number)
+    code = demo.process.wait()
+    assert code == (0 if number != signal.SIGKILL else -9)
+    try:
+        for pid in workers:
+            eventually(lambda pid=pid: not runs(pid), f"the end of worker {pid}", 15)
+    finally:
+        for pid in workers:
+            if runs(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+def test_twice_at_a_time(make):
+    """The second takes free ports, and says which."""
+    for _ in range(2):
+        demo = make(_Closing(Process([acequia(), "demo"], name="demo", env=clean_env())))
+        ready = demo.process.line(lambda line: line.startswith("acequia ready "))
+        assert ready
+        demo.process.line(lambda line: "Ctrl-C" in line)
+
+
+class _Closing:
+    def __init__(self, process):
+        self.process = process
+
+    def close(self):
+        self.process.signal(signal.SIGTERM)
+        assert self.process.wait() == 0
+
+
+def test_all_tiles_of_a_picture(make):
+    """The queue of the page, from a client of another language."""
+    demo = Demo()
+    client = make(Client(demo, "msgpack"))
+    tile = {"x0": -2.0, "y0": -1.0, "step": 0.125, "width": 24, "height": 16, "max_iter": 500}
+    octets = client.result(client.submit(tile, queue="mandelbrot"))
+    counts = struct.unpack(f"<{24 * 16}H", octets)
+    expected = []
+    for row in range(16):
+        for col in range(24):
+            x, y = tile["x0"] + col * tile["step"], tile["y0"] + row * tile["step"]
+            zr = zi = 0.0
+            n = 0
+            while n < 500 and zr * zr + zi * zi <= 4.0:
+                zr, zi = (zr * zr - zi * zi) + x, (2.0 * zr * zi) + y
+                n += 1
+            expected.append(n)
+    assert list(counts) == expected
+    for bad in ({**tile, "width": 0}, {**tile, "width": 2000}, {**tile, "max_iter": 0}, {}, 1,
+                {**tile, "step": float("inf")}):
+        assert client.outcome(client.submit(bad, queue="mandelbrot"))["code"] == "bad_input"
+    demo.check()
+    assert demo.stop() == 0

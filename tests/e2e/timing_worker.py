@@ -1,0 +1,26 @@
+"""A worker of one slot whose jobs are milliseconds to sleep; says when each run began and ended."""
+
+import json
+import sys
+import time
+
+import msgpack
+import zmq
+
+jobs_url, results_url, name = sys.argv[1:]
+ctx = zmq.Context()
+jobs, results = ctx.socket(zmq.PULL), ctx.socket(zmq.PUSH)
+jobs.connect(jobs_url)
+results.connect(results_url)
+while True:
+    kind, id, head, body = jobs.recv_multipart()
+    if kind == b"hello":
+        results.send_multipart([b"ready", id, msgpack.packb({"name": name})])
+    elif kind == b"job":
+        begin = time.monotonic()
+        ms = json.loads(body)
+        time.sleep(ms / 1000)
+        more = bool(jobs.poll(0))
+        # CLOCK_MONOTONIC is the same clock in all processes.
+        print(json.dumps({"begin": begin, "end": time.monotonic(), "ms": ms, "more": more}), flush=True)
+        results.send_multipart([b"done", id, b"", b'"done"'])
