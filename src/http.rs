@@ -20,8 +20,8 @@ use crate::page;
 use crate::pipeline::Input;
 
 /// Memory that an idle session holds for what may come; the default of 128 KiB would be all of
-/// what a session costs. It takes sixteen small jobs in one read.
-const READ_BUFFER: usize = 3 << 10;
+/// what a session costs.
+const READ_BUFFER: usize = 2 << 10;
 /// Events are written to the socket when so much has gathered, or nothing more waits.
 const WRITE_BUFFER: usize = 16 << 10;
 /// A pipeline that does not answer a scrape for so long is stuck.

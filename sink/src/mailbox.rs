@@ -30,6 +30,8 @@ struct Meter {
     events: AtomicUsize,
     bytes: AtomicUsize,
     overflowed: AtomicBool,
+    /// Woken once when the mailbox has overflowed: its writer may be stuck in a write.
+    overflow: Notify,
     relieved: Notify,
 }
 
@@ -90,8 +92,15 @@ impl Outlet {
     }
 
     /// Whether the mailbox was closed because too much waited in it.
-    pub(crate) fn overflowed(&self) -> bool {
+    pub(crate) fn has_overflowed(&self) -> bool {
         self.meter.overflowed.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the mailbox is closed because too much waits in it.
+    pub(crate) async fn overflow(&self) {
+        while !self.has_overflowed() {
+            self.meter.overflow.notified().await;
+        }
     }
 
     /// Tells when the session may be read from.
@@ -185,6 +194,7 @@ impl Mailboxes {
         if !mailbox.put(event) {
             tracing::info!(session = session.0, "a session does not read its events; it is closed");
             mailbox.meter.overflowed.store(true, Ordering::Relaxed);
+            mailbox.meter.overflow.notify_one();
             self.boxes.remove(&session);
         }
     }

@@ -48,8 +48,11 @@ impl Writer {
     pub async fn run(&mut self) -> WriteEnd {
         loop {
             let Some(events) = self.outlet.recv().await else {
-                let overflowed = self.outlet.overflowed();
-                return if overflowed { WriteEnd::SlowReader } else { WriteEnd::Closed };
+                return if self.outlet.has_overflowed() {
+                    WriteEnd::SlowReader
+                } else {
+                    WriteEnd::Closed
+                };
             };
             if let Err(end) = self.write(events).await {
                 return end;
@@ -62,13 +65,12 @@ impl Writer {
         while let Some(batch) = events {
             for event in batch {
                 let message = encode(self.encoding, &event);
-                unless_stalled(async { self.sink.feed(message).await.map_err(|_| WriteEnd::Lost) })
-                    .await?;
+                unless_stalled(&self.outlet, self.sink.feed(message)).await?;
                 self.outlet.written(&event);
             }
             events = self.outlet.try_recv();
         }
-        unless_stalled(async { self.sink.flush().await.map_err(|_| WriteEnd::Lost) }).await
+        unless_stalled(&self.outlet, self.sink.flush()).await
     }
 
     /// Lets the answer to the client's own close leave.
@@ -97,14 +99,20 @@ fn encode(encoding: Encoding, event: &Event) -> Message {
     }
 }
 
-/// Runs `work`, with a time limit only once it has to wait: most writes do not, and a timer for
-/// each would cost more than they do.
-async fn unless_stalled(work: impl Future<Output = Result<(), WriteEnd>>) -> Result<(), WriteEnd> {
+/// Runs `work`, with a limit only once it has to wait: most writes do not, and a timer for each
+/// would cost more than they do.
+async fn unless_stalled(
+    outlet: &Outlet,
+    work: impl Future<Output = Result<(), axum::Error>>,
+) -> Result<(), WriteEnd> {
     let mut work = pin!(work);
-    match poll_immediate(&mut work).await {
+    let done = match poll_immediate(&mut work).await {
         Some(done) => done,
-        None => {
-            tokio::time::timeout(STALL_TIME_MAX, work).await.unwrap_or(Err(WriteEnd::SlowReader))
-        }
-    }
+        None => tokio::select! {
+            done = work => done,
+            () = outlet.overflow() => return Err(WriteEnd::SlowReader),
+            () = tokio::time::sleep(STALL_TIME_MAX) => return Err(WriteEnd::SlowReader),
+        },
+    };
+    done.map_err(|_| WriteEnd::Lost)
 }

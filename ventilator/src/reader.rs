@@ -74,7 +74,6 @@ pub struct Reader {
     session: SessionId,
     encoding: Encoding,
     limits: Limits,
-    decoded: Vec<Result<Op, Refusal>>,
 }
 
 impl Reader {
@@ -85,7 +84,7 @@ impl Reader {
         encoding: Encoding,
         limits: Limits,
     ) -> Self {
-        Self { stream, session, encoding, limits, decoded: Vec::new() }
+        Self { stream, session, encoding, limits }
     }
 
     /// Waits for a message and hands it to the pipeline together with those at hand behind it.
@@ -138,19 +137,26 @@ impl Reader {
             // The WebSocket answers pings by itself.
             (Some(Ok(Message::Ping(_) | Message::Pong(_))), _) => return Ok(()),
         };
-        Op::decode(self.encoding, &message, &self.limits, &mut self.decoded);
-        requests.extend(self.decoded.drain(..).map(|op| match op {
-            Ok(op) => request(op),
+        // Not kept for the next message: an idle session would hold it for nothing.
+        let mut decoded = Vec::new();
+        Op::decode(self.encoding, &message, &self.limits, &mut decoded);
+        requests.extend(decoded.into_iter().map(|op| match op {
+            Ok(op) => request(op, message.len()),
             Err(refusal) => Request::Refused(refusal),
         }));
         Ok(())
     }
 }
 
-fn request(op: Op) -> Request {
+/// The request that an op of a message of `within` bytes makes.
+fn request(op: Op, within: usize) -> Request {
     match op {
         Op::Submit(submit) => match unsupported(&submit) {
-            None => Request::Submit { job: JobId::now(), spec: Arc::new(submit) },
+            None => {
+                let payload = submit.payload.owned_if_small(within);
+                let spec = Arc::new(Submit { payload, ..submit });
+                Request::Submit { job: JobId::now(), spec }
+            }
             Some(refusal) => Request::Refused(refusal.of_submit(submit.id)),
         },
         Op::Cancel { id } => Request::Cancel { id },

@@ -8,6 +8,14 @@ use bytes::Bytes;
 use crate::limits::CONTENT_TYPE_BYTES_MAX;
 use crate::{json, msgpack};
 
+/// Bytes fewer than these are copied out of what they came in: to copy them costs less than to
+/// keep the whole buffer of a socket alive for them.
+const OWN_COPY_BYTES: usize = 1 << 10;
+
+/// The same for what comes from workers. Their messages lie behind one another in buffers as large
+/// as the largest of them, of which a slice does not tell.
+const OWN_COPY_BODY_BYTES: usize = 16 << 10;
+
 /// The media type of a payload, a chunk or a result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ContentType {
@@ -86,6 +94,17 @@ impl Payload {
         Body::new(Some(content_type), bytes).resolve(&ContentType::Octets)
     }
 
+    /// This payload as bytes of its own, if it is small beside the `within` bytes that it may be
+    /// a slice of: a slice keeps all of them alive, for as long as the job waits.
+    #[must_use]
+    pub fn owned_if_small(mut self, within: usize) -> Self {
+        let len = self.bytes.len();
+        if len < OWN_COPY_BYTES || len < within / 2 {
+            self.bytes = Bytes::copy_from_slice(&self.bytes);
+        }
+        self
+    }
+
     /// The media type.
     pub fn content_type(&self) -> &ContentType {
         &self.content_type
@@ -120,6 +139,16 @@ impl Body {
             Some(_) => Ok(()),
         };
         Self { declared, bytes, json }
+    }
+
+    /// This body as bytes of its own, if it is small: a slice keeps alive the buffer that it came
+    /// in, which may hold a large one too.
+    #[must_use]
+    pub(crate) fn owned_if_small(mut self) -> Self {
+        if self.bytes.len() < OWN_COPY_BODY_BYTES {
+            self.bytes = Bytes::copy_from_slice(&self.bytes);
+        }
+        self
     }
 
     /// The type that the worker declared.

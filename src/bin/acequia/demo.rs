@@ -41,9 +41,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let workers = (1..=args.workers)
         .map(|nth| start_worker(&addresses, nth, args.slots))
         .collect::<anyhow::Result<Vec<_>>>()?;
+    let stop = crate::stop_signal();
     let said = tell(&addresses, args.workers);
     said.context("cannot say where the page is")?;
-    server.run(crate::stop_signal()).await;
+    server.run(stop).await;
     // They were told to stop with this process, and end by themselves; a handle that is dropped
     // ends those that do not.
     drop(workers);
@@ -81,8 +82,9 @@ fn start_worker(addresses: &Addresses, nth: usize, slots: u32) -> anyhow::Result
     Command::new(program)
         .args(["worker", "--demo", "--jobs", &addresses.jobs.to_string()])
         .args(["--results", &addresses.results.to_string()])
-        .args(["--name", &format!("demo-{nth}"), "--slots", &slots.to_string()])
-        .stdin(Stdio::null())
+        .args(["--name", &format!("demo-{nth}"), "--slots", &slots.to_string(), "--leashed"])
+        // Kept open as long as this process lives, so that a worker never outlives it.
+        .stdin(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .context("cannot start a worker process")

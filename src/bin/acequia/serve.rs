@@ -60,8 +60,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.into_config()?;
     raise_file_limit();
     let server = Server::bind(config).await?;
+    let stop = crate::stop_signal();
     writeln!(std::io::stdout(), "{}", server.addresses()).context("cannot say that it is ready")?;
-    server.run(crate::stop_signal()).await;
+    server.run(stop).await;
     Ok(ExitCode::SUCCESS)
 }
 

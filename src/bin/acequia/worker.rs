@@ -79,6 +79,10 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["command", "queue", "stream", "content_type", "raw"])]
     demo: bool,
 
+    /// Stop when standard input ends: whoever started this worker is gone then, however it went
+    #[arg(long, hide = true)]
+    leashed: bool,
+
     /// The command and its arguments
     #[arg(last = true, required_unless_present = "demo", value_name = "CMD")]
     command: Vec<OsString>,
@@ -105,8 +109,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 .fold(worker.name(name), |worker, queue| worker.queue(queue, handler.clone()))
         }
     };
-    worker.run(crate::stop_signal()).await.context("the worker cannot run")?;
+    let stop = async {
+        tokio::select! {
+            () = crate::stop_signal() => {}
+            () = leash_ends(), if args.leashed => {}
+        }
+    };
+    worker.run(stop).await.context("the worker cannot run")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Resolves when standard input ends.
+async fn leash_ends() {
+    // Whatever is written there is not meant for us; an error is an end as well.
+    _ = tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()).await;
 }
 
 fn demo_name() -> String {

@@ -173,11 +173,11 @@ impl FromWorker {
         Ok(match parts.kind.as_ref() {
             b"done" => {
                 let declared = read_type(&parts.head).map_err(bad("done"))?;
-                Self::Done { job, body: Body::new(declared, parts.body) }
+                Self::Done { job, body: Body::new(declared, parts.body).owned_if_small() }
             }
             b"chunk" => {
                 let declared = read_type(&parts.head).map_err(bad("chunk"))?;
-                Self::Chunk { job, body: Body::new(declared, parts.body) }
+                Self::Chunk { job, body: Body::new(declared, parts.body).owned_if_small() }
             }
             b"progress" => {
                 let progress = read_progress(&parts.head).map_err(bad("progress"))?;
@@ -359,5 +359,5 @@ fn read_publish(lane: LaneId, bytes: &[u8], body: Bytes) -> Result<FromWorker, B
     if topic.is_empty() || topic.len() > TOPIC_BYTES_MAX {
         return Err(BadHead::Value { key: "topic", expected: "1 to 128 bytes of text" });
     }
-    Ok(FromWorker::Publish { lane, topic, body: Body::new(declared, body) })
+    Ok(FromWorker::Publish { lane, topic, body: Body::new(declared, body).owned_if_small() })
 }
