@@ -1,14 +1,44 @@
 //! What must survive the end of the process.
 //!
-//! The pipeline appends a [`Record`] for each job that it admits and for each that ends, and
-//! commits them in groups. A client is told `accepted` when its job's record is durable, and not
-//! before.
+//! A [`Store`] is one file. When the server starts it is opened and read ([`Store::recover`]),
+//! then it becomes a [`Writer`], which the pipeline tells of every job that is admitted, counted
+//! or settled ([`Entry`]). Entries are written in groups, one transaction and one sync a group,
+//! on a thread of its own, which says when they are on the disk ([`Notice`]). A client is told
+//! `accepted` then, and not before.
+//!
+//! - What was reported durable is there after any crash and any loss of power, unless it was
+//!   settled; a group is there as a whole or not at all.
+//! - A job that ends before its group is written costs the disk nothing.
+//! - When the disk fails or is full, nothing that was accepted is lost and nothing is accepted;
+//!   it goes on by itself when the disk does.
 
+mod codec;
+mod entry;
+mod error;
+mod group;
+mod keeper;
+mod medium;
 mod memory;
+mod options;
 mod record;
+mod recovery;
+mod shelf;
+mod store;
+mod tables;
+mod writer;
 
+#[cfg(test)]
+mod tests;
+
+pub use codec::BadRecord;
+pub use entry::{Admitted, Counts, Entry, Kept, LiveJob, Outcome};
+pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
 pub use memory::Memory;
+pub use options::{Options, Retention};
 pub use record::Record;
+pub use recovery::{LiveJobs, Outcomes, Recovery};
+pub use store::Store;
+pub use writer::{Notice, Writer};
 
 /// Where records go. The pipeline owns it and calls it from one task, so nothing here may block.
 pub trait Journal: Send {

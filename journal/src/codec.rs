@@ -1,0 +1,20 @@
+//! Records as bytes.
+//!
+//! Records are written by hand, not derived: what lies in a file for months is spelt out here
+//! field by field, and a change of a Rust type cannot change it unnoticed. Each record begins
+//! with the version of its layout. Decoding is total: any bytes give a record or a [`BadRecord`].
+//!
+//! Numbers are LEB128 (seven bits a byte, the lowest first), signed ones zigzag before that. Text
+//! and bytes are their length as a number, then themselves.
+
+mod block;
+mod job;
+mod outcome;
+mod primitives;
+
+pub(crate) use block::{Block, Builder};
+pub(crate) use job::{Names, decode_job, encode_job};
+pub use primitives::BadRecord;
+
+#[cfg(test)]
+mod tests;

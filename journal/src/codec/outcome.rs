@@ -1,0 +1,65 @@
+//! The record of an outcome that is kept.
+
+use acequia_wire::code::FailCode;
+
+use super::BadRecord;
+use super::primitives::{In, Out};
+use crate::{Kept, Outcome};
+
+const VERSION: u8 = 1;
+
+/// Appends the record of an outcome; its layout is in the doc of [`Kept`].
+pub(super) fn encode(kept: &Kept, into: &mut Vec<u8>) {
+    let Kept { job, client, id, key, ended_ms, outcome } = kept;
+    let mut out = Out(into);
+    out.byte(VERSION);
+    out.rest(job.as_bytes());
+    out.number(*client);
+    out.number(*ended_ms);
+    out.id(id);
+    match key {
+        None => out.byte(0),
+        Some(key) => {
+            out.byte(1);
+            out.text(key);
+        }
+    }
+    match outcome {
+        Outcome::Done { result } => {
+            out.byte(0);
+            out.content_type(result.content_type());
+            out.rest(result.bytes());
+        }
+        Outcome::Failed { code, message, attempt } => {
+            out.byte(1);
+            out.number((*attempt).into());
+            out.text(code.as_str());
+            out.text(message);
+        }
+        Outcome::Cancelled => out.byte(2),
+    }
+}
+
+/// The outcome that `record` describes.
+pub(super) fn decode(record: &[u8]) -> Result<Kept, BadRecord> {
+    let mut from = In(record);
+    from.version(VERSION)?;
+    let (job, client, ended_ms, id) = (from.job()?, from.number()?, from.number()?, from.id()?);
+    let key = match from.byte()? {
+        0 => None,
+        1 => Some(from.text()?.into()),
+        value => return Err(BadRecord::Unknown { field: "key", value }),
+    };
+    let outcome = match from.byte()? {
+        0 => Outcome::Done { result: from.payload()? },
+        1 => {
+            let attempt = from.number_u32()?;
+            let code = FailCode::of_worker(from.text()?.to_owned());
+            Outcome::Failed { code, message: from.text()?.into(), attempt }
+        }
+        2 => Outcome::Cancelled,
+        value => return Err(BadRecord::Unknown { field: "outcome", value }),
+    };
+    from.end()?;
+    Ok(Kept { job, client, id, key, ended_ms, outcome })
+}

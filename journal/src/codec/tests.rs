@@ -1,0 +1,188 @@
+//! Round trips of the records, and bytes that are none.
+
+use std::sync::Arc;
+
+use acequia_wire::client::{OnDisconnect, Submit};
+use acequia_wire::code::{FailCode, ServerFailCode};
+use acequia_wire::{ContentType, CorrelationId, JobId, Payload};
+use proptest::option::of;
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Admitted, Kept, Outcome};
+
+fn id() -> impl Strategy<Value = CorrelationId> {
+    prop_oneof![
+        any::<i64>().prop_map(CorrelationId::Int),
+        ".{0,20}".prop_map(|text| CorrelationId::Text(text.into())),
+    ]
+}
+
+fn text() -> impl Strategy<Value = Box<str>> {
+    ".{0,30}".prop_map(Box::from)
+}
+
+fn payload() -> impl Strategy<Value = Payload> {
+    let json = ".{0,30}".prop_map(|text| {
+        let json = format!("{text:?}").replace("\\u{", "").replace(['}', '\\', '\''], "");
+        (ContentType::Json, json.into_bytes())
+    });
+    let octets = any::<Vec<u8>>().prop_map(|bytes| (ContentType::Octets, bytes));
+    let text = any::<String>().prop_map(|text| (ContentType::Text, text.into_bytes()));
+    let other = any::<Vec<u8>>()
+        .prop_map(|bytes| (ContentType::parse("image/png").expect("a short type"), bytes));
+    let msgpack = any::<u8>().prop_map(|n| (ContentType::MsgPack, vec![0xcc, n]));
+    prop_oneof![json, octets, text, other, msgpack]
+        .prop_filter_map("is what its type says", |(content_type, bytes)| {
+            Payload::new(content_type, bytes.into()).ok()
+        })
+}
+
+prop_compose! {
+    fn submit()(
+        id in id(), payload in payload(), queue in "[A-Za-z0-9._-]{1,64}", priority in 0_u8..=9,
+        delay_ms in any::<u32>(), timeout_ms in of(any::<u32>()), ttl_ms in of(any::<u32>()),
+        attempts in any::<u32>(), key in of(text()), cancel in any::<bool>(), batch in of(text()),
+    ) -> Submit {
+        let on_disconnect = if cancel { OnDisconnect::Cancel } else { OnDisconnect::Keep };
+        let queue = queue.parse().expect("a queue name");
+        Submit {
+            id, payload, queue, priority, delay_ms, timeout_ms, ttl_ms, attempts, key,
+            on_disconnect, batch,
+        }
+    }
+}
+
+prop_compose! {
+    pub(crate) fn admitted()(
+        ticket in any::<u64>(), job in any::<[u8; 16]>(), client in any::<u64>(),
+        submitted_ms in any::<u64>(), spec in submit(),
+    ) -> Admitted {
+        let spec = Arc::new(spec);
+        Admitted { ticket, job: JobId::from_bytes(job), client, submitted_ms, spec }
+    }
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let code = prop_oneof![
+        Just(FailCode::from(ServerFailCode::Timeout)),
+        "[a-z_]{0,64}".prop_map(FailCode::of_worker),
+    ];
+    prop_oneof![
+        payload().prop_map(|result| Outcome::Done { result }),
+        (code, text(), any::<u32>()).prop_map(|(code, message, attempt)| Outcome::Failed {
+            code,
+            message,
+            attempt
+        }),
+        Just(Outcome::Cancelled),
+    ]
+}
+
+prop_compose! {
+    fn kept()(
+        job in any::<[u8; 16]>(), client in any::<u64>(), id in id(), key in of(text()),
+        ended_ms in any::<u64>(), outcome in outcome(),
+    ) -> Kept {
+        Kept { job: JobId::from_bytes(job), client, id, key, ended_ms, outcome }
+    }
+}
+
+fn read_all(block: &[u8]) -> Result<Vec<Kept>, BadRecord> {
+    let mut block = Block::read(block)?;
+    let mut all = Vec::new();
+    while let Some(kept) = block.next()? {
+        all.push(kept);
+    }
+    Ok(all)
+}
+
+proptest! {
+    #[test]
+    fn a_job_comes_back_as_it_was(admitted in admitted()) {
+        let mut record = Vec::new();
+        encode_job(&admitted, &mut record);
+        let back = decode_job(admitted.ticket, &record, &mut Names::default());
+        prop_assert_eq!(back, Ok(admitted));
+    }
+
+    #[test]
+    fn outcomes_come_back_as_they_were(all in prop::collection::vec(kept(), 1..8)) {
+        let mut builder = Builder::default();
+        all.iter().for_each(|kept| builder.push(kept));
+        let mut block = Vec::new();
+        builder.finish(&mut block);
+        let head = Block::read(&block).expect("a block");
+        prop_assert_eq!(head.outcomes, all.len() as u64);
+        prop_assert_eq!(Some(head.newest_ms), all.iter().map(|kept| kept.ended_ms).max());
+        prop_assert_eq!(read_all(&block), Ok(all));
+    }
+
+    #[test]
+    fn a_job_cut_short_is_refused_or_only_its_payload_is_shorter(
+        admitted in admitted(), cut in any::<prop::sample::Index>(),
+    ) {
+        let mut record = Vec::new();
+        encode_job(&admitted, &mut record);
+        record.truncate(cut.index(record.len()));
+        if let Ok(back) = decode_job(admitted.ticket, &record, &mut Names::default()) {
+            prop_assert!(admitted.spec.payload.bytes().starts_with(back.spec.payload.bytes()));
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_record_or_an_error(
+        admitted in admitted(), all in prop::collection::vec(kept(), 0..3),
+        at in any::<prop::sample::Index>(), with in any::<u8>(), noise in any::<Vec<u8>>(),
+    ) {
+        let mut record = Vec::new();
+        encode_job(&admitted, &mut record);
+        let index = at.index(record.len());
+        record[index] = with;
+        // Whether it is still a record does not matter, only that nothing panics.
+        _ = decode_job(1, &record, &mut Names::default());
+        _ = decode_job(1, &noise, &mut Names::default());
+
+        let mut builder = Builder::default();
+        all.iter().for_each(|kept| builder.push(kept));
+        let mut block = Vec::new();
+        builder.finish(&mut block);
+        let index = at.index(block.len());
+        block[index] = with;
+        _ = read_all(&block);
+        _ = read_all(&noise);
+    }
+}
+
+#[test]
+fn a_record_of_another_version_names_it() {
+    assert_eq!(decode_job(1, &[9], &mut Names::default()), Err(BadRecord::Version(9)));
+    assert_eq!(read_all(&[7]), Err(BadRecord::Version(7)));
+    assert_eq!(decode_job(1, &[], &mut Names::default()), Err(BadRecord::Truncated));
+}
+
+#[test]
+fn the_layout_of_a_job_does_not_change() {
+    let spec = Submit {
+        id: CorrelationId::Int(-2),
+        payload: Payload::new(ContentType::Json, "[1]".into()).unwrap(),
+        queue: "q".parse().unwrap(),
+        priority: 4,
+        delay_ms: 300,
+        timeout_ms: Some(5),
+        ttl_ms: None,
+        attempts: 2,
+        key: Some("k".into()),
+        on_disconnect: OnDisconnect::Cancel,
+        batch: None,
+    };
+    let job = JobId::from_bytes([7; 16]);
+    let admitted = Admitted { ticket: 1, job, client: 1, submitted_ms: 128, spec: Arc::new(spec) };
+    let mut record = Vec::new();
+    encode_job(&admitted, &mut record);
+    let mut expected = vec![1];
+    expected.extend([7; 16]);
+    expected.extend([1, 0x80, 1, 0b1_0101, 4, 0xac, 2, 2, 5, 0, 3, 1, b'q', 1, b'k', 0]);
+    expected.extend(b"[1]");
+    assert_eq!(record, expected);
+}

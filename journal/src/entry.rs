@@ -1,0 +1,161 @@
+//! What the pipeline tells the journal, and what it gets back after a restart.
+
+use std::sync::Arc;
+
+use acequia_wire::client::Submit;
+use acequia_wire::code::FailCode;
+use acequia_wire::{CorrelationId, JobId, Payload};
+
+/// One fact about a job.
+///
+/// Jobs go by their ticket here: it says in one number which job it is and how old it is among
+/// all others, so a job can be found without a table from job ids to places.
+///
+/// ```text
+///  Admitted ──▶ Counted ──▶ Counted … ──▶ Settled
+///      │                                     ▲
+///      └─────────────────────────────────────┘
+///        if both come before the group is handed over, nothing of the job is written
+/// ```
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// The job was admitted.
+    Admitted(Admitted),
+    /// The job goes back to its queue after a run that failed or was lost; so that neither its
+    /// attempts nor its losses begin anew with the server.
+    Counted {
+        /// The job.
+        ticket: u64,
+        /// All its runs so far.
+        counts: Counts,
+    },
+    /// The job has ended.
+    Settled {
+        /// The job.
+        ticket: u64,
+        /// What is to be kept of it; `None` where its client has no way to ask for it.
+        outcome: Option<Box<Kept>>,
+    },
+}
+
+/// A job as it was admitted.
+///
+/// In the file, under its ticket; numbers are LEB128, text is its length and itself:
+///
+/// ```text
+///  version 1 │ job, 16 bytes │ client │ submitted_ms │ flags, 1 byte │ priority, 1 byte
+///  │ delay_ms │ attempts │ [timeout_ms] │ [ttl_ms] │ id │ queue │ [key] │ [batch]
+///  │ content type │ payload, all the rest
+/// ```
+///
+/// Flags: 1 `timeout_ms`, 2 `ttl_ms`, 4 `key`, 8 `batch` are there; 16 `on_disconnect` is
+/// `cancel`. An id is 0 and a zigzag number, or 1 and a text. A content type is 0 JSON,
+/// 1 MessagePack, 2 octets, 3 text, or 4 and its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// Its place, from 1. Each job's is higher than that of any job admitted before it, also
+    /// before a restart.
+    pub ticket: u64,
+    /// Its name.
+    pub job: JobId,
+    /// Whose it is.
+    pub client: u64,
+    /// When it was submitted, in milliseconds since 1970.
+    pub submitted_ms: u64,
+    /// The job as its client described it.
+    pub spec: Arc<Submit>,
+}
+
+/// What a job has been through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Runs begun.
+    pub runs: u32,
+    /// Runs that failed or timed out.
+    pub failures: u32,
+    /// Runs lost with their lanes.
+    pub losses: u32,
+    /// Not to run before this time, in milliseconds since 1970; 0 if it may run at once.
+    pub not_before_ms: u64,
+}
+
+/// A job that was live when the server stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveJob {
+    /// The job as it was admitted.
+    pub admitted: Admitted,
+    /// What it has been through. A run that was under way when the server stopped is in it only
+    /// if an earlier one had been counted.
+    pub counts: Counts,
+}
+
+/// What is kept of a job that has ended, for a client that asks later.
+///
+/// In the file, in a block with others of its time:
+///
+/// ```text
+///  version 1 │ job, 16 bytes │ client │ ended_ms │ id │ 0, or 1 and the key
+///  │ 0 done:      content type │ result, all the rest
+///  │ 1 failed:    attempt │ code │ message
+///  │ 2 cancelled
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The job.
+    pub job: JobId,
+    /// Whose it was.
+    pub client: u64,
+    /// The client's own name for it.
+    pub id: CorrelationId,
+    /// Its idempotency key.
+    pub key: Option<Box<str>>,
+    /// When it ended, in milliseconds since 1970. It is kept from here on.
+    pub ended_ms: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// With a result.
+    Done {
+        /// The result.
+        result: Payload,
+    },
+    /// Without one.
+    Failed {
+        /// Why.
+        code: FailCode,
+        /// Why, for people.
+        message: Box<str>,
+        /// The run that was the last, from 1; 0 if there was none.
+        attempt: u32,
+    },
+    /// Its client did not want it any more.
+    Cancelled,
+}
+
+impl Admitted {
+    /// Bytes that it holds while it waits, about: most of it is shared with the scheduler.
+    pub(crate) fn weight(&self) -> usize {
+        let text = |text: &Option<Box<str>>| text.as_deref().map_or(0, str::len);
+        size_of::<Self>()
+            + size_of::<Submit>()
+            + self.spec.payload.bytes().len()
+            + text(&self.spec.key)
+            + text(&self.spec.batch)
+    }
+}
+
+impl Kept {
+    /// Bytes that it holds while it waits, about.
+    pub(crate) fn weight(&self) -> usize {
+        let outcome = match &self.outcome {
+            Outcome::Done { result } => result.bytes().len(),
+            Outcome::Failed { code, message, .. } => code.as_str().len() + message.len(),
+            Outcome::Cancelled => 0,
+        };
+        size_of::<Self>() + self.key.as_deref().map_or(0, str::len) + outcome
+    }
+}

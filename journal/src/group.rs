@@ -1,0 +1,113 @@
+//! Entries that wait for the disk, and what cancels out among them.
+
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+
+use crate::{Admitted, Counts, Entry, Kept, Retention};
+
+/// Bytes that a settled or counted job holds while it waits, about.
+const SMALL: usize = 32;
+/// An emptied group keeps the room for so many jobs; one that grew while the disk was slow gives
+/// the rest back.
+const ROOM_KEPT: usize = 16 << 10;
+
+/// All that the next transaction writes.
+///
+/// A job that is settled here before it was written leaves nothing behind but its outcome, if
+/// that is to be kept; and counts of a job that waits here become part of its first record.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    /// New jobs by ticket.
+    pub(crate) admitted: FxHashMap<u64, Admitted>,
+    /// The latest counts of jobs, new or written before.
+    pub(crate) counted: FxHashMap<u64, Counts>,
+    /// Jobs written before that have ended.
+    pub(crate) settled: Vec<u64>,
+    /// Outcomes in the order in which their jobs ended.
+    pub(crate) outcomes: VecDeque<Box<Kept>>,
+    outcomes_bytes: usize,
+    /// The highest ticket that came, also of a job that has ended by now.
+    pub(crate) up_to: Option<u64>,
+    bytes: usize,
+}
+
+impl Group {
+    /// Takes one more entry.
+    pub(crate) fn add(&mut self, entry: Entry, retention: &Retention) {
+        match entry {
+            Entry::Admitted(admitted) => {
+                debug_assert!(self.up_to < Some(admitted.ticket), "tickets go up");
+                self.up_to = Some(admitted.ticket);
+                self.bytes += admitted.weight();
+                self.admitted.insert(admitted.ticket, admitted);
+            }
+            Entry::Counted { ticket, counts } => {
+                if self.counted.insert(ticket, counts).is_none() {
+                    self.bytes += SMALL;
+                }
+            }
+            Entry::Settled { ticket, outcome } => {
+                if self.counted.remove(&ticket).is_some() {
+                    self.bytes -= SMALL;
+                }
+                if let Some(admitted) = self.admitted.remove(&ticket) {
+                    self.bytes -= admitted.weight();
+                } else {
+                    self.settled.push(ticket);
+                    self.bytes += SMALL;
+                }
+                if let Some(kept) = outcome {
+                    self.keep(kept, retention);
+                }
+            }
+        }
+    }
+
+    /// Outcomes that the store would give up at once are given up here already, so that a disk
+    /// that does not answer cannot pile them up.
+    fn keep(&mut self, kept: Box<Kept>, retention: &Retention) {
+        self.outcomes_bytes += kept.weight();
+        self.bytes += kept.weight();
+        self.outcomes.push_back(kept);
+        while self.outcomes_bytes > retention.bytes_max
+            || self.outcomes.len() > retention.outcomes_max
+        {
+            let Some(oldest) = self.outcomes.pop_front() else { break };
+            self.outcomes_bytes -= oldest.weight();
+            self.bytes -= oldest.weight();
+        }
+    }
+
+    /// Bytes that wait here, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether there is anything to write.
+    pub(crate) fn has_writes(&self) -> bool {
+        !(self.admitted.is_empty()
+            && self.counted.is_empty()
+            && self.settled.is_empty()
+            && self.outcomes.is_empty())
+    }
+
+    /// Whether there is anything to write or to report.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.up_to.is_none() && !self.has_writes()
+    }
+
+    /// Makes it empty, for use again.
+    pub(crate) fn clear(&mut self) {
+        let Self { admitted, counted, settled, outcomes, outcomes_bytes, up_to, bytes } = self;
+        admitted.clear();
+        admitted.shrink_to(ROOM_KEPT);
+        counted.clear();
+        counted.shrink_to(ROOM_KEPT);
+        settled.clear();
+        settled.shrink_to(ROOM_KEPT);
+        outcomes.clear();
+        outcomes.shrink_to(ROOM_KEPT);
+        (*outcomes_bytes, *up_to, *bytes) = (0, None, 0);
+    }
+}

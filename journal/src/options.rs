@@ -1,0 +1,51 @@
+//! Limits of the store, all in one place.
+
+/// How long and how many outcomes are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// How long an outcome is kept, in milliseconds from its job's end. They leave in batches, so
+    /// one may stay up to a sixteenth longer.
+    pub for_ms: u64,
+    /// How many outcomes are kept; the oldest leave first.
+    pub outcomes_max: usize,
+    /// How many bytes of outcomes are kept; the oldest leave first. One outcome that is larger by
+    /// itself is not kept at all.
+    pub bytes_max: usize,
+}
+
+impl Default for Retention {
+    /// Ten minutes, 100,000 outcomes, 256 MiB.
+    fn default() -> Self {
+        Self { for_ms: 10 * 60 * 1000, outcomes_max: 100_000, bytes_max: 256 << 20 }
+    }
+}
+
+/// How a store is to be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What is kept of jobs that have ended.
+    pub retention: Retention,
+    /// Bytes of entries that may wait for the disk before
+    /// [`Writer::is_behind`](crate::Writer::is_behind) says so.
+    pub waiting_bytes_max: usize,
+    /// Memory for pages of the file, in bytes.
+    pub cache_bytes: usize,
+    /// How long to wait before the first new try after a failed write, in milliseconds. It
+    /// doubles with each try.
+    pub retry_ms_min: u64,
+    /// How long to wait at most before another try, in milliseconds.
+    pub retry_ms_max: u64,
+}
+
+impl Default for Options {
+    /// 64 MiB may wait, 64 MiB of cache, tries after 100 ms to 5 s.
+    fn default() -> Self {
+        Self {
+            retention: Retention::default(),
+            waiting_bytes_max: 64 << 20,
+            cache_bytes: 64 << 20,
+            retry_ms_min: 100,
+            retry_ms_max: 5_000,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What a store holds when it is opened.
+
+use std::marker::PhantomData;
+
+use redb::{
+    AccessGuard, Range, ReadOnlyTable, ReadableDatabase as _, ReadableTableMetadata as _,
+    StorageError,
+};
+
+use crate::codec::{Block, Names, decode_job};
+use crate::tables::{self, COUNTS, JOBS, OUTCOMES, meta};
+use crate::{Counts, Kept, LiveJob, ReadError, Store};
+
+/// The jobs and outcomes of a store that has just been opened.
+///
+/// They are read while they are asked for, so memory does not grow with their number.
+#[derive(Debug)]
+pub struct Recovery<'a> {
+    jobs: ReadOnlyTable<u64, &'static [u8]>,
+    counts: ReadOnlyTable<u64, (u32, u32, u32, u64)>,
+    outcomes: ReadOnlyTable<u64, &'static [u8]>,
+    live: u64,
+    kept: usize,
+    highest_ticket: u64,
+    /// A store that is being read is not written.
+    store: PhantomData<&'a Store>,
+}
+
+impl<'a> Recovery<'a> {
+    pub(crate) fn new(store: &'a Store) -> Result<Self, ReadError> {
+        let open = || -> Result<Self, redb::Error> {
+            let transaction = store.database.begin_read()?;
+            let jobs = transaction.open_table(JOBS)?;
+            Ok(Self {
+                live: jobs.len()?,
+                jobs,
+                counts: transaction.open_table(COUNTS)?,
+                outcomes: transaction.open_table(OUTCOMES)?,
+                kept: store.shelf.outcomes(),
+                highest_ticket: tables::read_meta(&store.database, meta::HIGHEST_TICKET)?,
+                store: PhantomData,
+            })
+        };
+        open().map_err(|error| ReadError::Store(Box::new(error)))
+    }
+
+    /// How many jobs are live.
+    pub fn live(&self) -> u64 {
+        self.live
+    }
+
+    /// How many outcomes are kept.
+    pub fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// The highest ticket that was ever written, also of a job that has ended; 0 if none was.
+    pub fn highest_ticket(&self) -> u64 {
+        self.highest_ticket
+    }
+
+    /// All live jobs in the order of their tickets. After an error the next job follows.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn jobs(&self) -> Result<LiveJobs<'_>, ReadError> {
+        let mut counts = range(&self.counts)?;
+        let next_counts = next(&mut counts)?;
+        Ok(LiveJobs {
+            jobs: range(&self.jobs)?,
+            counts,
+            next_counts,
+            names: Names::default(),
+            recovery: PhantomData,
+        })
+    }
+
+    /// All outcomes that are kept, in the order in which their jobs ended. They leave the store in
+    /// batches, and none left while no server ran: some may be older than they should be kept.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn outcomes(&self) -> Result<Outcomes<'_>, ReadError> {
+        Ok(Outcomes {
+            blocks: range(&self.outcomes)?,
+            block: Vec::new().into_iter(),
+            recovery: PhantomData,
+        })
+    }
+}
+
+type Row<V> = (AccessGuard<'static, u64>, AccessGuard<'static, V>);
+
+fn range<V: redb::Value>(
+    table: &ReadOnlyTable<u64, V>,
+) -> Result<Range<'static, u64, V>, ReadError> {
+    table.range::<u64>(..).map_err(failed)
+}
+
+fn next<V: redb::Value + 'static>(
+    range: &mut Range<'static, u64, V>,
+) -> Result<Option<Row<V>>, ReadError> {
+    range.next().transpose().map_err(failed)
+}
+
+fn failed(error: StorageError) -> ReadError {
+    ReadError::Store(Box::new(error.into()))
+}
+
+/// The live jobs of a store; see [`Recovery::jobs`].
+pub struct LiveJobs<'a> {
+    jobs: Range<'static, u64, &'static [u8]>,
+    /// Walked beside the jobs, in the same order.
+    counts: Range<'static, u64, (u32, u32, u32, u64)>,
+    next_counts: Option<Row<(u32, u32, u32, u64)>>,
+    names: Names,
+    recovery: PhantomData<&'a Recovery<'a>>,
+}
+
+impl LiveJobs<'_> {
+    fn counts_of(&mut self, ticket: u64) -> Result<Counts, ReadError> {
+        while let Some((of, counts)) = &self.next_counts
+            && of.value() <= ticket
+        {
+            let (of, (runs, failures, losses, not_before_ms)) = (of.value(), counts.value());
+            self.next_counts = next(&mut self.counts)?;
+            if of == ticket {
+                return Ok(Counts { runs, failures, losses, not_before_ms });
+            }
+        }
+        Ok(Counts::default())
+    }
+}
+
+impl Iterator for LiveJobs<'_> {
+    type Item = Result<LiveJob, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (ticket, record) = match next(&mut self.jobs).transpose()? {
+            Ok(row) => row,
+            Err(error) => return Some(Err(error)),
+        };
+        let ticket = ticket.value();
+        let counts = match self.counts_of(ticket) {
+            Ok(counts) => counts,
+            Err(error) => return Some(Err(error)),
+        };
+        let admitted = decode_job(ticket, record.value(), &mut self.names)
+            .map_err(|why| ReadError::Job { ticket, why });
+        Some(admitted.map(|admitted| LiveJob { admitted, counts }))
+    }
+}
+
+/// The outcomes of a store; see [`Recovery::outcomes`].
+pub struct Outcomes<'a> {
+    blocks: Range<'static, u64, &'static [u8]>,
+    block: std::vec::IntoIter<Kept>,
+    recovery: PhantomData<&'a Recovery<'a>>,
+}
+
+impl Outcomes<'_> {
+    fn next_block(&mut self) -> Result<bool, ReadError> {
+        let Some((_, record)) = next(&mut self.blocks)? else { return Ok(false) };
+        let mut block = Block::read(record.value()).map_err(ReadError::Outcomes)?;
+        let mut all = Vec::new();
+        while let Some(kept) = block.next().map_err(ReadError::Outcomes)? {
+            all.push(kept);
+        }
+        self.block = all.into_iter();
+        Ok(true)
+    }
+}
+
+impl Iterator for Outcomes<'_> {
+    type Item = Result<Kept, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(kept) = self.block.next() {
+                return Some(Ok(kept));
+            }
+            match self.next_block() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The tables of the file, and the transactions on them.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | `acequia` | name | `format`; `groups`, how many groups were written; `highest_ticket` |
+//! | `jobs` | ticket | the job as it was admitted |
+//! | `counts` | ticket | runs, failures, losses, not before: of jobs that ran and run again |
+//! | `outcomes` | number of the block | a block of outcomes, oldest first |
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use redb::{
+    Database, Durability, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
+    TableDefinition, TableError,
+};
+
+use crate::codec::{Block, Builder, encode_job};
+use crate::error::{CannotOpen, Fault};
+use crate::group::Group;
+use crate::medium::Medium;
+use crate::shelf::{Shelf, Shelved};
+use crate::{Admitted, Retention};
+
+/// The format that this program reads and writes.
+pub(crate) const FORMAT: u64 = 1;
+
+pub(crate) const META: TableDefinition<&str, u64> = TableDefinition::new("acequia");
+pub(crate) const JOBS: TableDefinition<u64, &[u8]> = TableDefinition::new("jobs");
+pub(crate) const COUNTS: TableDefinition<u64, (u32, u32, u32, u64)> =
+    TableDefinition::new("counts");
+pub(crate) const OUTCOMES: TableDefinition<u64, &[u8]> = TableDefinition::new("outcomes");
+
+/// Keys of the table `acequia`.
+pub(crate) mod meta {
+    pub(crate) const FORMAT: &str = "format";
+    pub(crate) const GROUPS: &str = "groups";
+    pub(crate) const HIGHEST_TICKET: &str = "highest_ticket";
+}
+
+/// Opens redb on `medium` after a check of every page of it, and makes the tables if it is new.
+///
+/// The check costs a read of the file. Without it redb trusts what it reads, and may panic where
+/// somebody else has changed it.
+pub(crate) fn open(medium: &Medium, cache_bytes: usize) -> Result<Database, CannotOpen> {
+    catch_unwind(AssertUnwindSafe(|| {
+        medium.mend()?;
+        medium.clear_if_unfinished()?;
+        let database = Database::builder()
+            .set_cache_size(cache_bytes)
+            .set_check_integrity_on_open(true)
+            .create_with_backend(medium.clone())
+            .map_err(redb::Error::from)?;
+        if is_new(&database)? {
+            create_tables(&database)?;
+        } else {
+            check_tables(&database)?;
+        }
+        Ok(database)
+    }))
+    .unwrap_or_else(|panic| Err(CannotOpen::Damaged(panic_message(&*panic))))
+}
+
+fn is_new(database: &Database) -> Result<bool, redb::Error> {
+    Ok(database.begin_read()?.list_tables()?.next().is_none())
+}
+
+fn create_tables(database: &Database) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert(meta::FORMAT, FORMAT)?;
+        meta.insert(meta::GROUPS, 0)?;
+        meta.insert(meta::HIGHEST_TICKET, 0)?;
+        transaction.open_table(JOBS)?;
+        transaction.open_table(COUNTS)?;
+        transaction.open_table(OUTCOMES)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+/// That the tables are ours. The format comes first: the others may differ in a newer one.
+fn check_tables(database: &Database) -> Result<(), CannotOpen> {
+    let ours = |error: TableError| CannotOpen::from(redb::Error::from(error));
+    let transaction = database.begin_read().map_err(redb::Error::from)?;
+    let meta = transaction.open_table(META).map_err(ours)?;
+    let format = meta.get(meta::FORMAT).map_err(redb::Error::from)?.map(|found| found.value());
+    match format {
+        Some(FORMAT) => {}
+        Some(found) => return Err(CannotOpen::Newer { found, known: FORMAT }),
+        None => return Err(CannotOpen::NotAJournal("it has no format number".to_owned())),
+    }
+    transaction.open_table(JOBS).map_err(ours)?;
+    transaction.open_table(COUNTS).map_err(ours)?;
+    transaction.open_table(OUTCOMES).map_err(ours)?;
+    Ok(())
+}
+
+/// The number under `name` in the table `acequia`.
+pub(crate) fn read_meta(database: &Database, name: &str) -> Result<u64, redb::Error> {
+    let meta = database.begin_read()?.open_table(META)?;
+    Ok(meta.get(name)?.map_or(0, |number| number.value()))
+}
+
+/// The shelf as the file has it.
+pub(crate) fn read_shelf(database: &Database) -> Result<Shelf, CannotOpen> {
+    let mut shelf = Shelf::default();
+    let table = database
+        .begin_read()
+        .map_err(redb::Error::from)?
+        .open_table(OUTCOMES)
+        .map_err(redb::Error::from)?;
+    for block in table.iter().map_err(redb::Error::from)? {
+        let (number, bytes) = block.map_err(redb::Error::from)?;
+        let head = Block::read(bytes.value())
+            .map_err(|bad| CannotOpen::Damaged(format!("a record of outcomes: {bad}")))?;
+        shelf.add(Shelved {
+            block: number.value(),
+            newest_ms: head.newest_ms,
+            outcomes: usize::try_from(head.outcomes).unwrap_or(usize::MAX),
+            bytes: bytes.value().len(),
+        });
+    }
+    Ok(shelf)
+}
+
+/// What the shelf looks like after a transaction, if that succeeds.
+#[derive(Debug)]
+pub(crate) struct Shelving {
+    pub(crate) leave: usize,
+    pub(crate) come: Vec<Shelved>,
+}
+
+/// Writes a group in one transaction and waits until it is on the disk.
+///
+/// Each part of it puts or removes what lies under a key, so a group that was written before can
+/// be written again: after an error nobody knows whether it was.
+pub(crate) fn write(
+    database: &Database,
+    group: &Group,
+    nth: u64,
+    shelf: &Shelf,
+    retention: &Retention,
+    now_ms: u64,
+) -> Result<Shelving, Fault> {
+    let mut transaction = database.begin_write()?;
+    // One sync a group: redb's checksums tell after a crash whether all of it arrived.
+    transaction.set_durability(Durability::Immediate)?;
+    let mut bytes = Vec::new();
+
+    if !group.admitted.is_empty() || !group.settled.is_empty() {
+        let mut jobs = transaction.open_table(JOBS)?;
+        let mut admitted: Vec<&Admitted> = group.admitted.values().collect();
+        admitted.sort_unstable_by_key(|admitted| admitted.ticket);
+        for admitted in admitted {
+            bytes.clear();
+            encode_job(admitted, &mut bytes);
+            jobs.insert(admitted.ticket, &*bytes)?;
+        }
+        for ticket in sorted(&group.settled) {
+            jobs.remove(ticket)?;
+        }
+    }
+
+    if !group.counted.is_empty() || !group.settled.is_empty() {
+        let mut counts = transaction.open_table(COUNTS)?;
+        if !counts.is_empty()? {
+            for ticket in sorted(&group.settled) {
+                counts.remove(ticket)?;
+            }
+        }
+        for (ticket, now) in &group.counted {
+            counts.insert(ticket, (now.runs, now.failures, now.losses, now.not_before_ms))?;
+        }
+    }
+
+    let come = blocks(group, shelf.next_block());
+    let shelved: Vec<Shelved> = come.iter().map(|(shelved, _)| *shelved).collect();
+    let leave = shelf.leaving(&shelved, retention, now_ms);
+    if leave > 0 || !come.is_empty() {
+        let mut outcomes = transaction.open_table(OUTCOMES)?;
+        if let Some(last) = shelf.last_of(leave) {
+            outcomes.retain_in(..=last, |_, _| false)?;
+        }
+        for (shelved, block) in &come {
+            outcomes.insert(shelved.block, &**block)?;
+        }
+    }
+
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert(meta::GROUPS, nth)?;
+        if let Some(up_to) = group.up_to {
+            meta.insert(meta::HIGHEST_TICKET, up_to)?;
+        }
+    }
+    transaction.commit()?;
+    Ok(Shelving { leave, come: shelved })
+}
+
+/// Neighbours in the tree one after the other: fewer pages are looked for.
+fn sorted(tickets: &[u64]) -> Vec<u64> {
+    let mut tickets = tickets.to_vec();
+    tickets.sort_unstable();
+    tickets
+}
+
+fn blocks(group: &Group, mut next: u64) -> Vec<(Shelved, Vec<u8>)> {
+    let mut blocks = Vec::new();
+    let mut builder = Builder::default();
+    let mut outcomes = group.outcomes.iter().peekable();
+    let mut count = 0;
+    while let Some(kept) = outcomes.next() {
+        builder.push(kept);
+        count += 1;
+        if builder.is_full() || outcomes.peek().is_none() {
+            let newest_ms = builder.newest_ms();
+            let mut bytes = Vec::new();
+            builder.finish(&mut bytes);
+            let shelved = Shelved { block: next, newest_ms, outcomes: count, bytes: bytes.len() };
+            blocks.push((shelved, bytes));
+            next += 1;
+            count = 0;
+        }
+    }
+    blocks
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("an internal error of the store").to_owned()
+}

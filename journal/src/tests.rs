@@ -1,0 +1,11 @@
+//! The store against disks that lose power, fail, are full or were tampered with.
+
+mod damage;
+mod failing_disk;
+mod files;
+mod power_loss;
+mod retention;
+mod rng;
+mod script;
+mod sim_disk;
+mod writing;

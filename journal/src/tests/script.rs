@@ -1,0 +1,159 @@
+//! A run of groups from a seed, what the store has to hold after each, and a look whether it does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+
+use acequia_wire::client::{OnDisconnect, Submit};
+use acequia_wire::code::ServerFailCode;
+use acequia_wire::{ContentType, CorrelationId, JobId, Payload};
+
+use super::rng::Rng;
+use super::sim_disk::SimDisk;
+use crate::error::CannotOpen;
+use crate::medium::Medium;
+use crate::{
+    Admitted, Counts, Entry, Kept, LiveJob, Notice, Options, Outcome, Retention, Store, Writer,
+};
+
+/// Small, so that outcomes leave during a run, and quick to try again.
+pub(super) const OPTIONS: Options = Options {
+    retention: Retention { for_ms: 600_000, outcomes_max: 10, bytes_max: 1 << 20 },
+    waiting_bytes_max: 1 << 20,
+    cache_bytes: 1 << 20,
+    retry_ms_min: 1,
+    retry_ms_max: 1,
+};
+
+/// Jobs among which the next that ends is chosen: mostly the oldest.
+const LIVE_MAX: usize = 8;
+
+/// What a store holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Content {
+    pub(super) jobs: Vec<LiveJob>,
+    pub(super) outcomes: Vec<Kept>,
+    pub(super) highest_ticket: u64,
+}
+
+impl Content {
+    pub(super) fn of(store: &Store) -> Self {
+        let recovery = store.recover().unwrap();
+        let jobs: Vec<LiveJob> = recovery.jobs().unwrap().map(Result::unwrap).collect();
+        let outcomes: Vec<Kept> = recovery.outcomes().unwrap().map(Result::unwrap).collect();
+        assert_eq!(recovery.live(), jobs.len() as u64);
+        assert_eq!(recovery.kept(), outcomes.len());
+        Self { jobs, outcomes, highest_ticket: recovery.highest_ticket() }
+    }
+
+    /// Whether a store holds this: of the outcomes the newest, in whole blocks.
+    pub(super) fn is_held_by(&self, held: &Self) -> bool {
+        let max = OPTIONS.retention.outcomes_max;
+        self.jobs == held.jobs
+            && self.highest_ticket == held.highest_ticket
+            && self.outcomes.ends_with(&held.outcomes)
+            && held.outcomes.len() <= max
+            && held.outcomes.len() >= self.outcomes.len().min(max / 2)
+    }
+}
+
+/// A run: entries in groups.
+pub(super) struct Script {
+    pub(super) groups: Vec<Vec<Entry>>,
+    /// What is to be held before the first group and after each.
+    pub(super) contents: Vec<Content>,
+}
+
+pub(super) fn admitted(ticket: u64, payload_bytes: usize) -> Admitted {
+    let spec = Submit {
+        id: CorrelationId::Int(ticket.cast_signed()),
+        payload: Payload::new(ContentType::Octets, vec![b'p'; payload_bytes].into()).unwrap(),
+        queue: "default".parse().unwrap(),
+        priority: 4,
+        delay_ms: 0,
+        timeout_ms: None,
+        ttl_ms: None,
+        attempts: 3,
+        key: ticket.is_multiple_of(3).then(|| format!("key {ticket}").into()),
+        on_disconnect: OnDisconnect::Keep,
+        batch: None,
+    };
+    let mut job = [0; 16];
+    job[8..].copy_from_slice(&ticket.to_be_bytes());
+    let job = JobId::from_bytes(job);
+    Admitted { ticket, job, client: ticket % 5, submitted_ms: 1_000, spec: Arc::new(spec) }
+}
+
+pub(super) fn kept(ticket: u64, ended_ms: u64) -> Kept {
+    let Admitted { job, client, spec, .. } = admitted(ticket, 0);
+    let outcome = match ticket % 3 {
+        0 => Outcome::Done { result: spec.payload.clone() },
+        1 => Outcome::Cancelled,
+        _ => Outcome::Failed {
+            code: ServerFailCode::WorkerLost.into(),
+            message: "gone".into(),
+            attempt: 3,
+        },
+    };
+    Kept { job, client, id: spec.id.clone(), key: spec.key.clone(), ended_ms, outcome }
+}
+
+impl Script {
+    pub(super) fn new(seed: u64, groups: usize) -> Self {
+        let mut rng = Rng::new(seed);
+        let mut live: BTreeMap<u64, LiveJob> = BTreeMap::new();
+        let mut content = Content::default();
+        let mut script = Self { groups: Vec::new(), contents: vec![content.clone()] };
+        for _ in 0..groups {
+            let mut group = Vec::new();
+            // Some of the payloads span several pages.
+            for _ in 0..=rng.below(6) {
+                content.highest_ticket += 1;
+                let bytes = if rng.one_in(4) { rng.below(20_000) } else { rng.below(200) };
+                let admitted = admitted(content.highest_ticket, bytes);
+                group.push(Entry::Admitted(admitted.clone()));
+                let ticket = admitted.ticket;
+                live.insert(ticket, LiveJob { admitted, counts: Counts::default() });
+                // Any of the live ones, old or new, may be counted or end.
+                for _ in 0..rng.below(3) {
+                    let Some((&ticket, job)) = live.iter_mut().nth(rng.below(LIVE_MAX)) else {
+                        continue;
+                    };
+                    if rng.one_in(3) {
+                        job.counts.runs += 1;
+                        job.counts.losses += 1;
+                        job.counts.not_before_ms = rng.next();
+                        group.push(Entry::Counted { ticket, counts: job.counts });
+                        continue;
+                    }
+                    live.remove(&ticket);
+                    let outcome = rng.one_in(2).then(|| kept(ticket, 1_000));
+                    content.outcomes.extend(outcome.clone());
+                    let outcome = outcome.map(Box::new);
+                    group.push(Entry::Settled { ticket, outcome });
+                }
+            }
+            content.jobs = live.values().cloned().collect();
+            script.groups.push(group);
+            script.contents.push(content.clone());
+        }
+        script
+    }
+}
+
+/// A store on a simulated disk, at a time that stands still.
+pub(super) fn open(disk: &SimDisk) -> Result<Store, CannotOpen> {
+    Store::open_on(Medium::new(disk.clone()), OPTIONS)
+}
+
+pub(super) fn start(store: Store) -> (Writer, Receiver<Notice>) {
+    let (tell, notices) = channel();
+    let notify = move |notice| _ = tell.send(notice);
+    (store.into_writer_at(Arc::new(|| 2_000), notify).unwrap(), notices)
+}
+
+/// Hands one group over.
+pub(super) fn hand_over(writer: &mut Writer, group: &[Entry]) {
+    group.iter().for_each(|entry| writer.append(entry.clone()));
+    writer.commit();
+}
