@@ -29,8 +29,9 @@
 //! # Turns
 //!
 //! In a queue, the highest priority goes first; within a priority the clients take turns, a job
-//! each; within a client the oldest goes first. A lane that serves several queues takes from them
-//! in turn. A job goes to the least loaded free lane.
+//! each; within a client the oldest goes first. One job in sixteen is that which has waited
+//! longest, whatever its priority, so that the lowest moves too. A lane that serves several queues
+//! takes from them in turn. A job goes to the least loaded free lane.
 
 mod action;
 mod admission;

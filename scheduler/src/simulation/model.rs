@@ -171,6 +171,11 @@ impl Model {
         {
             self.wait(*job);
         }
+        let (lanes, jobs) = (&self.lanes, &self.jobs);
+        self.turns.forget_queues_but(|queue| {
+            lanes.values().any(|lane| lane.queues.contains(queue))
+                || jobs.values().any(|job| job.spec.queue == *queue)
+        });
     }
 
     fn missing(&self) -> ! {
@@ -311,8 +316,8 @@ impl Model {
         assert!(matches!(job.state, State::Waiting | State::Between), "it is {:?}", job.state);
 
         let holds = |of: JobId| lane.held.contains_key(&of);
-        self.turns.assert_priority(job, holds);
         if matches!(event, Event::Submit { .. } | Event::Tick | Event::LaneClosed { .. }) {
+            self.turns.assert_priority(job, holds);
             for other in self.lanes.values() {
                 let may = other.is_free() && other.queues.contains(&job.spec.queue);
                 if may && !other.held.contains_key(&id) {
@@ -320,7 +325,13 @@ impl Model {
                 }
             }
         } else {
-            self.turns.assert_turn(id, job, &lane.queues, holds);
+            if self.turns.is_aged(&job.spec.queue) {
+                self.turns.assert_oldest(job, holds);
+            } else {
+                self.turns.assert_priority(job, holds);
+                self.turns.assert_turn(id, job, holds);
+            }
+            self.turns.assert_queue_turn(job, &lane.queues);
             self.turns.serve(job, &lane.queues);
         }
         let waited = match job.state {
