@@ -82,7 +82,7 @@ pub enum Measure {
         /// How long it took from its submit.
         total: Duration,
     },
-    /// A job goes back to its queue since its lane has ended.
+    /// A job goes back to its queue since its worker was lost.
     Redelivered {
         /// Its queue.
         queue: QueueName,

@@ -8,7 +8,7 @@ use acequia_wire::code::{FailCode, ServerFailCode};
 use crate::action::{Action, Measure, Outcome};
 use crate::job::State;
 use crate::scheduler::{Scheduler, Step};
-use crate::timers::TimerKind;
+use crate::timers::{Due, TimerKind};
 
 /// How long the first retry waits; each further one waits twice as long.
 const RETRY_MS_FIRST: u32 = 200;
@@ -43,11 +43,13 @@ impl Scheduler {
         }
     }
 
-    /// Takes a job out of its state; a run of it becomes void, and its worker is told.
+    /// Takes a job out of its state; a run of it becomes void, and its worker is told if its lane
+    /// is still there.
     pub(crate) fn abandon(&mut self, step: &mut Step<'_>, key: usize) -> Option<Duration> {
         let job = &mut self.jobs[key];
-        if let State::Running { lane, .. } = job.state {
-            self.lanes.make_void(lane, job.id);
+        if let State::Running { lane, .. } = job.state
+            && self.lanes.make_void(lane, job.id)
+        {
             job.void_on.push(lane);
             step.out.push(Action::CancelRun { lane, job: job.id });
         }
@@ -134,17 +136,18 @@ impl Scheduler {
     }
 
     pub(crate) fn tick(&mut self, step: &mut Step<'_>) {
-        while let Some((kind, key)) = self.timers.pop_due(step.now) {
-            match kind {
-                TimerKind::Due => self.run_or_wait(step, key),
-                TimerKind::Expire => {
+        while let Some(due) = self.timers.pop_due(step.now) {
+            match due {
+                Due::Lease(lane) => self.lease_due(step, lane),
+                Due::Job(TimerKind::Due, key) => self.run_or_wait(step, key),
+                Due::Job(TimerKind::Expire, key) => {
                     self.jobs[key].expires = None;
                     let ran = self.leave(step, key);
                     let ttl_ms = self.jobs[key].spec.ttl_ms.unwrap_or_default();
                     let message = format!("not started within {ttl_ms} ms");
                     self.end_failed(step, key, ServerFailCode::Expired, message, ran);
                 }
-                TimerKind::Timeout => {
+                Due::Job(TimerKind::Timeout, key) => {
                     let ran = self.abandon(step, key);
                     let timeout_ms = self.jobs[key].spec.timeout_ms.unwrap_or_default();
                     let message = format!("the run took longer than {timeout_ms} ms");

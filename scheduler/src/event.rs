@@ -76,6 +76,17 @@ pub enum Event {
         /// What it offers.
         offer: LaneOffer,
     },
+    /// A worker beats. From its first beat on its jobs are on a lease, which all that is heard
+    /// from it renews; one that never beats holds its jobs as long as its lane lives.
+    Beat {
+        /// Its lane.
+        lane: LaneKey,
+    },
+    /// A worker says something that is not about a job. What is about one renews a lease too.
+    Heard {
+        /// Its lane.
+        lane: LaneKey,
+    },
     /// A worker takes no more jobs.
     LaneDraining {
         /// Its lane.

@@ -14,7 +14,7 @@
 //!  ▼             │ none is                        ▼
 //! Delayed ────▶ Waiting ──────────────────────▶ Running ──▶ done
 //!  ▲   its time │  ▲  a slot is free             │ │ │
-//!  │            │  └─── the lane ended ──────────┘ │ │
+//!  │            │  └─── the worker was lost ─────┘ │ │
 //!  │            │       (at most three times)      │ │
 //!  └────────────┼── fail, timeout: attempts left ──┘ │
 //!               │                                    │
@@ -23,8 +23,15 @@
 //!                                      timeout, worker_lost, bad_result
 //! ```
 //!
-//! A run whose job has moved on without it (cancelled, timed out) is *void*: its slot stays taken
-//! until the worker reports on it or the lane ends, and what the worker says of it is dropped.
+//! A run whose job has moved on without it (cancelled, timed out, lost in a worker's silence) is
+//! *void*: its slot stays taken until the worker reports on it or the lane ends, and what the
+//! worker says of it is dropped.
+//!
+//! # Leases
+//!
+//! The jobs of a worker that beats are on a lease: all that is heard from it renews it. If it runs
+//! out while the worker holds jobs, their runs are lost as if the lane had ended, and void, since it
+//! has not. The lane is *silent* then, and gets no job until its worker is heard again.
 //!
 //! # Turns
 //!

@@ -6,7 +6,6 @@ use acequia_wire::worker::JobMessage;
 use crate::action::{Action, Measure};
 use crate::event::LaneKey;
 use crate::job::State;
-use crate::lanes::Run;
 use crate::queue::End;
 use crate::scheduler::{Scheduler, Step};
 use crate::timers::TimerKind;
@@ -77,7 +76,7 @@ impl Scheduler {
         job.start_told = false;
         self.running += 1;
         self.queues[job.queue].running += 1;
-        self.lanes.hold(lane, job.id, Run::Live { job: key });
+        let unwatched = self.lanes.hold(lane, job.id, key, step.now);
         let message = JobMessage {
             job: job.id,
             queue: job.spec.queue.clone(),
@@ -90,6 +89,9 @@ impl Scheduler {
         let (queue, waited) = (job.spec.queue.clone(), step.now - job.waiting_since);
         step.out.push(Action::Run { lane, job: message });
         step.measure(Measure::Started { queue, waited });
+        if unwatched {
+            self.look_at_lease(lane);
+        }
         if self.jobs[key].accepted {
             self.tell_start(step, key);
         }

@@ -76,15 +76,28 @@ impl Scheduler {
         match event {
             Event::Submit { session, job, spec } => self.submit(step, session, job, spec),
             Event::Cancel { session, id } => self.cancel(step, session, id),
-            Event::Done { lane, job, body } => self.done(step, lane, job, body),
-            Event::Fail { lane, job, code, message, retry } => {
-                self.fail(step, lane, job, code, message, retry);
+            Event::Done { lane, job, body } => {
+                self.heed(step, lane, |it, step| it.done(step, lane, job, body));
             }
-            Event::Progress { lane, job, progress } => self.progress(step, lane, job, progress),
-            Event::Chunk { lane, job, body } => self.chunk(step, lane, job, body),
+            Event::Fail { lane, job, code, message, retry } => {
+                let fail = |it: &mut Self, step: &mut Step<'_>| {
+                    it.fail(step, lane, job, code, message, retry);
+                };
+                self.heed(step, lane, fail);
+            }
+            Event::Progress { lane, job, progress } => {
+                self.heed(step, lane, |it, step| it.progress(step, lane, job, progress));
+            }
+            Event::Chunk { lane, job, body } => {
+                self.heed(step, lane, |it, step| it.chunk(step, lane, job, body));
+            }
+            Event::Beat { lane } => self.heed(step, lane, |it, _| it.beat(lane)),
+            Event::Heard { lane } => self.heed(step, lane, |_, _| ()),
             Event::Durable { up_to } => self.durable(step, up_to),
             Event::LaneReady { lane, offer } => self.lane_ready(step, lane, offer),
-            Event::LaneDraining { lane } => self.lane_draining(step, lane),
+            Event::LaneDraining { lane } => {
+                self.heed(step, lane, |it, step| it.lane_draining(step, lane));
+            }
             Event::LaneClosed { lane } => self.lane_closed(step, lane),
             Event::SessionOpened { session, client } => self.clients.open(session, client),
             Event::SessionClosed { session } => self.session_closed(step, session),
@@ -143,7 +156,7 @@ impl Scheduler {
 
         self.queues.assert_consistent(&mut self.jobs);
         self.clients.assert_consistent(&self.jobs);
-        self.lanes.assert_consistent(&self.queues);
+        self.lanes.assert_consistent(&self.queues, self.config.lease);
         let (mut running, mut timers) = (0, 0);
         for (key, job) in &self.jobs {
             timers += usize::from(job.expires.is_some());
@@ -162,7 +175,8 @@ impl Scheduler {
                 assert_eq!(run, Some(&Run::Void { job: key }));
             }
         }
-        assert_eq!((self.running, self.timers.len()), (running, timers));
+        let leases = self.lanes.iter().filter(|(_, lane)| lane.look_at.is_some()).count();
+        assert_eq!((self.running, self.timers.len()), (running, (timers, leases)));
         let payloads = self.jobs.iter().map(|(_, job)| job.spec.payload.bytes().len());
         assert_eq!(self.payload_bytes, payloads.sum::<usize>());
         for (_, lane) in self.lanes.iter() {
@@ -175,7 +189,8 @@ impl Scheduler {
 
     /// That nothing is left of anybody.
     pub(crate) fn assert_empty(&self) {
-        assert!(self.jobs.is_empty() && self.undurable.is_empty() && self.timers.len() == 0);
+        assert!(self.jobs.is_empty() && self.undurable.is_empty());
+        assert_eq!(self.timers.len(), (0, 0));
         assert_eq!((self.payload_bytes, self.running), (0, 0));
         self.queues.assert_empty();
         self.clients.assert_empty();

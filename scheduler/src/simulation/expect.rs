@@ -11,6 +11,17 @@ use crate::{Dropped, Event, LaneKey, LaneOffer, Outcome, SessionId, Ticket};
 
 impl Model {
     pub(super) fn expect(&mut self, event: &Event) {
+        if let Event::Beat { lane }
+        | Event::Heard { lane }
+        | Event::LaneDraining { lane }
+        | Event::Progress { lane, .. }
+        | Event::Chunk { lane, .. }
+        | Event::Done { lane, .. }
+        | Event::Fail { lane, .. } = event
+            && let Some(lane) = self.lanes.get_mut(lane)
+        {
+            (lane.heard, lane.silent) = (self.now, false);
+        }
         match event {
             Event::SessionOpened { session, client } => {
                 self.sessions.insert(*session, *client);
@@ -38,6 +49,12 @@ impl Model {
                 self.durable = self.durable.max(*up_to);
             }
             Event::LaneReady { lane, offer } => self.expect_lane(*lane, offer),
+            Event::Beat { lane } => {
+                if let Some(lane) = self.lanes.get_mut(lane) {
+                    lane.beats = true;
+                }
+            }
+            Event::Heard { .. } => {}
             Event::LaneDraining { lane } => {
                 if let Some(drained) = self.lanes.get_mut(lane).filter(|lane| !lane.draining) {
                     drained.draining = true;
@@ -151,8 +168,16 @@ impl Model {
         let mut queues = offer.queues.clone();
         queues.sort();
         let (name, slots) = (offer.name.clone(), offer.slots);
-        let held = std::collections::BTreeMap::new();
-        let lane = Lane { name, slots, queues, draining: self.draining, held };
+        let lane = Lane {
+            name,
+            slots,
+            queues,
+            draining: self.draining,
+            held: std::collections::BTreeMap::new(),
+            beats: false,
+            heard: self.now,
+            silent: false,
+        };
         self.lanes.insert(key, lane);
         if self.draining {
             self.owed.push(Owed::SayBye(key));
@@ -167,24 +192,41 @@ impl Model {
         let live = lane.held.iter().filter(|(_, held)| **held == Held::Live);
         for id in live.map(|(id, _)| *id).collect::<Vec<_>>() {
             let ran = self.expect_run_over(id);
-            let job = self.jobs.get_mut(&id).unwrap();
-            job.losses += 1;
-            if job.losses > 3 {
-                self.expect_end(id, Owed::Failed(id, "worker_lost".to_owned()), Some(ran));
-            } else {
-                self.owed.push(Owed::Redelivered(job.spec.queue.clone()));
-                self.owed.push(Owed::Retrying(id, "worker_lost".to_owned()));
-            }
+            self.expect_lost(id, ran);
         }
     }
 
-    /// What a timer of this job calls for, the first that is due.
-    pub(super) fn expect_timer(&mut self, id: JobId) {
-        let kind = self.first_timer().map(|(_, kind, ..)| kind);
+    /// The lease of a lane has run out. Returns the jobs that it has lost.
+    pub(super) fn expect_silence(&mut self, key: LaneKey) -> Vec<JobId> {
+        let lane = self.lanes.get_mut(&key).unwrap();
+        lane.silent = true;
+        self.turns.step();
+        let live = lane.held.iter().filter(|(_, held)| **held == Held::Live);
+        let lost: Vec<_> = live.map(|(id, _)| *id).collect();
+        for id in &lost {
+            let ran = self.expect_abandoned(*id).unwrap();
+            self.expect_lost(*id, ran);
+        }
+        lost
+    }
+
+    fn expect_lost(&mut self, id: JobId, ran: Duration) {
+        let job = self.jobs.get_mut(&id).unwrap();
+        job.losses += 1;
+        if job.losses > 3 {
+            self.expect_end(id, Owed::Failed(id, "worker_lost".to_owned()), Some(ran));
+        } else {
+            self.owed.push(Owed::Redelivered(job.spec.queue.clone()));
+            self.owed.push(Owed::Retrying(id, "worker_lost".to_owned()));
+        }
+    }
+
+    /// What the timer of a job calls for.
+    pub(super) fn expect_timer(&mut self, kind: u8, id: JobId) {
         let job = self.jobs.get_mut(&id).unwrap();
         match kind {
-            Some(0) => job.state = State::Between,
-            Some(1) => {
+            0 => job.state = State::Between,
+            1 => {
                 let ran = self.expect_abandoned(id);
                 self.expect_end(id, Owed::Failed(id, "expired".to_owned()), ran);
             }

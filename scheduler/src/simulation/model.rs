@@ -51,6 +51,14 @@ pub(super) enum State {
     Between,
 }
 
+/// What is due, in the order in which it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    Lease(LaneKey),
+    /// What of the job, and which job.
+    Job(u8, Ticket, JobId),
+}
+
 pub(super) struct Lane {
     pub(super) name: Arc<str>,
     pub(super) slots: u32,
@@ -58,6 +66,10 @@ pub(super) struct Lane {
     pub(super) queues: Vec<QueueName>,
     pub(super) draining: bool,
     pub(super) held: BTreeMap<JobId, Held>,
+    pub(super) beats: bool,
+    /// When it was last heard, or got something to do after it had nothing.
+    pub(super) heard: Time,
+    pub(super) silent: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +80,11 @@ pub(super) enum Held {
 
 impl Lane {
     pub(super) fn is_free(&self) -> bool {
-        !self.draining && self.held.len() < self.slots as usize
+        !self.draining && !self.silent && self.held.len() < self.slots as usize
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.held.values().all(|held| *held == Held::Void)
     }
 
     fn load(&self) -> u64 {
@@ -102,6 +118,7 @@ pub(super) enum Owed {
 
 pub(super) struct Model {
     pub(super) limits: Limits,
+    lease: Duration,
     pub(super) now: Time,
     pub(super) draining: bool,
     pub(super) sessions: BTreeMap<SessionId, ClientId>,
@@ -116,9 +133,10 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, lease: Duration) -> Self {
         Self {
             limits,
+            lease,
             now: Time::default(),
             draining: false,
             sessions: BTreeMap::new(),
@@ -139,12 +157,19 @@ impl Model {
         self.turns.step();
         let mut actions = actions.iter().peekable();
         if matches!(event, Event::Tick) {
-            while let Some((at, _, _, job)) = self.first_timer().filter(|(at, ..)| *at <= now) {
-                assert!(at <= now);
-                self.expect_timer(job);
-                while !self.owed.is_empty() {
+            while let Some((_, timer)) = self.first_timer().filter(|(at, _)| *at <= now) {
+                let (job, lost) = match timer {
+                    Timer::Lease(lane) => (None, self.expect_silence(lane)),
+                    Timer::Job(kind, _, job) => {
+                        self.expect_timer(kind, job);
+                        (Some(job), Vec::new())
+                    }
+                };
+                let runs = |next: &&&Action| matches!(next, Action::Run { job, .. } if lost.contains(&job.job));
+                while !self.owed.is_empty() || actions.peek().filter(runs).is_some() {
                     self.see(event, actions.next().unwrap_or_else(|| self.missing()));
                 }
+                let Some(job) = job else { continue };
                 if self.jobs.get(&job).is_some_and(|job| job.state == State::Between) {
                     let runs = |next: &&&Action| matches!(next, Action::Run { job: run, .. } if run.job == job);
                     if actions.peek().filter(runs).is_some() {
@@ -308,6 +333,7 @@ impl Model {
         assert!(!self.draining, "nothing starts while the server drains");
         let lane = self.lanes.get(&key).expect("a run goes to an open lane");
         assert!(!lane.draining, "a draining lane gets no job");
+        assert!(!lane.silent, "a silent lane gets no job");
         assert!(lane.held.len() < lane.slots as usize, "all slots are taken");
         assert!(!lane.held.contains_key(&id), "the lane holds a void run of this job");
         let job = &self.jobs[&id];
@@ -343,6 +369,9 @@ impl Model {
         };
         self.owed.push(Owed::RunMeasured(job.spec.queue.clone(), waited));
         let lane = self.lanes.get_mut(&key).unwrap();
+        if lane.is_idle() {
+            lane.heard = self.now;
+        }
         lane.held.insert(id, Held::Live);
         let job = self.jobs.get_mut(&id).unwrap();
         job.worker = lane.name.clone();
@@ -355,9 +384,10 @@ impl Model {
         }
     }
 
-    /// When time is next of importance, for which job and in which order: what is due comes
-    /// before what expires, and that before what takes too long; then the older job.
-    pub(super) fn first_timer(&self) -> Option<(Time, u8, Ticket, JobId)> {
+    /// When time is next of importance, for whom and in which order: at one time, first the leases;
+    /// then what is due before what expires, and that before what takes too long; then the older
+    /// job.
+    pub(super) fn first_timer(&self) -> Option<(Time, Timer)> {
         let timers = self.jobs.iter().flat_map(|(id, job)| {
             let due = match job.state {
                 State::Delayed { until } => Some((until, 0)),
@@ -370,9 +400,11 @@ impl Model {
                 _ => None,
             };
             let all = [due, expires, timeout].into_iter().flatten();
-            all.map(|(at, kind)| (at, kind, job.ticket, *id))
+            all.map(|(at, kind)| (at, Timer::Job(kind, job.ticket, *id)))
         });
-        timers.min()
+        let on_lease = self.lanes.iter().filter(|(_, lane)| lane.beats && !lane.is_idle());
+        let leases = on_lease.map(|(key, lane)| (lane.heard + self.lease, Timer::Lease(*key)));
+        timers.chain(leases).min()
     }
 
     /// That the scheduler and its numbers are in the state that its actions tell of.
@@ -418,10 +450,14 @@ impl Model {
             let lane = &self.lanes[&told.lane];
             assert_eq!((told.slots, told.busy), (lane.slots, lane.held.len()));
             assert_eq!((told.draining, &told.name), (lane.draining, &lane.name));
+            assert_eq!(told.silent, lane.silent);
         }
         assert_eq!(stats.lanes.len(), self.lanes.len());
         assert_eq!(scheduler.is_idle(), self.lanes.values().all(|lane| lane.held.is_empty()));
-        assert_eq!(scheduler.next_deadline(), self.first_timer().map(|(at, ..)| at));
+        // A lease may be looked at before its end; that is all that is due too early.
+        let (due, deadline) = (self.first_timer().map(|(at, _)| at), scheduler.next_deadline());
+        let beats = self.lanes.values().any(|lane| lane.beats);
+        assert!(due == deadline || beats && deadline < due.or(deadline.map(|at| at.plus_ms(1))));
     }
 
     pub(super) fn payload_bytes(&self) -> usize {

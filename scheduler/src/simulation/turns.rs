@@ -37,7 +37,7 @@ type LineKey = (QueueName, u8, ClientId);
 pub(super) struct Turns {
     /// Counts all that happens.
     count: i64,
-    /// Counts the scheduler's steps, downwards.
+    /// Counts the scheduler's steps and the losses of lanes within them, downwards.
     step: i64,
     lines: BTreeMap<LineKey, Line>,
     /// When the lanes of the same queues last took from each of them.

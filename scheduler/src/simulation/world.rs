@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use acequia_wire::client::{OnDisconnect, Submit};
 use acequia_wire::worker::Progress;
@@ -39,13 +40,13 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(seed: u64, plan: Plan) -> Self {
-        let limits = plan.limits;
+        let (limits, lease) = (plan.limits, Duration::from_millis(plan.lease_ms));
         Self {
             seed,
             plan,
             random: Random::new(seed),
-            scheduler: Scheduler::new(Config { limits, seed }),
-            model: Model::new(limits),
+            scheduler: Scheduler::new(Config { limits, lease, seed }),
+            model: Model::new(limits, lease),
             now: Time::default(),
             step: 0,
             history: VecDeque::new(),
@@ -194,6 +195,11 @@ impl World {
                 let lane = self.random.key(&self.model.lanes).unwrap_or(LaneKey(0));
                 self.happen(Event::LaneClosed { lane });
             }
+            Habit::Beat => {
+                let lane = self.random.key(&self.model.lanes).unwrap_or(LaneKey(0));
+                let beats = self.random.percent(70);
+                self.happen(if beats { Event::Beat { lane } } else { Event::Heard { lane } });
+            }
             Habit::Answer => self.answer(),
             Habit::Durable => {
                 let (from, to) = (self.model.durable.0, self.model.last_ticket.0);
@@ -213,7 +219,7 @@ impl World {
             }
             _ => {
                 let micros = self.random.within(1, 1_000 * self.plan.wait_ms_max);
-                self.now = self.now + std::time::Duration::from_micros(micros.into());
+                self.now = self.now + Duration::from_micros(micros.into());
             }
         }
     }

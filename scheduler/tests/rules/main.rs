@@ -5,6 +5,7 @@
 mod admission;
 mod delivery;
 mod endings;
+mod leases;
 mod retries;
 mod scene;
 mod slots;

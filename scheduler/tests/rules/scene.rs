@@ -53,7 +53,7 @@ impl Scene {
     }
 
     pub(crate) fn with(limits: Limits) -> Self {
-        let scheduler = Scheduler::new(Config { limits, seed: 1 });
+        let scheduler = Scheduler::new(Config { limits, seed: 1, ..Config::default() });
         let mut scene = Self { scheduler, now_ms: 1_000 };
         scene.open(1, 1);
         scene
@@ -114,6 +114,15 @@ impl Scene {
 
     pub(crate) fn lane_drains(&mut self, lane: u64) -> Vec<String> {
         self.handle(Event::LaneDraining { lane: LaneKey(lane) })
+    }
+
+    pub(crate) fn beat(&mut self, lane: u64) -> Vec<String> {
+        self.handle(Event::Beat { lane: LaneKey(lane) })
+    }
+
+    /// A worker says something that is not about a job.
+    pub(crate) fn heard(&mut self, lane: u64) -> Vec<String> {
+        self.handle(Event::Heard { lane: LaneKey(lane) })
     }
 
     pub(crate) fn lane_ends(&mut self, lane: u64) -> Vec<String> {
