@@ -12,14 +12,15 @@ use crate::event::{ClientId, SessionId};
 pub(crate) struct Client {
     id: ClientId,
     sessions: usize,
-    pub(crate) jobs: usize,
+    /// Its live jobs, one that several of its submits are told about as often as that.
+    jobs: usize,
 }
 
 /// An open session.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client: usize,
-    /// Its live jobs by correlation id. The ids are the client's choice, so the hasher is one that
+    /// The live jobs that it is told about, by correlation id. The ids are the client's choice, so the hasher is one that
     /// cannot be played against.
     pub(crate) jobs: HashMap<CorrelationId, usize>,
 }
@@ -33,20 +34,29 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    pub(crate) fn open(&mut self, session: SessionId, id: ClientId) {
+    /// The client of this name, which must get a session or a job then.
+    pub(crate) fn find_or_add(&mut self, id: ClientId) -> usize {
         let clients = &mut self.clients;
         let new = || clients.insert(Client { id, sessions: 0, jobs: 0 });
-        let client = *self.by_id.entry(id).or_insert_with(new);
+        *self.by_id.entry(id).or_insert_with(new)
+    }
+
+    pub(crate) fn open(&mut self, session: SessionId, id: ClientId) {
+        let client = self.find_or_add(id);
         self.clients[client].sessions += 1;
         self.sessions.insert(session, Session { client, jobs: HashMap::new() });
     }
 
-    /// Ends a session and returns its live jobs, in no order.
+    /// Ends a session and returns the jobs that it watched, each once.
     pub(crate) fn close(&mut self, session: SessionId) -> Vec<usize> {
         let Some(session) = self.sessions.remove(&session) else { return Vec::new() };
         self.clients[session.client].sessions -= 1;
         self.forget_if_gone(session.client);
-        session.jobs.into_values().collect()
+        let mut jobs: Vec<usize> = session.jobs.into_values().collect();
+        // A map keeps no order, and what follows must not depend on its whims.
+        jobs.sort_unstable();
+        jobs.dedup();
+        jobs
     }
 
     pub(crate) fn session(&mut self, session: SessionId) -> Option<&mut Session> {
@@ -57,6 +67,10 @@ impl Clients {
         self.sessions.len()
     }
 
+    pub(crate) fn id_of(&self, client: usize) -> ClientId {
+        self.clients[client].id
+    }
+
     pub(crate) fn jobs_of(&self, client: usize) -> usize {
         self.clients[client].jobs
     }
@@ -65,8 +79,8 @@ impl Clients {
         self.clients[client].jobs += 1;
     }
 
-    pub(crate) fn job_ends(&mut self, client: usize) {
-        self.clients[client].jobs -= 1;
+    pub(crate) fn jobs_end(&mut self, client: usize, count: usize) {
+        self.clients[client].jobs -= count;
         self.forget_if_gone(client);
     }
 
@@ -87,18 +101,21 @@ impl Clients {
         for (key, client) in &self.clients {
             assert_eq!(self.by_id[&client.id], key);
             assert!(client.sessions + client.jobs > 0, "{client:?} is kept for nothing");
-            assert_eq!(client.jobs, jobs.iter().filter(|(_, job)| job.client == key).count());
+            let of_client = jobs.iter().filter(|(_, job)| job.client == key);
+            let counts = of_client.map(|(_, job)| job.watchers.count_as_jobs());
+            assert_eq!(client.jobs, counts.sum::<usize>());
             let sessions = self.sessions.values().filter(|session| session.client == key);
             assert_eq!(client.sessions, sessions.count());
         }
         let of_sessions = self.sessions.values().map(|session| session.jobs.len()).sum::<usize>();
-        let open = |session| self.sessions.contains_key(session);
-        assert_eq!(of_sessions, jobs.iter().filter(|(_, job)| open(&job.session)).count());
+        assert_eq!(of_sessions, jobs.iter().map(|(_, job)| job.watchers.len()).sum::<usize>());
         for (id, session) in &self.sessions {
             for (correlation, key) in &session.jobs {
                 let job = &jobs[*key];
-                assert_eq!((*id, session.client), (job.session, job.client));
-                assert_eq!(*correlation, job.spec.id);
+                assert_eq!(session.client, job.client);
+                let of =
+                    job.watchers.iter().filter(|of| (of.session, &of.id) == (*id, correlation));
+                assert_eq!(of.count(), 1);
             }
         }
     }

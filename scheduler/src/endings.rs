@@ -6,8 +6,9 @@ use acequia_wire::client::{JobEvent, Retry};
 use acequia_wire::code::{FailCode, ServerFailCode};
 
 use crate::action::{Action, Measure, Outcome};
-use crate::job::State;
+use crate::job::{Job, State};
 use crate::scheduler::{Scheduler, Step};
+use crate::time::Time;
 use crate::timers::{Due, TimerKind};
 
 /// How long the first retry waits; each further one waits twice as long.
@@ -76,7 +77,14 @@ impl Scheduler {
         let until = step.now.plus_ms(in_ms);
         job.state = State::Delayed { until };
         self.timers.set(until, TimerKind::Due, job.ticket, key);
+        self.count(step, key, Some(until));
         self.tell_retry(step, key, code, message, in_ms);
+    }
+
+    /// Has the journal write how far a job has come.
+    pub(crate) fn count(&self, step: &mut Step<'_>, key: usize, not_before: Option<Time>) {
+        let Job { id: job, runs, failures, losses, .. } = self.jobs[key];
+        step.out.push(Action::Count { job, runs, failures, losses, not_before });
     }
 
     pub(crate) fn tell_retry(
@@ -118,24 +126,28 @@ impl Scheduler {
             JobEvent::Cancelled => Outcome::Cancelled,
             _ => Outcome::Failed,
         };
+        let retain = self.retain(step, key, &outcome);
         self.tell(step, key, outcome);
         let job = self.jobs.remove(key);
         if let Some(at) = job.expires {
             self.timers.clear(at, TimerKind::Expire, job.ticket, key);
         }
-        if let Some(session) = self.clients.session(job.session) {
-            session.jobs.remove(&job.spec.id);
+        for watcher in job.watchers.iter() {
+            if let Some(session) = self.clients.session(watcher.session) {
+                session.jobs.remove(&watcher.id);
+            }
         }
-        self.clients.job_ends(job.client);
+        self.clients.jobs_end(job.client, job.watchers.count_as_jobs());
         self.payload_bytes -= job.spec.payload.bytes().len();
         self.queues[job.queue].live -= 1;
         self.queues.forget_if_unused(job.queue);
-        step.out.push(Action::Settle { job: job.id });
+        step.out.push(Action::Settle { job: job.id, retain });
         let (queue, total) = (job.spec.queue.clone(), step.now - job.submitted);
         step.measure(Measure::Ended { queue, outcome: measured, ran, total });
     }
 
     pub(crate) fn tick(&mut self, step: &mut Step<'_>) {
+        self.keys.expire(step.now);
         while let Some(due) = self.timers.pop_due(step.now) {
             match due {
                 Due::Lease(lane) => self.lease_due(step, lane),

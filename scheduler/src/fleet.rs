@@ -129,6 +129,7 @@ impl Scheduler {
                 self.end_failed(step, job, ServerFailCode::WorkerLost, message, ran);
             } else {
                 let message = format!("the worker {worker} was lost");
+                self.count(step, job, None);
                 self.tell_retry(step, job, ServerFailCode::WorkerLost.into(), message, 0);
                 step.measure(Measure::Redelivered { queue: self.jobs[job].spec.queue.clone() });
                 back_in_line.push(job);

@@ -33,6 +33,12 @@
 //! out while the worker holds jobs, their runs are lost as if the lane had ended, and void, since it
 //! has not. The lane is *silent* then, and gets no job until its worker is heard again.
 //!
+//! # Keys
+//!
+//! A submit with the key of a live job of its client begins no job: it *watches* that one, and is
+//! told all that follows. The outcome of a job with a key answers to the key for a while; that of
+//! one that was cancelled does not, since nobody wanted it.
+//!
 //! # Turns
 //!
 //! In a queue, the highest priority goes first; within a priority the clients take turns, a job
@@ -42,15 +48,19 @@
 
 mod action;
 mod admission;
+mod by_client;
 mod clients;
 mod config;
 mod endings;
 mod event;
 mod fleet;
+mod idempotency;
 mod job;
+mod keys;
 mod lanes;
 mod list;
 mod queue;
+mod recovery;
 mod reports;
 mod runs;
 mod scheduler;
@@ -59,10 +69,11 @@ mod simulation;
 mod stats;
 mod time;
 mod timers;
+mod watchers;
 
 pub use action::{Action, Dropped, Measure, Outcome};
 pub use config::Config;
-pub use event::{ClientId, Event, LaneKey, LaneOffer, SessionId, Ticket};
+pub use event::{ClientId, Event, LaneKey, LaneOffer, Recovered, Retain, SessionId, Ticket};
 pub use scheduler::Scheduler;
 pub use stats::{LaneStats, QueueStats, Stats};
 pub use time::Time;

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use acequia_wire::client;
+use acequia_wire::JobId;
+use acequia_wire::client::{self, JobEvent};
 use slab::Slab;
 
 use crate::action::{Action, Measure};
@@ -10,10 +11,12 @@ use crate::clients::Clients;
 use crate::config::Config;
 use crate::event::{Event, SessionId, Ticket};
 use crate::job::Job;
+use crate::keys::Keys;
 use crate::lanes::Lanes;
 use crate::queue::Queues;
 use crate::time::Time;
 use crate::timers::Timers;
+use crate::watchers::Watcher;
 
 /// The scheduler. See the crate's documentation for the rules that it keeps.
 #[derive(Debug)]
@@ -26,12 +29,15 @@ pub struct Scheduler {
     pub(crate) clients: Clients,
     pub(crate) queues: Queues,
     pub(crate) lanes: Lanes,
+    pub(crate) keys: Keys,
     pub(crate) timers: Timers,
     /// Jobs whose records are on their way to the disk, in the order of their tickets. A key may
     /// be another job's by now, so the ticket must be compared.
     pub(crate) undurable: VecDeque<(Ticket, usize)>,
     pub(crate) last_ticket: Ticket,
     pub(crate) draining: bool,
+    /// Records cannot be written.
+    pub(crate) storage_failed: bool,
     pub(crate) jitter: Jitter,
 }
 
@@ -44,6 +50,11 @@ pub(crate) struct Step<'a> {
 impl Step<'_> {
     pub(crate) fn tell(&mut self, session: SessionId, event: client::Event) {
         self.out.push(Action::Tell { session, event });
+    }
+
+    pub(crate) fn tell_of_job(&mut self, watcher: &Watcher, job: JobId, what: JobEvent) {
+        let event = client::Event::Job { id: watcher.id.clone(), job, what };
+        self.tell(watcher.session, event);
     }
 
     pub(crate) fn measure(&mut self, measure: Measure) {
@@ -62,10 +73,12 @@ impl Scheduler {
             clients: Clients::default(),
             queues: Queues::default(),
             lanes: Lanes::default(),
+            keys: Keys::default(),
             timers: Timers::default(),
             undurable: VecDeque::new(),
             last_ticket: Ticket(0),
             draining: false,
+            storage_failed: false,
             jitter: Jitter::new(config.seed),
         }
     }
@@ -101,6 +114,12 @@ impl Scheduler {
             Event::LaneClosed { lane } => self.lane_closed(step, lane),
             Event::SessionOpened { session, client } => self.clients.open(session, client),
             Event::SessionClosed { session } => self.session_closed(step, session),
+            Event::StorageFailed => self.storage_failed = true,
+            Event::StorageBack => self.storage_failed = false,
+            Event::Recovered(recovered) => self.recovered(step, recovered),
+            Event::RecoveredOutcome { retain, job, ended } => {
+                self.recovered_outcome(step, *retain, job, ended);
+            }
             Event::Drain => self.drain(step),
             Event::Tick => self.tick(step),
         }
@@ -108,7 +127,7 @@ impl Scheduler {
 
     /// When [`Event::Tick`] is due; `None` if nothing waits for time to pass.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.keys.next()).min()
     }
 
     /// Whether no job is with a worker.
@@ -157,6 +176,8 @@ impl Scheduler {
         self.queues.assert_consistent(&mut self.jobs);
         self.clients.assert_consistent(&self.jobs);
         self.lanes.assert_consistent(&self.queues, self.config.lease);
+        let client_of = |client| self.clients.id_of(client);
+        self.keys.assert_consistent(&self.jobs, client_of, &self.config);
         let (mut running, mut timers) = (0, 0);
         for (key, job) in &self.jobs {
             timers += usize::from(job.expires.is_some());
@@ -194,6 +215,7 @@ impl Scheduler {
         assert_eq!((self.payload_bytes, self.running), (0, 0));
         self.queues.assert_empty();
         self.clients.assert_empty();
+        self.keys.assert_empty();
         self.lanes.assert_empty();
     }
 }

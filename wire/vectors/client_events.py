@@ -12,7 +12,7 @@ LIMITS = {"payload_bytes": 1048576, "result_bytes": 8388608, "message_bytes": 41
           "client_jobs": 10000, "waiting_jobs": 1000000, "payloads_bytes": 1073741824,
           "sessions": 100000}
 REJECT_CODES = ["bad_request", "too_large", "queue_full", "too_many_jobs", "rate_limited",
-                "unauthorized", "forbidden", "draining", "duplicate_id"]
+                "unauthorized", "forbidden", "draining", "duplicate_id", "storage"]
 FAIL_CODES = ["worker_error", "timeout", "worker_lost", "expired", "bad_result", "my_own_code"]
 
 

@@ -5,20 +5,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_wire::client::{self, JobEvent, Submit};
+use acequia_wire::client::{OnDisconnect, Submit};
 use acequia_wire::code::RejectCode;
-use acequia_wire::{CorrelationId, JobId, Limits, QueueName};
+use acequia_wire::{CorrelationId, JobId, QueueName};
 use bytes::Bytes;
 
 use super::turns::Turns;
 use crate::time::Time;
 use crate::{
-    Action, ClientId, Dropped, Event, LaneKey, Measure, Outcome, Scheduler, SessionId, Ticket,
+    Action, ClientId, Config, Dropped, Event, LaneKey, Outcome, Recovered, Retain, Scheduler,
+    SessionId, Ticket,
 };
+
+/// Who is told about a job.
+pub(super) struct Watcher {
+    pub(super) session: SessionId,
+    pub(super) id: CorrelationId,
+    pub(super) on_disconnect: OnDisconnect,
+    /// Whether it was told of this run's start.
+    pub(super) knows_start: bool,
+}
 
 /// A live job.
 pub(super) struct Job {
-    pub(super) session: SessionId,
+    pub(super) watchers: Vec<Watcher>,
+    /// A session that is over wanted it to run all the same.
+    pub(super) kept: bool,
     pub(super) client: ClientId,
     pub(super) spec: Arc<Submit>,
     pub(super) ticket: Ticket,
@@ -32,9 +44,14 @@ pub(super) struct Job {
     pub(super) chunks: u32,
     pub(super) accepted: bool,
     pub(super) start_told: bool,
+    /// What the journal knows of how far it is.
+    pub(super) counted: Counted,
     /// Who has the last run.
     pub(super) worker: Arc<str>,
 }
+
+/// What the journal knows of how far a job is: runs, failures, losses, and when it may go on.
+pub(super) type Counted = (u32, u32, u32, Option<Time>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -87,9 +104,22 @@ impl Lane {
         self.held.values().all(|held| *held == Held::Void)
     }
 
-    fn load(&self) -> u64 {
+    pub(super) fn load(&self) -> u64 {
         ((self.held.len() as u64) << 32) / u64::from(self.slots)
     }
+}
+
+/// What a watcher is told of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Told {
+    Accepted,
+    Started,
+    Progress,
+    Chunk(u32, Bytes),
+    Retrying(String),
+    Done(Bytes),
+    Failed(String),
+    Cancelled,
 }
 
 /// An action that the events so far call for.
@@ -97,17 +127,11 @@ impl Lane {
 pub(super) enum Owed {
     Rejected(SessionId, CorrelationId, RejectCode),
     Error(SessionId, CorrelationId),
+    Tell(SessionId, CorrelationId, JobId, Told),
     Submitted(QueueName),
     Record(JobId),
-    Accepted(JobId),
-    Started(JobId),
-    Progress(JobId),
-    Chunk(JobId, Bytes),
-    Retrying(JobId, String),
-    Done(JobId, Bytes),
-    Failed(JobId, String),
-    Cancelled(JobId),
-    Settle(JobId),
+    Count(JobId),
+    Settle(JobId, Option<Told>),
     Ended(Outcome, Option<Duration>, Duration),
     RunMeasured(QueueName, Duration),
     Redelivered(QueueName),
@@ -116,9 +140,15 @@ pub(super) enum Owed {
     SayBye(LaneKey),
 }
 
+/// An outcome that answers to a key.
+pub(super) struct Retained {
+    pub(super) retain: Retain,
+    pub(super) job: JobId,
+    pub(super) ended: Time,
+}
+
 pub(super) struct Model {
-    pub(super) limits: Limits,
-    lease: Duration,
+    pub(super) config: Config,
     pub(super) now: Time,
     pub(super) draining: bool,
     pub(super) sessions: BTreeMap<SessionId, ClientId>,
@@ -126,6 +156,9 @@ pub(super) struct Model {
     pub(super) ended: BTreeSet<JobId>,
     pub(super) lanes: BTreeMap<LaneKey, Lane>,
     pub(super) turns: Turns,
+    /// In the order in which they ended.
+    pub(super) retained: Vec<Retained>,
+    pub(super) storage_failed: bool,
     pub(super) recorded: BTreeMap<Ticket, JobId>,
     pub(super) last_ticket: Ticket,
     pub(super) durable: Ticket,
@@ -133,10 +166,9 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn new(limits: Limits, lease: Duration) -> Self {
+    pub(super) fn new(config: Config) -> Self {
         Self {
-            limits,
-            lease,
+            config,
             now: Time::default(),
             draining: false,
             sessions: BTreeMap::new(),
@@ -144,6 +176,8 @@ impl Model {
             ended: BTreeSet::new(),
             lanes: BTreeMap::new(),
             turns: Turns::default(),
+            retained: Vec::new(),
+            storage_failed: false,
             recorded: BTreeMap::new(),
             last_ticket: Ticket(0),
             durable: Ticket(0),
@@ -157,6 +191,7 @@ impl Model {
         self.turns.step();
         let mut actions = actions.iter().peekable();
         if matches!(event, Event::Tick) {
+            self.expire_retained();
             while let Some((_, timer)) = self.first_timer().filter(|(at, _)| *at <= now) {
                 let (job, lost) = match timer {
                     Timer::Lease(lane) => (None, self.expect_silence(lane)),
@@ -191,7 +226,7 @@ impl Model {
         if !self.owed.is_empty() {
             self.missing();
         }
-        if let Event::Submit { job, .. } = event
+        if let Event::Submit { job, .. } | Event::Recovered(Recovered { job, .. }) = event
             && self.jobs.get(job).is_some_and(|job| job.state == State::Between)
         {
             self.wait(*job);
@@ -203,185 +238,22 @@ impl Model {
         });
     }
 
-    fn missing(&self) -> ! {
+    pub(super) fn missing(&self) -> ! {
         panic!("these actions did not come: {:?}", self.owed)
     }
 
-    fn pay(&mut self, paid: &Owed) {
+    pub(super) fn pay(&mut self, paid: &Owed) {
         let at = self.owed.iter().position(|owed| owed == paid);
         let at = at.unwrap_or_else(|| panic!("{paid:?} came, owed were {:?}", self.owed));
         self.owed.remove(at);
     }
 
-    fn wait(&mut self, id: JobId) {
+    pub(super) fn wait(&mut self, id: JobId) {
         let job = self.jobs.get_mut(&id).unwrap();
         job.state = State::Waiting;
         job.ready = self.now;
         let is_clean = self.lanes.values().all(|lane| !lane.held.contains_key(&id));
         self.turns.join_back(id, &self.jobs[&id], is_clean);
-    }
-
-    fn see(&mut self, event: &Event, action: &Action) {
-        match action {
-            Action::Tell { session, event } => self.see_tell(*session, event),
-            Action::Run { lane, job } => {
-                let (id, run) = (job.job, job);
-                let job = self.jobs.get(&id).expect("a run is of a live job");
-                assert_eq!(run.attempt, job.runs + 1, "attempts count runs");
-                assert_eq!(run.queue, job.spec.queue);
-                assert_eq!(run.content_type, *job.spec.payload.content_type());
-                assert_eq!(run.timeout_ms, job.spec.timeout_ms.map(u64::from));
-                assert_eq!(run.body, *job.spec.payload.bytes());
-                self.see_run(event, *lane, id);
-            }
-            Action::CancelRun { lane, job } => self.pay(&Owed::CancelRun(*lane, *job)),
-            Action::SayBye { lane } => self.pay(&Owed::SayBye(*lane)),
-            Action::Record { ticket, job, spec } => {
-                self.pay(&Owed::Record(*job));
-                self.last_ticket = Ticket(self.last_ticket.0 + 1);
-                assert_eq!(*ticket, self.last_ticket);
-                assert!(Arc::ptr_eq(spec, &self.jobs[job].spec));
-                self.recorded.insert(*ticket, *job);
-            }
-            Action::Settle { job } => {
-                assert!(self.ended.contains(job), "settled before its outcome was told");
-                self.pay(&Owed::Settle(*job));
-            }
-            Action::Measure(measure) => self.pay(&match measure.clone() {
-                Measure::Submitted { queue } => Owed::Submitted(queue),
-                Measure::Started { queue, waited } => Owed::RunMeasured(queue, waited),
-                Measure::Ended { outcome, ran, total, .. } => Owed::Ended(outcome, ran, total),
-                Measure::Redelivered { queue } => Owed::Redelivered(queue),
-                Measure::Dropped(why) => Owed::Dropped(why),
-            }),
-        }
-    }
-
-    fn see_tell(&mut self, session: SessionId, event: &client::Event) {
-        let (correlation, id, what) = match event.clone() {
-            client::Event::Job { id, job, what } => (id, job, what),
-            client::Event::Rejected { id, code, .. } => {
-                return self.pay(&Owed::Rejected(session, id, code));
-            }
-            client::Event::Error { id, code: RejectCode::BadRequest, .. } => {
-                return self.pay(&Owed::Error(session, id.unwrap()));
-            }
-            other => panic!("not the scheduler's to say: {other:?}"),
-        };
-        let job = self.jobs.get_mut(&id).expect("only live jobs are told of");
-        assert_eq!((session, &correlation), (job.session, &job.spec.id));
-        let paid = match what {
-            JobEvent::Accepted => {
-                assert!(!std::mem::replace(&mut job.accepted, true), "accepted twice");
-                Owed::Accepted(id)
-            }
-            JobEvent::Started { attempt, worker } => {
-                let is_late = matches!(job.state, State::Waiting | State::Delayed { .. });
-                assert!(!is_late, "started is told while the run matters");
-                assert_eq!((attempt, &worker), (job.runs, &job.worker));
-                assert!(!std::mem::replace(&mut job.start_told, true), "started twice");
-                Owed::Started(id)
-            }
-            JobEvent::Progress(_) => {
-                assert!(job.start_told, "started comes first");
-                Owed::Progress(id)
-            }
-            JobEvent::Chunk { n, data } => {
-                assert!(job.start_told, "started comes first");
-                job.chunks += 1;
-                assert_eq!(n, job.chunks);
-                Owed::Chunk(id, data.into_bytes())
-            }
-            JobEvent::Retrying(retry) => {
-                assert_eq!(retry.attempt, job.runs + 1);
-                let code = retry.code.as_str().to_owned();
-                self.comes_back(id, &code, retry.in_ms);
-                Owed::Retrying(id, code)
-            }
-            JobEvent::Done { result } => Owed::Done(id, result.into_bytes()),
-            JobEvent::Failed { code, attempt, .. } => {
-                assert_eq!(attempt, job.runs);
-                Owed::Failed(id, code.as_str().to_owned())
-            }
-            JobEvent::Cancelled => Owed::Cancelled(id),
-        };
-        self.pay(&paid);
-        if matches!(paid, Owed::Done(..) | Owed::Failed(..) | Owed::Cancelled(_)) {
-            self.jobs.remove(&id);
-            self.ended.insert(id);
-        }
-    }
-
-    fn comes_back(&mut self, id: JobId, code: &str, in_ms: u32) {
-        let job = self.jobs.get_mut(&id).unwrap();
-        assert_eq!(job.state, State::Between);
-        if code == "worker_lost" {
-            assert_eq!(in_ms, 0);
-            (job.state, job.ready) = (State::Waiting, self.now);
-            let is_clean = self.lanes.values().all(|lane| !lane.held.contains_key(&id));
-            self.turns.join_front(id, &self.jobs[&id], is_clean);
-            return;
-        }
-        let gap = 200.0 * 2_f64.powi(job.failures.cast_signed() - 1);
-        let gap = gap.min(60_000.0);
-        let allowed = gap * 0.75..=gap * 1.25;
-        assert!(allowed.contains(&f64::from(in_ms)), "{in_ms} ms is not in {allowed:?}");
-        job.state = State::Delayed { until: self.now.plus_ms(in_ms) };
-    }
-
-    fn see_run(&mut self, event: &Event, key: LaneKey, id: JobId) {
-        assert!(!self.draining, "nothing starts while the server drains");
-        let lane = self.lanes.get(&key).expect("a run goes to an open lane");
-        assert!(!lane.draining, "a draining lane gets no job");
-        assert!(!lane.silent, "a silent lane gets no job");
-        assert!(lane.held.len() < lane.slots as usize, "all slots are taken");
-        assert!(!lane.held.contains_key(&id), "the lane holds a void run of this job");
-        let job = &self.jobs[&id];
-        assert!(lane.queues.contains(&job.spec.queue), "the lane does not serve the queue");
-        assert!(self.now >= job.submitted.plus_ms(job.spec.delay_ms), "before its delay is over");
-        assert!(matches!(job.state, State::Waiting | State::Between), "it is {:?}", job.state);
-
-        let holds = |of: JobId| lane.held.contains_key(&of);
-        if matches!(event, Event::Submit { .. } | Event::Tick | Event::LaneClosed { .. }) {
-            self.turns.assert_priority(job, holds);
-            for other in self.lanes.values() {
-                let may = other.is_free() && other.queues.contains(&job.spec.queue);
-                if may && !other.held.contains_key(&id) {
-                    assert!(lane.load() <= other.load(), "the least loaded lane comes first");
-                }
-            }
-        } else {
-            if self.turns.is_aged(&job.spec.queue) {
-                self.turns.assert_oldest(job, holds);
-            } else {
-                self.turns.assert_priority(job, holds);
-                self.turns.assert_turn(id, job, holds);
-            }
-            self.turns.assert_queue_turn(job, &lane.queues);
-            self.turns.serve(job, &lane.queues);
-        }
-        let waited = match job.state {
-            State::Waiting => {
-                self.turns.leave(id, job);
-                self.now - job.ready
-            }
-            _ => Duration::ZERO,
-        };
-        self.owed.push(Owed::RunMeasured(job.spec.queue.clone(), waited));
-        let lane = self.lanes.get_mut(&key).unwrap();
-        if lane.is_idle() {
-            lane.heard = self.now;
-        }
-        lane.held.insert(id, Held::Live);
-        let job = self.jobs.get_mut(&id).unwrap();
-        job.worker = lane.name.clone();
-        let deadline = job.spec.timeout_ms.map(|ms| self.now.plus_ms(ms));
-        job.state = State::Running { lane: key, since: self.now, deadline };
-        job.runs += 1;
-        (job.chunks, job.start_told) = (0, false);
-        if job.accepted {
-            self.owed.push(Owed::Started(id));
-        }
     }
 
     /// When time is next of importance, for whom and in which order: at one time, first the leases;
@@ -403,7 +275,8 @@ impl Model {
             all.map(|(at, kind)| (at, Timer::Job(kind, job.ticket, *id)))
         });
         let on_lease = self.lanes.iter().filter(|(_, lane)| lane.beats && !lane.is_idle());
-        let leases = on_lease.map(|(key, lane)| (lane.heard + self.lease, Timer::Lease(*key)));
+        let leases =
+            on_lease.map(|(key, lane)| (lane.heard + self.config.lease, Timer::Lease(*key)));
         timers.chain(leases).min()
     }
 
@@ -457,6 +330,7 @@ impl Model {
         // A lease may be looked at before its end; that is all that is due too early.
         let (due, deadline) = (self.first_timer().map(|(at, _)| at), scheduler.next_deadline());
         let beats = self.lanes.values().any(|lane| lane.beats);
+        let due = due.into_iter().chain(self.retained_until()).min();
         assert!(due == deadline || beats && deadline < due.or(deadline.map(|at| at.plus_ms(1))));
     }
 

@@ -5,7 +5,9 @@
 mod admission;
 mod delivery;
 mod endings;
+mod keys;
 mod leases;
+mod recovery;
 mod retries;
 mod scene;
 mod slots;
