@@ -120,7 +120,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All outcomes.
+    /// All outcomes, each at the place of its number.
     pub const ALL: [Self; 3] = [Self::Done, Self::Failed, Self::Cancelled];
 
     /// The word for it in metrics.

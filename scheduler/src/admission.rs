@@ -8,7 +8,7 @@ use acequia_wire::limits::QUEUES_MAX;
 use acequia_wire::{CorrelationId, JobId};
 
 use crate::action::{Action, Measure};
-use crate::clients::Clients;
+use crate::clients::{Clients, Closed};
 use crate::event::{SessionId, Ticket};
 use crate::job::{Job, State};
 use crate::list::Links;
@@ -84,6 +84,9 @@ impl Scheduler {
         if let Some(open) = self.clients.session(session) {
             open.jobs.insert(id_of_client, job);
         }
+        if let Some(batch) = self.jobs[job].batch {
+            self.attend(session, batch);
+        }
         self.undurable.push_back((ticket, job));
         step.out.push(Action::Record { ticket, job: id, spec });
         self.run_when_due(step, job);
@@ -96,6 +99,10 @@ impl Scheduler {
         self.payload_bytes += spec.payload.bytes().len();
         self.queues[queue].live += 1;
         self.clients.job_begins(client);
+        let batch = spec.batch.as_deref().map(|name| {
+            let client = self.clients.id_of(client);
+            self.batches.join(client, name, submitted)
+        });
         let expires = spec.ttl_ms.map(|ttl_ms| submitted.plus_ms(ttl_ms));
         let job = self.jobs.insert(Job {
             id,
@@ -103,6 +110,7 @@ impl Scheduler {
             kept: false,
             client,
             queue,
+            batch,
             state: State::Delayed { until: due },
             ticket,
             submitted,
@@ -203,7 +211,11 @@ impl Scheduler {
     }
 
     pub(crate) fn session_closed(&mut self, step: &mut Step<'_>, session: SessionId) {
-        for job in self.clients.close(session) {
+        let Closed { jobs, batches } = self.clients.close(session);
+        for batch in batches {
+            self.batches.leave(batch, session);
+        }
+        for job in jobs {
             if !self.goes_on_without(session, job) {
                 self.end_cancelled(step, job);
             }

@@ -1,5 +1,7 @@
 //! Clients and their sessions: who is told, whose turn it is, and how much each has in flight.
 
+use std::collections::BTreeSet;
+
 use acequia_wire::CorrelationId;
 use hashbrown::HashMap;
 use rustc_hash::FxHashMap;
@@ -23,6 +25,16 @@ pub(crate) struct Session {
     /// The live jobs that it is told about, by correlation id. The ids are the client's choice, so the hasher is one that
     /// cannot be played against.
     pub(crate) jobs: HashMap<CorrelationId, usize>,
+    /// The batches that it submitted to.
+    pub(crate) batches: BTreeSet<usize>,
+}
+
+/// What a session that has ended had to do with, each once and in order: what follows must not
+/// depend on the whims of a map.
+#[derive(Default)]
+pub(crate) struct Closed {
+    pub(crate) jobs: Vec<usize>,
+    pub(crate) batches: BTreeSet<usize>,
 }
 
 /// All clients and sessions.
@@ -44,19 +56,19 @@ impl Clients {
     pub(crate) fn open(&mut self, session: SessionId, id: ClientId) {
         let client = self.find_or_add(id);
         self.clients[client].sessions += 1;
-        self.sessions.insert(session, Session { client, jobs: HashMap::new() });
+        let (jobs, batches) = (HashMap::new(), BTreeSet::new());
+        self.sessions.insert(session, Session { client, jobs, batches });
     }
 
-    /// Ends a session and returns the jobs that it watched, each once.
-    pub(crate) fn close(&mut self, session: SessionId) -> Vec<usize> {
-        let Some(session) = self.sessions.remove(&session) else { return Vec::new() };
+    /// Ends a session and returns the jobs that it watched and its batches.
+    pub(crate) fn close(&mut self, session: SessionId) -> Closed {
+        let Some(session) = self.sessions.remove(&session) else { return Closed::default() };
         self.clients[session.client].sessions -= 1;
         self.forget_if_gone(session.client);
         let mut jobs: Vec<usize> = session.jobs.into_values().collect();
-        // A map keeps no order, and what follows must not depend on its whims.
         jobs.sort_unstable();
         jobs.dedup();
-        jobs
+        Closed { jobs, batches: session.batches }
     }
 
     pub(crate) fn session(&mut self, session: SessionId) -> Option<&mut Session> {
@@ -118,6 +130,14 @@ impl Clients {
                 assert_eq!(of.count(), 1);
             }
         }
+    }
+
+    pub(crate) fn attends(&self, session: SessionId, batch: usize) -> bool {
+        self.sessions.get(&session).is_some_and(|open| open.batches.contains(&batch))
+    }
+
+    pub(crate) fn attended(&self) -> usize {
+        self.sessions.values().map(|open| open.batches.len()).sum()
     }
 
     pub(crate) fn assert_empty(&self) {

@@ -144,6 +144,9 @@ impl Scheduler {
         step.out.push(Action::Settle { job: job.id, retain });
         let (queue, total) = (job.spec.queue.clone(), step.now - job.submitted);
         step.measure(Measure::Ended { queue, outcome: measured, ran, total });
+        if let Some(batch) = job.batch {
+            self.end_in_batch(step, batch, measured);
+        }
     }
 
     pub(crate) fn tick(&mut self, step: &mut Step<'_>) {

@@ -62,7 +62,13 @@ impl Scheduler {
         if let Some(open) = self.clients.session(session) {
             open.jobs.insert(spec.id.clone(), key);
         }
+        let batch = job.batch.filter(|batch| {
+            spec.batch.as_deref().is_some_and(|name| self.batches.is_named(*batch, name))
+        });
         let (id, accepted, start_told) = (job.id, job.accepted, job.start_told);
+        if let Some(batch) = batch {
+            self.attend(session, batch);
+        }
         if accepted {
             step.tell_of_job(&watcher, id, JobEvent::Accepted);
         }

@@ -22,6 +22,8 @@ pub(crate) struct Job {
     pub(crate) client: usize,
     /// A key of `Queues`.
     pub(crate) queue: usize,
+    /// A key of `Batches`.
+    pub(crate) batch: Option<usize>,
     pub(crate) spec: Arc<Submit>,
     pub(crate) state: State,
     /// The place of its record, and its age among all jobs: many are submitted at the same time.

@@ -39,6 +39,12 @@
 //! told all that follows. The outcome of a job with a key answers to the key for a while; that of
 //! one that was cancelled does not, since nobody wanted it.
 //!
+//! # Batches
+//!
+//! The live jobs of a client under one name are a batch. When the last of them has ended, each
+//! session that submitted to it is told what became of all; a submit under the name then begins
+//! another.
+//!
 //! # Turns
 //!
 //! In a queue, the highest priority goes first; within a priority the clients take turns, a job
@@ -48,6 +54,7 @@
 
 mod action;
 mod admission;
+mod batches;
 mod by_client;
 mod clients;
 mod config;

@@ -120,10 +120,11 @@ impl Scheduler {
     pub(crate) fn tell(&self, step: &mut Step<'_>, key: usize, what: JobEvent) {
         let job = &self.jobs[key];
         let mut watchers = job.watchers.iter();
-        let Some(first) = watchers.next() else { return };
-        for watcher in watchers {
+        let Some(mut watcher) = watchers.next() else { return };
+        for next in watchers {
             step.tell_of_job(watcher, job.id, what.clone());
+            watcher = next;
         }
-        step.tell_of_job(first, job.id, what);
+        step.tell_of_job(watcher, job.id, what);
     }
 }

@@ -7,6 +7,7 @@ use acequia_wire::client::{self, JobEvent};
 use slab::Slab;
 
 use crate::action::{Action, Measure};
+use crate::batches::Batches;
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::event::{Event, SessionId, Ticket};
@@ -30,6 +31,7 @@ pub struct Scheduler {
     pub(crate) queues: Queues,
     pub(crate) lanes: Lanes,
     pub(crate) keys: Keys,
+    pub(crate) batches: Batches,
     pub(crate) timers: Timers,
     /// Jobs whose records are on their way to the disk, in the order of their tickets. A key may
     /// be another job's by now, so the ticket must be compared.
@@ -74,6 +76,7 @@ impl Scheduler {
             queues: Queues::default(),
             lanes: Lanes::default(),
             keys: Keys::default(),
+            batches: Batches::default(),
             timers: Timers::default(),
             undurable: VecDeque::new(),
             last_ticket: Ticket(0),
@@ -178,6 +181,9 @@ impl Scheduler {
         self.lanes.assert_consistent(&self.queues, self.config.lease);
         let client_of = |client| self.clients.id_of(client);
         self.keys.assert_consistent(&self.jobs, client_of, &self.config);
+        let attends = |session, batch| self.clients.attends(session, batch);
+        self.batches.assert_consistent(&self.jobs, attends);
+        assert_eq!(self.batches.sessions(), self.clients.attended());
         let (mut running, mut timers) = (0, 0);
         for (key, job) in &self.jobs {
             timers += usize::from(job.expires.is_some());
@@ -216,6 +222,7 @@ impl Scheduler {
         self.queues.assert_empty();
         self.clients.assert_empty();
         self.keys.assert_empty();
+        self.batches.assert_empty();
         self.lanes.assert_empty();
     }
 }

@@ -192,6 +192,7 @@ impl Model {
         let keeps = job.spec.key.is_some() && outcome != Outcome::Cancelled;
         let settle = Owed::Settle(id, keeps.then_some(told));
         self.owed.extend([settle, Owed::Ended(outcome, ran, total)]);
+        self.expect_end_in_batch(id, outcome);
     }
 
     /// All who watch a job are owed this.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_wire::client::{OnDisconnect, Submit};
+use acequia_wire::client::{self, OnDisconnect, Submit};
 use acequia_wire::code::RejectCode;
 use acequia_wire::{CorrelationId, JobId, QueueName};
 use bytes::Bytes;
@@ -128,6 +128,7 @@ pub(super) enum Owed {
     Rejected(SessionId, CorrelationId, RejectCode),
     Error(SessionId, CorrelationId),
     Tell(SessionId, CorrelationId, JobId, Told),
+    Batch(SessionId, client::Batch),
     Submitted(QueueName),
     Record(JobId),
     Count(JobId),
@@ -138,6 +139,14 @@ pub(super) enum Owed {
     Dropped(Dropped),
     CancelRun(LaneKey, JobId),
     SayBye(LaneKey),
+}
+
+/// The jobs of a client under one name.
+pub(super) struct Batch {
+    pub(super) sessions: BTreeSet<SessionId>,
+    pub(super) began: Time,
+    pub(super) live: u32,
+    pub(super) ended: Vec<Outcome>,
 }
 
 /// An outcome that answers to a key.
@@ -156,6 +165,7 @@ pub(super) struct Model {
     pub(super) ended: BTreeSet<JobId>,
     pub(super) lanes: BTreeMap<LaneKey, Lane>,
     pub(super) turns: Turns,
+    pub(super) batches: BTreeMap<(ClientId, Box<str>), Batch>,
     /// In the order in which they ended.
     pub(super) retained: Vec<Retained>,
     pub(super) storage_failed: bool,
@@ -176,6 +186,7 @@ impl Model {
             ended: BTreeSet::new(),
             lanes: BTreeMap::new(),
             turns: Turns::default(),
+            batches: BTreeMap::new(),
             retained: Vec::new(),
             storage_failed: false,
             recorded: BTreeMap::new(),

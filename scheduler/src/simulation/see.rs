@@ -62,6 +62,7 @@ impl Model {
             client::Event::Error { id, code: RejectCode::BadRequest, .. } => {
                 return self.pay(&Owed::Error(session, id.unwrap()));
             }
+            client::Event::Batch(batch) => return self.pay(&Owed::Batch(session, *batch)),
             other => panic!("not the scheduler's to say: {other:?}"),
         };
         let told = self.told(id, &what);

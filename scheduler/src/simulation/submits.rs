@@ -1,15 +1,16 @@
 //! What submits, cancels and the ends of sessions call for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use acequia_wire::client::{JobEvent, OnDisconnect, Submit};
+use acequia_wire::client::{Batch as Summary, JobEvent, OnDisconnect, Submit};
 use acequia_wire::code::RejectCode;
 use acequia_wire::limits::WATCHERS_MAX;
 use acequia_wire::{CorrelationId, JobId};
 
-use super::model::{Job, Model, Owed, Retained, State, Told, Watcher};
+use super::model::{Batch, Job, Model, Owed, Retained, State, Told, Watcher};
 use crate::time::Time;
-use crate::{ClientId, Recovered, SessionId, Ticket};
+use crate::{ClientId, Outcome, Recovered, SessionId, Ticket};
 
 impl Model {
     pub(super) fn job_of(&self, session: SessionId, id: &CorrelationId) -> Option<JobId> {
@@ -59,6 +60,7 @@ impl Model {
         let ticket = Ticket(self.last_ticket.0 + 1);
         self.begin(id, client, spec.clone(), ticket, self.now, due);
         self.jobs.get_mut(&id).unwrap().watchers.push(watcher(session, spec));
+        self.attend(id, session);
         self.owed.extend([Owed::Submitted(spec.queue.clone()), Owed::Record(id)]);
     }
 
@@ -90,7 +92,50 @@ impl Model {
             counted: (0, 0, 0, None),
             worker: "".into(),
         };
+        if let Some(name) = &job.spec.batch {
+            let (sessions, ended) = (BTreeSet::new(), Vec::new());
+            let new = || Batch { sessions, began: submitted, live: 0, ended };
+            self.batches.entry((client, name.clone())).or_insert_with(new).live += 1;
+        }
         self.jobs.insert(id, job);
+    }
+
+    fn batch_of(&mut self, id: JobId) -> Option<&mut Batch> {
+        let job = &self.jobs[&id];
+        let name = job.spec.batch.clone()?;
+        Some(self.batches.get_mut(&(job.client, name)).expect("a live job's batch"))
+    }
+
+    /// A session has submitted to the batch of this job.
+    fn attend(&mut self, id: JobId, session: SessionId) {
+        if let Some(batch) = self.batch_of(id) {
+            batch.sessions.insert(session);
+        }
+    }
+
+    pub(super) fn expect_end_in_batch(&mut self, id: JobId, outcome: Outcome) {
+        let Some(batch) = self.batch_of(id) else { return };
+        batch.live -= 1;
+        batch.ended.push(outcome);
+        if batch.live > 0 {
+            return;
+        }
+        let job = &self.jobs[&id];
+        let name = job.spec.batch.clone().unwrap();
+        let batch = self.batches.remove(&(job.client, name.clone())).unwrap();
+        let count = |of: Outcome| {
+            u32::try_from(batch.ended.iter().filter(|ended| **ended == of).count()).unwrap()
+        };
+        let summary = Summary {
+            name,
+            jobs: u32::try_from(batch.ended.len()).unwrap(),
+            done: count(Outcome::Done),
+            failed: count(Outcome::Failed),
+            cancelled: count(Outcome::Cancelled),
+            elapsed_ms: u64::try_from((self.now - batch.began).as_millis()).unwrap(),
+        };
+        let open = batch.sessions.iter().filter(|session| self.sessions.contains_key(session));
+        self.owed.extend(open.map(|session| Owed::Batch(*session, summary.clone())));
     }
 
     pub(super) fn expect_recovered(&mut self, of: &Recovered) {
@@ -121,7 +166,11 @@ impl Model {
             self.owed.extend(job.accepted.then(|| tell(Told::Accepted)));
             let runs = matches!(job.state, State::Running { .. });
             self.owed.extend((runs && job.start_told).then(|| tell(Told::Started)));
-            self.jobs.get_mut(&id).unwrap().watchers.push(watcher(session, spec));
+            let job = self.jobs.get_mut(&id).unwrap();
+            job.watchers.push(watcher(session, spec));
+            if job.spec.batch == spec.batch {
+                self.attend(id, session);
+            }
             return true;
         }
         let is_it = |of: &&Retained| (of.retain.client, &of.retain.key) == (client, key);

@@ -296,6 +296,7 @@ impl World {
         let (delay_ms, timeout_ms) = (sometimes(20).unwrap_or(0), sometimes(25));
         let ttl_ms = sometimes(20);
         let key = random.percent(40).then(|| format!("key {}", random.within(1, 8)).into());
+        let batch = random.percent(40).then(|| format!("batch {}", random.within(1, 3)).into());
         Submit {
             // Few enough that ids are used again, and some while they are still live.
             id: CorrelationId::Int(random.within(1, 40).into()),
@@ -308,7 +309,7 @@ impl World {
             attempts: random.within(1, 4),
             key,
             on_disconnect: random.pick(&[OnDisconnect::Keep, OnDisconnect::Cancel]),
-            batch: None,
+            batch,
         }
     }
 

@@ -222,6 +222,11 @@ fn told(event: &client::Event) -> String {
             let is_own = *id == CorrelationId::Int(job.into());
             (if is_own { job.to_string() } else { format!("{id} of {job}") }, what)
         }
+        client::Event::Batch(batch) => {
+            let client::Batch { name, jobs, done, failed, cancelled, elapsed_ms } = &**batch;
+            let counts = format!("{done} + {failed} + {cancelled}");
+            return format!("batch {name}: {jobs} = {counts} in {elapsed_ms} ms");
+        }
         client::Event::Rejected { id, code, .. } => return format!("{id} rejected: {code}"),
         client::Event::Error { id: Some(id), code, .. } => return format!("{id} error: {code}"),
         other => panic!("not the scheduler's to say: {other:?}"),
