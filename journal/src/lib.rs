@@ -1,7 +1,7 @@
 //! What must survive the end of the process.
 //!
-//! The pipeline appends a [`Record`] for each job that it admits and for each that ends, and
-//! commits them in groups. A client is told `accepted` when its job's record is durable, and not
+//! The pipeline appends a [`Record`] for each job that it admits, for each that comes back to run
+//! again and for each that ends, and commits them in groups. A client is told `accepted` when its job's record is durable, and not
 //! before.
 
 mod memory;
