@@ -17,6 +17,9 @@ pub struct Config {
     pub results: Endpoint,
     /// What clients may do.
     pub limits: Limits,
+    /// How long a worker that beats may be silent while it holds jobs before they are given to
+    /// others.
+    pub lease: Duration,
     /// How long running jobs may take to end once the server is told to stop.
     pub grace: Duration,
 }
@@ -28,6 +31,8 @@ impl Config {
     pub const JOBS: &str = "tcp://127.0.0.1:5557";
     /// Where workers bring results by default.
     pub const RESULTS: &str = "tcp://127.0.0.1:5558";
+    /// How long a worker may be silent by default.
+    pub const LEASE: Duration = acequia_scheduler::Config::LEASE;
     /// The time that running jobs get by default.
     pub const GRACE: Duration = Duration::from_secs(10);
 }
@@ -40,6 +45,7 @@ impl Default for Config {
             jobs: endpoint(Self::JOBS),
             results: endpoint(Self::RESULTS),
             limits: Limits::default(),
+            lease: Self::LEASE,
             grace: Self::GRACE,
         }
     }

@@ -89,6 +89,7 @@ pub(crate) struct Metrics {
     dropped: HashMap<DroppedMessage, Counter>,
     rejected: HashMap<RejectCode, Counter>,
     workers: Gauge,
+    workers_silent: Gauge,
     slots_busy: Gauge,
     slots_free: Gauge,
     sessions: Gauge,
@@ -200,6 +201,7 @@ const GAUGES: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_jobs_running", None, "Jobs with a worker."),
     ("acequia_queue_oldest_waiting_seconds", Some(Unit::Seconds), "Age of the oldest waiting job."),
     ("acequia_workers", None, "Workers that are ready."),
+    ("acequia_workers_silent", None, "Those of them whose lease ran out; they get no jobs."),
     ("acequia_slots_busy", None, "Slots that hold a job."),
     ("acequia_slots_free", None, "Slots that are free."),
     ("acequia_sessions", None, "Open sessions."),
@@ -240,6 +242,7 @@ impl Metrics {
             dropped: DroppedMessage::ALL.into_iter().map(dropped).collect(),
             rejected: RejectCode::ALL.iter().map(rejected).collect(),
             workers: make.gauge("acequia_workers", &[]),
+            workers_silent: make.gauge("acequia_workers_silent", &[]),
             slots_busy: make.gauge("acequia_slots_busy", &[]),
             slots_free: make.gauge("acequia_slots_free", &[]),
             sessions: make.gauge("acequia_sessions", &[]),
@@ -313,11 +316,13 @@ impl Metrics {
             queue.running.increment(stats.running as f64);
             queue.oldest.set(oldest);
         }
-        let slots: u64 = stats.lanes.iter().map(|lane| u64::from(lane.slots)).sum();
+        let takes_jobs = stats.lanes.iter().filter(|lane| !lane.silent);
+        let free: usize = takes_jobs.map(|lane| lane.slots as usize - lane.busy).sum();
         let busy: usize = stats.lanes.iter().map(|lane| lane.busy).sum();
         self.workers.set(stats.lanes.len() as f64);
         self.slots_busy.set(busy as f64);
-        self.slots_free.set(slots as f64 - busy as f64);
+        self.slots_free.set(free as f64);
+        self.workers_silent.set(stats.lanes.iter().filter(|lane| lane.silent).count() as f64);
         self.sessions.set(stats.sessions as f64);
         self.payload_bytes.set(stats.payload_bytes as f64);
         for gate in &self.gates {

@@ -10,7 +10,7 @@
 //! it flushed, one message a lane and one batch a session. Nothing here waits for anything but
 //! the inbox and the clock, so no client or worker can hold up another.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use acequia_gate::{CloseReason, JobsConnection};
 use acequia_journal::{Journal, Record};
@@ -100,14 +100,14 @@ pub(crate) struct Pipeline {
 
 impl Pipeline {
     pub(crate) fn new(
-        limits: Limits,
+        config: SchedulerConfig,
         grace: Duration,
         journal: Box<dyn Journal>,
         metrics: Metrics,
-        seed: u64,
     ) -> Self {
+        let limits = config.limits;
         Self {
-            scheduler: Scheduler::new(SchedulerConfig { limits, seed }),
+            scheduler: Scheduler::new(config),
             journal,
             job_lanes: JobLanes::new(u64::try_from(limits.result_bytes).unwrap_or(u64::MAX)),
             mailboxes: Mailboxes::default(),
@@ -320,11 +320,14 @@ impl Pipeline {
             FromWorker::Chunk { job, body } => Event::Chunk { lane, job, body },
             FromWorker::Bye { lane: id } if self.is_of(lane, id) => Event::LaneDraining { lane },
             FromWorker::Publish { lane: id, topic, body } if self.is_of(lane, id) => {
-                return self.publish(&topic, body);
+                self.publish(&topic, body);
+                Event::Heard { lane }
             }
-            // The connection itself proves the worker's life; jobs have no leases.
-            FromWorker::Beat { lane: id } if self.is_of(lane, id) => return,
-            FromWorker::Bye { .. } | FromWorker::Publish { .. } | FromWorker::Beat { .. } => return,
+            FromWorker::Beat { lane: id } if self.is_of(lane, id) => Event::Beat { lane },
+            // It names another lane, and proves that the worker of this one lives.
+            FromWorker::Bye { .. } | FromWorker::Publish { .. } | FromWorker::Beat { .. } => {
+                Event::Heard { lane }
+            }
             FromWorker::Ready(_) => return,
         };
         self.handle(now, event);
@@ -393,7 +396,16 @@ impl Pipeline {
                     self.journal.append(Record::Admitted { ticket, job, spec });
                     self.commit_due.get_or_insert(instant + COMMIT_INTERVAL);
                 }
-                Action::Settle { job } => self.journal.append(Record::Settled { job }),
+                Action::Count { job, runs, failures, losses, not_before } => {
+                    let not_before = not_before.map(|at| {
+                        let due = self.epoch + (at - Time::default());
+                        SystemTime::now() + due.saturating_duration_since(instant)
+                    });
+                    let counted = Record::Counted { job, runs, failures, losses, not_before };
+                    self.journal.append(counted);
+                }
+                // No journal keeps outcomes: those that answer to a key live with the scheduler.
+                Action::Settle { job, retain: _ } => self.journal.append(Record::Settled { job }),
                 Action::Measure(measure) => self.metrics.record(measure),
             }
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use acequia_gate::{Endpoint, GateConfig, JobsGate, Limits as FrameLimits, ResultsGate};
 use acequia_journal::Memory;
+use acequia_scheduler::Config as SchedulerConfig;
 use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
 use axum::serve::ListenerExt as _;
@@ -96,8 +97,10 @@ impl Server {
         let metrics = Metrics::new(jobs.stats(), results.stats());
         let handle = metrics.handle();
         let (inbox, inputs) = mpsc::channel(INBOX);
-        let (journal, seed) = (Box::new(Memory::default()), seed());
-        let pipeline = Pipeline::new(config.limits, config.grace, journal, metrics, seed);
+        let (limits, lease, seed) = (config.limits, config.lease, seed());
+        let scheduler = SchedulerConfig { limits, lease, seed, ..SchedulerConfig::default() };
+        let journal = Box::new(Memory::default());
+        let pipeline = Pipeline::new(scheduler, config.grace, journal, metrics);
         let pipeline = tokio::spawn(pipeline.run(inputs));
         let workers = [
             tokio::spawn(accept_jobs(jobs, inbox.clone())),

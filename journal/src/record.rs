@@ -1,6 +1,7 @@
 //! What is written.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use acequia_wire::JobId;
 use acequia_wire::client::Submit;
@@ -16,6 +17,19 @@ pub enum Record {
         job: JobId,
         /// The job as its client described it.
         spec: Arc<Submit>,
+    },
+    /// A run of the job is over and another follows.
+    Counted {
+        /// Its name.
+        job: JobId,
+        /// Runs begun.
+        runs: u32,
+        /// Runs that failed or timed out.
+        failures: u32,
+        /// Runs lost with their workers.
+        losses: u32,
+        /// When the next run may begin, if it has to wait.
+        not_before: Option<SystemTime>,
     },
     /// The job has ended and need not be known any more.
     Settled {

@@ -49,7 +49,7 @@ impl Load {
         let limits = Limits { waiting_jobs: usize::MAX, ..Limits::default() };
         let sessions = (1..=clients).map(SessionId).cycle();
         let mut load = Self {
-            scheduler: Scheduler::new(Config { limits, seed: 1 }),
+            scheduler: Scheduler::new(Config { limits, seed: 1, ..Config::default() }),
             micros: 0,
             out: Vec::new(),
             running: VecDeque::new(),
@@ -65,6 +65,7 @@ impl Load {
             let (lane, queues) = (LaneKey(lane), vec![QueueName::default()]);
             let offer = LaneOffer { name: "worker".into(), slots, queues };
             load.handle(Event::LaneReady { lane, offer });
+            load.handle(Event::Beat { lane });
         }
         for at in 0..jobs {
             load.submit(at);

@@ -7,7 +7,8 @@ use acequia_wire::client::{self, Submit};
 use acequia_wire::worker::JobMessage;
 use acequia_wire::{JobId, QueueName};
 
-use crate::event::{LaneKey, SessionId, Ticket};
+use crate::event::{LaneKey, Retain, SessionId, Ticket};
+use crate::time::Time;
 
 /// One thing to do, in the order given.
 #[derive(Debug, PartialEq)]
@@ -47,10 +48,26 @@ pub enum Action {
         /// The job as its client described it.
         spec: Arc<Submit>,
     },
-    /// The journal may forget a job.
+    /// Write into the journal how far a job has come, for a server that goes on with it.
+    Count {
+        /// The job.
+        job: JobId,
+        /// Runs begun.
+        runs: u32,
+        /// Runs that failed or timed out.
+        failures: u32,
+        /// Runs lost with their workers.
+        losses: u32,
+        /// When the next run may begin, if it has to wait.
+        not_before: Option<Time>,
+    },
+    /// The journal may forget a job, but for what it is to retain.
     Settle {
         /// The job.
         job: JobId,
+        /// The outcome that answers to the job's key, for as long as
+        /// [`Config::retention`](crate::Config::retention) says.
+        retain: Option<Box<Retain>>,
     },
     /// Something to count.
     Measure(Measure),
@@ -82,7 +99,7 @@ pub enum Measure {
         /// How long it took from its submit.
         total: Duration,
     },
-    /// A job goes back to its queue since its lane has ended.
+    /// A job goes back to its queue since its worker was lost.
     Redelivered {
         /// Its queue.
         queue: QueueName,
@@ -103,7 +120,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All outcomes.
+    /// All outcomes, each at the place of its number.
     pub const ALL: [Self; 3] = [Self::Done, Self::Failed, Self::Cancelled];
 
     /// The word for it in metrics.

@@ -2,21 +2,53 @@
 
 use std::sync::Arc;
 
-use acequia_wire::client::{Event as ClientEvent, JobEvent, OnDisconnect, Refusal, Submit};
+use acequia_wire::client::{Event as ClientEvent, JobEvent, Refusal, Submit};
 use acequia_wire::code::RejectCode;
 use acequia_wire::limits::QUEUES_MAX;
 use acequia_wire::{CorrelationId, JobId};
 
 use crate::action::{Action, Measure};
+use crate::clients::{Clients, Closed};
 use crate::event::{SessionId, Ticket};
 use crate::job::{Job, State};
 use crate::list::Links;
 use crate::scheduler::{Scheduler, Step};
+use crate::time::Time;
 use crate::timers::TimerKind;
+use crate::watchers::{Watcher, Watchers};
 
 /// When a client may try again that has too much in flight, or finds the queues full: long enough
 /// for some jobs to have ended.
 const RETRY_AFTER_MS: u32 = 1_000;
+
+/// A job that begins.
+pub(crate) struct New {
+    pub(crate) id: JobId,
+    pub(crate) client: usize,
+    pub(crate) ticket: Ticket,
+    pub(crate) submitted: Time,
+    /// When it may run.
+    pub(crate) due: Time,
+    pub(crate) spec: Arc<Submit>,
+}
+
+/// A refusal that waiting helps against.
+fn later(code: RejectCode, message: String) -> Refusal {
+    Refusal { retry_after_ms: Some(RETRY_AFTER_MS), ..Refusal::new(code, message) }
+}
+
+impl Clients {
+    /// Whether a client may have another live job.
+    pub(crate) fn check_jobs(&self, client: usize, limit: usize) -> Result<(), Refusal> {
+        if self.jobs_of(client) < limit {
+            return Ok(());
+        }
+        let message = format!(
+            "this client has {limit} live jobs, the limit; submit more when some have ended"
+        );
+        Err(later(RejectCode::TooManyJobs, message))
+    }
+}
 
 impl Scheduler {
     pub(crate) fn submit(
@@ -29,29 +61,59 @@ impl Scheduler {
         // A session that has just ended: its last ops may still come.
         let Some(open) = self.clients.session(session) else { return };
         let (client, duplicate) = (open.client, open.jobs.contains_key(&spec.id));
-        if let Err(refusal) = self.admit(client, duplicate, &spec) {
+        let refuse = |step: &mut Step<'_>, refusal: Refusal| {
             step.tell(session, refusal.of_submit(spec.id.clone()).into());
+        };
+        if let Err(refusal) = self.listen(duplicate, &spec) {
+            return refuse(step, refusal);
+        }
+        if self.answer_by_key(step, session, client, &spec) {
             return;
         }
+        if let Err(refusal) = self.admit(client, &spec) {
+            return refuse(step, refusal);
+        }
+        step.measure(Measure::Submitted { queue: spec.queue.clone() });
+        self.last_ticket = Ticket(self.last_ticket.0 + 1);
+        let ticket = self.last_ticket;
+        let (id_of_client, on_disconnect) = (spec.id.clone(), spec.on_disconnect);
+        let watcher = Watcher { session, id: id_of_client.clone(), on_disconnect };
+        let due = step.now.plus_ms(spec.delay_ms);
+        let new = New { id, client, ticket, submitted: step.now, due, spec: spec.clone() };
+        let job = self.begin(new, Watchers::one(watcher));
+        if let Some(open) = self.clients.session(session) {
+            open.jobs.insert(id_of_client, job);
+        }
+        if let Some(batch) = self.jobs[job].batch {
+            self.attend(session, batch);
+        }
+        self.undurable.push_back((ticket, job));
+        step.out.push(Action::Record { ticket, job: id, spec });
+        self.run_when_due(step, job);
+    }
+
+    /// A job begins, and everything that is counted counts it.
+    pub(crate) fn begin(&mut self, new: New, watchers: Watchers) -> usize {
+        let New { id, client, ticket, submitted, due, spec } = new;
         let queue = self.queues.find_or_open(&spec.queue);
         self.payload_bytes += spec.payload.bytes().len();
         self.queues[queue].live += 1;
         self.clients.job_begins(client);
-        step.measure(Measure::Submitted { queue: spec.queue.clone() });
-
-        let due = step.now.plus_ms(spec.delay_ms);
-        let expires = spec.ttl_ms.map(|ttl_ms| step.now.plus_ms(ttl_ms));
-        let correlation = spec.id.clone();
-        self.last_ticket = Ticket(self.last_ticket.0 + 1);
-        let ticket = self.last_ticket;
+        let batch = spec.batch.as_deref().map(|name| {
+            let client = self.clients.id_of(client);
+            self.batches.join(client, name, submitted)
+        });
+        let expires = spec.ttl_ms.map(|ttl_ms| submitted.plus_ms(ttl_ms));
         let job = self.jobs.insert(Job {
             id,
-            session,
+            watchers,
+            kept: false,
             client,
             queue,
+            batch,
             state: State::Delayed { until: due },
             ticket,
-            submitted: step.now,
+            submitted,
             waiting_since: due,
             expires,
             runs: 0,
@@ -65,27 +127,28 @@ impl Scheduler {
             in_arrival: Links::default(),
             spec: spec.clone(),
         });
-        if let Some(open) = self.clients.session(session) {
-            open.jobs.insert(correlation, job);
+        if let Some(key) = &spec.key {
+            self.keys.begin(self.clients.id_of(client), key, job);
         }
         if let Some(at) = expires {
             self.timers.set(at, TimerKind::Expire, ticket, job);
         }
-        self.undurable.push_back((ticket, job));
-        step.out.push(Action::Record { ticket, job: id, spec });
-        if due > step.now {
-            self.timers.set(due, TimerKind::Due, ticket, job);
+        job
+    }
+
+    /// Runs a job that has just begun, has it wait, or sets its timer.
+    pub(crate) fn run_when_due(&mut self, step: &mut Step<'_>, key: usize) {
+        let job = &self.jobs[key];
+        let State::Delayed { until } = job.state else { return };
+        if until > step.now {
+            self.timers.set(until, TimerKind::Due, job.ticket, key);
         } else {
-            self.run_or_wait(step, job);
+            self.run_or_wait(step, key);
         }
     }
 
-    fn admit(&self, client: usize, duplicate: bool, spec: &Submit) -> Result<(), Refusal> {
-        let limits = &self.config.limits;
-        let later = |code, message| Refusal {
-            retry_after_ms: Some(RETRY_AFTER_MS),
-            ..Refusal::new(code, message)
-        };
+    /// Whether a submit is looked at at all.
+    fn listen(&self, duplicate: bool, spec: &Submit) -> Result<(), Refusal> {
         if self.draining {
             return Err(later(RejectCode::Draining, "the server is about to stop".to_owned()));
         }
@@ -93,13 +156,17 @@ impl Scheduler {
             let message = format!("{} is the id of a live job of this session", spec.id);
             return Err(Refusal::new(RejectCode::DuplicateId, message));
         }
-        if self.clients.jobs_of(client) >= limits.client_jobs {
-            let message = format!(
-                "this client has {} live jobs, the limit; submit more when some have ended",
-                limits.client_jobs
-            );
-            return Err(later(RejectCode::TooManyJobs, message));
+        Ok(())
+    }
+
+    /// Whether there is room for another job.
+    fn admit(&self, client: usize, spec: &Submit) -> Result<(), Refusal> {
+        let limits = &self.config.limits;
+        if self.storage_failed {
+            let message = "the server cannot write to its disk; try again later".to_owned();
+            return Err(later(RejectCode::Storage, message));
         }
+        self.clients.check_jobs(client, limits.client_jobs)?;
         let full = |what: String| later(RejectCode::QueueFull, format!("{what}; try again later"));
         if self.jobs.len() - self.running >= limits.waiting_jobs {
             return Err(full(format!("{} jobs are waiting, the limit", limits.waiting_jobs)));
@@ -129,10 +196,11 @@ impl Scheduler {
 
     pub(crate) fn cancel(&mut self, step: &mut Step<'_>, session: SessionId, id: CorrelationId) {
         let Some(open) = self.clients.session(session) else { return };
-        match open.jobs.get(&id) {
+        match open.jobs.get(&id).copied() {
             Some(job) => {
-                let job = *job;
-                self.end_cancelled(step, job);
+                if !self.unwatch(step, session, &id, job) {
+                    self.end_cancelled(step, job);
+                }
             }
             None => {
                 let message = format!("cancel: no live job has the id {id}; it may have ended");
@@ -143,11 +211,12 @@ impl Scheduler {
     }
 
     pub(crate) fn session_closed(&mut self, step: &mut Step<'_>, session: SessionId) {
-        let mut jobs = self.clients.close(session);
-        // A map keeps no order, and what follows must not depend on its whims.
-        jobs.sort_unstable();
+        let Closed { jobs, batches } = self.clients.close(session);
+        for batch in batches {
+            self.batches.leave(batch, session);
+        }
         for job in jobs {
-            if self.jobs[job].spec.on_disconnect == OnDisconnect::Cancel {
+            if !self.goes_on_without(session, job) {
                 self.end_cancelled(step, job);
             }
         }

@@ -1,5 +1,7 @@
 //! Clients and their sessions: who is told, whose turn it is, and how much each has in flight.
 
+use std::collections::BTreeSet;
+
 use acequia_wire::CorrelationId;
 use hashbrown::HashMap;
 use rustc_hash::FxHashMap;
@@ -12,16 +14,27 @@ use crate::event::{ClientId, SessionId};
 pub(crate) struct Client {
     id: ClientId,
     sessions: usize,
-    pub(crate) jobs: usize,
+    /// Its live jobs, one that several of its submits are told about as often as that.
+    jobs: usize,
 }
 
 /// An open session.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client: usize,
-    /// Its live jobs by correlation id. The ids are the client's choice, so the hasher is one that
+    /// The live jobs that it is told about, by correlation id. The ids are the client's choice, so the hasher is one that
     /// cannot be played against.
     pub(crate) jobs: HashMap<CorrelationId, usize>,
+    /// The batches that it submitted to.
+    pub(crate) batches: BTreeSet<usize>,
+}
+
+/// What a session that has ended had to do with, each once and in order: what follows must not
+/// depend on the whims of a map.
+#[derive(Default)]
+pub(crate) struct Closed {
+    pub(crate) jobs: Vec<usize>,
+    pub(crate) batches: BTreeSet<usize>,
 }
 
 /// All clients and sessions.
@@ -33,20 +46,29 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    pub(crate) fn open(&mut self, session: SessionId, id: ClientId) {
+    /// The client of this name, which must get a session or a job then.
+    pub(crate) fn find_or_add(&mut self, id: ClientId) -> usize {
         let clients = &mut self.clients;
         let new = || clients.insert(Client { id, sessions: 0, jobs: 0 });
-        let client = *self.by_id.entry(id).or_insert_with(new);
-        self.clients[client].sessions += 1;
-        self.sessions.insert(session, Session { client, jobs: HashMap::new() });
+        *self.by_id.entry(id).or_insert_with(new)
     }
 
-    /// Ends a session and returns its live jobs, in no order.
-    pub(crate) fn close(&mut self, session: SessionId) -> Vec<usize> {
-        let Some(session) = self.sessions.remove(&session) else { return Vec::new() };
+    pub(crate) fn open(&mut self, session: SessionId, id: ClientId) {
+        let client = self.find_or_add(id);
+        self.clients[client].sessions += 1;
+        let (jobs, batches) = (HashMap::new(), BTreeSet::new());
+        self.sessions.insert(session, Session { client, jobs, batches });
+    }
+
+    /// Ends a session and returns the jobs that it watched and its batches.
+    pub(crate) fn close(&mut self, session: SessionId) -> Closed {
+        let Some(session) = self.sessions.remove(&session) else { return Closed::default() };
         self.clients[session.client].sessions -= 1;
         self.forget_if_gone(session.client);
-        session.jobs.into_values().collect()
+        let mut jobs: Vec<usize> = session.jobs.into_values().collect();
+        jobs.sort_unstable();
+        jobs.dedup();
+        Closed { jobs, batches: session.batches }
     }
 
     pub(crate) fn session(&mut self, session: SessionId) -> Option<&mut Session> {
@@ -57,6 +79,10 @@ impl Clients {
         self.sessions.len()
     }
 
+    pub(crate) fn id_of(&self, client: usize) -> ClientId {
+        self.clients[client].id
+    }
+
     pub(crate) fn jobs_of(&self, client: usize) -> usize {
         self.clients[client].jobs
     }
@@ -65,8 +91,8 @@ impl Clients {
         self.clients[client].jobs += 1;
     }
 
-    pub(crate) fn job_ends(&mut self, client: usize) {
-        self.clients[client].jobs -= 1;
+    pub(crate) fn jobs_end(&mut self, client: usize, count: usize) {
+        self.clients[client].jobs -= count;
         self.forget_if_gone(client);
     }
 
@@ -87,20 +113,31 @@ impl Clients {
         for (key, client) in &self.clients {
             assert_eq!(self.by_id[&client.id], key);
             assert!(client.sessions + client.jobs > 0, "{client:?} is kept for nothing");
-            assert_eq!(client.jobs, jobs.iter().filter(|(_, job)| job.client == key).count());
+            let of_client = jobs.iter().filter(|(_, job)| job.client == key);
+            let counts = of_client.map(|(_, job)| job.watchers.count_as_jobs());
+            assert_eq!(client.jobs, counts.sum::<usize>());
             let sessions = self.sessions.values().filter(|session| session.client == key);
             assert_eq!(client.sessions, sessions.count());
         }
         let of_sessions = self.sessions.values().map(|session| session.jobs.len()).sum::<usize>();
-        let open = |session| self.sessions.contains_key(session);
-        assert_eq!(of_sessions, jobs.iter().filter(|(_, job)| open(&job.session)).count());
+        assert_eq!(of_sessions, jobs.iter().map(|(_, job)| job.watchers.len()).sum::<usize>());
         for (id, session) in &self.sessions {
             for (correlation, key) in &session.jobs {
                 let job = &jobs[*key];
-                assert_eq!((*id, session.client), (job.session, job.client));
-                assert_eq!(*correlation, job.spec.id);
+                assert_eq!(session.client, job.client);
+                let of =
+                    job.watchers.iter().filter(|of| (of.session, &of.id) == (*id, correlation));
+                assert_eq!(of.count(), 1);
             }
         }
+    }
+
+    pub(crate) fn attends(&self, session: SessionId, batch: usize) -> bool {
+        self.sessions.get(&session).is_some_and(|open| open.batches.contains(&batch))
+    }
+
+    pub(crate) fn attended(&self) -> usize {
+        self.sessions.values().map(|open| open.batches.len()).sum()
     }
 
     pub(crate) fn assert_empty(&self) {

@@ -1,12 +1,48 @@
 //! What the operator decides.
 
+use std::time::Duration;
+
 use acequia_wire::Limits;
 
 /// The scheduler's settings.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Config {
     /// What clients may do.
     pub limits: Limits,
+    /// How long a worker that beats may be silent while it holds jobs before they are taken to be
+    /// lost.
+    pub lease: Duration,
+    /// How long the outcome of a job with a key answers to that key.
+    pub retention: Duration,
+    /// How many such outcomes are kept; the oldest leave first.
+    pub retained_jobs: usize,
+    /// How many bytes they may take; the oldest leave first.
+    pub retained_bytes: usize,
     /// Where the jitter of retries starts from.
     pub seed: u64,
+}
+
+impl Config {
+    /// How long a worker may be silent by default: thrice the pause between two beats of one that
+    /// keeps the protocol.
+    pub const LEASE: Duration = Duration::from_secs(15);
+    /// How long outcomes answer to their keys by default.
+    pub const RETENTION: Duration = Duration::from_secs(10 * 60);
+    /// How many outcomes are kept for their keys by default.
+    pub const RETAINED_JOBS: usize = 100_000;
+    /// How many bytes they may take by default.
+    pub const RETAINED_BYTES: usize = 64 << 20;
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            lease: Self::LEASE,
+            retention: Self::RETENTION,
+            retained_jobs: Self::RETAINED_JOBS,
+            retained_bytes: Self::RETAINED_BYTES,
+            seed: 0,
+        }
+    }
 }

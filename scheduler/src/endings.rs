@@ -6,9 +6,10 @@ use acequia_wire::client::{JobEvent, Retry};
 use acequia_wire::code::{FailCode, ServerFailCode};
 
 use crate::action::{Action, Measure, Outcome};
-use crate::job::State;
+use crate::job::{Job, State};
 use crate::scheduler::{Scheduler, Step};
-use crate::timers::TimerKind;
+use crate::time::Time;
+use crate::timers::{Due, TimerKind};
 
 /// How long the first retry waits; each further one waits twice as long.
 const RETRY_MS_FIRST: u32 = 200;
@@ -43,11 +44,13 @@ impl Scheduler {
         }
     }
 
-    /// Takes a job out of its state; a run of it becomes void, and its worker is told.
+    /// Takes a job out of its state; a run of it becomes void, and its worker is told if its lane
+    /// is still there.
     pub(crate) fn abandon(&mut self, step: &mut Step<'_>, key: usize) -> Option<Duration> {
         let job = &mut self.jobs[key];
-        if let State::Running { lane, .. } = job.state {
-            self.lanes.make_void(lane, job.id);
+        if let State::Running { lane, .. } = job.state
+            && self.lanes.make_void(lane, job.id)
+        {
             job.void_on.push(lane);
             step.out.push(Action::CancelRun { lane, job: job.id });
         }
@@ -74,7 +77,14 @@ impl Scheduler {
         let until = step.now.plus_ms(in_ms);
         job.state = State::Delayed { until };
         self.timers.set(until, TimerKind::Due, job.ticket, key);
+        self.count(step, key, Some(until));
         self.tell_retry(step, key, code, message, in_ms);
+    }
+
+    /// Has the journal write how far a job has come.
+    pub(crate) fn count(&self, step: &mut Step<'_>, key: usize, not_before: Option<Time>) {
+        let Job { id: job, runs, failures, losses, .. } = self.jobs[key];
+        step.out.push(Action::Count { job, runs, failures, losses, not_before });
     }
 
     pub(crate) fn tell_retry(
@@ -116,35 +126,43 @@ impl Scheduler {
             JobEvent::Cancelled => Outcome::Cancelled,
             _ => Outcome::Failed,
         };
+        let retain = self.retain(step, key, &outcome);
         self.tell(step, key, outcome);
         let job = self.jobs.remove(key);
         if let Some(at) = job.expires {
             self.timers.clear(at, TimerKind::Expire, job.ticket, key);
         }
-        if let Some(session) = self.clients.session(job.session) {
-            session.jobs.remove(&job.spec.id);
+        for watcher in job.watchers.iter() {
+            if let Some(session) = self.clients.session(watcher.session) {
+                session.jobs.remove(&watcher.id);
+            }
         }
-        self.clients.job_ends(job.client);
+        self.clients.jobs_end(job.client, job.watchers.count_as_jobs());
         self.payload_bytes -= job.spec.payload.bytes().len();
         self.queues[job.queue].live -= 1;
         self.queues.forget_if_unused(job.queue);
-        step.out.push(Action::Settle { job: job.id });
+        step.out.push(Action::Settle { job: job.id, retain });
         let (queue, total) = (job.spec.queue.clone(), step.now - job.submitted);
         step.measure(Measure::Ended { queue, outcome: measured, ran, total });
+        if let Some(batch) = job.batch {
+            self.end_in_batch(step, batch, measured);
+        }
     }
 
     pub(crate) fn tick(&mut self, step: &mut Step<'_>) {
-        while let Some((kind, key)) = self.timers.pop_due(step.now) {
-            match kind {
-                TimerKind::Due => self.run_or_wait(step, key),
-                TimerKind::Expire => {
+        self.keys.expire(step.now);
+        while let Some(due) = self.timers.pop_due(step.now) {
+            match due {
+                Due::Lease(lane) => self.lease_due(step, lane),
+                Due::Job(TimerKind::Due, key) => self.run_or_wait(step, key),
+                Due::Job(TimerKind::Expire, key) => {
                     self.jobs[key].expires = None;
                     let ran = self.leave(step, key);
                     let ttl_ms = self.jobs[key].spec.ttl_ms.unwrap_or_default();
                     let message = format!("not started within {ttl_ms} ms");
                     self.end_failed(step, key, ServerFailCode::Expired, message, ran);
                 }
-                TimerKind::Timeout => {
+                Due::Job(TimerKind::Timeout, key) => {
                     let ran = self.abandon(step, key);
                     let timeout_ms = self.jobs[key].spec.timeout_ms.unwrap_or_default();
                     let message = format!("the run took longer than {timeout_ms} ms");

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use acequia_wire::client::Submit;
+use acequia_wire::client::{JobEvent, Submit};
 use acequia_wire::worker::Progress;
 use acequia_wire::{Body, CorrelationId, JobId, QueueName};
+
+use crate::time::Time;
 
 /// A session, named by whoever opens it; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,6 +33,42 @@ pub struct LaneOffer {
     pub slots: u32,
     /// The queues that it serves, each once.
     pub queues: Vec<QueueName>,
+}
+
+/// A job as the journal kept it.
+#[derive(Clone, Debug)]
+pub struct Recovered {
+    /// The job.
+    pub job: JobId,
+    /// Whose job it is.
+    pub client: ClientId,
+    /// The place of its record.
+    pub ticket: Ticket,
+    /// The job as its client described it.
+    pub spec: Arc<Submit>,
+    /// When it was submitted.
+    pub submitted: Time,
+    /// As in the last [`Action::Count`](crate::Action::Count) of it, or none.
+    pub runs: u32,
+    /// Likewise.
+    pub failures: u32,
+    /// Likewise.
+    pub losses: u32,
+    /// Likewise.
+    pub not_before: Option<Time>,
+}
+
+/// An outcome that answers to its job's key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retain {
+    /// Whose key it is.
+    pub client: ClientId,
+    /// The key.
+    pub key: Box<str>,
+    /// What the submit that began the job called it.
+    pub id: CorrelationId,
+    /// The outcome.
+    pub outcome: JobEvent,
 }
 
 /// One thing that happened.
@@ -69,12 +107,40 @@ pub enum Event {
         /// The last one.
         up_to: Ticket,
     },
+    /// Records cannot be written: nothing new is taken. All that was taken goes on.
+    StorageFailed,
+    /// Records can be written again.
+    StorageBack,
+    /// A job that the journal kept goes on. Only at the start, before any session or lane, and in
+    /// the order of tickets; a job that was to be cancelled with its session is not among them.
+    Recovered(Recovered),
+    /// An outcome that the journal kept answers to its key again. Only at the start, in the order
+    /// in which the jobs ended.
+    RecoveredOutcome {
+        /// What [`Action::Settle`](crate::Action::Settle) gave to retain.
+        retain: Box<Retain>,
+        /// The job.
+        job: JobId,
+        /// When it ended.
+        ended: Time,
+    },
     /// A worker takes jobs. Said once; of a lane that is open already it changes nothing.
     LaneReady {
         /// Its lane.
         lane: LaneKey,
         /// What it offers.
         offer: LaneOffer,
+    },
+    /// A worker beats. From its first beat on its jobs are on a lease, which all that is heard
+    /// from it renews; one that never beats holds its jobs as long as its lane lives.
+    Beat {
+        /// Its lane.
+        lane: LaneKey,
+    },
+    /// A worker says something that is not about a job. What is about one renews a lease too.
+    Heard {
+        /// Its lane.
+        lane: LaneKey,
     },
     /// A worker takes no more jobs.
     LaneDraining {

@@ -5,20 +5,25 @@ use std::sync::Arc;
 use acequia_wire::JobId;
 use acequia_wire::client::Submit;
 
-use crate::event::{LaneKey, SessionId, Ticket};
+use crate::event::{LaneKey, Ticket};
 use crate::list::Links;
 use crate::time::Time;
+use crate::watchers::Watchers;
 
 /// A live job: everything from its submit to its outcome.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) id: JobId,
-    /// The session that is told about it. It may be over; then nobody is.
-    pub(crate) session: SessionId,
+    /// Who is told about it.
+    pub(crate) watchers: Watchers,
+    /// A session that is over wanted it to run all the same.
+    pub(crate) kept: bool,
     /// Whose turn it takes: a key of `Clients`.
     pub(crate) client: usize,
     /// A key of `Queues`.
     pub(crate) queue: usize,
+    /// A key of `Batches`.
+    pub(crate) batch: Option<usize>,
     pub(crate) spec: Arc<Submit>,
     pub(crate) state: State,
     /// The place of its record, and its age among all jobs: many are submitted at the same time.

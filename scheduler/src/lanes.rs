@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use acequia_wire::JobId;
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
 use crate::event::LaneKey;
+use crate::time::Time;
 
 /// The lane of a worker that takes, or took, jobs.
 #[derive(Debug)]
@@ -18,8 +20,19 @@ pub(crate) struct Lane {
     pub(crate) group: usize,
     /// What is in the slots, by the id that the worker will name.
     pub(crate) held: FxHashMap<JobId, Run>,
+    /// Those of them that a job waits for.
+    live: usize,
     /// The worker wants no more jobs.
     pub(crate) draining: bool,
+    /// The worker has beaten, so its silence means something.
+    pub(crate) beats: bool,
+    /// Its lease ran out and nothing was heard since: it gets no job.
+    pub(crate) silent: bool,
+    /// When the worker was last heard, or when it got something to do after it had nothing.
+    heard: Time,
+    /// When its lease is looked at again. A lease that was renewed is found out then and not
+    /// before, so that a message costs no timer.
+    pub(crate) look_at: Option<Time>,
     /// Its place among the free lanes of its group, while it has a free slot.
     place: Option<Place>,
 }
@@ -85,7 +98,19 @@ impl Lanes {
         });
         self.groups[group].members += 1;
         let held = FxHashMap::default();
-        let lane = Lane { name, slots, group, held, draining: false, place: None };
+        let lane = Lane {
+            name,
+            slots,
+            group,
+            held,
+            live: 0,
+            draining: false,
+            beats: false,
+            silent: false,
+            heard: Time::default(),
+            look_at: None,
+            place: None,
+        };
         self.lanes.insert(key, lane);
         self.slots += u64::from(slots);
         self.refresh(key);
@@ -124,28 +149,41 @@ impl Lanes {
         &mut self.groups[group]
     }
 
-    /// Puts a run into a slot.
-    pub(crate) fn hold(&mut self, key: LaneKey, id: JobId, run: Run) {
-        if let Some(lane) = self.lanes.get_mut(&key) {
-            lane.held.insert(id, run);
-            self.busy += 1;
-            self.refresh(key);
+    /// Puts a run of `job` into a slot. Returns whether the lane has a lease that nobody looks at.
+    pub(crate) fn hold(&mut self, key: LaneKey, id: JobId, job: usize, now: Time) -> bool {
+        let Some(lane) = self.lanes.get_mut(&key) else { return false };
+        if lane.live == 0 {
+            // Whoever has nothing to do may be silent.
+            lane.heard = now;
         }
+        lane.held.insert(id, Run::Live { job });
+        lane.live += 1;
+        let unwatched = lane.beats && lane.look_at.is_none();
+        self.busy += 1;
+        self.refresh(key);
+        unwatched
     }
 
-    /// Makes a run void; its slot stays taken.
-    pub(crate) fn make_void(&mut self, key: LaneKey, id: JobId) {
+    /// Makes a run void; its slot stays taken. Returns whether the lane holds it.
+    pub(crate) fn make_void(&mut self, key: LaneKey, id: JobId) -> bool {
         if let Some(lane) = self.lanes.get_mut(&key)
             && let Some(run) = lane.held.get_mut(&id)
             && let Run::Live { job } = *run
         {
             *run = Run::Void { job };
+            lane.live -= 1;
+            return true;
         }
+        false
     }
 
     /// Frees the slot of a run.
     pub(crate) fn release(&mut self, key: LaneKey, id: JobId) -> Option<Run> {
-        let run = self.lanes.get_mut(&key)?.held.remove(&id)?;
+        let lane = self.lanes.get_mut(&key)?;
+        let run = lane.held.remove(&id)?;
+        if matches!(run, Run::Live { .. }) {
+            lane.live -= 1;
+        }
         self.busy -= 1;
         self.refresh(key);
         Some(run)
@@ -155,6 +193,44 @@ impl Lanes {
     pub(crate) fn drain(&mut self, key: LaneKey) {
         if let Some(lane) = self.lanes.get_mut(&key) {
             lane.draining = true;
+            self.refresh(key);
+        }
+    }
+
+    /// Something came from the worker. Returns whether it was silent and takes jobs again.
+    pub(crate) fn hear(&mut self, key: LaneKey, now: Time) -> bool {
+        let Some(lane) = self.lanes.get_mut(&key) else { return false };
+        lane.heard = now;
+        let was_silent = std::mem::take(&mut lane.silent);
+        if was_silent {
+            self.refresh(key);
+        }
+        was_silent
+    }
+
+    /// The worker beats. Returns whether its lane has a lease now that nobody looks at.
+    pub(crate) fn beat(&mut self, key: LaneKey) -> bool {
+        let Some(lane) = self.lanes.get_mut(&key) else { return false };
+        lane.beats = true;
+        lane.live > 0 && lane.look_at.is_none()
+    }
+
+    /// When the lease of a lane ends, if it holds a job that it could lose.
+    pub(crate) fn lease_end(&self, key: LaneKey, lease: Duration) -> Option<Time> {
+        let lane = self.lanes.get(&key)?;
+        (lane.beats && lane.live > 0).then(|| lane.heard + lease)
+    }
+
+    pub(crate) fn look_at(&mut self, key: LaneKey, at: Option<Time>) {
+        if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.look_at = at;
+        }
+    }
+
+    /// The lease of a lane has ended: no job goes there until its worker is heard.
+    pub(crate) fn silence(&mut self, key: LaneKey) {
+        if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.silent = true;
             self.refresh(key);
         }
     }
@@ -179,7 +255,7 @@ impl Lanes {
             free.remove(&place);
         }
         let (held, slots) = (lane.held.len() as u64, u64::from(lane.slots));
-        if held < slots && !lane.draining {
+        if held < slots && !lane.draining && !lane.silent {
             self.uses += 1;
             let place = ((held << 32) / slots, self.uses, key);
             free.insert(place);
@@ -191,7 +267,7 @@ impl Lanes {
 #[cfg(test)]
 impl Lanes {
     /// That counts, places and groups agree with the lanes.
-    pub(crate) fn assert_consistent(&self, queues: &crate::queue::Queues) {
+    pub(crate) fn assert_consistent(&self, queues: &crate::queue::Queues, lease: Duration) {
         let held = self.lanes.values().map(|lane| lane.held.len() as u64);
         assert_eq!(self.busy, held.sum::<u64>());
         assert_eq!(self.slots, self.lanes.values().map(|lane| u64::from(lane.slots)).sum::<u64>());
@@ -206,7 +282,11 @@ impl Lanes {
             assert_eq!(group.free, places);
         }
         for (key, lane) in &self.lanes {
-            let is_free = !lane.draining && lane.held.len() < lane.slots as usize;
+            let is_free = !lane.draining && !lane.silent && lane.held.len() < lane.slots as usize;
+            let live = lane.held.values().filter(|run| matches!(run, Run::Live { .. }));
+            assert_eq!(lane.live, live.count());
+            let on_lease = lane.beats && lane.live > 0;
+            assert!(!on_lease || lane.look_at.is_some_and(|at| at <= lane.heard + lease));
             assert_eq!(lane.place.is_some(), is_free);
             assert!(lane.place.is_none_or(|(.., of)| of == *key));
         }

@@ -14,7 +14,7 @@
 //!  ▼             │ none is                        ▼
 //! Delayed ────▶ Waiting ──────────────────────▶ Running ──▶ done
 //!  ▲   its time │  ▲  a slot is free             │ │ │
-//!  │            │  └─── the lane ended ──────────┘ │ │
+//!  │            │  └─── the worker was lost ─────┘ │ │
 //!  │            │       (at most three times)      │ │
 //!  └────────────┼── fail, timeout: attempts left ──┘ │
 //!               │                                    │
@@ -23,26 +23,51 @@
 //!                                      timeout, worker_lost, bad_result
 //! ```
 //!
-//! A run whose job has moved on without it (cancelled, timed out) is *void*: its slot stays taken
-//! until the worker reports on it or the lane ends, and what the worker says of it is dropped.
+//! A run whose job has moved on without it (cancelled, timed out, lost in a worker's silence) is
+//! *void*: its slot stays taken until the worker reports on it or the lane ends, and what the
+//! worker says of it is dropped.
+//!
+//! # Leases
+//!
+//! The jobs of a worker that beats are on a lease: all that is heard from it renews it. If it runs
+//! out while the worker holds jobs, their runs are lost as if the lane had ended, and void, since it
+//! has not. The lane is *silent* then, and gets no job until its worker is heard again.
+//!
+//! # Keys
+//!
+//! A submit with the key of a live job of its client begins no job: it *watches* that one, and is
+//! told all that follows. The outcome of a job with a key answers to the key for a while; that of
+//! one that was cancelled does not, since nobody wanted it.
+//!
+//! # Batches
+//!
+//! The live jobs of a client under one name are a batch. When the last of them has ended, each
+//! session that submitted to it is told what became of all; a submit under the name then begins
+//! another.
 //!
 //! # Turns
 //!
 //! In a queue, the highest priority goes first; within a priority the clients take turns, a job
-//! each; within a client the oldest goes first. A lane that serves several queues takes from them
-//! in turn. A job goes to the least loaded free lane.
+//! each; within a client the oldest goes first. One job in sixteen is that which has waited
+//! longest, whatever its priority, so that the lowest moves too. A lane that serves several queues
+//! takes from them in turn. A job goes to the least loaded free lane.
 
 mod action;
 mod admission;
+mod batches;
+mod by_client;
 mod clients;
 mod config;
 mod endings;
 mod event;
 mod fleet;
+mod idempotency;
 mod job;
+mod keys;
 mod lanes;
 mod list;
 mod queue;
+mod recovery;
 mod reports;
 mod runs;
 mod scheduler;
@@ -51,10 +76,11 @@ mod simulation;
 mod stats;
 mod time;
 mod timers;
+mod watchers;
 
 pub use action::{Action, Dropped, Measure, Outcome};
 pub use config::Config;
-pub use event::{ClientId, Event, LaneKey, LaneOffer, SessionId, Ticket};
+pub use event::{ClientId, Event, LaneKey, LaneOffer, Recovered, Retain, SessionId, Ticket};
 pub use scheduler::Scheduler;
 pub use stats::{LaneStats, QueueStats, Stats};
 pub use time::Time;

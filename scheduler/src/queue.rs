@@ -13,6 +13,10 @@ use crate::time::Time;
 
 const LEVELS: usize = PRIORITY_MAX as usize + 1;
 
+/// Of so many jobs that a queue hands out, one is the job that has waited longest, whatever its
+/// priority. So the lowest priority moves too, at least at this fraction of the queue's pace.
+const AGEING_TAKES: u32 = 16;
+
 /// One named queue, as long as a job or a lane has to do with it.
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -23,6 +27,8 @@ pub(crate) struct Queue {
     turn_of: FxHashMap<(usize, u8), usize>,
     /// All that waits here, in the order in which it came to wait.
     arrival: List,
+    /// Jobs handed out since the last that went by its age.
+    takes: u32,
     pub(crate) waiting: usize,
     /// Live jobs, waiting or not.
     pub(crate) live: usize,
@@ -61,6 +67,7 @@ impl Queue {
             turns: Slab::new(),
             turn_of: FxHashMap::default(),
             arrival: List::default(),
+            takes: 0,
             waiting: 0,
             live: 0,
             running: 0,
@@ -107,7 +114,10 @@ impl Queue {
     /// Takes out the job whose turn it is and that may run on `lane`; its client goes to the end
     /// of the ring.
     pub(crate) fn take(&mut self, jobs: &mut Slab<Job>, lane: LaneKey) -> Option<usize> {
-        let (turn, job) = self.find(jobs, lane)?;
+        let takes = (self.takes + 1) % AGEING_TAKES;
+        let (turn, job) =
+            if takes == 0 { self.find_oldest(jobs, lane) } else { self.find(jobs, lane) }?;
+        self.takes = takes;
         let (ring, client) = (usize::from(self.turns[turn].priority), self.turns[turn].client);
         self.remove(jobs, job);
         if self.turn_of.get(&(client, jobs[job].spec.priority)) == Some(&turn) {
@@ -132,6 +142,20 @@ impl Queue {
                 }
                 turn = List::after(&mut self.turns, at, Turn::in_ring);
             }
+        }
+        None
+    }
+
+    /// The job that has waited longest of those that may run on `lane`; passes over as few as
+    /// [`find`](Self::find).
+    fn find_oldest(&mut self, jobs: &mut Slab<Job>, lane: LaneKey) -> Option<(usize, usize)> {
+        let mut next = self.arrival.front();
+        while let Some(candidate) = next {
+            let job = &jobs[candidate];
+            if !job.void_on.contains(&lane) {
+                return Some((self.turn_of[&(job.client, job.spec.priority)], candidate));
+            }
+            next = List::after(jobs, candidate, Job::in_arrival);
         }
         None
     }

@@ -1,12 +1,11 @@
 //! A job finds a slot, or a slot a job.
 
-use acequia_wire::client::{Event as ClientEvent, JobEvent};
+use acequia_wire::client::JobEvent;
 use acequia_wire::worker::JobMessage;
 
 use crate::action::{Action, Measure};
 use crate::event::LaneKey;
 use crate::job::State;
-use crate::lanes::Run;
 use crate::queue::End;
 use crate::scheduler::{Scheduler, Step};
 use crate::timers::TimerKind;
@@ -77,7 +76,7 @@ impl Scheduler {
         job.start_told = false;
         self.running += 1;
         self.queues[job.queue].running += 1;
-        self.lanes.hold(lane, job.id, Run::Live { job: key });
+        let unwatched = self.lanes.hold(lane, job.id, key, step.now);
         let message = JobMessage {
             job: job.id,
             queue: job.spec.queue.clone(),
@@ -90,29 +89,42 @@ impl Scheduler {
         let (queue, waited) = (job.spec.queue.clone(), step.now - job.waiting_since);
         step.out.push(Action::Run { lane, job: message });
         step.measure(Measure::Started { queue, waited });
+        if unwatched {
+            self.look_at_lease(lane);
+        }
         if self.jobs[key].accepted {
             self.tell_start(step, key);
         }
     }
 
-    /// Tells the client of the run's start, once.
+    /// Tells of the run's start, once.
     pub(crate) fn tell_start(&mut self, step: &mut Step<'_>, key: usize) {
-        let job = &mut self.jobs[key];
-        let State::Running { lane, .. } = job.state else { return };
-        if job.start_told {
+        if self.jobs[key].start_told {
             return;
         }
-        job.start_told = true;
-        let attempt = job.runs;
-        if let Some(lane) = self.lanes.get(lane) {
-            let worker = lane.name.clone();
-            self.tell(step, key, JobEvent::Started { attempt, worker });
+        if let Some(started) = self.started(key) {
+            self.jobs[key].start_told = true;
+            self.tell(step, key, started);
         }
     }
 
+    /// What is told of the start of a job that runs.
+    pub(crate) fn started(&self, key: usize) -> Option<JobEvent> {
+        let job = &self.jobs[key];
+        let State::Running { lane, .. } = job.state else { return None };
+        let worker = self.lanes.get(lane)?.name.clone();
+        Some(JobEvent::Started { attempt: job.runs, worker })
+    }
+
+    /// Tells all who watch a job.
     pub(crate) fn tell(&self, step: &mut Step<'_>, key: usize, what: JobEvent) {
         let job = &self.jobs[key];
-        let event = ClientEvent::Job { id: job.spec.id.clone(), job: job.id, what };
-        step.tell(job.session, event);
+        let mut watchers = job.watchers.iter();
+        let Some(mut watcher) = watchers.next() else { return };
+        for next in watchers {
+            step.tell_of_job(watcher, job.id, what.clone());
+            watcher = next;
+        }
+        step.tell_of_job(watcher, job.id, what);
     }
 }

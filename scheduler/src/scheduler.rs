@@ -2,18 +2,22 @@
 
 use std::collections::VecDeque;
 
-use acequia_wire::client;
+use acequia_wire::JobId;
+use acequia_wire::client::{self, JobEvent};
 use slab::Slab;
 
 use crate::action::{Action, Measure};
+use crate::batches::Batches;
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::event::{Event, SessionId, Ticket};
 use crate::job::Job;
+use crate::keys::Keys;
 use crate::lanes::Lanes;
 use crate::queue::Queues;
 use crate::time::Time;
 use crate::timers::Timers;
+use crate::watchers::Watcher;
 
 /// The scheduler. See the crate's documentation for the rules that it keeps.
 #[derive(Debug)]
@@ -26,12 +30,16 @@ pub struct Scheduler {
     pub(crate) clients: Clients,
     pub(crate) queues: Queues,
     pub(crate) lanes: Lanes,
+    pub(crate) keys: Keys,
+    pub(crate) batches: Batches,
     pub(crate) timers: Timers,
     /// Jobs whose records are on their way to the disk, in the order of their tickets. A key may
     /// be another job's by now, so the ticket must be compared.
     pub(crate) undurable: VecDeque<(Ticket, usize)>,
     pub(crate) last_ticket: Ticket,
     pub(crate) draining: bool,
+    /// Records cannot be written.
+    pub(crate) storage_failed: bool,
     pub(crate) jitter: Jitter,
 }
 
@@ -44,6 +52,11 @@ pub(crate) struct Step<'a> {
 impl Step<'_> {
     pub(crate) fn tell(&mut self, session: SessionId, event: client::Event) {
         self.out.push(Action::Tell { session, event });
+    }
+
+    pub(crate) fn tell_of_job(&mut self, watcher: &Watcher, job: JobId, what: JobEvent) {
+        let event = client::Event::Job { id: watcher.id.clone(), job, what };
+        self.tell(watcher.session, event);
     }
 
     pub(crate) fn measure(&mut self, measure: Measure) {
@@ -62,10 +75,13 @@ impl Scheduler {
             clients: Clients::default(),
             queues: Queues::default(),
             lanes: Lanes::default(),
+            keys: Keys::default(),
+            batches: Batches::default(),
             timers: Timers::default(),
             undurable: VecDeque::new(),
             last_ticket: Ticket(0),
             draining: false,
+            storage_failed: false,
             jitter: Jitter::new(config.seed),
         }
     }
@@ -76,18 +92,37 @@ impl Scheduler {
         match event {
             Event::Submit { session, job, spec } => self.submit(step, session, job, spec),
             Event::Cancel { session, id } => self.cancel(step, session, id),
-            Event::Done { lane, job, body } => self.done(step, lane, job, body),
-            Event::Fail { lane, job, code, message, retry } => {
-                self.fail(step, lane, job, code, message, retry);
+            Event::Done { lane, job, body } => {
+                self.heed(step, lane, |it, step| it.done(step, lane, job, body));
             }
-            Event::Progress { lane, job, progress } => self.progress(step, lane, job, progress),
-            Event::Chunk { lane, job, body } => self.chunk(step, lane, job, body),
+            Event::Fail { lane, job, code, message, retry } => {
+                let fail = |it: &mut Self, step: &mut Step<'_>| {
+                    it.fail(step, lane, job, code, message, retry);
+                };
+                self.heed(step, lane, fail);
+            }
+            Event::Progress { lane, job, progress } => {
+                self.heed(step, lane, |it, step| it.progress(step, lane, job, progress));
+            }
+            Event::Chunk { lane, job, body } => {
+                self.heed(step, lane, |it, step| it.chunk(step, lane, job, body));
+            }
+            Event::Beat { lane } => self.heed(step, lane, |it, _| it.beat(lane)),
+            Event::Heard { lane } => self.heed(step, lane, |_, _| ()),
             Event::Durable { up_to } => self.durable(step, up_to),
             Event::LaneReady { lane, offer } => self.lane_ready(step, lane, offer),
-            Event::LaneDraining { lane } => self.lane_draining(step, lane),
+            Event::LaneDraining { lane } => {
+                self.heed(step, lane, |it, step| it.lane_draining(step, lane));
+            }
             Event::LaneClosed { lane } => self.lane_closed(step, lane),
             Event::SessionOpened { session, client } => self.clients.open(session, client),
             Event::SessionClosed { session } => self.session_closed(step, session),
+            Event::StorageFailed => self.storage_failed = true,
+            Event::StorageBack => self.storage_failed = false,
+            Event::Recovered(recovered) => self.recovered(step, recovered),
+            Event::RecoveredOutcome { retain, job, ended } => {
+                self.recovered_outcome(step, *retain, job, ended);
+            }
             Event::Drain => self.drain(step),
             Event::Tick => self.tick(step),
         }
@@ -95,7 +130,7 @@ impl Scheduler {
 
     /// When [`Event::Tick`] is due; `None` if nothing waits for time to pass.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.keys.next()).min()
     }
 
     /// Whether no job is with a worker.
@@ -143,7 +178,12 @@ impl Scheduler {
 
         self.queues.assert_consistent(&mut self.jobs);
         self.clients.assert_consistent(&self.jobs);
-        self.lanes.assert_consistent(&self.queues);
+        self.lanes.assert_consistent(&self.queues, self.config.lease);
+        let client_of = |client| self.clients.id_of(client);
+        self.keys.assert_consistent(&self.jobs, client_of, &self.config);
+        let attends = |session, batch| self.clients.attends(session, batch);
+        self.batches.assert_consistent(&self.jobs, attends);
+        assert_eq!(self.batches.sessions(), self.clients.attended());
         let (mut running, mut timers) = (0, 0);
         for (key, job) in &self.jobs {
             timers += usize::from(job.expires.is_some());
@@ -162,7 +202,8 @@ impl Scheduler {
                 assert_eq!(run, Some(&Run::Void { job: key }));
             }
         }
-        assert_eq!((self.running, self.timers.len()), (running, timers));
+        let leases = self.lanes.iter().filter(|(_, lane)| lane.look_at.is_some()).count();
+        assert_eq!((self.running, self.timers.len()), (running, (timers, leases)));
         let payloads = self.jobs.iter().map(|(_, job)| job.spec.payload.bytes().len());
         assert_eq!(self.payload_bytes, payloads.sum::<usize>());
         for (_, lane) in self.lanes.iter() {
@@ -175,10 +216,13 @@ impl Scheduler {
 
     /// That nothing is left of anybody.
     pub(crate) fn assert_empty(&self) {
-        assert!(self.jobs.is_empty() && self.undurable.is_empty() && self.timers.len() == 0);
+        assert!(self.jobs.is_empty() && self.undurable.is_empty());
+        assert_eq!(self.timers.len(), (0, 0));
         assert_eq!((self.payload_bytes, self.running), (0, 0));
         self.queues.assert_empty();
         self.clients.assert_empty();
+        self.keys.assert_empty();
+        self.batches.assert_empty();
         self.lanes.assert_empty();
     }
 }

@@ -8,6 +8,8 @@ mod expect;
 mod model;
 mod plan;
 mod random;
+mod see;
+mod submits;
 mod turns;
 mod world;
 

@@ -48,8 +48,10 @@ pub struct LaneStats {
     pub slots: u32,
     /// How many it holds.
     pub busy: usize,
-    /// Whether it takes more.
+    /// Whether it takes no more.
     pub draining: bool,
+    /// Whether its lease ran out and nothing was heard of it since.
+    pub silent: bool,
 }
 
 impl Scheduler {
@@ -67,6 +69,7 @@ impl Scheduler {
             slots: lane.slots,
             busy: lane.held.len(),
             draining: lane.draining,
+            silent: lane.silent,
         });
         Stats {
             sessions: self.clients.sessions(),

@@ -1,8 +1,8 @@
-//! What is due when. A job has at most one timer of each kind.
+//! What is due when. A job has at most one timer of each kind, a lane one for its lease.
 
 use std::collections::BTreeSet;
 
-use crate::event::Ticket;
+use crate::event::{LaneKey, Ticket};
 use crate::time::Time;
 
 /// What happens when a timer is due.
@@ -16,11 +16,20 @@ pub(crate) enum TimerKind {
     Timeout,
 }
 
-/// All timers, the earliest first. A timer is removed when it no longer matters, so their number
-/// is bounded by that of the live jobs.
+/// All timers, the earliest first. A job's timer is removed when it no longer matters, so their
+/// number is bounded by that of the live jobs and lanes.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    set: BTreeSet<Timer>,
+    jobs: BTreeSet<Timer>,
+    leases: BTreeSet<(Time, LaneKey)>,
+}
+
+/// What is due.
+pub(crate) enum Due {
+    /// The timer of a job, by the job's key.
+    Job(TimerKind, usize),
+    /// The lease of a lane is to be looked at.
+    Lease(LaneKey),
 }
 
 /// When, what, and for which job: its ticket, so that of those due at one time the oldest goes
@@ -29,31 +38,46 @@ type Timer = (Time, TimerKind, Ticket, usize);
 
 impl Timers {
     pub(crate) fn set(&mut self, at: Time, kind: TimerKind, ticket: Ticket, job: usize) {
-        self.set.insert((at, kind, ticket, job));
+        self.jobs.insert((at, kind, ticket, job));
     }
 
     pub(crate) fn clear(&mut self, at: Time, kind: TimerKind, ticket: Ticket, job: usize) {
-        self.set.remove(&(at, kind, ticket, job));
+        self.jobs.remove(&(at, kind, ticket, job));
+    }
+
+    pub(crate) fn set_lease(&mut self, at: Time, lane: LaneKey) {
+        self.leases.insert((at, lane));
+    }
+
+    pub(crate) fn clear_lease(&mut self, at: Time, lane: LaneKey) {
+        self.leases.remove(&(at, lane));
     }
 
     pub(crate) fn next(&self) -> Option<Time> {
-        self.set.first().map(|(at, ..)| *at)
+        let job = self.jobs.first().map(|(at, ..)| *at);
+        let lease = self.leases.first().map(|(at, _)| *at);
+        job.into_iter().chain(lease).min()
     }
 
-    /// Takes out a timer that is due.
-    pub(crate) fn pop_due(&mut self, now: Time) -> Option<(TimerKind, usize)> {
-        let (at, kind, _, job) = *self.set.first()?;
-        if at > now {
-            return None;
+    /// Takes out the first timer that is due. Of those of the same time, leases come first: what
+    /// else is due must not go to a lane that is lost.
+    pub(crate) fn pop_due(&mut self, now: Time) -> Option<Due> {
+        let at = self.next().filter(|at| *at <= now)?;
+        if let Some((lease, lane)) = self.leases.first().copied()
+            && lease == at
+        {
+            self.leases.pop_first();
+            return Some(Due::Lease(lane));
         }
-        self.set.pop_first();
-        Some((kind, job))
+        let (_, kind, _, job) = self.jobs.pop_first()?;
+        Some(Due::Job(kind, job))
     }
 }
 
 #[cfg(test)]
 impl Timers {
-    pub(crate) fn len(&self) -> usize {
-        self.set.len()
+    /// Timers of jobs, and of lanes.
+    pub(crate) fn len(&self) -> (usize, usize) {
+        (self.jobs.len(), self.leases.len())
     }
 }

@@ -151,30 +151,17 @@ impl Reader {
 /// The request that an op of a message of `within` bytes makes.
 fn request(op: Op, within: usize) -> Request {
     match op {
-        Op::Submit(submit) => match unsupported(&submit) {
-            None => {
-                let payload = submit.payload.owned_if_small(within);
-                let spec = Arc::new(Submit { payload, ..submit });
-                Request::Submit { job: JobId::now(), spec }
-            }
-            Some(refusal) => Request::Refused(refusal.of_submit(submit.id)),
-        },
+        Op::Submit(submit) => {
+            let payload = submit.payload.owned_if_small(within);
+            let spec = Arc::new(Submit { payload, ..submit });
+            Request::Submit { job: JobId::now(), spec }
+        }
         Op::Cancel { id } => Request::Cancel { id },
         Op::Hello(hello) => Request::Hello(hello),
         Op::Ack { seq } => Request::Ack { seq },
         Op::Subscribe { topic } => Request::Subscribe { topic },
         Op::Unsubscribe { topic } => Request::Unsubscribe { topic },
     }
-}
-
-/// What the protocol has and this server does not do: a job must not lose it silently.
-fn unsupported(submit: &Submit) -> Option<Refusal> {
-    let key = match (&submit.key, &submit.batch) {
-        (Some(_), _) => "key",
-        (None, Some(_)) => "batch",
-        (None, None) => return None,
-    };
-    Some(Refusal::bad_request(format!("`{key}` is not supported by this server yet")))
 }
 
 fn end_of(error: axum::Error) -> ReadEnd {

@@ -13,7 +13,7 @@ mod op_decode;
 mod op_encode;
 mod value;
 
-pub use event::{Event, JobEvent, Retry, Welcome};
+pub use event::{Batch, Event, JobEvent, Retry, Welcome};
 pub use event_decode::BadEvent;
 pub use op::{HelloOp, OnDisconnect, Op, Refusal, Resume, Submit};
 

@@ -48,6 +48,8 @@ codes! {
         Draining => "draining",
         /// The correlation id belongs to a live job of this session.
         DuplicateId => "duplicate_id",
+        /// The server cannot write jobs to its disk; worth another try.
+        Storage => "storage",
     }
 }
 

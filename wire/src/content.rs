@@ -115,6 +115,13 @@ impl Payload {
         &self.bytes
     }
 
+    /// The same in memory of its own: bytes that came in keep all alive that they are a slice of.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        let bytes = Bytes::copy_from_slice(&self.bytes);
+        Self { content_type: self.content_type.clone(), bytes }
+    }
+
     /// The bytes, without a copy.
     pub fn into_bytes(self) -> Bytes {
         self.bytes

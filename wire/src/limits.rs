@@ -30,6 +30,8 @@ pub const ATTEMPTS_MAX: u32 = 100;
 pub const DURATION_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1000;
 /// Live jobs of one client.
 pub const CLIENT_JOBS_MAX: usize = 10_000;
+/// Submits with the same key that are told about one job.
+pub const WATCHERS_MAX: usize = 100;
 /// Waiting jobs in all.
 pub const WAITING_JOBS_MAX: usize = 1_000_000;
 /// Payload bytes of all live jobs.

@@ -12,7 +12,7 @@ LIMITS = {"payload_bytes": 1048576, "result_bytes": 8388608, "message_bytes": 41
           "client_jobs": 10000, "waiting_jobs": 1000000, "payloads_bytes": 1073741824,
           "sessions": 100000}
 REJECT_CODES = ["bad_request", "too_large", "queue_full", "too_many_jobs", "rate_limited",
-                "unauthorized", "forbidden", "draining", "duplicate_id"]
+                "unauthorized", "forbidden", "draining", "duplicate_id", "storage"]
 FAIL_CODES = ["worker_error", "timeout", "worker_lost", "expired", "bad_result", "my_own_code"]
 
 
@@ -47,6 +47,10 @@ PLAIN_EVENTS = [
     ("error", {"ev": "error", "code": "bad_request", "message": "unknown key `x`"}),
     ("error_with_id", {"ev": "error", "id": "a", "code": "bad_request",
                        "message": "no live job has this id"}),
+    ("batch", {"ev": "batch", "batch": "night", "jobs": 6, "done": 3, "failed": 2, "cancelled": 1,
+               "elapsed_ms": 61234}),
+    ("batch_largest", {"ev": "batch", "batch": "b" * 128, "jobs": 2**32 - 1, "done": 2**32 - 1,
+                       "failed": 0, "cancelled": 0, "elapsed_ms": 2**64 - 1}),
     ("gap", {"ev": "gap", "missed": 12}),
     ("gap_largest", {"ev": "gap", "missed": 2**64 - 1}),
     *[(f"rejected_{code}", {"ev": "rejected", "id": "a", "code": code, "message": "why"})
@@ -231,6 +235,12 @@ def hostile():
         ("welcome_without_limits", {"ev": "welcome", "resumed": False}, "no good `limits`"),
         ("welcome_limits_text", {"ev": "welcome", "resumed": False,
                                  "limits": {"sessions": "many"}}, ""),
+        ("batch_without_done", {"ev": "batch", "batch": "b", "jobs": 1, "failed": 0,
+                                "cancelled": 1, "elapsed_ms": 1}, "no good `done`"),
+        ("batch_done_fraction", {"ev": "batch", "batch": "b", "jobs": 1, "done": 0.5, "failed": 0,
+                                 "cancelled": 0, "elapsed_ms": 1}, "no good `done`"),
+        ("batch_done_too_many", {"ev": "batch", "batch": "b", "jobs": 1, "done": 2**32, "failed": 0,
+                                 "cancelled": 0, "elapsed_ms": 1}, "no good `done`"),
         ("gap_negative", {"ev": "gap", "missed": -1}, ""),
         ("bye_too_long", {"ev": "bye", "reason": "r", "reconnect_in_ms": 2**32}, ""),
     ]:

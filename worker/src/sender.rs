@@ -108,8 +108,11 @@ impl Sender {
             let message = match outgoing {
                 Outgoing::Message(message) => message,
                 Outgoing::Open(lane, ready) => {
+                    // The first beat puts the jobs of the lane on a lease, from the first of them.
+                    let beat = FromWorker::Beat { lane: lane.id() };
                     self.lane = Some(lane);
-                    FromWorker::Ready(ready)
+                    self.pack.push(FromWorker::Ready(ready));
+                    beat
                 }
             };
             if self.pack.is_full_for(&message, self.max_body()) {

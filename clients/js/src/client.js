@@ -33,7 +33,9 @@ const FIELDS = new Map([
 /**
  * Events: `connecting`; `open`, detail: the `welcome`; `close`, detail:
  * `{ code, reason, retryInMs }`; `event`, detail: any event of the server; `message`, detail:
- * `{ topic, data }`; `error`, detail: `{ code, message }`, when an op was not understood.
+ * `{ topic, data }`; `batch`, detail: `{ batch, jobs, done, failed, cancelled, elapsed_ms }`, when
+ * the last job of a batch has ended; `error`, detail: `{ code, message }`, when an op was not
+ * understood.
  */
 export class Acequia extends EventTarget {
   #format;
@@ -206,7 +208,7 @@ export class Acequia extends EventTarget {
   #onEvent(event) {
     this.#dispatch('event', event);
     if (event.ev === 'error') return this.#dispatch('error', event);
-    if (event.ev === 'message') return this.#dispatch('message', event);
+    if (event.ev === 'message' || event.ev === 'batch') return this.#dispatch(event.ev, event);
     const entry = this.#live.get(event.id);
     if (!entry) return; // of a job that ended here before the server knew
     entry.heard = true;

@@ -42,6 +42,7 @@ export interface SubmitOptions {
   key?: string;
   /** What becomes of the job when this connection ends. Default: `keep`. */
   onDisconnect?: 'keep' | 'cancel';
+  /** Counts the job with the others of this name; the client's event `batch` tells their end. */
   batch?: string;
   /** Cancels the job. */
   signal?: AbortSignal;
@@ -51,6 +52,19 @@ export interface Welcome {
   ev: 'welcome';
   resumed: boolean;
   limits?: Record<string, number>;
+}
+
+/** The last live job of a batch has ended. */
+export interface BatchEnd {
+  ev: 'batch';
+  /** The name that its jobs were submitted under. */
+  batch: string;
+  jobs: number;
+  done: number;
+  failed: number;
+  cancelled: number;
+  /** From its first submit to its last outcome. */
+  elapsed_ms: number;
 }
 
 export interface Close {
@@ -75,6 +89,7 @@ interface ClientEvents {
   close: CustomEvent<Close>;
   event: CustomEvent<ServerEvent>;
   message: CustomEvent<{ ev: 'message'; topic: string; data: unknown }>;
+  batch: CustomEvent<BatchEnd>;
   error: CustomEvent<{ ev: 'error'; code: string; message: string }>;
 }
 

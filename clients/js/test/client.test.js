@@ -233,6 +233,18 @@ test('an error without a job surfaces on the client', async () => {
   assert.equal(client.state, 'open');
 });
 
+test('the end of a batch is told', async () => {
+  const { client, socket } = await connected();
+  const seen = [];
+  client.addEventListener('batch', ({ detail }) => seen.push(detail));
+  client.submitMany([{ payload: 1 }, { payload: 2 }], { batch: 'night' });
+  await turn();
+  assert.deepEqual(socket.heard()[0].map((op) => op.batch), ['night', 'night']);
+  const end = { ev: 'batch', batch: 'night', jobs: 2, done: 1, failed: 1, cancelled: 0, elapsed_ms: 5 };
+  socket.say(end);
+  assert.deepEqual(seen, [end]);
+});
+
 test('topics are subscribed again after a loss', async () => {
   const { network, client, socket } = await connected();
   const seen = [];

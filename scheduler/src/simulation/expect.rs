@@ -2,42 +2,60 @@
 
 use std::time::Duration;
 
-use acequia_wire::client::{OnDisconnect, Submit};
-use acequia_wire::code::RejectCode;
 use acequia_wire::{Body, JobId};
 
-use super::model::{Held, Job, Lane, Model, Owed, State};
-use crate::{Dropped, Event, LaneKey, LaneOffer, Outcome, SessionId, Ticket};
+use super::model::{Held, Lane, Model, Owed, Retained, State, Told};
+use crate::{Dropped, Event, LaneKey, LaneOffer, Outcome, Ticket};
 
 impl Model {
     pub(super) fn expect(&mut self, event: &Event) {
+        if let Event::Beat { lane }
+        | Event::Heard { lane }
+        | Event::LaneDraining { lane }
+        | Event::Progress { lane, .. }
+        | Event::Chunk { lane, .. }
+        | Event::Done { lane, .. }
+        | Event::Fail { lane, .. } = event
+            && let Some(lane) = self.lanes.get_mut(lane)
+        {
+            (lane.heard, lane.silent) = (self.now, false);
+        }
         match event {
             Event::SessionOpened { session, client } => {
                 self.sessions.insert(*session, *client);
             }
-            Event::SessionClosed { session } => self.expect_session_closed(*session),
-            Event::Submit { session, job, spec } => self.expect_submit(*session, *job, spec),
-            Event::Cancel { session, id } => {
-                if !self.sessions.contains_key(session) {
-                    return;
-                }
-                match self.job_of(*session, id) {
-                    Some(job) => self.expect_cancelled(job),
-                    None => self.owed.push(Owed::Error(*session, id.clone())),
+            Event::StorageFailed => self.storage_failed = true,
+            Event::StorageBack => self.storage_failed = false,
+            Event::Recovered(recovered) => self.expect_recovered(recovered),
+            Event::RecoveredOutcome { retain, job, ended } => {
+                if *ended + self.config.retention > self.now {
+                    let retain = (**retain).clone();
+                    self.retain(Retained { retain, job: *job, ended: *ended });
                 }
             }
+            Event::SessionClosed { session } => self.expect_session_closed(*session),
+            Event::Submit { session, job, spec } => self.expect_submit(*session, *job, spec),
+            Event::Cancel { session, id } => self.expect_cancel(*session, id),
             Event::Durable { up_to } => {
                 let still = self.recorded.split_off(&Ticket(up_to.0 + 1));
                 for id in std::mem::replace(&mut self.recorded, still).into_values() {
-                    let Some(job) = self.jobs.get(&id) else { continue };
-                    self.owed.push(Owed::Accepted(id));
-                    if matches!(job.state, State::Running { .. }) && !job.start_told {
-                        self.owed.push(Owed::Started(id));
+                    let Some(job) = self.jobs.get_mut(&id) else { continue };
+                    job.accepted = true;
+                    let runs = matches!(job.state, State::Running { .. });
+                    self.owe(id, &Told::Accepted);
+                    if runs {
+                        self.expect_start_told(id);
                     }
                 }
                 self.durable = self.durable.max(*up_to);
             }
             Event::LaneReady { lane, offer } => self.expect_lane(*lane, offer),
+            Event::Beat { lane } => {
+                if let Some(lane) = self.lanes.get_mut(lane) {
+                    lane.beats = true;
+                }
+            }
+            Event::Heard { .. } => {}
             Event::LaneDraining { lane } => {
                 if let Some(drained) = self.lanes.get_mut(lane).filter(|lane| !lane.draining) {
                     drained.draining = true;
@@ -47,15 +65,15 @@ impl Model {
             Event::LaneClosed { lane } => self.expect_lane_closed(*lane),
             Event::Progress { lane, job, .. } => {
                 if self.expect_heard(*lane, *job) {
-                    self.owed.push(Owed::Progress(*job));
+                    self.owe(*job, &Told::Progress);
                 }
             }
             Event::Chunk { lane, job, body } => self.expect_chunk(*lane, *job, body),
             Event::Done { lane, job, body } => {
                 if let Some(ran) = self.expect_report(*lane, *job) {
                     let told = match self.is_good(*job, body) {
-                        true => Owed::Done(*job, body.bytes().clone()),
-                        false => Owed::Failed(*job, "bad_result".to_owned()),
+                        true => Told::Done(body.bytes().clone()),
+                        false => Told::Failed("bad_result".to_owned()),
                     };
                     self.expect_end(*job, told, Some(ran));
                 }
@@ -77,82 +95,20 @@ impl Model {
         }
     }
 
-    pub(super) fn job_of(
-        &self,
-        session: SessionId,
-        id: &acequia_wire::CorrelationId,
-    ) -> Option<JobId> {
-        let is_it = |job: &Job| job.session == session && job.spec.id == *id;
-        self.jobs.iter().find(|(_, job)| is_it(job)).map(|(id, _)| *id)
-    }
-
-    fn refusal(&self, session: SessionId, spec: &Submit) -> Option<RejectCode> {
-        let client = self.sessions[&session];
-        let of_client = self.jobs.values().filter(|job| job.client == client).count();
-        let running = |job: &&Job| matches!(job.state, State::Running { .. });
-        let waiting = self.jobs.len() - self.jobs.values().filter(running).count();
-        let bytes = self.payload_bytes() + spec.payload.bytes().len();
-        if self.draining {
-            Some(RejectCode::Draining)
-        } else if self.job_of(session, &spec.id).is_some() {
-            Some(RejectCode::DuplicateId)
-        } else if of_client >= self.limits.client_jobs {
-            Some(RejectCode::TooManyJobs)
-        } else if waiting >= self.limits.waiting_jobs || bytes > self.limits.payloads_bytes {
-            Some(RejectCode::QueueFull)
-        } else {
-            None
-        }
-    }
-
-    fn expect_submit(&mut self, session: SessionId, id: JobId, spec: &std::sync::Arc<Submit>) {
-        let Some(client) = self.sessions.get(&session).copied() else { return };
-        if let Some(code) = self.refusal(session, spec) {
-            return self.owed.push(Owed::Rejected(session, spec.id.clone(), code));
-        }
-        let due = self.now.plus_ms(spec.delay_ms);
-        let delayed = State::Delayed { until: due };
-        let job = Job {
-            session,
-            client,
-            spec: spec.clone(),
-            ticket: Ticket(self.last_ticket.0 + 1),
-            submitted: self.now,
-            state: if due > self.now { delayed } else { State::Between },
-            ready: due,
-            runs: 0,
-            failures: 0,
-            losses: 0,
-            chunks: 0,
-            accepted: false,
-            start_told: false,
-            worker: "".into(),
-        };
-        self.jobs.insert(id, job);
-        self.owed.extend([Owed::Submitted(spec.queue.clone()), Owed::Record(id)]);
-    }
-
-    fn expect_session_closed(&mut self, session: SessionId) {
-        self.sessions.remove(&session);
-        let cancelled =
-            |job: &Job| job.session == session && job.spec.on_disconnect == OnDisconnect::Cancel;
-        let cancelled = self.jobs.iter().filter(|(_, job)| cancelled(job)).map(|(id, _)| *id);
-        for id in cancelled.collect::<Vec<_>>() {
-            self.expect_cancelled(id);
-        }
-    }
-
-    fn expect_cancelled(&mut self, id: JobId) {
-        let ran = self.expect_abandoned(id);
-        self.expect_end(id, Owed::Cancelled(id), ran);
-    }
-
     fn expect_lane(&mut self, key: LaneKey, offer: &LaneOffer) {
         let mut queues = offer.queues.clone();
         queues.sort();
         let (name, slots) = (offer.name.clone(), offer.slots);
-        let held = std::collections::BTreeMap::new();
-        let lane = Lane { name, slots, queues, draining: self.draining, held };
+        let lane = Lane {
+            name,
+            slots,
+            queues,
+            draining: self.draining,
+            held: std::collections::BTreeMap::new(),
+            beats: false,
+            heard: self.now,
+            silent: false,
+        };
         self.lanes.insert(key, lane);
         if self.draining {
             self.owed.push(Owed::SayBye(key));
@@ -167,26 +123,43 @@ impl Model {
         let live = lane.held.iter().filter(|(_, held)| **held == Held::Live);
         for id in live.map(|(id, _)| *id).collect::<Vec<_>>() {
             let ran = self.expect_run_over(id);
-            let job = self.jobs.get_mut(&id).unwrap();
-            job.losses += 1;
-            if job.losses > 3 {
-                self.expect_end(id, Owed::Failed(id, "worker_lost".to_owned()), Some(ran));
-            } else {
-                self.owed.push(Owed::Redelivered(job.spec.queue.clone()));
-                self.owed.push(Owed::Retrying(id, "worker_lost".to_owned()));
-            }
+            self.expect_lost(id, ran);
         }
     }
 
-    /// What a timer of this job calls for, the first that is due.
-    pub(super) fn expect_timer(&mut self, id: JobId) {
-        let kind = self.first_timer().map(|(_, kind, ..)| kind);
+    /// The lease of a lane has run out. Returns the jobs that it has lost.
+    pub(super) fn expect_silence(&mut self, key: LaneKey) -> Vec<JobId> {
+        let lane = self.lanes.get_mut(&key).unwrap();
+        lane.silent = true;
+        self.turns.step();
+        let live = lane.held.iter().filter(|(_, held)| **held == Held::Live);
+        let lost: Vec<_> = live.map(|(id, _)| *id).collect();
+        for id in &lost {
+            let ran = self.expect_abandoned(*id).unwrap();
+            self.expect_lost(*id, ran);
+        }
+        lost
+    }
+
+    fn expect_lost(&mut self, id: JobId, ran: Duration) {
+        let job = self.jobs.get_mut(&id).unwrap();
+        job.losses += 1;
+        if job.losses > 3 {
+            self.expect_end(id, Told::Failed("worker_lost".to_owned()), Some(ran));
+        } else {
+            self.owed.extend([Owed::Redelivered(job.spec.queue.clone()), Owed::Count(id)]);
+            self.owe(id, &Told::Retrying("worker_lost".to_owned()));
+        }
+    }
+
+    /// What the timer of a job calls for.
+    pub(super) fn expect_timer(&mut self, kind: u8, id: JobId) {
         let job = self.jobs.get_mut(&id).unwrap();
         match kind {
-            Some(0) => job.state = State::Between,
-            Some(1) => {
+            0 => job.state = State::Between,
+            1 => {
                 let ran = self.expect_abandoned(id);
-                self.expect_end(id, Owed::Failed(id, "expired".to_owned()), ran);
+                self.expect_end(id, Told::Failed("expired".to_owned()), ran);
             }
             _ => {
                 let ran = self.expect_abandoned(id).unwrap();
@@ -200,24 +173,37 @@ impl Model {
         let job = self.jobs.get_mut(&id).unwrap();
         job.failures += 1;
         if retry && job.failures < job.spec.attempts {
-            self.owed.push(Owed::Retrying(id, code.to_owned()));
+            self.owed.push(Owed::Count(id));
+            self.owe(id, &Told::Retrying(code.to_owned()));
         } else {
-            self.expect_end(id, Owed::Failed(id, code.to_owned()), Some(ran));
+            self.expect_end(id, Told::Failed(code.to_owned()), Some(ran));
         }
     }
 
-    fn expect_end(&mut self, id: JobId, told: Owed, ran: Option<Duration>) {
+    pub(super) fn expect_end(&mut self, id: JobId, told: Told, ran: Option<Duration>) {
         let outcome = match told {
-            Owed::Done(..) => Outcome::Done,
-            Owed::Cancelled(_) => Outcome::Cancelled,
+            Told::Done(..) => Outcome::Done,
+            Told::Cancelled => Outcome::Cancelled,
             _ => Outcome::Failed,
         };
-        let total = self.now - self.jobs[&id].submitted;
-        self.owed.extend([told, Owed::Settle(id), Owed::Ended(outcome, ran, total)]);
+        self.owe(id, &told);
+        let job = &self.jobs[&id];
+        let total = self.now - job.submitted;
+        let keeps = job.spec.key.is_some() && outcome != Outcome::Cancelled;
+        let settle = Owed::Settle(id, keeps.then_some(told));
+        self.owed.extend([settle, Owed::Ended(outcome, ran, total)]);
+        self.expect_end_in_batch(id, outcome);
+    }
+
+    /// All who watch a job are owed this.
+    pub(super) fn owe(&mut self, id: JobId, told: &Told) {
+        for of in &self.jobs[&id].watchers {
+            self.owed.push(Owed::Tell(of.session, of.id.clone(), id, told.clone()));
+        }
     }
 
     /// A job leaves its state, and a run that a worker has of it becomes void.
-    fn expect_abandoned(&mut self, id: JobId) -> Option<Duration> {
+    pub(super) fn expect_abandoned(&mut self, id: JobId) -> Option<Duration> {
         let job = self.jobs.get_mut(&id).unwrap();
         match std::mem::replace(&mut job.state, State::Between) {
             State::Waiting => self.turns.leave(id, &self.jobs[&id]),
@@ -262,9 +248,9 @@ impl Model {
     }
 
     /// What comes from a run is told after its start.
-    fn expect_start_told(&mut self, id: JobId) {
-        if !self.jobs[&id].start_told {
-            self.owed.push(Owed::Started(id));
+    pub(super) fn expect_start_told(&mut self, id: JobId) {
+        if !std::mem::replace(&mut self.jobs.get_mut(&id).unwrap().start_told, true) {
+            self.owe(id, &Told::Started);
         }
     }
 
@@ -283,15 +269,19 @@ impl Model {
         }
         if self.is_good(id, body) {
             self.expect_start_told(id);
-            self.owed.push(Owed::Chunk(id, body.bytes().clone()));
+            let job = self.jobs.get_mut(&id).unwrap();
+            job.chunks += 1;
+            let chunk = Told::Chunk(job.chunks, body.bytes().clone());
+            self.owe(id, &chunk);
         } else {
             let ran = self.expect_abandoned(id);
-            self.expect_end(id, Owed::Failed(id, "bad_result".to_owned()), ran);
+            self.expect_end(id, Told::Failed("bad_result".to_owned()), ran);
         }
     }
 
     fn is_good(&self, id: JobId, body: &Body) -> bool {
         let of_job = self.jobs[&id].spec.payload.content_type();
-        body.bytes().len() <= self.limits.result_bytes && body.clone().resolve(of_job).is_ok()
+        body.bytes().len() <= self.config.limits.result_bytes
+            && body.clone().resolve(of_job).is_ok()
     }
 }

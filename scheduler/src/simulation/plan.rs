@@ -16,10 +16,15 @@ pub(super) struct Plan {
     pub(super) queues: u32,
     pub(super) priorities: u32,
     pub(super) limits: Limits,
+    pub(super) lease_ms: u64,
+    pub(super) retention_ms: u64,
+    pub(super) retained_jobs: usize,
+    pub(super) retained_bytes: usize,
     /// Longest delay, timeout and time to live, in milliseconds.
     pub(super) wait_ms_max: u32,
     pub(super) drains_at: Option<u32>,
-    pub(super) weights: [(Habit, u32); 10],
+    pub(super) crashes_at: Option<u32>,
+    pub(super) weights: [(Habit, u32); 12],
 }
 
 /// What may happen next.
@@ -32,8 +37,10 @@ pub(super) enum Habit {
     AddLane,
     DrainLane,
     CloseLane,
+    Beat,
     Answer,
     Durable,
+    Storage,
     Wait,
 }
 
@@ -65,8 +72,13 @@ impl Plan {
             queues: random.within(1, 4),
             priorities: random.within(1, 3),
             limits,
+            lease_ms: random.pick(&[1, 20, 2_000]),
+            retention_ms: random.pick(&[1, 100, 10_000]),
+            retained_jobs: random.pick(&[0, 2, 100]),
+            retained_bytes: random.pick(&[300, 1_000, 100_000]),
             wait_ms_max: random.pick(&[3, 50, 2_000]),
             drains_at: random.percent(15).then(|| random.within(1, steps)),
+            crashes_at: random.percent(40).then(|| random.within(1, steps)),
             weights: weights(random, 1),
         }
     }
@@ -84,8 +96,13 @@ impl Plan {
             queues: random.within(1, 12),
             priorities: random.within(1, 10),
             limits: Limits::default(),
+            lease_ms: 15_000,
+            retention_ms: 60_000,
+            retained_jobs: 1_000,
+            retained_bytes: 1 << 20,
             wait_ms_max: 10_000,
             drains_at: None,
+            crashes_at: Some(3_000),
             weights: weights(random, 6),
         }
     }
@@ -93,7 +110,7 @@ impl Plan {
 
 /// Some worlds starve, some idle, in some nobody stays. `bustle` is how much more of the jobs'
 /// life there is than of the comings and goings around it.
-fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 10] {
+fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 12] {
     [
         (Habit::OpenSession, random.within(1, 3)),
         (Habit::CloseSession, random.within(0, 2)),
@@ -102,8 +119,10 @@ fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 10] {
         (Habit::AddLane, random.within(1, 4)),
         (Habit::DrainLane, random.within(0, 1)),
         (Habit::CloseLane, random.within(0, 2)),
+        (Habit::Beat, random.within(0, 2)),
         (Habit::Answer, bustle * random.within(1, 12)),
         (Habit::Durable, random.within(0, 4)),
+        (Habit::Storage, random.within(0, 1)),
         (Habit::Wait, random.within(1, 5)),
     ]
 }

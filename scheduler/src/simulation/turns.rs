@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 use acequia_wire::{JobId, QueueName};
 
 use super::model::Job;
+use crate::time::Time;
 use crate::{ClientId, Ticket};
+
+/// One of so many that a queue hands out goes by its age.
+const AGEING: u32 = 16;
 
 /// The jobs of one client that wait in one queue at one priority.
 struct Line {
@@ -19,6 +23,8 @@ struct Line {
 
 struct Waiting {
     job: JobId,
+    /// Since when it could run.
+    since: Time,
     /// When it came into line.
     joined: i64,
     /// Whether no lane has a void run of it, so that all may run it.
@@ -31,12 +37,14 @@ type LineKey = (QueueName, u8, ClientId);
 pub(super) struct Turns {
     /// Counts all that happens.
     count: i64,
-    /// Counts the scheduler's steps, downwards.
+    /// Counts the scheduler's steps and the losses of lanes within them, downwards.
     step: i64,
     lines: BTreeMap<LineKey, Line>,
     /// When the lanes of the same queues last took from each of them.
     served: BTreeMap<Vec<QueueName>, BTreeMap<QueueName, i64>>,
     places: BTreeMap<JobId, (i64, Ticket)>,
+    /// What each queue in use has handed out.
+    takes: BTreeMap<QueueName, u32>,
 }
 
 fn key_of(job: &Job) -> LineKey {
@@ -62,7 +70,8 @@ impl Turns {
         let new = || Line { jobs: BTreeMap::new(), last_turn: turn };
         let line = self.lines.entry(key_of(job)).or_insert_with(new);
         let place = (turn, job.ticket);
-        line.jobs.insert(place, Waiting { job: id, joined: self.count, is_clean });
+        let (since, joined) = (job.ready, self.count);
+        line.jobs.insert(place, Waiting { job: id, since, joined, is_clean });
         self.places.insert(id, place);
     }
 
@@ -81,6 +90,27 @@ impl Turns {
         self.lines.get_mut(&key_of(job)).unwrap().last_turn = self.count;
         let served = self.served.entry(queues.to_vec()).or_default();
         served.insert(job.spec.queue.clone(), self.count);
+        *self.takes.entry(job.spec.queue.clone()).or_default() += 1;
+    }
+
+    /// Whether the next job out of this queue goes by its age.
+    pub(super) fn is_aged(&self, queue: &QueueName) -> bool {
+        self.takes.get(queue).is_some_and(|takes| (takes + 1).is_multiple_of(AGEING))
+    }
+
+    /// A queue that nobody uses is forgotten, and how far it had counted with it.
+    pub(super) fn forget_queues_but(&mut self, used: impl Fn(&QueueName) -> bool) {
+        self.takes.retain(|queue, _| used(queue));
+    }
+
+    /// That nothing waits in the queue, whatever its priority, that waits for longer and that the
+    /// lane might run.
+    pub(super) fn assert_oldest(&self, job: &Job, holds: impl Fn(JobId) -> bool) {
+        for (key, line) in self.of_queue(&job.spec.queue, 0..=9) {
+            let mut others = line.jobs.values().filter(|waiting| !holds(waiting.job));
+            let passed_over = others.any(|waiting| waiting.since < job.ready);
+            assert!(!passed_over, "an older job of priority {} is passed over", key.1);
+        }
     }
 
     pub(super) fn forget_lanes_of(&mut self, queues: &[QueueName]) {
@@ -107,14 +137,8 @@ impl Turns {
         }
     }
 
-    /// That it is this job's turn: its queue's, its client's, and its own.
-    pub(super) fn assert_turn(
-        &self,
-        id: JobId,
-        job: &Job,
-        queues: &[QueueName],
-        holds: impl Fn(JobId) -> bool,
-    ) {
+    /// That it is this job's turn: its client's, and its own.
+    pub(super) fn assert_turn(&self, id: JobId, job: &Job, holds: impl Fn(JobId) -> bool) {
         let mine = &self.lines[&key_of(job)];
         let first = mine.jobs.values().find(|waiting| !holds(waiting.job));
         assert_eq!(
@@ -128,6 +152,10 @@ impl Turns {
                 assert!(mine.last_turn <= line.last_turn, "it is the turn of {:?}", key.2);
             }
         }
+    }
+
+    /// That it is the turn of this job's queue among those that a lane serves.
+    pub(super) fn assert_queue_turn(&self, job: &Job, queues: &[QueueName]) {
         let Some(served) = self.served.get(queues) else { return };
         let Some(last) = served.get(&job.spec.queue) else { return };
         for queue in queues.iter().filter(|queue| **queue != job.spec.queue) {

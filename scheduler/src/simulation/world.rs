@@ -3,17 +3,20 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use acequia_wire::client::{OnDisconnect, Submit};
 use acequia_wire::worker::Progress;
 use acequia_wire::{Body, ContentType, CorrelationId, JobId, Payload, QueueName};
 use bytes::Bytes;
 
-use super::model::{Model, State};
+use super::model::{Model, Retained, State};
 use super::plan::{Habit, Plan};
 use super::random::Random;
 use crate::time::Time;
-use crate::{Action, ClientId, Config, Event, LaneKey, LaneOffer, Scheduler, SessionId, Ticket};
+use crate::{
+    Action, ClientId, Config, Event, LaneKey, LaneOffer, Recovered, Scheduler, SessionId, Ticket,
+};
 
 /// How much is printed of what led to a failure.
 const HISTORY_EVENTS: usize = 30;
@@ -39,13 +42,20 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(seed: u64, plan: Plan) -> Self {
-        let limits = plan.limits;
+        let config = Config {
+            limits: plan.limits,
+            lease: Duration::from_millis(plan.lease_ms),
+            retention: Duration::from_millis(plan.retention_ms),
+            retained_jobs: plan.retained_jobs,
+            retained_bytes: plan.retained_bytes,
+            seed,
+        };
         Self {
             seed,
             plan,
             random: Random::new(seed),
-            scheduler: Scheduler::new(Config { limits, seed }),
-            model: Model::new(limits),
+            scheduler: Scheduler::new(config),
+            model: Model::new(config),
             now: Time::default(),
             step: 0,
             history: VecDeque::new(),
@@ -68,6 +78,10 @@ impl World {
             if self.plan.drains_at.is_some_and(|at| self.step >= at) {
                 self.plan.drains_at = None;
                 self.happen(Event::Drain);
+            }
+            if self.plan.crashes_at.is_some_and(|at| self.step >= at) {
+                self.plan.crashes_at = None;
+                self.crash();
             }
             let mut lot = self.random.within(1, total);
             let chosen = self.plan.weights.iter().find(|(_, weight)| {
@@ -127,6 +141,37 @@ impl World {
         let may_wait = self.model.draining;
         idle && self.scheduler.next_deadline().is_none()
             && self.model.jobs.values().all(|job| may_wait && waits(job.state))
+    }
+
+    /// The server is killed, and another goes on with what the journal has.
+    fn crash(&mut self) {
+        let config = self.model.config;
+        let before = std::mem::replace(&mut self.model, Model::new(config));
+        self.scheduler = Scheduler::new(config);
+        self.zeal.clear();
+        self.model.ended = before.ended;
+        for Retained { retain, job, ended } in before.retained {
+            self.happen(Event::RecoveredOutcome { retain: Box::new(retain), job, ended });
+        }
+        let mut kept: Vec<_> = before.jobs.into_iter().collect();
+        kept.retain(|(_, job)| {
+            job.ticket <= before.durable && job.spec.on_disconnect == OnDisconnect::Keep
+        });
+        kept.sort_by_key(|(_, job)| job.ticket);
+        for (id, job) in kept {
+            let (runs, failures, losses, not_before) = job.counted;
+            self.happen(Event::Recovered(Recovered {
+                job: id,
+                client: job.client,
+                ticket: job.ticket,
+                spec: job.spec,
+                submitted: job.submitted,
+                runs,
+                failures,
+                losses,
+                not_before,
+            }));
+        }
     }
 
     fn happen(&mut self, event: Event) {
@@ -194,11 +239,20 @@ impl World {
                 let lane = self.random.key(&self.model.lanes).unwrap_or(LaneKey(0));
                 self.happen(Event::LaneClosed { lane });
             }
+            Habit::Beat => {
+                let lane = self.random.key(&self.model.lanes).unwrap_or(LaneKey(0));
+                let beats = self.random.percent(70);
+                self.happen(if beats { Event::Beat { lane } } else { Event::Heard { lane } });
+            }
             Habit::Answer => self.answer(),
             Habit::Durable => {
                 let (from, to) = (self.model.durable.0, self.model.last_ticket.0);
                 let up_to = self.random.within(0, u32::try_from(to - from).unwrap());
                 self.happen(Event::Durable { up_to: Ticket(from + u64::from(up_to)) });
+            }
+            Habit::Storage => {
+                let failed = self.model.storage_failed;
+                self.happen(if failed { Event::StorageBack } else { Event::StorageFailed });
             }
             Habit::Wait => self.wait(),
             Habit::OpenSession | Habit::AddLane => {}
@@ -213,7 +267,7 @@ impl World {
             }
             _ => {
                 let micros = self.random.within(1, 1_000 * self.plan.wait_ms_max);
-                self.now = self.now + std::time::Duration::from_micros(micros.into());
+                self.now = self.now + Duration::from_micros(micros.into());
             }
         }
     }
@@ -241,6 +295,8 @@ impl World {
         let mut sometimes = |chance| random.percent(chance).then(|| random.within(0, ms));
         let (delay_ms, timeout_ms) = (sometimes(20).unwrap_or(0), sometimes(25));
         let ttl_ms = sometimes(20);
+        let key = random.percent(40).then(|| format!("key {}", random.within(1, 8)).into());
+        let batch = random.percent(40).then(|| format!("batch {}", random.within(1, 3)).into());
         Submit {
             // Few enough that ids are used again, and some while they are still live.
             id: CorrelationId::Int(random.within(1, 40).into()),
@@ -251,16 +307,20 @@ impl World {
             timeout_ms,
             ttl_ms,
             attempts: random.within(1, 4),
-            key: None,
+            key,
             on_disconnect: random.pick(&[OnDisconnect::Keep, OnDisconnect::Cancel]),
-            batch: None,
+            batch,
         }
     }
 
     fn cancel(&mut self) {
         let of_live = self.random.key(&self.model.jobs).filter(|_| self.random.percent(80));
-        let (session, id) = match of_live.and_then(|job| self.model.jobs.get(&job)) {
-            Some(job) => (job.session, job.spec.id.clone()),
+        let watched = of_live.map(|job| &self.model.jobs[&job].watchers);
+        let (session, id) = match watched.filter(|watchers| !watchers.is_empty()) {
+            Some(watchers) => {
+                let watcher = &watchers[self.random.below(watchers.len())];
+                (watcher.session, watcher.id.clone())
+            }
             None => {
                 let session = self.random.key(&self.model.sessions).unwrap_or(SessionId(0));
                 (session, CorrelationId::Int(self.random.within(1, 50).into()))

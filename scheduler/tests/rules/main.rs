@@ -3,8 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 mod admission;
+mod batches;
 mod delivery;
 mod endings;
+mod keys;
+mod leases;
+mod recovery;
 mod retries;
 mod scene;
 mod slots;

@@ -1,17 +1,22 @@
 //! A scheduler to talk with. What it does comes back as lines of text: `run 7 on 1` sends job 7 to
-//! lane 1, `7 done` tells the client of job 7.
+//! lane 1, `7 done` tells the client of job 7, and `8 of 7 done` tells a second submit of it, whose
+//! correlation id is 8.
 
 use std::sync::Arc;
 
 use acequia_scheduler::{
-    Action, ClientId, Config, Event, LaneKey, LaneOffer, Measure, Scheduler, SessionId, Ticket,
-    Time,
+    Action, ClientId, Config, Event, LaneKey, LaneOffer, Measure, Retain, Scheduler, SessionId,
+    Ticket, Time,
 };
 use acequia_wire::client::{self, JobEvent, OnDisconnect, Submit};
 use acequia_wire::{Body, ContentType, CorrelationId, JobId, Limits, Payload, QueueName};
 
 pub(crate) struct Scene {
     pub(crate) scheduler: Scheduler,
+    /// What the journal was to keep beside the jobs, until it is looked at.
+    pub(crate) journal: Vec<String>,
+    /// What it was to retain.
+    pub(crate) retained: Vec<Retain>,
     now_ms: u64,
 }
 
@@ -36,7 +41,7 @@ pub(crate) fn job(id: u32) -> Submit {
     }
 }
 
-fn job_id(id: u32) -> JobId {
+pub(crate) fn job_id(id: u32) -> JobId {
     let mut bytes = [0; 16];
     bytes[12..].copy_from_slice(&id.to_be_bytes());
     JobId::from_bytes(bytes)
@@ -53,19 +58,41 @@ impl Scene {
     }
 
     pub(crate) fn with(limits: Limits) -> Self {
-        let scheduler = Scheduler::new(Config { limits, seed: 1 });
-        let mut scene = Self { scheduler, now_ms: 1_000 };
+        Self::of(Config { limits, seed: 1, ..Config::default() })
+    }
+
+    pub(crate) fn of(config: Config) -> Self {
+        let mut scene = Self::empty(config);
         scene.open(1, 1);
         scene
     }
 
-    fn now(&self) -> Time {
+    /// A scheduler without anybody.
+    pub(crate) fn empty(config: Config) -> Self {
+        let scheduler = Scheduler::new(config);
+        Self { scheduler, journal: Vec::new(), retained: Vec::new(), now_ms: 1_000 }
+    }
+
+    pub(crate) fn now(&self) -> Time {
         Time::from_micros(self.now_ms * 1_000)
     }
 
-    fn handle(&mut self, event: Event) -> Vec<String> {
+    pub(crate) fn handle(&mut self, event: Event) -> Vec<String> {
         let mut actions = Vec::new();
         self.scheduler.handle(self.now(), event, &mut actions);
+        for action in &actions {
+            match action {
+                Action::Count { job, runs, failures, losses, not_before } => {
+                    let in_ms = not_before.map(|at| (at - self.now()).as_millis());
+                    let (job, counts) = (number_of(*job), (runs, failures, losses));
+                    self.journal.push(format!("{job} {counts:?} {in_ms:?}"));
+                }
+                Action::Settle { retain: Some(retain), .. } => {
+                    self.retained.push((**retain).clone());
+                }
+                _ => {}
+            }
+        }
         actions.iter().filter_map(line).collect()
     }
 
@@ -90,8 +117,12 @@ impl Scene {
     }
 
     pub(crate) fn cancel(&mut self, id: u32) -> Vec<String> {
+        self.cancel_as(1, id)
+    }
+
+    pub(crate) fn cancel_as(&mut self, session: u64, id: u32) -> Vec<String> {
         let id = CorrelationId::Int(id.into());
-        self.handle(Event::Cancel { session: SessionId(1), id })
+        self.handle(Event::Cancel { session: SessionId(session), id })
     }
 
     pub(crate) fn durable(&mut self, up_to: u64) -> Vec<String> {
@@ -114,6 +145,15 @@ impl Scene {
 
     pub(crate) fn lane_drains(&mut self, lane: u64) -> Vec<String> {
         self.handle(Event::LaneDraining { lane: LaneKey(lane) })
+    }
+
+    pub(crate) fn beat(&mut self, lane: u64) -> Vec<String> {
+        self.handle(Event::Beat { lane: LaneKey(lane) })
+    }
+
+    /// A worker says something that is not about a job.
+    pub(crate) fn heard(&mut self, lane: u64) -> Vec<String> {
+        self.handle(Event::Heard { lane: LaneKey(lane) })
     }
 
     pub(crate) fn lane_ends(&mut self, lane: u64) -> Vec<String> {
@@ -168,7 +208,8 @@ fn line(action: &Action) -> Option<String> {
         Action::CancelRun { lane, job } => format!("void {} on {}", number_of(*job), lane.0),
         Action::SayBye { lane } => format!("bye {}", lane.0),
         Action::Record { job, .. } => format!("record {}", number_of(*job)),
-        Action::Settle { job } => format!("settle {}", number_of(*job)),
+        Action::Settle { job, .. } => format!("settle {}", number_of(*job)),
+        Action::Count { .. } => return None,
         Action::Measure(Measure::Dropped(why)) => format!("dropped {}", why.as_str()),
         Action::Measure(_) => return None,
     })
@@ -176,7 +217,16 @@ fn line(action: &Action) -> Option<String> {
 
 fn told(event: &client::Event) -> String {
     let (job, what) = match event {
-        client::Event::Job { job, what, .. } => (number_of(*job), what),
+        client::Event::Job { id, job, what } => {
+            let job = number_of(*job);
+            let is_own = *id == CorrelationId::Int(job.into());
+            (if is_own { job.to_string() } else { format!("{id} of {job}") }, what)
+        }
+        client::Event::Batch(batch) => {
+            let client::Batch { name, jobs, done, failed, cancelled, elapsed_ms } = &**batch;
+            let counts = format!("{done} + {failed} + {cancelled}");
+            return format!("batch {name}: {jobs} = {counts} in {elapsed_ms} ms");
+        }
         client::Event::Rejected { id, code, .. } => return format!("{id} rejected: {code}"),
         client::Event::Error { id: Some(id), code, .. } => return format!("{id} error: {code}"),
         other => panic!("not the scheduler's to say: {other:?}"),

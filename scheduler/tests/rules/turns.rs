@@ -71,3 +71,23 @@ fn of_jobs_due_at_the_same_time_the_oldest_goes_first() {
     scene.pass_ms(5);
     assert_eq!(runs(&scene.lane(1, 3)), ["11 on 1", "12 on 1", "13 on 1"]);
 }
+
+#[test]
+fn one_job_in_sixteen_goes_by_its_age_so_that_the_lowest_moves() {
+    let mut scene = Scene::new();
+    scene.lane(1, 1);
+    scene.submit(Submit { priority: 9, ..job(0) });
+    scene.submit(Submit { priority: 0, ..job(1_000) });
+    scene.pass_ms(1);
+    let mut order = Vec::new();
+    let mut running = 0;
+    for id in 1..=40 {
+        // There is always something of a higher priority.
+        scene.submit(Submit { priority: 9, ..job(2 * id) });
+        scene.submit(Submit { priority: 9, ..job(2 * id + 1) });
+        running = runs(&scene.done(1, running))[0].replace(" on 1", "").parse().unwrap();
+        order.push(running);
+    }
+    assert_eq!(order.iter().position(|id| *id == 1_000), Some(15));
+    assert!(order[..15].is_sorted(), "the others keep their order: {order:?}");
+}

@@ -51,6 +51,17 @@ pub(crate) struct Args {
     #[arg(long, env = "ACEQUIA_SESSIONS", default_value_t = limits::SESSIONS_MAX, value_name = "N")]
     sessions: usize,
 
+    /// How long a worker that beats may be silent while it holds jobs before others get them; the
+    /// SDKs beat every 5 seconds
+    #[arg(
+        long,
+        env = "ACEQUIA_LEASE_S",
+        default_value_t = Config::LEASE.as_secs(),
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    lease_s: u64,
+
     /// How long running jobs may take to end once the server is told to stop
     #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = Config::GRACE.as_secs(), value_name = "SECONDS")]
     grace_s: u64,
@@ -95,6 +106,7 @@ impl Args {
                 sessions: self.sessions,
                 ..Limits::default()
             },
+            lease: Duration::from_secs(self.lease_s),
             grace: Duration::from_secs(self.grace_s),
         })
     }

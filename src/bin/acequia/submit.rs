@@ -229,7 +229,7 @@ async fn follow(client: &mut Client, display: &mut Display) -> Outcome<()> {
                 return Err(rejected(code, &message, None));
             }
             Event::Bye { reason, .. } => return Err(gone(&reason)),
-            Event::Welcome(_) | Event::Message { .. } | Event::Gap { .. } => {}
+            Event::Welcome(_) | Event::Batch(_) | Event::Message { .. } | Event::Gap { .. } => {}
         }
     }
 }

@@ -48,6 +48,8 @@ pub enum Event {
         /// What was published.
         data: Payload,
     },
+    /// The last live job of a batch has ended.
+    Batch(Box<Batch>),
     /// Events that the mailbox could not keep.
     Gap {
         /// How many.
@@ -114,6 +116,23 @@ pub struct Retry {
     pub message: Box<str>,
     /// After how many milliseconds the job may run again.
     pub in_ms: u32,
+}
+
+/// What became of the jobs of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The client's name for the batch.
+    pub name: Box<str>,
+    /// How many jobs it had.
+    pub jobs: u32,
+    /// How many of them ended in `done`.
+    pub done: u32,
+    /// How many in `failed`.
+    pub failed: u32,
+    /// How many in `cancelled`.
+    pub cancelled: u32,
+    /// How many milliseconds passed from its first submit to its last outcome.
+    pub elapsed_ms: u64,
 }
 
 /// The answer to `hello`.

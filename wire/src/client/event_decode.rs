@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Encoding;
-use super::event::{Event, JobEvent, Retry, Welcome};
+use super::event::{Batch, Event, JobEvent, Retry, Welcome};
 use super::fields::RawId;
 use crate::code::{FailCode, RejectCode};
 use crate::msgpack::{BadMsgPack, Reader, Scalar};
@@ -72,6 +72,11 @@ struct Fields<'a> {
     resumed: Option<bool>,
     limits: Option<Limits>,
     topic: Option<Cow<'a, str>>,
+    batch: Option<Cow<'a, str>>,
+    jobs: Option<u32>,
+    failed: Option<u32>,
+    cancelled: Option<u32>,
+    elapsed_ms: Option<u64>,
     missed: Option<u64>,
     reason: Option<Cow<'a, str>>,
     reconnect_in_ms: Option<u32>,
@@ -134,6 +139,15 @@ impl Fields<'_> {
                 topic: need(self.topic, "topic")?.as_ref().into(),
                 data: need(self.data, "data")?,
             },
+            "batch" => Event::Batch(Box::new(Batch {
+                // The one key that is a number of another kind elsewhere.
+                done: need(self.done.and_then(count), "done")?,
+                name: need(self.batch, "batch")?.as_ref().into(),
+                jobs: need(self.jobs, "jobs")?,
+                failed: need(self.failed, "failed")?,
+                cancelled: need(self.cancelled, "cancelled")?,
+                elapsed_ms: need(self.elapsed_ms, "elapsed_ms")?,
+            })),
             "gap" => Event::Gap { missed: need(self.missed, "missed")? },
             "bye" => Event::Bye {
                 reason: need(self.reason, "reason")?.into_owned(),
@@ -155,6 +169,12 @@ impl Fields<'_> {
 
 fn need<T>(value: Option<T>, key: &'static str) -> Result<T, BadEvent> {
     value.ok_or(BadEvent::Field(key))
+}
+
+/// A number as a count, if it is one.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "looked at before")]
+fn count(n: f64) -> Option<u32> {
+    (n.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&n)).then_some(n as u32)
 }
 
 #[derive(Deserialize)]
@@ -189,6 +209,12 @@ struct JsonFields<'a> {
     limits: Option<Limits>,
     #[serde(borrow)]
     topic: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    batch: Option<Cow<'a, str>>,
+    jobs: Option<u32>,
+    failed: Option<u32>,
+    cancelled: Option<u32>,
+    elapsed_ms: Option<u64>,
     missed: Option<u64>,
     #[serde(borrow)]
     reason: Option<Cow<'a, str>>,
@@ -219,6 +245,11 @@ impl<'a> JsonFields<'a> {
             resumed: self.resumed,
             limits: self.limits,
             topic: self.topic,
+            batch: self.batch,
+            jobs: self.jobs,
+            failed: self.failed,
+            cancelled: self.cancelled,
+            elapsed_ms: self.elapsed_ms,
             missed: self.missed,
             reason: self.reason,
             reconnect_in_ms: self.reconnect_in_ms,
@@ -303,6 +334,11 @@ impl<'a> Fields<'a> {
             "resumed" => self.resumed = Some(scalar() == Ok(Scalar::Bool(true))),
             "limits" => self.limits = Some(msgpack_limits(value)?),
             "topic" => self.topic = text(),
+            "batch" => self.batch = text(),
+            "jobs" => self.jobs = small(),
+            "failed" => self.failed = small(),
+            "cancelled" => self.cancelled = small(),
+            "elapsed_ms" => self.elapsed_ms = integer(),
             "missed" => self.missed = integer(),
             "reason" => self.reason = text(),
             "reconnect_in_ms" => self.reconnect_in_ms = small(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::event::{Event, JobEvent, Welcome};
+use super::event::{Batch, Event, JobEvent, Welcome};
 use super::value;
 use crate::msgpack::write::{self, Buffer};
 use crate::{CorrelationId, JobId, Limits, Payload};
@@ -80,6 +80,11 @@ impl Event {
                 put_seq(seq, put);
                 put("topic", Value::Text(topic));
                 put("data", Value::Payload(data));
+            }
+            Self::Batch(batch) => {
+                put("ev", Value::Text("batch"));
+                put_seq(seq, put);
+                batch.pairs(put);
             }
             Self::Gap { missed } => {
                 put("ev", Value::Text("gap"));
@@ -161,6 +166,17 @@ impl JobEvent {
                 put("attempt", Value::Int((*attempt).into()));
             }
         }
+    }
+}
+
+impl Batch {
+    fn pairs<'a>(&'a self, put: &mut impl FnMut(&'static str, Value<'a>)) {
+        put("batch", Value::Text(&self.name));
+        put("jobs", Value::Int(self.jobs.into()));
+        put("done", Value::Int(self.done.into()));
+        put("failed", Value::Int(self.failed.into()));
+        put("cancelled", Value::Int(self.cancelled.into()));
+        put("elapsed_ms", Value::Int(self.elapsed_ms));
     }
 }
 

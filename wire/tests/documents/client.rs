@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use acequia_wire::client::{
-    Encoding, Event, HelloOp, JobEvent, OnDisconnect, Op, Resume, Retry, Submit, Welcome,
+    Batch, Encoding, Event, HelloOp, JobEvent, OnDisconnect, Op, Resume, Retry, Submit, Welcome,
 };
 use acequia_wire::code::{RejectCode, ServerFailCode};
 use acequia_wire::limits::*;
@@ -79,6 +79,8 @@ fn events() -> (Vec<Event>, Vec<Event>) {
     let progress = Progress { done: Some(1.0), total: Some(2.0), note };
     let fail_code = || ServerFailCode::Timeout.into();
     let retry = Retry { attempt: 2, code: fail_code(), message: "m".into(), in_ms: 1 };
+    let (jobs, done, failed, cancelled, elapsed_ms) = (6, 3, 2, 1, 7);
+    let batch = Batch { name: "b".into(), jobs, done, failed, cancelled, elapsed_ms };
     let all = vec![
         welcome(Some("s".into())),
         job(JobEvent::Accepted),
@@ -90,6 +92,7 @@ fn events() -> (Vec<Event>, Vec<Event>) {
         job(JobEvent::Done { result: payload() }),
         job(JobEvent::Failed { code: fail_code(), message: "m".into(), attempt: 1 }),
         job(JobEvent::Cancelled),
+        Event::Batch(Box::new(batch)),
         Event::Message { topic: "t".into(), data: payload() },
         Event::Gap { missed: 1 },
         Event::Error { id: Some(id()), code, message: message() },
@@ -116,6 +119,7 @@ fn events() -> (Vec<Event>, Vec<Event>) {
             Event::Welcome(_)
             | Event::Rejected { .. }
             | Event::Error { .. }
+            | Event::Batch(_)
             | Event::Message { .. }
             | Event::Gap { .. }
             | Event::Bye { .. } => {}

@@ -1,7 +1,7 @@
 //! Messages of both protocols, at random, within what the protocol allows.
 
 use acequia_wire::client::{
-    Encoding, Event, HelloOp, JobEvent, OnDisconnect, Op, Resume, Retry, Submit, Welcome,
+    Batch, Encoding, Event, HelloOp, JobEvent, OnDisconnect, Op, Resume, Retry, Submit, Welcome,
 };
 use acequia_wire::code::{FailCode, RejectCode, ServerFailCode};
 use acequia_wire::limits::*;
@@ -221,6 +221,12 @@ pub(crate) fn events(encoding: Encoding) -> impl Strategy<Value = (Event, Option
             .prop_map(|(id, code, message)| Event::Error { id, code, message }),
         1 => (short_text(), payloads(encoding, true))
             .prop_map(|(topic, data)| Event::Message { topic: topic.into(), data }),
+        1 => (named_text(), any::<[u32; 4]>(), any::<u64>()).prop_map(
+            |(name, [jobs, done, failed, cancelled], elapsed_ms)| {
+                let name = name.into();
+                Event::Batch(Box::new(Batch { name, jobs, done, failed, cancelled, elapsed_ms }))
+            }
+        ),
         1 => any::<u64>().prop_map(|missed| Event::Gap { missed }),
     ];
     prop_oneof![

@@ -1,6 +1,6 @@
 //! `client-events.json`.
 
-use acequia_wire::client::{Encoding, Event, JobEvent, Retry, Welcome};
+use acequia_wire::client::{Batch, Encoding, Event, JobEvent, Retry, Welcome};
 use acequia_wire::code::{FailCode, RejectCode, ServerFailCode};
 use acequia_wire::worker::Progress;
 use acequia_wire::{JobId, Payload};
@@ -37,7 +37,7 @@ fn every_event_means_what_its_vector_says() {
 fn every_event_and_code_has_a_vector_in_both_encodings() {
     let cases = form::cases("client-events.json", 200);
     let events: Vec<_> = "welcome accepted rejected started progress chunk retrying done failed \
-                          cancelled message gap error bye"
+                          cancelled batch message gap error bye"
         .split_whitespace()
         .collect();
     let reject_codes: Vec<_> = RejectCode::ALL.iter().map(|code| code.as_str()).collect();
@@ -120,6 +120,14 @@ fn event(form: &Value) -> Event {
         "message" => {
             Event::Message { topic: text(form, "topic").into(), data: form::payload(&form["data"]) }
         }
+        "batch" => Event::Batch(Box::new(Batch {
+            name: text(form, "batch").into(),
+            jobs: number(form, "jobs"),
+            done: number(form, "done"),
+            failed: number(form, "failed"),
+            cancelled: number(form, "cancelled"),
+            elapsed_ms: number(form, "elapsed_ms"),
+        })),
         "gap" => Event::Gap { missed: number(form, "missed") },
         "bye" => Event::Bye {
             reason: text(form, "reason"),

@@ -169,7 +169,7 @@ async fn an_output_over_the_limit_is_given_up() {
         let running = Running::start(server.worker().queue("a", exec.into_handler().unwrap()));
         server.accept().await;
         server.send([hello_of(1, 100_000)]).await;
-        let FromWorker::Ready(_) = server.recv().await else { panic!("not ready") };
+        server.ready().await;
         server.send([job(1, "a", "")]).await;
         let (code, message, retry) = server.failed(1).await;
         assert_eq!((code.as_str(), retry), ("bad_result", false));

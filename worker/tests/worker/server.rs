@@ -58,8 +58,16 @@ impl Server {
     pub(crate) async fn greet(&mut self) -> Ready {
         self.accept().await;
         self.send([hello(1)]).await;
+        self.ready().await
+    }
+
+    /// The answer to a `hello`: the worker is ready, and its jobs are on a lease from the first on.
+    pub(crate) async fn ready(&mut self) -> Ready {
         match self.recv().await {
-            FromWorker::Ready(ready) => ready,
+            FromWorker::Ready(ready) => {
+                assert_eq!(self.recv().await, FromWorker::Beat { lane: ready.lane });
+                ready
+            }
             other => panic!("expected ready, not {other:?}"),
         }
     }

@@ -1,0 +1,145 @@
+//! One job for all submits of the same key: who else is told, who leaves, and what is told later.
+
+use std::sync::Arc;
+
+use acequia_wire::CorrelationId;
+use acequia_wire::client::{JobEvent, OnDisconnect, Refusal, Submit};
+use acequia_wire::code::RejectCode;
+use acequia_wire::limits::WATCHERS_MAX;
+
+use crate::event::{Retain, SessionId};
+use crate::keys::{Answer, worth_retaining};
+use crate::scheduler::{Scheduler, Step};
+use crate::watchers::Watcher;
+
+impl Scheduler {
+    /// Answers a submit whose key stands for a job already. Returns whether there is one.
+    pub(crate) fn answer_by_key(
+        &mut self,
+        step: &mut Step<'_>,
+        session: SessionId,
+        client: usize,
+        spec: &Arc<Submit>,
+    ) -> bool {
+        let Some(key) = &spec.key else { return false };
+        match self.keys.answer(self.clients.id_of(client), key) {
+            None => false,
+            Some(Answer::Ended(job, outcome)) => {
+                step.tell_of_job(&watcher(session, spec), job, outcome.clone());
+                true
+            }
+            Some(Answer::Live(job)) => {
+                if let Err(refusal) = self.watch(step, session, job, spec) {
+                    step.tell(session, refusal.of_submit(spec.id.clone()).into());
+                }
+                true
+            }
+        }
+    }
+
+    /// A live job is watched by one more. It counts as a live job of its client as often as it is
+    /// watched, so that watching is no way around the limit.
+    fn watch(
+        &mut self,
+        step: &mut Step<'_>,
+        session: SessionId,
+        key: usize,
+        spec: &Arc<Submit>,
+    ) -> Result<(), Refusal> {
+        let job = &mut self.jobs[key];
+        let watchers = job.watchers.len();
+        if watchers >= WATCHERS_MAX {
+            let message =
+                format!("{WATCHERS_MAX} submits with this key wait for its job, the limit");
+            return Err(Refusal::new(RejectCode::TooManyJobs, message));
+        }
+        if watchers > 0 {
+            self.clients.check_jobs(job.client, self.config.limits.client_jobs)?;
+            self.clients.job_begins(job.client);
+        }
+        let watcher = watcher(session, spec);
+        job.watchers.add(watcher.clone());
+        if let Some(open) = self.clients.session(session) {
+            open.jobs.insert(spec.id.clone(), key);
+        }
+        let batch = job.batch.filter(|batch| {
+            spec.batch.as_deref().is_some_and(|name| self.batches.is_named(*batch, name))
+        });
+        let (id, accepted, start_told) = (job.id, job.accepted, job.start_told);
+        if let Some(batch) = batch {
+            self.attend(session, batch);
+        }
+        if accepted {
+            step.tell_of_job(&watcher, id, JobEvent::Accepted);
+        }
+        if let Some(started) = self.started(key).filter(|_| start_told) {
+            step.tell_of_job(&watcher, id, started);
+        }
+        Ok(())
+    }
+
+    /// One of a job's watchers cancels. Returns whether others still want it.
+    pub(crate) fn unwatch(
+        &mut self,
+        step: &mut Step<'_>,
+        session: SessionId,
+        id: &CorrelationId,
+        key: usize,
+    ) -> bool {
+        let job = &mut self.jobs[key];
+        if job.watchers.len() <= 1 {
+            return false;
+        }
+        job.watchers.remove(|watcher| watcher.session == session && watcher.id == *id);
+        if let Some(open) = self.clients.session(session) {
+            open.jobs.remove(id);
+        }
+        self.clients.jobs_end(job.client, 1);
+        let (id, on_disconnect) = (id.clone(), OnDisconnect::default());
+        step.tell_of_job(&Watcher { session, id, on_disconnect }, job.id, JobEvent::Cancelled);
+        true
+    }
+
+    /// A session that watched a job is over. Returns whether the job goes on: others watch it, or
+    /// somebody wanted it to run all the same.
+    pub(crate) fn goes_on_without(&mut self, session: SessionId, key: usize) -> bool {
+        let job = &mut self.jobs[key];
+        let counted = job.watchers.count_as_jobs();
+        let leaves = |watcher: &Watcher| watcher.session == session;
+        let keeps =
+            |watcher: &Watcher| leaves(watcher) && watcher.on_disconnect == OnDisconnect::Keep;
+        job.kept |= job.watchers.iter().any(keeps);
+        job.watchers.remove(leaves);
+        self.clients.jobs_end(job.client, counted - job.watchers.count_as_jobs());
+        job.kept || job.watchers.len() > 0
+    }
+
+    /// Keeps the outcome of a job that has a key, here and in the journal.
+    pub(crate) fn retain(
+        &mut self,
+        step: &Step<'_>,
+        key: usize,
+        outcome: &JobEvent,
+    ) -> Option<Box<Retain>> {
+        let job = &self.jobs[key];
+        let name = job.spec.key.as_deref()?;
+        let client = self.clients.id_of(job.client);
+        let Some(outcome) = worth_retaining(outcome, self.config.retention) else {
+            self.keys.free(client, name);
+            return None;
+        };
+        let (id, name) = (job.id, (client, name.into()));
+        let retain = Retain {
+            client,
+            key: job.spec.key.clone()?,
+            id: job.spec.id.clone(),
+            outcome: outcome.clone(),
+        };
+        self.keys.retain(name, id, outcome, step.now, &self.config);
+        Some(Box::new(retain))
+    }
+}
+
+fn watcher(session: SessionId, spec: &Submit) -> Watcher {
+    Watcher { session, id: spec.id.clone(), on_disconnect: spec.on_disconnect }
+}

@@ -1,0 +1,204 @@
+//! What the scheduler does, held against what it owes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use acequia_wire::JobId;
+use acequia_wire::client::{self, JobEvent};
+use acequia_wire::code::RejectCode;
+
+use super::model::{Held, Model, Owed, Retained, State, Told};
+use crate::time::Time;
+use crate::{Action, Event, LaneKey, Measure, SessionId, Ticket};
+
+impl Model {
+    pub(super) fn see(&mut self, event: &Event, action: &Action) {
+        match action {
+            Action::Tell { session, event } => self.see_tell(*session, event),
+            Action::Run { lane, job } => {
+                let (id, run) = (job.job, job);
+                let job = self.jobs.get(&id).expect("a run is of a live job");
+                assert_eq!(run.attempt, job.runs + 1, "attempts count runs");
+                assert_eq!(run.queue, job.spec.queue);
+                assert_eq!(run.content_type, *job.spec.payload.content_type());
+                assert_eq!(run.timeout_ms, job.spec.timeout_ms.map(u64::from));
+                assert_eq!(run.body, *job.spec.payload.bytes());
+                self.see_run(event, *lane, id);
+            }
+            Action::CancelRun { lane, job } => self.pay(&Owed::CancelRun(*lane, *job)),
+            Action::SayBye { lane } => self.pay(&Owed::SayBye(*lane)),
+            Action::Record { ticket, job, spec } => {
+                self.pay(&Owed::Record(*job));
+                self.last_ticket = Ticket(self.last_ticket.0 + 1);
+                assert_eq!(*ticket, self.last_ticket);
+                assert!(Arc::ptr_eq(spec, &self.jobs[job].spec));
+                self.recorded.insert(*ticket, *job);
+            }
+            Action::Count { job: id, runs, failures, losses, not_before } => {
+                let job = &self.jobs[id];
+                assert_eq!((*runs, *failures, *losses), (job.runs, job.failures, job.losses));
+                self.pay(&Owed::Count(*id));
+                self.comes_back(*id, *not_before);
+            }
+            Action::Settle { job, retain } => self.see_settled(*job, retain.as_deref().cloned()),
+            Action::Measure(measure) => self.pay(&match measure.clone() {
+                Measure::Submitted { queue } => Owed::Submitted(queue),
+                Measure::Started { queue, waited } => Owed::RunMeasured(queue, waited),
+                Measure::Ended { outcome, ran, total, .. } => Owed::Ended(outcome, ran, total),
+                Measure::Redelivered { queue } => Owed::Redelivered(queue),
+                Measure::Dropped(why) => Owed::Dropped(why),
+            }),
+        }
+    }
+
+    fn see_tell(&mut self, session: SessionId, event: &client::Event) {
+        let (correlation, id, what) = match event.clone() {
+            client::Event::Job { id, job, what } => (id, job, what),
+            client::Event::Rejected { id, code, retry_after_ms, .. } => {
+                let helps = !matches!(code, RejectCode::DuplicateId);
+                assert!(!helps || retry_after_ms.is_some(), "{code} passes");
+                return self.pay(&Owed::Rejected(session, id, code));
+            }
+            client::Event::Error { id, code: RejectCode::BadRequest, .. } => {
+                return self.pay(&Owed::Error(session, id.unwrap()));
+            }
+            client::Event::Batch(batch) => return self.pay(&Owed::Batch(session, *batch)),
+            other => panic!("not the scheduler's to say: {other:?}"),
+        };
+        let told = self.told(id, &what);
+        if let Some(job) = self.jobs.get_mut(&id)
+            && let Some(watcher) =
+                job.watchers.iter_mut().find(|of| (of.session, &of.id) == (session, &correlation))
+        {
+            match what {
+                JobEvent::Started { .. } => {
+                    let is_late = matches!(job.state, State::Waiting | State::Delayed { .. });
+                    assert!(!is_late, "started is told while the run matters");
+                    assert!(!std::mem::replace(&mut watcher.knows_start, true), "started twice");
+                }
+                JobEvent::Progress(_) | JobEvent::Chunk { .. } => {
+                    assert!(watcher.knows_start, "started comes first");
+                }
+                _ => {}
+            }
+        }
+        self.pay(&Owed::Tell(session, correlation, id, told));
+    }
+
+    /// What an event says, once all in it that can be known is seen to be right.
+    fn told(&self, id: JobId, what: &JobEvent) -> Told {
+        let job = self.jobs.get(&id);
+        let live = || job.expect("only live jobs are on their way");
+        match what.clone() {
+            JobEvent::Accepted => Told::Accepted,
+            JobEvent::Started { attempt, worker } => {
+                assert_eq!((attempt, &worker), (live().runs, &live().worker));
+                Told::Started
+            }
+            JobEvent::Progress(_) => Told::Progress,
+            JobEvent::Chunk { n, data } => Told::Chunk(n, data.into_bytes()),
+            JobEvent::Retrying(retry) => {
+                assert_eq!(retry.attempt, live().runs + 1);
+                let due = match live().state {
+                    State::Delayed { until } => until,
+                    _ => self.now,
+                };
+                assert_eq!(self.now.plus_ms(retry.in_ms), due);
+                Told::Retrying(retry.code.as_str().to_owned())
+            }
+            JobEvent::Done { result } => Told::Done(result.into_bytes()),
+            JobEvent::Failed { code, attempt, .. } => {
+                assert!(job.is_none_or(|job| job.runs == attempt));
+                Told::Failed(code.as_str().to_owned())
+            }
+            JobEvent::Cancelled => Told::Cancelled,
+        }
+    }
+
+    /// A run is over and another follows, at once or at its time.
+    fn comes_back(&mut self, id: JobId, not_before: Option<Time>) {
+        let job = self.jobs.get_mut(&id).unwrap();
+        assert_eq!(job.state, State::Between);
+        job.counted = (job.runs, job.failures, job.losses, not_before);
+        let Some(until) = not_before else {
+            (job.state, job.ready) = (State::Waiting, self.now);
+            let is_clean = self.lanes.values().all(|lane| !lane.held.contains_key(&id));
+            return self.turns.join_front(id, &self.jobs[&id], is_clean);
+        };
+        let gap = 200.0 * 2_f64.powi(job.failures.cast_signed() - 1);
+        let gap = gap.min(60_000.0);
+        let (allowed, in_ms) = (gap * 0.75..=gap * 1.25, (until - self.now).as_secs_f64() * 1e3);
+        assert!(allowed.contains(&in_ms), "{in_ms} ms is not in {allowed:?}");
+        job.state = State::Delayed { until };
+    }
+
+    fn see_settled(&mut self, id: JobId, retain: Option<crate::Retain>) {
+        let told = |owed: &Owed| matches!(owed, Owed::Tell(_, _, of, _) if *of == id);
+        assert!(!self.owed.iter().any(told), "settled before its outcome was told");
+        let outcome = retain.as_ref().map(|retain| self.told(id, &retain.outcome));
+        self.pay(&Owed::Settle(id, outcome));
+        let job = self.jobs.remove(&id).unwrap();
+        assert!(self.ended.insert(id), "settled twice");
+        if let Some(retain) = retain {
+            assert_eq!((retain.client, Some(&retain.key)), (job.client, job.spec.key.as_ref()));
+            assert_eq!(retain.id, job.spec.id);
+            self.retain(Retained { retain, job: id, ended: self.now });
+        }
+    }
+
+    fn see_run(&mut self, event: &Event, key: LaneKey, id: JobId) {
+        assert!(!self.draining, "nothing starts while the server drains");
+        let lane = self.lanes.get(&key).expect("a run goes to an open lane");
+        assert!(!lane.draining, "a draining lane gets no job");
+        assert!(!lane.silent, "a silent lane gets no job");
+        assert!(lane.held.len() < lane.slots as usize, "all slots are taken");
+        assert!(!lane.held.contains_key(&id), "the lane holds a void run of this job");
+        let job = &self.jobs[&id];
+        assert!(lane.queues.contains(&job.spec.queue), "the lane does not serve the queue");
+        assert!(self.now >= job.submitted.plus_ms(job.spec.delay_ms), "before its delay is over");
+        assert!(matches!(job.state, State::Waiting | State::Between), "it is {:?}", job.state);
+
+        let holds = |of: JobId| lane.held.contains_key(&of);
+        if matches!(event, Event::Submit { .. } | Event::Tick | Event::LaneClosed { .. }) {
+            self.turns.assert_priority(job, holds);
+            for other in self.lanes.values() {
+                let may = other.is_free() && other.queues.contains(&job.spec.queue);
+                if may && !other.held.contains_key(&id) {
+                    assert!(lane.load() <= other.load(), "the least loaded lane comes first");
+                }
+            }
+        } else {
+            if self.turns.is_aged(&job.spec.queue) {
+                self.turns.assert_oldest(job, holds);
+            } else {
+                self.turns.assert_priority(job, holds);
+                self.turns.assert_turn(id, job, holds);
+            }
+            self.turns.assert_queue_turn(job, &lane.queues);
+            self.turns.serve(job, &lane.queues);
+        }
+        let waited = match job.state {
+            State::Waiting => {
+                self.turns.leave(id, job);
+                self.now - job.ready
+            }
+            _ => Duration::ZERO,
+        };
+        self.owed.push(Owed::RunMeasured(job.spec.queue.clone(), waited));
+        let lane = self.lanes.get_mut(&key).unwrap();
+        if lane.is_idle() {
+            lane.heard = self.now;
+        }
+        lane.held.insert(id, Held::Live);
+        let job = self.jobs.get_mut(&id).unwrap();
+        job.worker = lane.name.clone();
+        let deadline = job.spec.timeout_ms.map(|ms| self.now.plus_ms(ms));
+        job.state = State::Running { lane: key, since: self.now, deadline };
+        job.runs += 1;
+        (job.chunks, job.start_told) = (0, false);
+        job.watchers.iter_mut().for_each(|watcher| watcher.knows_start = false);
+        if job.accepted {
+            self.expect_start_told(id);
+        }
+    }
+}

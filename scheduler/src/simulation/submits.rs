@@ -1,0 +1,255 @@
+//! What submits, cancels and the ends of sessions call for.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use acequia_wire::client::{Batch as Summary, JobEvent, OnDisconnect, Submit};
+use acequia_wire::code::RejectCode;
+use acequia_wire::limits::WATCHERS_MAX;
+use acequia_wire::{CorrelationId, JobId};
+
+use super::model::{Batch, Job, Model, Owed, Retained, State, Told, Watcher};
+use crate::time::Time;
+use crate::{ClientId, Outcome, Recovered, SessionId, Ticket};
+
+impl Model {
+    pub(super) fn job_of(&self, session: SessionId, id: &CorrelationId) -> Option<JobId> {
+        let watched =
+            |job: &Job| job.watchers.iter().any(|of| (of.session, &of.id) == (session, id));
+        self.jobs.iter().find(|(_, job)| watched(job)).map(|(id, _)| *id)
+    }
+
+    fn live_jobs_of(&self, client: ClientId) -> usize {
+        let of_client = self.jobs.values().filter(|job| job.client == client);
+        of_client.map(|job| job.watchers.len().max(1)).sum()
+    }
+
+    /// Why there is no room for another job.
+    fn refusal(&self, client: ClientId, spec: &Submit) -> Option<RejectCode> {
+        let limits = &self.config.limits;
+        let running = |job: &&Job| matches!(job.state, State::Running { .. });
+        let waiting = self.jobs.len() - self.jobs.values().filter(running).count();
+        let bytes = self.payload_bytes() + spec.payload.bytes().len();
+        if self.storage_failed {
+            Some(RejectCode::Storage)
+        } else if self.live_jobs_of(client) >= limits.client_jobs {
+            Some(RejectCode::TooManyJobs)
+        } else if waiting >= limits.waiting_jobs || bytes > limits.payloads_bytes {
+            Some(RejectCode::QueueFull)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn expect_submit(&mut self, session: SessionId, id: JobId, spec: &Arc<Submit>) {
+        let Some(client) = self.sessions.get(&session).copied() else { return };
+        let rejected = |code| Owed::Rejected(session, spec.id.clone(), code);
+        if self.draining {
+            return self.owed.push(rejected(RejectCode::Draining));
+        }
+        if self.job_of(session, &spec.id).is_some() {
+            return self.owed.push(rejected(RejectCode::DuplicateId));
+        }
+        if self.expect_answer(session, client, spec) {
+            return;
+        }
+        if let Some(code) = self.refusal(client, spec) {
+            return self.owed.push(rejected(code));
+        }
+        let due = self.now.plus_ms(spec.delay_ms);
+        let ticket = Ticket(self.last_ticket.0 + 1);
+        self.begin(id, client, spec.clone(), ticket, self.now, due);
+        self.jobs.get_mut(&id).unwrap().watchers.push(watcher(session, spec));
+        self.attend(id, session);
+        self.owed.extend([Owed::Submitted(spec.queue.clone()), Owed::Record(id)]);
+    }
+
+    fn begin(
+        &mut self,
+        id: JobId,
+        client: ClientId,
+        spec: Arc<Submit>,
+        ticket: Ticket,
+        submitted: Time,
+        due: Time,
+    ) {
+        let delayed = State::Delayed { until: due };
+        let job = Job {
+            watchers: Vec::new(),
+            kept: false,
+            client,
+            spec,
+            ticket,
+            submitted,
+            state: if due > self.now { delayed } else { State::Between },
+            ready: due,
+            runs: 0,
+            failures: 0,
+            losses: 0,
+            chunks: 0,
+            accepted: false,
+            start_told: false,
+            counted: (0, 0, 0, None),
+            worker: "".into(),
+        };
+        if let Some(name) = &job.spec.batch {
+            let (sessions, ended) = (BTreeSet::new(), Vec::new());
+            let new = || Batch { sessions, began: submitted, live: 0, ended };
+            self.batches.entry((client, name.clone())).or_insert_with(new).live += 1;
+        }
+        self.jobs.insert(id, job);
+    }
+
+    fn batch_of(&mut self, id: JobId) -> Option<&mut Batch> {
+        let job = &self.jobs[&id];
+        let name = job.spec.batch.clone()?;
+        Some(self.batches.get_mut(&(job.client, name)).expect("a live job's batch"))
+    }
+
+    /// A session has submitted to the batch of this job.
+    fn attend(&mut self, id: JobId, session: SessionId) {
+        if let Some(batch) = self.batch_of(id) {
+            batch.sessions.insert(session);
+        }
+    }
+
+    pub(super) fn expect_end_in_batch(&mut self, id: JobId, outcome: Outcome) {
+        let Some(batch) = self.batch_of(id) else { return };
+        batch.live -= 1;
+        batch.ended.push(outcome);
+        if batch.live > 0 {
+            return;
+        }
+        let job = &self.jobs[&id];
+        let name = job.spec.batch.clone().unwrap();
+        let batch = self.batches.remove(&(job.client, name.clone())).unwrap();
+        let count = |of: Outcome| {
+            u32::try_from(batch.ended.iter().filter(|ended| **ended == of).count()).unwrap()
+        };
+        let summary = Summary {
+            name,
+            jobs: u32::try_from(batch.ended.len()).unwrap(),
+            done: count(Outcome::Done),
+            failed: count(Outcome::Failed),
+            cancelled: count(Outcome::Cancelled),
+            elapsed_ms: u64::try_from((self.now - batch.began).as_millis()).unwrap(),
+        };
+        let open = batch.sessions.iter().filter(|session| self.sessions.contains_key(session));
+        self.owed.extend(open.map(|session| Owed::Batch(*session, summary.clone())));
+    }
+
+    pub(super) fn expect_recovered(&mut self, of: &Recovered) {
+        let due = of.submitted.plus_ms(of.spec.delay_ms).max(of.not_before.unwrap_or_default());
+        self.begin(of.job, of.client, of.spec.clone(), of.ticket, of.submitted, due);
+        let job = self.jobs.get_mut(&of.job).unwrap();
+        (job.kept, job.accepted) = (true, true);
+        (job.runs, job.failures, job.losses) = (of.runs, of.failures, of.losses);
+        job.counted = (of.runs, of.failures, of.losses, of.not_before);
+        self.last_ticket = of.ticket;
+        self.durable = of.ticket;
+    }
+
+    /// Whether the key of a submit stands for a job already, which then answers.
+    fn expect_answer(&mut self, session: SessionId, client: ClientId, spec: &Submit) -> bool {
+        let Some(key) = &spec.key else { return false };
+        let is_it = |job: &Job| job.client == client && job.spec.key.as_ref() == Some(key);
+        let live = self.jobs.iter().find(|(_, job)| is_it(job)).map(|(id, _)| *id);
+        if let Some(id) = live {
+            let (job, limit) = (&self.jobs[&id], self.config.limits.client_jobs);
+            let full = !job.watchers.is_empty() && self.live_jobs_of(client) >= limit;
+            if full || job.watchers.len() >= WATCHERS_MAX {
+                let code = RejectCode::TooManyJobs;
+                self.owed.push(Owed::Rejected(session, spec.id.clone(), code));
+                return true;
+            }
+            let tell = |told| Owed::Tell(session, spec.id.clone(), id, told);
+            self.owed.extend(job.accepted.then(|| tell(Told::Accepted)));
+            let runs = matches!(job.state, State::Running { .. });
+            self.owed.extend((runs && job.start_told).then(|| tell(Told::Started)));
+            let job = self.jobs.get_mut(&id).unwrap();
+            job.watchers.push(watcher(session, spec));
+            if job.spec.batch == spec.batch {
+                self.attend(id, session);
+            }
+            return true;
+        }
+        let is_it = |of: &&Retained| (of.retain.client, &of.retain.key) == (client, key);
+        let Some(retained) = self.retained.iter().find(is_it) else { return false };
+        let told = match &retained.retain.outcome {
+            JobEvent::Done { result } => Told::Done(result.bytes().clone()),
+            JobEvent::Failed { code, .. } => Told::Failed(code.as_str().to_owned()),
+            other => panic!("{other:?} is not worth keeping"),
+        };
+        self.owed.push(Owed::Tell(session, spec.id.clone(), retained.job, told));
+        true
+    }
+
+    pub(super) fn expect_cancel(&mut self, session: SessionId, id: &CorrelationId) {
+        if !self.sessions.contains_key(&session) {
+            return;
+        }
+        let Some(job) = self.job_of(session, id) else {
+            return self.owed.push(Owed::Error(session, id.clone()));
+        };
+        let watchers = &mut self.jobs.get_mut(&job).unwrap().watchers;
+        if watchers.len() == 1 {
+            return self.expect_cancelled(job);
+        }
+        watchers.retain(|of| (of.session, &of.id) != (session, id));
+        self.owed.push(Owed::Tell(session, id.clone(), job, Told::Cancelled));
+    }
+
+    pub(super) fn expect_session_closed(&mut self, session: SessionId) {
+        self.sessions.remove(&session);
+        for id in self.jobs.keys().copied().collect::<Vec<_>>() {
+            let job = self.jobs.get_mut(&id).unwrap();
+            let leaves = |of: &Watcher| of.session == session;
+            let keeps = |of: &&Watcher| leaves(of) && of.on_disconnect == OnDisconnect::Keep;
+            job.kept |= job.watchers.iter().any(|of| keeps(&of));
+            let before = job.watchers.len();
+            job.watchers.retain(|of| !leaves(of));
+            if before > 0 && job.watchers.is_empty() && !job.kept {
+                self.expect_cancelled(id);
+            }
+        }
+    }
+
+    fn expect_cancelled(&mut self, id: JobId) {
+        let ran = self.expect_abandoned(id);
+        self.expect_end(id, Told::Cancelled, ran);
+    }
+
+    pub(super) fn retain(&mut self, retained: Retained) {
+        self.retained.push(retained);
+        let too_much = |all: &[Retained]| {
+            let bytes: usize = all.iter().map(bytes_of).sum();
+            all.len() > self.config.retained_jobs || bytes > self.config.retained_bytes
+        };
+        while too_much(&self.retained) {
+            self.retained.remove(0);
+        }
+    }
+
+    pub(super) fn retained_until(&self) -> Option<Time> {
+        self.retained.first().map(|of| of.ended + self.config.retention)
+    }
+
+    pub(super) fn expire_retained(&mut self) {
+        let (now, retention) = (self.now, self.config.retention);
+        self.retained.retain(|of| of.ended + retention > now);
+    }
+}
+
+fn bytes_of(retained: &Retained) -> usize {
+    let outcome = match &retained.retain.outcome {
+        JobEvent::Done { result } => result.bytes().len(),
+        JobEvent::Failed { code, message, .. } => code.as_str().len() + message.len(),
+        _ => 0,
+    };
+    256 + retained.retain.key.len() + outcome
+}
+
+fn watcher(session: SessionId, spec: &Submit) -> Watcher {
+    let (id, on_disconnect) = (spec.id.clone(), spec.on_disconnect);
+    Watcher { session, id, on_disconnect, knows_start: false }
+}

@@ -1,0 +1,140 @@
+//! What the journal is told, and what a server does with it that starts again.
+
+use std::sync::Arc;
+
+use acequia_scheduler::{ClientId, Config, Event, Recovered, Ticket, Time};
+use acequia_wire::client::Submit;
+
+use crate::scene::{Scene, job, job_id, runs};
+
+fn empty() -> Scene {
+    Scene::empty(Config { seed: 1, ..Config::default() })
+}
+
+/// Job `id` of client 1 as it was when the other server ended, a second ago.
+fn recovered(id: u32, spec: Submit) -> Recovered {
+    Recovered {
+        job: job_id(id),
+        client: ClientId(1),
+        ticket: Ticket(id.into()),
+        spec: Arc::new(spec),
+        submitted: Time::default(),
+        runs: 0,
+        failures: 0,
+        losses: 0,
+        not_before: None,
+    }
+}
+
+#[test]
+fn retries_and_losses_are_written_down() {
+    let mut scene = Scene::new();
+    scene.lane(1, 1);
+    scene.submit(Submit { attempts: 3, ..job(1) });
+    scene.fail(1, 1, true);
+    let in_ms = scene.next_ms().unwrap();
+    assert_eq!(scene.journal, [format!("1 (1, 1, 0) Some({in_ms})")]);
+    scene.pass_ms(in_ms);
+    scene.lane_ends(1);
+    assert_eq!(scene.journal[1], "1 (2, 1, 1) None");
+}
+
+#[test]
+fn jobs_come_back_in_their_order_and_go_on_where_they_were() {
+    let mut scene = empty();
+    let twice = Submit { attempts: 2, ..job(1) };
+    let failed = Recovered { runs: 4, failures: 1, losses: 3, ..recovered(1, twice) };
+    assert!(scene.handle(Event::Recovered(failed)).is_empty());
+    assert!(scene.handle(Event::Recovered(recovered(2, job(2)))).is_empty());
+    scene.open(1, 1);
+    // Their tickets are taken.
+    scene.submit(job(3));
+    assert!(scene.durable(2).is_empty());
+    assert_eq!(scene.durable(3), ["3 accepted"]);
+    assert_eq!(runs(&scene.lane(1, 1)), ["1 on 1"]);
+    assert_eq!(scene.fail(1, 1, true), ["settle 1", "run 2 on 1"], "its attempts are used up");
+    assert_eq!(scene.lane_ends(1), [""; 0], "and nobody is told");
+    assert_eq!(scene.journal, ["2 (1, 0, 1) None"]);
+}
+
+#[test]
+fn a_job_that_was_lost_three_times_before_is_lost_for_good() {
+    let mut scene = empty();
+    scene.handle(Event::Recovered(Recovered { runs: 3, losses: 3, ..recovered(1, job(1)) }));
+    scene.lane(1, 1);
+    assert_eq!(scene.lane_ends(1), ["settle 1"]);
+}
+
+#[test]
+fn delays_and_times_to_live_go_on() {
+    let mut scene = empty();
+    let spec = Submit { delay_ms: 1_500, ..job(1) };
+    scene.handle(Event::Recovered(recovered(1, spec)));
+    let not_before = Some(scene.now() + std::time::Duration::from_millis(700));
+    scene.handle(Event::Recovered(Recovered { not_before, ..recovered(2, job(2)) }));
+    let late = Submit { ttl_ms: Some(1_600), ..job(3) };
+    scene.handle(Event::Recovered(Recovered { runs: 1, ..recovered(4, late.clone()) }));
+    scene.handle(Event::Recovered(recovered(3, late)));
+    scene.handle(Event::Recovered(recovered(5, Submit { ttl_ms: Some(10), ..job(5) })));
+    assert_eq!(scene.pass_ms(0), ["settle 5"], "its time was over before");
+    assert_eq!(scene.next_ms(), Some(500));
+    scene.pass_ms(500);
+    assert_eq!(scene.next_ms(), Some(100));
+    assert_eq!(scene.pass_ms(100), ["settle 3"], "and not the one that had started");
+    assert_eq!(scene.next_ms(), Some(100));
+    scene.pass_ms(100);
+    assert_eq!(runs(&scene.lane(1, 9)).len(), 3);
+}
+
+#[test]
+fn a_recovered_job_is_found_by_its_key() {
+    let mut scene = empty();
+    let spec = Submit { key: Some("k".into()), ..job(1) };
+    scene.handle(Event::Recovered(recovered(1, spec.clone())));
+    scene.open(1, 1);
+    let again = Submit { id: acequia_wire::CorrelationId::Int(7), ..spec };
+    assert_eq!(scene.submit(again), ["7 of 1 accepted"]);
+    scene.lane(1, 1);
+    assert_eq!(scene.done(1, 1)[..], ["7 of 1 done", "settle 1"]);
+}
+
+#[test]
+fn an_outcome_that_was_retained_answers_for_as_long_as_was_left() {
+    let spec = |id| Submit { key: Some("k".into()), ..job(id) };
+    let mut before = Scene::new();
+    before.lane(1, 1);
+    before.submit(spec(1));
+    before.done(1, 1);
+    let retain = before.retained.pop().expect("an outcome");
+    assert_eq!((retain.client, &*retain.key), (ClientId(1), "k"));
+
+    let mut scene = empty();
+    let recovered =
+        |ended| Event::RecoveredOutcome { retain: Box::new(retain.clone()), job: job_id(1), ended };
+    let retention_ms = u64::try_from(Config::RETENTION.as_millis()).unwrap();
+    // A second of it has passed.
+    scene.handle(recovered(Time::default()));
+    scene.open(1, 1);
+    assert_eq!(scene.submit(spec(2)), ["2 of 1 done"]);
+    scene.pass_ms(retention_ms - 1_000);
+    assert_eq!(scene.submit(spec(2)), ["record 2"]);
+
+    let mut late = empty();
+    late.pass_ms(retention_ms);
+    late.handle(recovered(Time::default()));
+    assert_eq!(late.next_ms(), None);
+}
+
+#[test]
+fn while_records_cannot_be_written_nothing_new_is_taken_and_all_else_goes_on() {
+    let mut scene = Scene::new();
+    scene.lane(1, 1);
+    let keyed = |id| Submit { key: Some("k".into()), ..job(id) };
+    scene.submit(keyed(1));
+    scene.handle(Event::StorageFailed);
+    assert_eq!(scene.submit(job(2)), ["2 rejected: storage"]);
+    assert_eq!(scene.submit(keyed(3)), [""; 0], "nothing is to be written for it");
+    assert_eq!(scene.done(1, 1).len(), 5);
+    scene.handle(Event::StorageBack);
+    assert_eq!(runs(&scene.submit(job(2))), ["2 on 1"]);
+}
