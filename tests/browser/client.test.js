@@ -99,7 +99,7 @@ for (const [encoding, options] of [['JSON', {}], ['MessagePack', { codec }]]) {
         return true;
       });
       await assert.rejects(client.submit(1, { priority: 10 }).result, { code: 'bad_request' });
-      await assert.rejects(client.submit(1, { key: 'k' }).result, { code: 'bad_request' });
+      await assert.rejects(client.submit(1, { key: 'k'.repeat(129) }).result, { code: 'bad_request' });
       await assert.rejects(client.submit('x'.repeat(1 << 20)).result, { code: 'too_large' });
       await assert.rejects(client.submit('x'.repeat(5 << 20)).result, { code: 'too_large' });
       assert.equal(client.state, 'open');
