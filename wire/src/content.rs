@@ -97,12 +97,9 @@ impl Payload {
     /// This payload as bytes of its own, if it is small beside the `within` bytes that it may be
     /// a slice of: a slice keeps all of them alive, for as long as the job waits.
     #[must_use]
-    pub fn owned_if_small(mut self, within: usize) -> Self {
+    pub fn owned_if_small(self, within: usize) -> Self {
         let len = self.bytes.len();
-        if len < OWN_COPY_BYTES || len < within / 2 {
-            self.bytes = Bytes::copy_from_slice(&self.bytes);
-        }
-        self
+        if len < OWN_COPY_BYTES || len < within / 2 { self.detached() } else { self }
     }
 
     /// The media type.
