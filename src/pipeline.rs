@@ -392,20 +392,22 @@ impl Pipeline {
                     let reason = if stops { "the server stops" } else { "as the worker asked" };
                     self.job_lanes.bye(lane, reason);
                 }
-                Action::Record { ticket: Ticket(ticket), job, spec } => {
+                Action::Record { ticket: Ticket(ticket), job, spec, .. } => {
                     self.journal.append(Record::Admitted { ticket, job, spec });
                     self.commit_due.get_or_insert(instant + COMMIT_INTERVAL);
                 }
-                Action::Count { job, runs, failures, losses, not_before } => {
+                Action::Count { ticket: Ticket(ticket), runs, failures, losses, not_before } => {
                     let not_before = not_before.map(|at| {
                         let due = self.epoch + (at - Time::default());
                         SystemTime::now() + due.saturating_duration_since(instant)
                     });
-                    let counted = Record::Counted { job, runs, failures, losses, not_before };
+                    let counted = Record::Counted { ticket, runs, failures, losses, not_before };
                     self.journal.append(counted);
                 }
-                // No journal keeps outcomes: those that answer to a key live with the scheduler.
-                Action::Settle { job, retain: _ } => self.journal.append(Record::Settled { job }),
+                // No journal keeps outcomes yet.
+                Action::Settle { ticket: Ticket(ticket), retain: _ } => {
+                    self.journal.append(Record::Settled { ticket });
+                }
                 Action::Measure(measure) => self.metrics.record(measure),
             }
         }

@@ -20,8 +20,8 @@ pub enum Record {
     },
     /// A run of the job is over and another follows.
     Counted {
-        /// Its name.
-        job: JobId,
+        /// Its place.
+        ticket: u64,
         /// Runs begun.
         runs: u32,
         /// Runs that failed or timed out.
@@ -33,7 +33,7 @@ pub enum Record {
     },
     /// The job has ended and need not be known any more.
     Settled {
-        /// Its name.
-        job: JobId,
+        /// Its place.
+        ticket: u64,
     },
 }

@@ -7,7 +7,7 @@ use acequia_wire::client::{self, Submit};
 use acequia_wire::worker::JobMessage;
 use acequia_wire::{JobId, QueueName};
 
-use crate::event::{LaneKey, Retain, SessionId, Ticket};
+use crate::event::{ClientId, LaneKey, Retained, SessionId, Ticket};
 use crate::time::Time;
 
 /// One thing to do, in the order given.
@@ -45,13 +45,17 @@ pub enum Action {
         ticket: Ticket,
         /// The job.
         job: JobId,
+        /// Whose job it is.
+        client: ClientId,
+        /// When it was submitted.
+        submitted: Time,
         /// The job as its client described it.
         spec: Arc<Submit>,
     },
     /// Write into the journal how far a job has come, for a server that goes on with it.
     Count {
-        /// The job.
-        job: JobId,
+        /// The job, by the place of its record.
+        ticket: Ticket,
         /// Runs begun.
         runs: u32,
         /// Runs that failed or timed out.
@@ -63,11 +67,11 @@ pub enum Action {
     },
     /// The journal may forget a job, but for what it is to retain.
     Settle {
-        /// The job.
-        job: JobId,
-        /// The outcome that answers to the job's key, for as long as
+        /// The job, by the place of its record.
+        ticket: Ticket,
+        /// Its outcome, to be kept for as long as
         /// [`Config::retention`](crate::Config::retention) says.
-        retain: Option<Box<Retain>>,
+        retain: Option<Arc<Retained>>,
     },
     /// Something to count.
     Measure(Measure),

@@ -11,6 +11,7 @@ use crate::action::{Action, Measure};
 use crate::clients::{Clients, Closed};
 use crate::event::{SessionId, Ticket};
 use crate::job::{Job, State};
+use crate::keys::Keyed;
 use crate::list::Links;
 use crate::scheduler::{Scheduler, Step};
 use crate::time::Time;
@@ -88,7 +89,8 @@ impl Scheduler {
             self.attend(session, batch);
         }
         self.undurable.push_back((ticket, job));
-        step.out.push(Action::Record { ticket, job: id, spec });
+        let client = self.clients.id_of(client);
+        step.out.push(Action::Record { ticket, job: id, client, submitted: step.now, spec });
         self.run_when_due(step, job);
     }
 
@@ -128,7 +130,7 @@ impl Scheduler {
             spec: spec.clone(),
         });
         if let Some(key) = &spec.key {
-            self.keys.begin(self.clients.id_of(client), key, job);
+            self.keys.set(self.clients.id_of(client), key, Keyed::Live(job));
         }
         if let Some(at) = expires {
             self.timers.set(at, TimerKind::Expire, ticket, job);

@@ -14,7 +14,7 @@ use crate::timers::{Due, TimerKind};
 /// How long the first retry waits; each further one waits twice as long.
 const RETRY_MS_FIRST: u32 = 200;
 /// How long a retry waits at most.
-const RETRY_MS_MAX: u32 = 60_000;
+pub(crate) const RETRY_MS_MAX: u32 = 60_000;
 
 impl Scheduler {
     /// Takes a job out of its state. If it was running, the slot must have been released; returns
@@ -83,8 +83,8 @@ impl Scheduler {
 
     /// Has the journal write how far a job has come.
     pub(crate) fn count(&self, step: &mut Step<'_>, key: usize, not_before: Option<Time>) {
-        let Job { id: job, runs, failures, losses, .. } = self.jobs[key];
-        step.out.push(Action::Count { job, runs, failures, losses, not_before });
+        let Job { ticket, runs, failures, losses, .. } = self.jobs[key];
+        step.out.push(Action::Count { ticket, runs, failures, losses, not_before });
     }
 
     pub(crate) fn tell_retry(
@@ -141,7 +141,7 @@ impl Scheduler {
         self.payload_bytes -= job.spec.payload.bytes().len();
         self.queues[job.queue].live -= 1;
         self.queues.forget_if_unused(job.queue);
-        step.out.push(Action::Settle { job: job.id, retain });
+        step.out.push(Action::Settle { ticket: job.ticket, retain });
         let (queue, total) = (job.spec.queue.clone(), step.now - job.submitted);
         step.measure(Measure::Ended { queue, outcome: measured, ran, total });
         if let Some(batch) = job.batch {
@@ -150,7 +150,7 @@ impl Scheduler {
     }
 
     pub(crate) fn tick(&mut self, step: &mut Step<'_>) {
-        self.keys.expire(step.now);
+        self.expire_outcomes(step.now);
         while let Some(due) = self.timers.pop_due(step.now) {
             match due {
                 Due::Lease(lane) => self.lease_due(step, lane),

@@ -58,16 +58,20 @@ pub struct Recovered {
     pub not_before: Option<Time>,
 }
 
-/// An outcome that answers to its job's key.
+/// The outcome of a job, kept for whoever asks for it later.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Retain {
-    /// Whose key it is.
+pub struct Retained {
+    /// The job.
+    pub job: JobId,
+    /// Whose it was.
     pub client: ClientId,
-    /// The key.
-    pub key: Box<str>,
     /// What the submit that began the job called it.
     pub id: CorrelationId,
-    /// The outcome.
+    /// The key that the outcome answers to.
+    pub key: Option<Box<str>>,
+    /// When the job ended.
+    pub ended: Time,
+    /// `done`, `failed` or `cancelled`.
     pub outcome: JobEvent,
 }
 
@@ -114,16 +118,9 @@ pub enum Event {
     /// A job that the journal kept goes on. Only at the start, before any session or lane, and in
     /// the order of tickets; a job that was to be cancelled with its session is not among them.
     Recovered(Recovered),
-    /// An outcome that the journal kept answers to its key again. Only at the start, in the order
-    /// in which the jobs ended.
-    RecoveredOutcome {
-        /// What [`Action::Settle`](crate::Action::Settle) gave to retain.
-        retain: Box<Retain>,
-        /// The job.
-        job: JobId,
-        /// When it ended.
-        ended: Time,
-    },
+    /// An outcome that the journal kept, as [`Action::Settle`](crate::Action::Settle) gave it to
+    /// retain. Only at the start, in the order in which the jobs ended.
+    RecoveredOutcome(Arc<Retained>),
     /// A worker takes jobs. Said once; of a lane that is open already it changes nothing.
     LaneReady {
         /// Its lane.

@@ -7,8 +7,8 @@ use acequia_wire::client::{JobEvent, OnDisconnect, Refusal, Submit};
 use acequia_wire::code::RejectCode;
 use acequia_wire::limits::WATCHERS_MAX;
 
-use crate::event::{Retain, SessionId};
-use crate::keys::{Answer, worth_retaining};
+use crate::event::SessionId;
+use crate::keys::Keyed;
 use crate::scheduler::{Scheduler, Step};
 use crate::watchers::Watcher;
 
@@ -23,18 +23,18 @@ impl Scheduler {
     ) -> bool {
         let Some(key) = &spec.key else { return false };
         match self.keys.answer(self.clients.id_of(client), key) {
-            None => false,
-            Some(Answer::Ended(job, outcome)) => {
-                step.tell_of_job(&watcher(session, spec), job, outcome.clone());
-                true
+            None => return false,
+            Some(Keyed::Ended(nth)) => {
+                let Some(retained) = self.outcomes.get(nth) else { return false };
+                step.tell_of_job(&watcher(session, spec), retained.job, retained.outcome.clone());
             }
-            Some(Answer::Live(job)) => {
+            Some(Keyed::Live(job)) => {
                 if let Err(refusal) = self.watch(step, session, job, spec) {
                     step.tell(session, refusal.of_submit(spec.id.clone()).into());
                 }
-                true
             }
         }
+        true
     }
 
     /// A live job is watched by one more. It counts as a live job of its client as often as it is
@@ -112,31 +112,6 @@ impl Scheduler {
         job.watchers.remove(leaves);
         self.clients.jobs_end(job.client, counted - job.watchers.count_as_jobs());
         job.kept || job.watchers.len() > 0
-    }
-
-    /// Keeps the outcome of a job that has a key, here and in the journal.
-    pub(crate) fn retain(
-        &mut self,
-        step: &Step<'_>,
-        key: usize,
-        outcome: &JobEvent,
-    ) -> Option<Box<Retain>> {
-        let job = &self.jobs[key];
-        let name = job.spec.key.as_deref()?;
-        let client = self.clients.id_of(job.client);
-        let Some(outcome) = worth_retaining(outcome, self.config.retention) else {
-            self.keys.free(client, name);
-            return None;
-        };
-        let (id, name) = (job.id, (client, name.into()));
-        let retain = Retain {
-            client,
-            key: job.spec.key.clone()?,
-            id: job.spec.id.clone(),
-            outcome: outcome.clone(),
-        };
-        self.keys.retain(name, id, outcome, step.now, &self.config);
-        Some(Box::new(retain))
     }
 }
 

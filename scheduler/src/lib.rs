@@ -39,6 +39,11 @@
 //! told all that follows. The outcome of a job with a key answers to the key for a while; that of
 //! one that was cancelled does not, since nobody wanted it.
 //!
+//! # Outcomes
+//!
+//! The outcome of a job that was accepted, or has a key, is kept for a while, for whoever asks what
+//! became of it. A job that ended before it was accepted leaves nothing behind.
+//!
 //! # Batches
 //!
 //! The live jobs of a client under one name are a batch. When the last of them has ended, each
@@ -66,6 +71,7 @@ mod job;
 mod keys;
 mod lanes;
 mod list;
+mod outcomes;
 mod queue;
 mod recovery;
 mod reports;
@@ -80,7 +86,7 @@ mod watchers;
 
 pub use action::{Action, Dropped, Measure, Outcome};
 pub use config::Config;
-pub use event::{ClientId, Event, LaneKey, LaneOffer, Recovered, Retain, SessionId, Ticket};
+pub use event::{ClientId, Event, LaneKey, LaneOffer, Recovered, Retained, SessionId, Ticket};
 pub use scheduler::Scheduler;
 pub use stats::{LaneStats, QueueStats, Stats};
 pub use time::Time;

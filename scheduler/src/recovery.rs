@@ -1,11 +1,11 @@
 //! What the journal kept comes back.
 
-use acequia_wire::JobId;
+use std::sync::Arc;
 
 use crate::admission::New;
-use crate::event::{Recovered, Retain};
-use crate::scheduler::{Scheduler, Step};
-use crate::time::Time;
+use crate::endings::RETRY_MS_MAX;
+use crate::event::{Recovered, Retained};
+use crate::scheduler::{Jitter, Scheduler, Step};
 use crate::timers::TimerKind;
 use crate::watchers::Watchers;
 
@@ -16,8 +16,11 @@ impl Scheduler {
         let Recovered { job: id, client, ticket, spec, submitted, .. } = recovered;
         self.last_ticket = self.last_ticket.max(ticket);
         let client = self.clients.find_or_add(client);
-        let delayed = submitted.plus_ms(spec.delay_ms);
-        let due = recovered.not_before.map_or(delayed, |not_before| delayed.max(not_before));
+        // A clock that was ahead before the restart must not hold a job back for as long.
+        let submitted = submitted.min(step.now);
+        let latest_retry = step.now.plus_ms(Jitter::most(RETRY_MS_MAX));
+        let not_before = recovered.not_before.unwrap_or_default().min(latest_retry);
+        let due = submitted.plus_ms(spec.delay_ms).max(not_before);
         let new = New { id, client, ticket, submitted, due, spec };
         let key = self.begin(new, Watchers::default());
         let job = &mut self.jobs[key];
@@ -34,16 +37,12 @@ impl Scheduler {
         self.run_when_due(step, key);
     }
 
-    pub(crate) fn recovered_outcome(
-        &mut self,
-        step: &Step<'_>,
-        retain: Retain,
-        job: JobId,
-        ended: Time,
-    ) {
-        if ended + self.config.retention > step.now {
-            let Retain { client, key, outcome, .. } = retain;
-            self.keys.retain((client, key), job, outcome, ended, &self.config);
+    pub(crate) fn recovered_outcome(&mut self, step: &Step<'_>, mut retained: Arc<Retained>) {
+        if retained.ended > step.now {
+            Arc::make_mut(&mut retained).ended = step.now;
+        }
+        if retained.ended + self.config.retention > step.now {
+            self.keep(retained);
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::event::{Event, SessionId, Ticket};
 use crate::job::Job;
 use crate::keys::Keys;
 use crate::lanes::Lanes;
+use crate::outcomes::Outcomes;
 use crate::queue::Queues;
 use crate::time::Time;
 use crate::timers::Timers;
@@ -31,6 +32,7 @@ pub struct Scheduler {
     pub(crate) queues: Queues,
     pub(crate) lanes: Lanes,
     pub(crate) keys: Keys,
+    pub(crate) outcomes: Outcomes,
     pub(crate) batches: Batches,
     pub(crate) timers: Timers,
     /// Jobs whose records are on their way to the disk, in the order of their tickets. A key may
@@ -76,6 +78,7 @@ impl Scheduler {
             queues: Queues::default(),
             lanes: Lanes::default(),
             keys: Keys::default(),
+            outcomes: Outcomes::default(),
             batches: Batches::default(),
             timers: Timers::default(),
             undurable: VecDeque::new(),
@@ -120,9 +123,7 @@ impl Scheduler {
             Event::StorageFailed => self.storage_failed = true,
             Event::StorageBack => self.storage_failed = false,
             Event::Recovered(recovered) => self.recovered(step, recovered),
-            Event::RecoveredOutcome { retain, job, ended } => {
-                self.recovered_outcome(step, *retain, job, ended);
-            }
+            Event::RecoveredOutcome(retained) => self.recovered_outcome(step, retained),
             Event::Drain => self.drain(step),
             Event::Tick => self.tick(step),
         }
@@ -130,7 +131,7 @@ impl Scheduler {
 
     /// When [`Event::Tick`] is due; `None` if nothing waits for time to pass.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.timers.next().into_iter().chain(self.keys.next()).min()
+        self.timers.next().into_iter().chain(self.outcomes.next(&self.config)).min()
     }
 
     /// Whether no job is with a worker.
@@ -167,6 +168,11 @@ impl Jitter {
         let by = self.0 % (2 * quarter + 1);
         u32::try_from(u64::from(ms) - quarter + by).unwrap_or(u32::MAX)
     }
+
+    /// The most that `ms` can be spread to.
+    pub(crate) const fn most(ms: u32) -> u32 {
+        ms.saturating_add(ms / 4)
+    }
 }
 
 #[cfg(test)]
@@ -180,7 +186,8 @@ impl Scheduler {
         self.clients.assert_consistent(&self.jobs);
         self.lanes.assert_consistent(&self.queues, self.config.lease);
         let client_of = |client| self.clients.id_of(client);
-        self.keys.assert_consistent(&self.jobs, client_of, &self.config);
+        self.keys.assert_consistent(&self.jobs, client_of, &self.outcomes);
+        self.outcomes.assert_consistent(&self.config);
         let attends = |session, batch| self.clients.attends(session, batch);
         self.batches.assert_consistent(&self.jobs, attends);
         assert_eq!(self.batches.sessions(), self.clients.attended());
@@ -222,6 +229,7 @@ impl Scheduler {
         self.queues.assert_empty();
         self.clients.assert_empty();
         self.keys.assert_empty();
+        self.outcomes.assert_empty();
         self.batches.assert_empty();
         self.lanes.assert_empty();
     }

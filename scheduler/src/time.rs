@@ -13,6 +13,16 @@ impl Time {
         Self(micros)
     }
 
+    /// The time so many milliseconds after the epoch.
+    pub const fn from_millis(ms: u64) -> Self {
+        Self(ms.saturating_mul(1000))
+    }
+
+    /// How many whole milliseconds after the epoch.
+    pub const fn as_millis(self) -> u64 {
+        self.0 / 1000
+    }
+
     /// The time `ms` milliseconds after this.
     #[must_use]
     pub(crate) fn plus_ms(self, ms: u32) -> Self {

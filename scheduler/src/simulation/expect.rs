@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use acequia_wire::{Body, JobId};
 
-use super::model::{Held, Lane, Model, Owed, Retained, State, Told};
+use super::model::{Held, Lane, Model, Owed, State, Told};
 use crate::{Dropped, Event, LaneKey, LaneOffer, Outcome, Ticket};
 
 impl Model {
@@ -27,10 +27,9 @@ impl Model {
             Event::StorageFailed => self.storage_failed = true,
             Event::StorageBack => self.storage_failed = false,
             Event::Recovered(recovered) => self.expect_recovered(recovered),
-            Event::RecoveredOutcome { retain, job, ended } => {
-                if *ended + self.config.retention > self.now {
-                    let retain = (**retain).clone();
-                    self.retain(Retained { retain, job: *job, ended: *ended });
+            Event::RecoveredOutcome(retained) => {
+                if retained.ended + self.config.retention > self.now {
+                    self.retain(retained.clone());
                 }
             }
             Event::SessionClosed { session } => self.expect_session_closed(*session),
@@ -189,7 +188,8 @@ impl Model {
         self.owe(id, &told);
         let job = &self.jobs[&id];
         let total = self.now - job.submitted;
-        let keeps = job.spec.key.is_some() && outcome != Outcome::Cancelled;
+        let answers = job.spec.key.is_some() && outcome != Outcome::Cancelled;
+        let keeps = answers || job.accepted;
         let settle = Owed::Settle(id, keeps.then_some(told));
         self.owed.extend([settle, Owed::Ended(outcome, ran, total)]);
         self.expect_end_in_batch(id, outcome);

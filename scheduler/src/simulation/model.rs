@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::turns::Turns;
 use crate::time::Time;
 use crate::{
-    Action, ClientId, Config, Dropped, Event, LaneKey, Outcome, Recovered, Retain, Scheduler,
+    Action, ClientId, Config, Dropped, Event, LaneKey, Outcome, Recovered, Retained, Scheduler,
     SessionId, Ticket,
 };
 
@@ -149,13 +149,6 @@ pub(super) struct Batch {
     pub(super) ended: Vec<Outcome>,
 }
 
-/// An outcome that answers to a key.
-pub(super) struct Retained {
-    pub(super) retain: Retain,
-    pub(super) job: JobId,
-    pub(super) ended: Time,
-}
-
 pub(super) struct Model {
     pub(super) config: Config,
     pub(super) now: Time,
@@ -167,7 +160,7 @@ pub(super) struct Model {
     pub(super) turns: Turns,
     pub(super) batches: BTreeMap<(ClientId, Box<str>), Batch>,
     /// In the order in which they ended.
-    pub(super) retained: Vec<Retained>,
+    pub(super) retained: Vec<Arc<Retained>>,
     pub(super) storage_failed: bool,
     pub(super) recorded: BTreeMap<Ticket, JobId>,
     pub(super) last_ticket: Ticket,
@@ -343,6 +336,12 @@ impl Model {
         let beats = self.lanes.values().any(|lane| lane.beats);
         let due = due.into_iter().chain(self.retained_until()).min();
         assert!(due == deadline || beats && deadline < due.or(deadline.map(|at| at.plus_ms(1))));
+    }
+
+    /// The live job whose record has this place.
+    pub(super) fn job_at(&self, ticket: Ticket) -> JobId {
+        let found = self.jobs.iter().find(|(_, job)| job.ticket == ticket);
+        *found.expect("a ticket is a live job's").0
     }
 
     pub(super) fn payload_bytes(&self) -> usize {

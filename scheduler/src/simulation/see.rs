@@ -7,9 +7,9 @@ use acequia_wire::JobId;
 use acequia_wire::client::{self, JobEvent};
 use acequia_wire::code::RejectCode;
 
-use super::model::{Held, Model, Owed, Retained, State, Told};
+use super::model::{Held, Model, Owed, State, Told};
 use crate::time::Time;
-use crate::{Action, Event, LaneKey, Measure, SessionId, Ticket};
+use crate::{Action, Event, LaneKey, Measure, Retained, SessionId, Ticket};
 
 impl Model {
     pub(super) fn see(&mut self, event: &Event, action: &Action) {
@@ -27,20 +27,24 @@ impl Model {
             }
             Action::CancelRun { lane, job } => self.pay(&Owed::CancelRun(*lane, *job)),
             Action::SayBye { lane } => self.pay(&Owed::SayBye(*lane)),
-            Action::Record { ticket, job, spec } => {
+            Action::Record { ticket, job, client, submitted, spec } => {
                 self.pay(&Owed::Record(*job));
+                assert_eq!((*client, *submitted), (self.jobs[job].client, self.now));
                 self.last_ticket = Ticket(self.last_ticket.0 + 1);
                 assert_eq!(*ticket, self.last_ticket);
                 assert!(Arc::ptr_eq(spec, &self.jobs[job].spec));
                 self.recorded.insert(*ticket, *job);
             }
-            Action::Count { job: id, runs, failures, losses, not_before } => {
-                let job = &self.jobs[id];
+            Action::Count { ticket, runs, failures, losses, not_before } => {
+                let id = self.job_at(*ticket);
+                let job = &self.jobs[&id];
                 assert_eq!((*runs, *failures, *losses), (job.runs, job.failures, job.losses));
-                self.pay(&Owed::Count(*id));
-                self.comes_back(*id, *not_before);
+                self.pay(&Owed::Count(id));
+                self.comes_back(id, *not_before);
             }
-            Action::Settle { job, retain } => self.see_settled(*job, retain.as_deref().cloned()),
+            Action::Settle { ticket, retain } => {
+                self.see_settled(self.job_at(*ticket), retain.clone());
+            }
             Action::Measure(measure) => self.pay(&match measure.clone() {
                 Measure::Submitted { queue } => Owed::Submitted(queue),
                 Measure::Started { queue, waited } => Owed::RunMeasured(queue, waited),
@@ -132,7 +136,7 @@ impl Model {
         job.state = State::Delayed { until };
     }
 
-    fn see_settled(&mut self, id: JobId, retain: Option<crate::Retain>) {
+    fn see_settled(&mut self, id: JobId, retain: Option<Arc<Retained>>) {
         let told = |owed: &Owed| matches!(owed, Owed::Tell(_, _, of, _) if *of == id);
         assert!(!self.owed.iter().any(told), "settled before its outcome was told");
         let outcome = retain.as_ref().map(|retain| self.told(id, &retain.outcome));
@@ -140,9 +144,11 @@ impl Model {
         let job = self.jobs.remove(&id).unwrap();
         assert!(self.ended.insert(id), "settled twice");
         if let Some(retain) = retain {
-            assert_eq!((retain.client, Some(&retain.key)), (job.client, job.spec.key.as_ref()));
-            assert_eq!(retain.id, job.spec.id);
-            self.retain(Retained { retain, job: id, ended: self.now });
+            let cancelled = matches!(retain.outcome, JobEvent::Cancelled);
+            assert_eq!(retain.key, job.spec.key.clone().filter(|_| !cancelled));
+            assert_eq!((retain.job, retain.client, &retain.id), (id, job.client, &job.spec.id));
+            assert_eq!(retain.ended, self.now);
+            self.retain(retain);
         }
     }
 

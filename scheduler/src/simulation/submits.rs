@@ -8,9 +8,9 @@ use acequia_wire::code::RejectCode;
 use acequia_wire::limits::WATCHERS_MAX;
 use acequia_wire::{CorrelationId, JobId};
 
-use super::model::{Batch, Job, Model, Owed, Retained, State, Told, Watcher};
+use super::model::{Batch, Job, Model, Owed, State, Told, Watcher};
 use crate::time::Time;
-use crate::{ClientId, Outcome, Recovered, SessionId, Ticket};
+use crate::{ClientId, Outcome, Recovered, Retained, SessionId, Ticket};
 
 impl Model {
     pub(super) fn job_of(&self, session: SessionId, id: &CorrelationId) -> Option<JobId> {
@@ -173,9 +173,9 @@ impl Model {
             }
             return true;
         }
-        let is_it = |of: &&Retained| (of.retain.client, &of.retain.key) == (client, key);
+        let is_it = |of: &&Arc<Retained>| (of.client, of.key.as_ref()) == (client, Some(key));
         let Some(retained) = self.retained.iter().find(is_it) else { return false };
-        let told = match &retained.retain.outcome {
+        let told = match &retained.outcome {
             JobEvent::Done { result } => Told::Done(result.bytes().clone()),
             JobEvent::Failed { code, .. } => Told::Failed(code.as_str().to_owned()),
             other => panic!("{other:?} is not worth keeping"),
@@ -219,10 +219,10 @@ impl Model {
         self.expect_end(id, Told::Cancelled, ran);
     }
 
-    pub(super) fn retain(&mut self, retained: Retained) {
+    pub(super) fn retain(&mut self, retained: Arc<Retained>) {
         self.retained.push(retained);
-        let too_much = |all: &[Retained]| {
-            let bytes: usize = all.iter().map(bytes_of).sum();
+        let too_much = |all: &[Arc<Retained>]| {
+            let bytes: usize = all.iter().map(|of| bytes_of(of)).sum();
             all.len() > self.config.retained_jobs || bytes > self.config.retained_bytes
         };
         while too_much(&self.retained) {
@@ -241,12 +241,12 @@ impl Model {
 }
 
 fn bytes_of(retained: &Retained) -> usize {
-    let outcome = match &retained.retain.outcome {
+    let outcome = match &retained.outcome {
         JobEvent::Done { result } => result.bytes().len(),
         JobEvent::Failed { code, message, .. } => code.as_str().len() + message.len(),
         _ => 0,
     };
-    256 + retained.retain.key.len() + outcome
+    256 + retained.key.as_deref().map_or(0, str::len) + outcome
 }
 
 fn watcher(session: SessionId, spec: &Submit) -> Watcher {

@@ -10,7 +10,7 @@ use acequia_wire::worker::Progress;
 use acequia_wire::{Body, ContentType, CorrelationId, JobId, Payload, QueueName};
 use bytes::Bytes;
 
-use super::model::{Model, Retained, State};
+use super::model::{Model, State};
 use super::plan::{Habit, Plan};
 use super::random::Random;
 use crate::time::Time;
@@ -150,8 +150,8 @@ impl World {
         self.scheduler = Scheduler::new(config);
         self.zeal.clear();
         self.model.ended = before.ended;
-        for Retained { retain, job, ended } in before.retained {
-            self.happen(Event::RecoveredOutcome { retain: Box::new(retain), job, ended });
+        for retained in before.retained {
+            self.happen(Event::RecoveredOutcome(retained));
         }
         let mut kept: Vec<_> = before.jobs.into_iter().collect();
         kept.retain(|(_, job)| {

@@ -1,9 +1,10 @@
 //! What the journal is told, and what a server does with it that starts again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use acequia_scheduler::{ClientId, Config, Event, Recovered, Ticket, Time};
-use acequia_wire::client::Submit;
+use acequia_scheduler::{ClientId, Config, Event, Recovered, Retained, Ticket, Time};
+use acequia_wire::client::{JobEvent, Submit};
 
 use crate::scene::{Scene, job, job_id, runs};
 
@@ -70,7 +71,7 @@ fn delays_and_times_to_live_go_on() {
     let mut scene = empty();
     let spec = Submit { delay_ms: 1_500, ..job(1) };
     scene.handle(Event::Recovered(recovered(1, spec)));
-    let not_before = Some(scene.now() + std::time::Duration::from_millis(700));
+    let not_before = Some(scene.now() + Duration::from_millis(700));
     scene.handle(Event::Recovered(Recovered { not_before, ..recovered(2, job(2)) }));
     let late = Submit { ttl_ms: Some(1_600), ..job(3) };
     scene.handle(Event::Recovered(Recovered { runs: 1, ..recovered(4, late.clone()) }));
@@ -105,12 +106,15 @@ fn an_outcome_that_was_retained_answers_for_as_long_as_was_left() {
     before.lane(1, 1);
     before.submit(spec(1));
     before.done(1, 1);
-    let retain = before.retained.pop().expect("an outcome");
-    assert_eq!((retain.client, &*retain.key), (ClientId(1), "k"));
+    let retained = before.retained.pop().expect("an outcome");
+    assert_eq!((retained.client, retained.key.as_deref()), (ClientId(1), Some("k")));
+    assert_eq!((retained.job, retained.ended), (job_id(1), before.now()));
 
     let mut scene = empty();
-    let recovered =
-        |ended| Event::RecoveredOutcome { retain: Box::new(retain.clone()), job: job_id(1), ended };
+    let recovered = |ended| {
+        let retained = Retained { ended, ..(*retained).clone() };
+        Event::RecoveredOutcome(Arc::new(retained))
+    };
     let retention_ms = u64::try_from(Config::RETENTION.as_millis()).unwrap();
     // A second of it has passed.
     scene.handle(recovered(Time::default()));
@@ -137,4 +141,39 @@ fn while_records_cannot_be_written_nothing_new_is_taken_and_all_else_goes_on() {
     assert_eq!(scene.done(1, 1).len(), 5);
     scene.handle(Event::StorageBack);
     assert_eq!(runs(&scene.submit(job(2))), ["2 on 1"]);
+}
+
+#[test]
+fn the_outcome_of_a_job_that_was_accepted_is_kept_however_it_ended() {
+    let mut scene = Scene::new();
+    scene.lane(1, 2);
+    let keyed = |id| Submit { key: Some("k".into()), ..job(id) };
+    for spec in [job(1), keyed(2), job(3), job(4)] {
+        scene.submit(spec);
+    }
+    scene.durable(3);
+    scene.done(1, 1);
+    scene.cancel(2);
+    scene.fail(1, 2, false);
+    scene.fail(1, 3, false);
+    scene.done(1, 4);
+    let kept: Vec<_> = scene.retained.iter().map(|of| (of.job, of.key.clone())).collect();
+    assert_eq!(kept, [1, 2, 3].map(|id| (job_id(id), None)), "the last was not accepted");
+    let outcomes: Vec<_> = scene.retained.iter().map(|of| &of.outcome).collect();
+    assert!(matches!(
+        outcomes[..],
+        [JobEvent::Done { .. }, JobEvent::Cancelled, JobEvent::Failed { .. }]
+    ));
+}
+
+#[test]
+fn a_clock_that_was_ahead_before_the_restart_holds_nothing_back() {
+    let mut scene = empty();
+    let ahead = scene.now() + Duration::from_secs(1_000_000);
+    let late = Recovered { submitted: ahead, ..recovered(1, job(1)) };
+    scene.handle(Event::Recovered(late));
+    let retried = Recovered { runs: 1, not_before: Some(ahead), ..recovered(2, job(2)) };
+    scene.handle(Event::Recovered(retried));
+    assert_eq!(runs(&scene.lane(1, 1)), ["1 on 1"]);
+    assert_eq!(scene.next_ms(), Some(75_000), "no retry waits longer");
 }

@@ -2,10 +2,11 @@
 //! lane 1, `7 done` tells the client of job 7, and `8 of 7 done` tells a second submit of it, whose
 //! correlation id is 8.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use acequia_scheduler::{
-    Action, ClientId, Config, Event, LaneKey, LaneOffer, Measure, Retain, Scheduler, SessionId,
+    Action, ClientId, Config, Event, LaneKey, LaneOffer, Measure, Retained, Scheduler, SessionId,
     Ticket, Time,
 };
 use acequia_wire::client::{self, JobEvent, OnDisconnect, Submit};
@@ -16,7 +17,9 @@ pub(crate) struct Scene {
     /// What the journal was to keep beside the jobs, until it is looked at.
     pub(crate) journal: Vec<String>,
     /// What it was to retain.
-    pub(crate) retained: Vec<Retain>,
+    pub(crate) retained: Vec<Arc<Retained>>,
+    /// The jobs by the places of their records.
+    recorded: BTreeMap<Ticket, u32>,
     now_ms: u64,
 }
 
@@ -70,7 +73,8 @@ impl Scene {
     /// A scheduler without anybody.
     pub(crate) fn empty(config: Config) -> Self {
         let scheduler = Scheduler::new(config);
-        Self { scheduler, journal: Vec::new(), retained: Vec::new(), now_ms: 1_000 }
+        let (journal, retained, recorded) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { scheduler, journal, retained, recorded, now_ms: 1_000 }
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -78,22 +82,31 @@ impl Scene {
     }
 
     pub(crate) fn handle(&mut self, event: Event) -> Vec<String> {
+        if let Event::Recovered(recovered) = &event {
+            self.recorded.insert(recovered.ticket, number_of(recovered.job));
+        }
         let mut actions = Vec::new();
         self.scheduler.handle(self.now(), event, &mut actions);
+        let mut lines = Vec::new();
         for action in &actions {
             match action {
-                Action::Count { job, runs, failures, losses, not_before } => {
+                Action::Record { ticket, job, .. } => {
+                    self.recorded.insert(*ticket, number_of(*job));
+                    lines.push(format!("record {}", number_of(*job)));
+                }
+                Action::Count { ticket, runs, failures, losses, not_before } => {
                     let in_ms = not_before.map(|at| (at - self.now()).as_millis());
-                    let (job, counts) = (number_of(*job), (runs, failures, losses));
+                    let (job, counts) = (self.recorded[ticket], (runs, failures, losses));
                     self.journal.push(format!("{job} {counts:?} {in_ms:?}"));
                 }
-                Action::Settle { retain: Some(retain), .. } => {
-                    self.retained.push((**retain).clone());
+                Action::Settle { ticket, retain } => {
+                    self.retained.extend(retain.clone());
+                    lines.push(format!("settle {}", self.recorded[ticket]));
                 }
-                _ => {}
+                other => lines.extend(line(other)),
             }
         }
-        actions.iter().filter_map(line).collect()
+        lines
     }
 
     pub(crate) fn open(&mut self, session: u64, client: u64) {
@@ -207,11 +220,11 @@ fn line(action: &Action) -> Option<String> {
         Action::Run { lane, job } => format!("run {} on {}", number_of(job.job), lane.0),
         Action::CancelRun { lane, job } => format!("void {} on {}", number_of(*job), lane.0),
         Action::SayBye { lane } => format!("bye {}", lane.0),
-        Action::Record { job, .. } => format!("record {}", number_of(*job)),
-        Action::Settle { job, .. } => format!("settle {}", number_of(*job)),
-        Action::Count { .. } => return None,
         Action::Measure(Measure::Dropped(why)) => format!("dropped {}", why.as_str()),
         Action::Measure(_) => return None,
+        Action::Record { .. } | Action::Count { .. } | Action::Settle { .. } => {
+            unreachable!("these are told with the number of the job")
+        }
     })
 }
 
