@@ -1,7 +1,6 @@
 //! The front door: the page, the WebSocket's upgrade, metrics and health.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use acequia_scheduler::Stats;
@@ -18,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::front::{self, Front};
 use crate::page;
 use crate::pipeline::Input;
+use crate::readiness::{self, Readiness};
 
 /// Memory that an idle session holds for what may come; the default of 128 KiB would be all of
 /// what a session costs.
@@ -32,8 +32,7 @@ pub(crate) struct Door {
     pub(crate) front: Arc<Front>,
     pub(crate) inbox: mpsc::Sender<Input>,
     pub(crate) metrics: PrometheusHandle,
-    /// Whether the server takes jobs.
-    pub(crate) ready: AtomicBool,
+    pub(crate) readiness: readiness::Watcher,
 }
 
 pub(crate) fn router(door: Arc<Door>) -> Router {
@@ -75,11 +74,12 @@ async fn upgrade(State(door): State<Arc<Door>>, upgrade: WebSocketUpgrade) -> Re
 }
 
 async fn ready(State(door): State<Arc<Door>>) -> Response {
-    if door.ready.load(Ordering::Relaxed) && !door.inbox.is_closed() {
-        "ready\n".into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining: the server is about to stop\n").into_response()
-    }
+    let why = match &*door.readiness.borrow() {
+        Readiness::Ready if !door.inbox.is_closed() => return "ready\n".into_response(),
+        Readiness::Ready | Readiness::Draining => "draining: the server is about to stop\n".into(),
+        Readiness::Storage(why) => format!("storage: {why}\n"),
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
 }
 
 async fn metrics(State(door): State<Arc<Door>>) -> Response {

@@ -16,13 +16,16 @@
 //! `ARCHITECTURE.md` has the picture; the stages are crates of their own.
 
 pub mod client;
+mod clock;
 mod config;
+mod durability;
 mod front;
 mod http;
 mod metrics;
 mod page;
 mod pairing;
 mod pipeline;
+mod readiness;
 mod server;
 
 pub use config::{Config, StartError};

@@ -16,6 +16,8 @@ use metrics::{
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use rustc_hash::FxHashMap;
 
+use crate::durability::Durability;
+
 /// Queues that get a label of their own; the rest share `other`, for clients choose the names.
 const QUEUE_LABELS_MAX: usize = 100;
 const OTHER: &str = "other";
@@ -94,7 +96,15 @@ pub(crate) struct Metrics {
     slots_free: Gauge,
     sessions: Gauge,
     payload_bytes: Gauge,
+    journal: JournalHandles,
     gates: Vec<GateHandles>,
+}
+
+struct JournalHandles {
+    writable: Gauge,
+    waiting_bytes: Gauge,
+    recovered: Gauge,
+    syncs: Counter,
 }
 
 struct GateHandles {
@@ -162,6 +172,15 @@ impl Maker<'_> {
         }
     }
 
+    fn journal(&self) -> JournalHandles {
+        JournalHandles {
+            writable: self.gauge("acequia_journal_writable", &[]),
+            waiting_bytes: self.gauge("acequia_journal_waiting_bytes", &[]),
+            recovered: self.gauge("acequia_journal_recovered_jobs", &[]),
+            syncs: self.counter("acequia_journal_syncs_total", &[]),
+        }
+    }
+
     fn gate(&self, port: &'static str, stats: GateStats) -> GateHandles {
         let labels = [("port", port)];
         let closed = |reason: CloseReason| {
@@ -190,6 +209,7 @@ const COUNTERS: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_jobs_rejected_total", None, "Ops refused, by code."),
     ("acequia_jobs_redelivered_total", None, "Jobs put back since their worker was lost."),
     ("acequia_worker_messages_dropped_total", None, "Messages of workers dropped, by reason."),
+    ("acequia_journal_syncs_total", None, "Syncs of the journal's file to its disk."),
     ("acequia_gate_connections_refused_total", None, "Worker connections turned away, by reason."),
     ("acequia_gate_connections_closed_total", None, "Worker connections ended otherwise."),
     ("acequia_gate_received_bytes_total", Some(Unit::Bytes), "Bytes from workers."),
@@ -206,6 +226,9 @@ const GAUGES: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_slots_free", None, "Slots that are free."),
     ("acequia_sessions", None, "Open sessions."),
     ("acequia_payload_bytes", Some(Unit::Bytes), "Payloads of live jobs."),
+    ("acequia_journal_writable", None, "Whether jobs can be written down, and so are taken."),
+    ("acequia_journal_waiting_bytes", Some(Unit::Bytes), "What waits for the journal's disk."),
+    ("acequia_journal_recovered_jobs", None, "Jobs that the journal had when the server started."),
     ("acequia_gate_connections", None, "Open connections of workers."),
     ("acequia_gate_connections_not_ready", None, "Those of them that are not ready."),
 ];
@@ -247,6 +270,7 @@ impl Metrics {
             slots_free: make.gauge("acequia_slots_free", &[]),
             sessions: make.gauge("acequia_sessions", &[]),
             payload_bytes: make.gauge("acequia_payload_bytes", &[]),
+            journal: make.journal(),
             gates: vec![make.gate("jobs", jobs), make.gate("results", results)],
             recorder,
         }
@@ -275,6 +299,21 @@ impl Metrics {
             Measure::Redelivered { queue } => self.queue(&queue).redelivered.increment(1),
             Measure::Dropped(reason) => self.dropped(DroppedMessage::Job(reason)),
         }
+    }
+
+    /// The journal had so many jobs when the server started.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+    pub(crate) fn recovered(&self, jobs: u64) {
+        self.journal.recovered.set(jobs as f64);
+    }
+
+    /// Sets what is a state of the journal.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+    pub(crate) fn set_journal(&self, durability: &Durability) {
+        let (syncs, waiting_bytes) = durability.work();
+        self.journal.syncs.absolute(syncs);
+        self.journal.waiting_bytes.set(waiting_bytes as f64);
+        self.journal.writable.set(if durability.fault().is_none() { 1.0 } else { 0.0 });
     }
 
     /// Counts a message of a worker that was dropped.

@@ -10,13 +10,12 @@
 //! it flushed, one message a lane and one batch a session. Nothing here waits for anything but
 //! the inbox and the clock, so no client or worker can hold up another.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use acequia_gate::{CloseReason, JobsConnection};
-use acequia_journal::{Journal, Record};
+use acequia_journal::Notice;
 use acequia_scheduler::{
-    Action, ClientId, Config as SchedulerConfig, Event, LaneKey, LaneOffer, Scheduler, SessionId,
-    Stats, Ticket, Time,
+    Action, ClientId, Event, LaneKey, LaneOffer, Scheduler, SessionId, Stats, Time,
 };
 use acequia_sink::{Mailbox, Mailboxes, ResultsKey, Topics};
 use acequia_ventilator::{JobLanes, Request};
@@ -25,20 +24,19 @@ use acequia_wire::code::RejectCode;
 use acequia_wire::limits::TOPICS_PER_SESSION_MAX;
 use acequia_wire::worker::{FromWorker, Ready};
 use acequia_wire::{Body, ContentType, LaneId, Limits};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use crate::clock::Clock;
+use crate::durability::Durability;
 use crate::metrics::{DroppedMessage, Metrics};
 use crate::pairing::{NotCompleted, Pairing};
+use crate::readiness::{self, Readiness};
 
 /// Inputs taken in one pass.
 const PASS: usize = 1024;
 /// Inputs that may wait; whoever brings more waits.
 pub(crate) const INBOX: usize = 4096;
-
-/// How long records gather before they are committed. A job that ends sooner is never `accepted`:
-/// its outcome says more, and for less.
-const COMMIT_INTERVAL: Duration = Duration::from_millis(5);
 
 /// How long the results of a lane may still come after its jobs connection broke, if its results
 /// connection did not.
@@ -58,6 +56,8 @@ pub(crate) enum Input {
     Ventilator(acequia_ventilator::Input),
     /// From the end.
     Sink(acequia_sink::Input),
+    /// From the thread that writes the journal.
+    Journal(Notice),
     /// Somebody wants the state for a scrape; the metrics are up to date once this is answered.
     Scrape(oneshot::Sender<Stats>),
     /// The server is told to stop.
@@ -78,20 +78,18 @@ impl From<acequia_sink::Input> for Input {
 
 pub(crate) struct Pipeline {
     scheduler: Scheduler,
-    journal: Box<dyn Journal>,
+    durability: Durability,
     job_lanes: JobLanes,
     mailboxes: Mailboxes,
     topics: Topics,
     pairing: Pairing,
     metrics: Metrics,
+    readiness: watch::Sender<Readiness>,
     limits: Limits,
     grace: Duration,
     /// What the scheduler wants done, until it is.
     actions: Vec<Action>,
-    /// The scheduler's time is counted from here.
-    epoch: Instant,
-    /// When the records that gather are to be committed.
-    commit_due: Option<Instant>,
+    clock: Clock,
     /// Lanes without a jobs connection whose last results may still come, and until when.
     ending: Vec<(Instant, LaneKey)>,
     /// When a draining server stops in any case.
@@ -100,34 +98,45 @@ pub(crate) struct Pipeline {
 
 impl Pipeline {
     pub(crate) fn new(
-        config: SchedulerConfig,
+        scheduler: Scheduler,
+        durability: Durability,
+        clock: Clock,
+        limits: Limits,
         grace: Duration,
-        journal: Box<dyn Journal>,
         metrics: Metrics,
     ) -> Self {
-        let limits = config.limits;
         Self {
-            scheduler: Scheduler::new(config),
-            journal,
+            scheduler,
+            durability,
             job_lanes: JobLanes::new(u64::try_from(limits.result_bytes).unwrap_or(u64::MAX)),
             mailboxes: Mailboxes::default(),
             topics: Topics::default(),
             pairing: Pairing::default(),
             metrics,
+            readiness: watch::Sender::new(Readiness::Ready),
             limits,
             grace,
             actions: Vec::new(),
-            epoch: Instant::now(),
-            commit_due: None,
+            clock,
             ending: Vec::new(),
             stop_due: None,
         }
     }
 
+    /// When the scheduler's time began.
+    pub(crate) fn start_time(&self) -> Time {
+        self.clock.start_time()
+    }
+
+    /// Tells whether jobs are taken.
+    pub(crate) fn readiness(&self) -> readiness::Watcher {
+        self.readiness.subscribe()
+    }
+
     /// Runs until a drain is complete or everyone who could speak is gone.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) {
         let mut inputs = Vec::with_capacity(PASS);
-        let alarm = tokio::time::sleep_until(self.epoch);
+        let alarm = tokio::time::sleep_until(Instant::now());
         tokio::pin!(alarm);
         while !self.has_stopped() {
             let due = self.next_due();
@@ -145,21 +154,43 @@ impl Pipeline {
             }
             self.pass(&mut inputs);
         }
+        self.close_journal(&mut inbox).await;
         self.send_all_away();
         self.job_lanes.finish().await;
     }
 
-    fn now(&self, at: Instant) -> Time {
-        let micros = at.saturating_duration_since(self.epoch).as_micros();
-        Time::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    /// Waits until all is on the disk, and tells those whose jobs came there last.
+    async fn close_journal(&mut self, inbox: &mut mpsc::Receiver<Input>) {
+        let closing = tokio::task::spawn_blocking(self.durability.close());
+        tokio::pin!(closing);
+        let closed = loop {
+            tokio::select! {
+                closed = &mut closing => break closed,
+                Some(input) = inbox.recv() => self.hear_last(input),
+            }
+        };
+        while let Ok(input) = inbox.try_recv() {
+            self.hear_last(input);
+        }
+        self.mailboxes.flush();
+        if let Ok(Err(error)) = closed {
+            tracing::error!(%error, "nothing that was accepted is lost");
+        }
+    }
+
+    fn hear_last(&mut self, input: Input) {
+        if let Input::Journal(notice) = input {
+            let instant = Instant::now();
+            self.hear_journal(self.clock.time_of(instant), notice);
+            self.act(instant);
+        }
     }
 
     /// The instant at which something is due without an input.
     fn next_due(&self) -> Option<Instant> {
-        let scheduler =
-            self.scheduler.next_deadline().map(|at| self.epoch + (at - Time::default()));
+        let scheduler = self.scheduler.next_deadline().map(|at| self.clock.instant_of(at));
         let ending = self.ending.first().map(|(until, _)| *until);
-        [scheduler, self.commit_due, ending, self.stop_due].into_iter().flatten().min()
+        [scheduler, self.durability.due(), ending, self.stop_due].into_iter().flatten().min()
     }
 
     fn has_stopped(&self) -> bool {
@@ -170,7 +201,7 @@ impl Pipeline {
     /// Handles all that came, then flushes what came of it.
     fn pass(&mut self, inputs: &mut Vec<Input>) {
         let instant = Instant::now();
-        let now = self.now(instant);
+        let now = self.clock.time_of(instant);
         for input in inputs.drain(..) {
             self.take(now, instant, input);
             self.act(instant);
@@ -185,12 +216,13 @@ impl Pipeline {
             self.end_lane(now, lane);
         }
         self.act(instant);
-        if self.commit_due.is_some_and(|due| due <= instant) {
-            self.commit_due = None;
-            let up_to = Ticket(self.journal.commit());
-            self.handle(now, Event::Durable { up_to });
+        if self.durability.due().is_some_and(|due| due <= instant)
+            && let Some(durable) = self.durability.commit()
+        {
+            self.handle(now, durable);
             self.act(instant);
         }
+        self.look_at_storage(now);
         self.job_lanes.flush();
         self.mailboxes.flush();
     }
@@ -229,6 +261,7 @@ impl Pipeline {
                     self.end_lane(now, lane);
                 }
             }
+            Input::Journal(notice) => self.hear_journal(now, notice),
             Input::SessionOpened { session, mailbox } => {
                 self.mailboxes.open(session, mailbox);
                 // Without authentication each session is a client of its own.
@@ -243,12 +276,14 @@ impl Pipeline {
             Input::Scrape(answer) => {
                 let stats = self.scheduler.stats(now);
                 self.metrics.set_states(&stats);
+                self.metrics.set_journal(&self.durability);
                 // Whoever asked may have gone.
                 _ = answer.send(stats);
             }
             Input::Drain => {
                 tracing::info!(grace = ?self.grace, "draining: running jobs may end");
                 self.stop_due = Some(instant + self.grace);
+                self.readiness.send_replace(Readiness::Draining);
                 self.handle(now, Event::Drain);
             }
         }
@@ -282,6 +317,26 @@ impl Pipeline {
     fn refuse(&mut self, session: SessionId, refusal: Refusal) {
         self.metrics.rejected(refusal.code);
         self.mailboxes.put(session, refusal.into());
+    }
+
+    fn hear_journal(&mut self, now: Time, notice: Notice) {
+        if let Some(event) = self.durability.hear(notice) {
+            self.handle(now, event);
+        }
+    }
+
+    /// No job is taken while its record cannot be written.
+    fn look_at_storage(&mut self, now: Time) {
+        let fault = self.durability.fault();
+        let event = match (&*self.readiness.borrow(), fault) {
+            (Readiness::Ready, None) | (Readiness::Draining, _) => return,
+            (Readiness::Storage(known), Some(why)) if known == why => return,
+            (_, Some(_)) => Event::StorageFailed,
+            (Readiness::Storage(_), None) => Event::StorageBack,
+        };
+        let readiness = fault.map_or(Readiness::Ready, |why| Readiness::Storage(why.to_owned()));
+        self.readiness.send_replace(readiness);
+        self.handle(now, event);
     }
 
     // --- Lanes ---
@@ -392,21 +447,8 @@ impl Pipeline {
                     let reason = if stops { "the server stops" } else { "as the worker asked" };
                     self.job_lanes.bye(lane, reason);
                 }
-                Action::Record { ticket: Ticket(ticket), job, spec, .. } => {
-                    self.journal.append(Record::Admitted { ticket, job, spec });
-                    self.commit_due.get_or_insert(instant + COMMIT_INTERVAL);
-                }
-                Action::Count { ticket: Ticket(ticket), runs, failures, losses, not_before } => {
-                    let not_before = not_before.map(|at| {
-                        let due = self.epoch + (at - Time::default());
-                        SystemTime::now() + due.saturating_duration_since(instant)
-                    });
-                    let counted = Record::Counted { ticket, runs, failures, losses, not_before };
-                    self.journal.append(counted);
-                }
-                // No journal keeps outcomes yet.
-                Action::Settle { ticket: Ticket(ticket), retain: _ } => {
-                    self.journal.append(Record::Settled { ticket });
+                entry @ (Action::Record { .. } | Action::Count { .. } | Action::Settle { .. }) => {
+                    self.durability.record(entry, instant);
                 }
                 Action::Measure(measure) => self.metrics.record(measure),
             }
