@@ -1,8 +1,10 @@
 """Fixtures: what a test starts is ended after it, and a server must still be well then."""
 
+from pathlib import Path
+
 import pytest
 
-from harness import Client, Serving, Server, Worker
+from harness import Admin, Client, Serving, Server, Worker
 from harness.process import take_all
 
 
@@ -14,6 +16,15 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
     setattr(item, f"report_{report.when}", report)
     return report
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_journal_is_left():
+    """A server that keeps a journal is told where; none is left where the tests were started."""
+    stray = Path("acequia.redb")
+    assert not stray.exists(), f"{stray.resolve()} is in the way: move it away"
+    yield
+    assert not stray.exists(), f"a test has left {stray.resolve()}"
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +75,11 @@ def new_server():
 @pytest.fixture
 def server(new_server):
     return new_server()
+
+
+@pytest.fixture
+def admin(server):
+    return Admin(server)
 
 
 @pytest.fixture
