@@ -31,3 +31,7 @@ fuzz seconds="60":
 # The ratios of the README
 bench:
     cargo run --release -- bench --suite
+
+# What the journal costs, on this folder's disk
+bench-durable:
+    cargo run --release -- bench --durable

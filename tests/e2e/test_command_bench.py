@@ -2,14 +2,34 @@
 
 import json
 
+import pytest
+
 from harness import Process, acequia, acequia_worker
 from harness.server import clean_env
 
 
-def bench(*args):
-    process = Process([acequia(), "bench", *args], name="bench", env=clean_env())
+def bench(*args, cwd=None):
+    process = Process([acequia(), "bench", *args], name="bench", env=clean_env(), cwd=cwd)
     assert process.wait(100) == 0, process.log()
     return process
+
+
+def report(*args, cwd=None):
+    return json.loads("\n".join(bench(*args, "--json", cwd=cwd).stdout))
+
+
+def assert_true_to_their_aims(aims):
+    for aim in aims:
+        if aim["aim"] is None:
+            assert aim["met"] is None
+            continue
+        side, bound = aim["aim"].rsplit(" ", 1)
+        # The bound is rounded as people read it.
+        tolerance = 0.01 * float(bound)
+        if aim["met"] == (side == "at least"):
+            assert aim["measured"] >= float(bound) - tolerance, aim
+        else:
+            assert aim["measured"] <= float(bound) + tolerance, aim
 
 
 def test_a_short_one():
@@ -26,3 +46,22 @@ def test_a_server_that_runs(server):
     args = ["--server", server.ws, "--server-pid", str(server.process.pid), "--queue", "echo"]
     bench(*args, "--seconds", "0.5", "--warmup-s", "0.1")
     assert server.metric("acequia_jobs_ended_total", queue="echo", outcome="done") > 100
+
+
+def test_what_the_journal_costs(tmp_path):
+    short = ["--seconds", "0.4", "--warmup-s", "0.1", "--rounds", "1", "--in-flight", "4"]
+    measured = report("--durable", *short, cwd=tmp_path)
+    assert [case["job_ms"] for case in measured["cases"]] == [None, 20, 20]
+    for case in measured["cases"]:
+        memory, journal = case["memory"], case["journal"]
+        assert case["rate_ratio"] * memory["jobs_per_s"] == pytest.approx(journal["jobs_per_s"])
+        assert memory["failed"] == journal["failed"] == 0
+        assert memory["syncs_per_s"] == 0 < journal["syncs_per_s"]
+        # What a client saw end, the server counts.
+        assert journal["ended_per_s"] == pytest.approx(journal["jobs_per_s"], rel=0.5)
+        if case["job_ms"]:
+            assert journal["jobs_per_s"] < case["jobs_per_s_max"]
+            assert journal["p50_us"] >= 20_000
+            assert 0.1 < journal["accepted_per_job"] < 2
+    assert_true_to_their_aims(measured["aims"])
+    assert not list(tmp_path.iterdir()), "the journals are gone"

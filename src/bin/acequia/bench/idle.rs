@@ -11,10 +11,11 @@ use tokio::net::{TcpSocket, lookup_host};
 use tokio::task::JoinSet;
 
 use super::Args;
+use super::jobs::one_job;
 use super::process::{Memory, allow_files, memory};
 use super::report::{self, mib};
 use super::roles::Role;
-use super::system::{System, Workers, one_job};
+use super::system::{System, Workers};
 
 /// Files that a process opens beside its sessions.
 const OTHER_FILES: u64 = 256;
@@ -33,6 +34,7 @@ pub(super) async fn run(args: &Args, sessions: u32) -> anyhow::Result<()> {
         count: args.workers,
         slots: args.slots,
         packed: !args.no_pack,
+        together: false,
     };
     let system = System::acequia(args, workers).await?;
     let Some(pid) = system.server else {

@@ -14,9 +14,11 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Args;
-use super::report::{self, quantile, time};
+use super::compare::quantile;
+use super::jobs::{number, outcome, submit};
+use super::report::{self, time};
 use super::roles::Role;
-use super::system::{System, Workers, number, outcome, submit};
+use super::system::{System, Workers};
 
 const SECONDS: f64 = 30.0;
 const JOBS_PER_S: f64 = 400.0;
@@ -44,7 +46,8 @@ struct Short {
 }
 
 pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
-    let workers = Workers { role: Role::Sleeper, count: WORKERS, slots: 1, packed: true };
+    let workers =
+        Workers { role: Role::Sleeper, count: WORKERS, slots: 1, packed: true, together: false };
     let system = System::acequia(args, workers).await?;
     // Both workers must be there.
     tokio::time::sleep(args.warmup()?).await;

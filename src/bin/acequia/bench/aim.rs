@@ -1,0 +1,59 @@
+//! What was aimed at, beside what was measured.
+
+use serde::Serialize;
+
+/// A number that should lie on one side of another.
+#[derive(Debug, Serialize)]
+pub(super) struct Aim {
+    what: String,
+    measured: f64,
+    /// The bound as people read it; `None` where nothing was aimed at.
+    aim: Option<String>,
+    met: Option<bool>,
+}
+
+impl Aim {
+    pub(super) fn at_least(what: impl Into<String>, measured: f64, bound: f64) -> Self {
+        let aim = Some(format!("at least {}", number(bound)));
+        Self { what: what.into(), measured, aim, met: Some(measured >= bound) }
+    }
+
+    /// A number to know, without an aim.
+    pub(super) fn none(what: impl Into<String>, measured: f64) -> Self {
+        Self { what: what.into(), measured, aim: None, met: None }
+    }
+
+    fn line(&self) -> String {
+        let met = match self.met {
+            Some(true) => "met",
+            Some(false) => "MISSED",
+            None => "",
+        };
+        let aim = self.aim.as_deref().unwrap_or("-");
+        format!("{:<58} {:>9}  {aim:<15} {met}", self.what, number(self.measured))
+    }
+}
+
+/// A line for each.
+pub(super) fn lines(aims: &[Aim]) -> Vec<String> {
+    let header = format!("{:<58} {:>9}  aim", "", "measured");
+    std::iter::once(header).chain(aims.iter().map(Aim::line)).collect()
+}
+
+/// With as many digits as mean something.
+fn number(n: f64) -> String {
+    if n.abs() < 10.0 { format!("{n:.2}") } else { format!("{n:.0}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_aim_is_met_on_its_bound() {
+        let met = |aim: Aim| aim.met;
+        assert_eq!(met(Aim::at_least("a", 0.8, 0.8)), Some(true));
+        assert_eq!(met(Aim::at_least("a", 0.79, 0.8)), Some(false));
+        assert_eq!(met(Aim::none("a", 1.0)), None);
+    }
+}
