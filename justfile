@@ -35,3 +35,7 @@ bench:
 # What the journal costs, on this folder's disk
 bench-durable:
     cargo run --release -- bench --durable
+
+# A million waiting jobs, a thousand workers, ten thousand clients
+bench-scale:
+    cargo run --release -- bench --scale

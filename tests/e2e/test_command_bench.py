@@ -65,3 +65,37 @@ def test_what_the_journal_costs(tmp_path):
             assert 0.1 < journal["accepted_per_job"] < 2
     assert_true_to_their_aims(measured["aims"])
     assert not list(tmp_path.iterdir()), "the journals are gone"
+
+
+def test_much_of_everything():
+    short = ["--seconds", "0.4", "--warmup-s", "0.1", "--rounds", "1", "--connections", "8"]
+    sizes = ["--backlog", "25000", "--many-workers", "20", "--many-clients", "200"]
+    measured = report("--scale", *short, *sizes)
+
+    backlog = measured["backlog"]
+    assert backlog["jobs"] == 25_000
+    grown = (backlog["after"]["rss_kib"] - backlog["before"]["rss_kib"]) * 1024
+    assert backlog["bytes_per_job"] == pytest.approx(grown / 25_000 - 128)
+    assert grown > 25_000 * 128, "the payloads at least are in memory"
+    rates = backlog["rates"]
+    assert rates["empty"]["failed"] == rates["backlog"]["failed"] == 0
+    # Those of the backlog that went by their age, too.
+    assert rates["backlog"]["ended_per_s"] > rates["backlog"]["jobs_per_s"]
+    assert 0.03 < backlog["share_of_backlog"] < 0.9
+
+    workers = measured["workers"]
+    assert workers["workers"] == 20
+    assert workers["connected"]["rss_kib"] > workers["before"]["rss_kib"]
+    for one in ["one_packed", "one_single", "many"]:
+        assert workers[one]["jobs_per_s"] > 0
+        assert workers[one]["failed"] == 0
+
+    clients = measured["clients"]
+    assert (clients["clients"], clients["heavy_jobs"]) == (200, 2_000)
+    assert clients["sessions_failed"] == 0
+    assert 0 < clients["p50_us"] <= clients["p99_us"]
+    # A line without turns would have let most of the two thousand go first.
+    assert 0 <= clients["heavy_jobs_between"] < 500
+
+    for part in measured.values():
+        assert_true_to_their_aims(part["aims"])

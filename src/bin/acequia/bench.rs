@@ -16,6 +16,7 @@ mod mixed;
 mod process;
 mod report;
 mod roles;
+mod scale;
 mod system;
 mod throughput;
 
@@ -34,6 +35,7 @@ Examples:
   acequia bench --suite              that for packed and single messages and for one job in flight
   acequia bench --durable            what the journal costs, on the disk of this folder
   acequia bench --durable --journal /var/lib/acequia/bench.redb      on another disk
+  acequia bench --scale              a million waiting jobs, a thousand workers, ten thousand clients
   acequia bench --idle 5000          memory of idle sessions
   acequia bench --mixed              short jobs beside long ones
   acequia bench --server ws://127.0.0.1:8080 --server-pid $(pidof acequia) --queue default
@@ -129,6 +131,14 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "server", group = "mode")]
     mixed: bool,
 
+    /// Throughput and memory with a million waiting jobs, with a thousand workers, and turns among
+    /// ten thousand clients; takes two minutes and a GiB of memory
+    #[arg(long, conflicts_with = "server", group = "mode")]
+    scale: bool,
+
+    #[command(flatten)]
+    sizes: scale::Sizes,
+
     /// Be something that a bench starts
     #[arg(long, hide = true)]
     role: Option<roles::Role>,
@@ -179,6 +189,8 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
         idle::run(args, sessions).await
     } else if args.mixed {
         mixed::run(args).await
+    } else if args.scale {
+        scale::run(args).await
     } else if args.durable {
         durable::run(args).await
     } else if args.suite {

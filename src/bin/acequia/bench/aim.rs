@@ -18,6 +18,11 @@ impl Aim {
         Self { what: what.into(), measured, aim, met: Some(measured >= bound) }
     }
 
+    pub(super) fn at_most(what: impl Into<String>, measured: f64, bound: f64) -> Self {
+        let aim = Some(format!("at most {}", number(bound)));
+        Self { what: what.into(), measured, aim, met: Some(measured <= bound) }
+    }
+
     /// A number to know, without an aim.
     pub(super) fn none(what: impl Into<String>, measured: f64) -> Self {
         Self { what: what.into(), measured, aim: None, met: None }
@@ -54,6 +59,8 @@ mod tests {
         let met = |aim: Aim| aim.met;
         assert_eq!(met(Aim::at_least("a", 0.8, 0.8)), Some(true));
         assert_eq!(met(Aim::at_least("a", 0.79, 0.8)), Some(false));
+        assert_eq!(met(Aim::at_most("a", 300.0, 300.0)), Some(true));
+        assert_eq!(met(Aim::at_most("a", 301.0, 300.0)), Some(false));
         assert_eq!(met(Aim::none("a", 1.0)), None);
     }
 }

@@ -8,8 +8,8 @@ use anyhow::{Context as _, bail};
 use bytes::Bytes;
 
 /// A job with this payload and nothing special.
-pub(super) fn submit(id: i64, queue: &QueueName, payload: Payload) -> Op {
-    Op::Submit(Submit {
+pub(super) fn submit(id: i64, queue: &QueueName, payload: Payload) -> Submit {
+    Submit {
         id: CorrelationId::Int(id),
         payload,
         queue: queue.clone(),
@@ -21,7 +21,7 @@ pub(super) fn submit(id: i64, queue: &QueueName, payload: Payload) -> Op {
         key: None,
         on_disconnect: OnDisconnect::Keep,
         batch: None,
-    })
+    }
 }
 
 /// A payload that is the number `n`, for either encoding.
@@ -39,7 +39,8 @@ pub(super) async fn one_job(
     queue: &QueueName,
     encoding: Encoding,
 ) -> anyhow::Result<()> {
-    client.send(&submit(0, queue, number(0, encoding)?)).await?;
+    let job = submit(0, queue, number(0, encoding)?);
+    client.send(&Op::Submit(job)).await?;
     loop {
         if let Some((_, is_done)) = outcome(&client.recv().await?)? {
             return if is_done { Ok(()) } else { bail!("it failed or was rejected") };

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use acequia::client::{Client, Frame, ServerUrl};
-use acequia_wire::client::{Encoding, Event, JobEvent};
+use acequia_wire::client::{Encoding, Event, JobEvent, Op};
 use acequia_wire::{ContentType, CorrelationId, JobId, Payload, QueueName};
 use anyhow::{Context as _, bail};
 use hdrhistogram::Histogram;
@@ -83,7 +83,7 @@ impl Seen {
 impl Load {
     /// The messages of one connection, a job each. All connections send the same.
     pub(super) fn jobs(&self, queue: &QueueName, payload: &Payload) -> Vec<Frame> {
-        let op = |id| submit(id, queue, payload.clone());
+        let op = |id| Op::Submit(submit(id, queue, payload.clone()));
         self.ids().map(|id| Frame::op(&op(id), self.encoding)).collect()
     }
 

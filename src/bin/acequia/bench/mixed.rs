@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use acequia::client::{Client, Frame};
+use acequia_wire::client::Op;
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 use serde_json::json;
@@ -76,8 +77,8 @@ async fn play(args: &Args, client: &mut Client) -> anyhow::Result<Vec<Run>> {
             () = sleep_until(next), if until.is_none() => {
                 let is_long = random.u32(0..LONG_ONE_IN) == 0;
                 let payload = number(if is_long { LONG_MS } else { 0 }, encoding)?;
-                let op = submit(i64::try_from(jobs.len())?, &args.queue, payload);
-                client.feed(Frame::op(&op, encoding)).await?;
+                let job = submit(i64::try_from(jobs.len())?, &args.queue, payload);
+                client.feed(Frame::op(&Op::Submit(job), encoding)).await?;
                 client.flush().await?;
                 jobs.push(Run { sent: begun.elapsed().as_secs_f64(), is_long, latency: None });
                 live += 1;

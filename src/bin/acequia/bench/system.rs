@@ -14,6 +14,14 @@ use super::roles::{self, Role};
 
 /// How long the first job may take, which waits for a worker to connect.
 const FIRST_JOB_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long so many workers may take to connect.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(60);
+/// The pause between two looks at how many have.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// How long a server may take to give back what it needed for the moment only.
+pub(super) const SETTLE: Duration = Duration::from_secs(2);
+
 /// Workers of the bench's own.
 #[derive(Clone, Copy)]
 pub(super) struct Workers {
@@ -152,6 +160,19 @@ impl System {
             self.workers.push(Child::start(&command)?);
         }
         Ok(())
+    }
+
+    /// Waits until so many workers are ready.
+    pub(super) async fn workers_are_there(&self, count: u32) -> anyhow::Result<()> {
+        let all = async {
+            while self.metrics().await?.sum("acequia_workers") < f64::from(count) {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            anyhow::Ok(())
+        };
+        timeout(CONNECT_TIME_MAX, all)
+            .await
+            .with_context(|| format!("{count} workers did not connect in {CONNECT_TIME_MAX:?}"))?
     }
 
     /// Waits until a job is done.
