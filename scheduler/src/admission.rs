@@ -129,6 +129,7 @@ impl Scheduler {
             in_arrival: Links::default(),
             spec: spec.clone(),
         });
+        self.by_id.insert(&self.jobs, job);
         if let Some(key) = &spec.key {
             self.keys.set(self.clients.id_of(client), key, Keyed::Live(job));
         }

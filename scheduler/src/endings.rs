@@ -129,6 +129,7 @@ impl Scheduler {
         let retain = self.retain(step, key, &outcome);
         self.tell(step, key, outcome);
         let job = self.jobs.remove(key);
+        self.by_id.remove(job.id, key);
         if let Some(at) = job.expires {
             self.timers.clear(at, TimerKind::Expire, job.ticket, key);
         }

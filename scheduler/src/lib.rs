@@ -43,6 +43,7 @@
 //!
 //! The outcome of a job that was accepted, or has a key, is kept for a while, for whoever asks what
 //! became of it. A job that ended before it was accepted leaves nothing behind.
+//! [`Scheduler::find`] tells of any job by its id, live or ended.
 //!
 //! # Batches
 //!
@@ -71,6 +72,7 @@ mod job;
 mod keys;
 mod lanes;
 mod list;
+mod lookup;
 mod outcomes;
 mod queue;
 mod recovery;
@@ -87,6 +89,7 @@ mod watchers;
 pub use action::{Action, Dropped, Measure, Outcome};
 pub use config::Config;
 pub use event::{ClientId, Event, LaneKey, LaneOffer, Recovered, Retained, SessionId, Ticket};
+pub use lookup::{Found, LiveJob, LiveState};
 pub use scheduler::Scheduler;
 pub use stats::{LaneStats, QueueStats, Stats};
 pub use time::Time;

@@ -14,6 +14,7 @@ use crate::event::{Event, SessionId, Ticket};
 use crate::job::Job;
 use crate::keys::Keys;
 use crate::lanes::Lanes;
+use crate::lookup::ById;
 use crate::outcomes::Outcomes;
 use crate::queue::Queues;
 use crate::time::Time;
@@ -25,6 +26,7 @@ use crate::watchers::Watcher;
 pub struct Scheduler {
     pub(crate) config: Config,
     pub(crate) jobs: Slab<Job>,
+    pub(crate) by_id: ById,
     pub(crate) payload_bytes: usize,
     /// Jobs with a worker that wait for their run.
     pub(crate) running: usize,
@@ -72,6 +74,7 @@ impl Scheduler {
         Self {
             config,
             jobs: Slab::new(),
+            by_id: ById::default(),
             payload_bytes: 0,
             running: 0,
             clients: Clients::default(),
@@ -182,6 +185,7 @@ impl Scheduler {
         use crate::job::State;
         use crate::lanes::Run;
 
+        self.by_id.assert_consistent(&self.jobs);
         self.queues.assert_consistent(&mut self.jobs);
         self.clients.assert_consistent(&self.jobs);
         self.lanes.assert_consistent(&self.queues, self.config.lease);

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use super::turns::Turns;
 use crate::time::Time;
 use crate::{
-    Action, ClientId, Config, Dropped, Event, LaneKey, Outcome, Recovered, Retained, Scheduler,
-    SessionId, Ticket,
+    Action, ClientId, Config, Dropped, Event, Found, LaneKey, LiveJob, LiveState, Outcome,
+    Recovered, Retained, Scheduler, SessionId, Ticket,
 };
 
 /// Who is told about a job.
@@ -298,6 +298,7 @@ impl Model {
                 self.turns.assert_none_waits(&lane.queues, holds);
             }
         }
+        self.compare_found(scheduler);
         let stats = scheduler.stats(self.now);
         assert_eq!(stats.sessions, self.sessions.len());
         assert_eq!(stats.live_jobs, self.jobs.len());
@@ -336,6 +337,36 @@ impl Model {
         let beats = self.lanes.values().any(|lane| lane.beats);
         let due = due.into_iter().chain(self.retained_until()).min();
         assert!(due == deadline || beats && deadline < due.or(deadline.map(|at| at.plus_ms(1))));
+    }
+
+    /// That each job is found where it is, or with what became of it.
+    fn compare_found(&self, scheduler: &Scheduler) {
+        for (id, job) in &self.jobs {
+            let state = match job.state {
+                State::Delayed { until } => LiveState::Delayed { until },
+                State::Waiting => LiveState::Waiting { since: job.ready },
+                State::Running { since, .. } => {
+                    LiveState::Running { worker: job.worker.clone(), since }
+                }
+                State::Between => panic!("a job is lost between two states"),
+            };
+            let live = LiveJob {
+                queue: job.spec.queue.clone(),
+                client: job.client,
+                submitted: job.submitted,
+                runs: job.runs,
+                failures: job.failures,
+                losses: job.losses,
+                state,
+            };
+            assert_eq!(scheduler.find(self.now, *id), Some(Found::Live(live)));
+        }
+        for id in &self.ended {
+            let kept =
+                |of: &&Arc<Retained>| of.job == *id && of.ended + self.config.retention > self.now;
+            let kept = self.retained.iter().find(kept);
+            assert_eq!(scheduler.find(self.now, *id), kept.cloned().map(Found::Ended));
+        }
     }
 
     /// The live job whose record has this place.

@@ -8,6 +8,7 @@ mod delivery;
 mod endings;
 mod keys;
 mod leases;
+mod lookup;
 mod recovery;
 mod retries;
 mod scene;

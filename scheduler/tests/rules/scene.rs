@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use acequia_scheduler::{
-    Action, ClientId, Config, Event, LaneKey, LaneOffer, Measure, Retained, Scheduler, SessionId,
-    Ticket, Time,
+    Action, ClientId, Config, Event, Found, LaneKey, LaneOffer, Measure, Retained, Scheduler,
+    SessionId, Ticket, Time,
 };
 use acequia_wire::client::{self, JobEvent, OnDisconnect, Submit};
 use acequia_wire::{Body, ContentType, CorrelationId, JobId, Limits, Payload, QueueName};
@@ -200,9 +200,18 @@ impl Scene {
         self.handle(Event::Drain)
     }
 
+    pub(crate) fn find(&self, job: u32) -> Option<Found> {
+        self.scheduler.find(self.now(), job_id(job))
+    }
+
+    /// Lets time pass, and nothing is done.
+    pub(crate) fn wait_ms(&mut self, ms: u64) {
+        self.now_ms += ms;
+    }
+
     /// Lets time pass and does what is then due.
     pub(crate) fn pass_ms(&mut self, ms: u64) -> Vec<String> {
-        self.now_ms += ms;
+        self.wait_ms(ms);
         self.handle(Event::Tick)
     }
 
