@@ -10,6 +10,7 @@ use crate::action::{Action, Measure};
 use crate::batches::Batches;
 use crate::clients::Clients;
 use crate::config::Config;
+use crate::dead_letters::DeadLetters;
 use crate::event::{Event, SessionId, Ticket};
 use crate::job::Job;
 use crate::keys::Keys;
@@ -35,6 +36,7 @@ pub struct Scheduler {
     pub(crate) lanes: Lanes,
     pub(crate) keys: Keys,
     pub(crate) outcomes: Outcomes,
+    pub(crate) dead_letters: DeadLetters,
     pub(crate) batches: Batches,
     pub(crate) timers: Timers,
     /// Jobs whose records are on their way to the disk, in the order of their tickets. A key may
@@ -82,6 +84,7 @@ impl Scheduler {
             lanes: Lanes::default(),
             keys: Keys::default(),
             outcomes: Outcomes::default(),
+            dead_letters: DeadLetters::default(),
             batches: Batches::default(),
             timers: Timers::default(),
             undurable: VecDeque::new(),
@@ -127,6 +130,9 @@ impl Scheduler {
             Event::StorageBack => self.storage_failed = false,
             Event::Recovered(recovered) => self.recovered(step, recovered),
             Event::RecoveredOutcome(retained) => self.recovered_outcome(step, retained),
+            Event::RecoveredDeadLetter(letter) => self.recovered_dead_letter(step, letter),
+            Event::Redrive { job, as_job } => self.redrive(step, job, as_job),
+            Event::DropDeadLetter { job } => self.drop_dead_letter(step, job),
             Event::Drain => self.drain(step),
             Event::Tick => self.tick(step),
         }
@@ -192,6 +198,7 @@ impl Scheduler {
         let client_of = |client| self.clients.id_of(client);
         self.keys.assert_consistent(&self.jobs, client_of, &self.outcomes);
         self.outcomes.assert_consistent(&self.config);
+        self.dead_letters.assert_consistent(&self.config);
         let attends = |session, batch| self.clients.attends(session, batch);
         self.batches.assert_consistent(&self.jobs, attends);
         assert_eq!(self.batches.sessions(), self.clients.attended());
@@ -234,6 +241,7 @@ impl Scheduler {
         self.clients.assert_empty();
         self.keys.assert_empty();
         self.outcomes.assert_empty();
+        self.dead_letters.assert_empty();
         self.batches.assert_empty();
         self.lanes.assert_empty();
     }

@@ -4,6 +4,7 @@
 
 mod admission;
 mod batches;
+mod dead_letters;
 mod delivery;
 mod endings;
 mod keys;
