@@ -29,16 +29,24 @@ pub(crate) struct Opened {
     scheduler: Scheduler,
     /// `None` if there is no journal.
     store: Option<Store>,
-    /// Jobs whose clients wanted them to end with their sessions, and these are over.
-    unwanted: Vec<u64>,
+    /// What came of it.
+    actions: Vec<Action>,
     pub(crate) recovered: u64,
+}
+
+/// What the pipeline begins with.
+pub(crate) struct Start {
+    pub(crate) scheduler: Scheduler,
+    pub(crate) durability: Durability,
+    /// What is to be done first.
+    pub(crate) actions: Vec<Action>,
 }
 
 /// Opens the journal, if there is one, and has a scheduler go on with what is in it. Reads the
 /// whole file.
 pub(crate) fn open(path: Option<&Path>, config: Config, now: Time) -> Result<Opened, StartError> {
     let scheduler = Scheduler::new(config);
-    let mut opened = Opened { scheduler, store: None, unwanted: Vec::new(), recovered: 0 };
+    let mut opened = Opened { scheduler, store: None, actions: Vec::new(), recovered: 0 };
     if let Some(path) = path {
         let retention = Retention {
             for_ms: u64::try_from(config.retention.as_millis()).unwrap_or(u64::MAX),
@@ -55,24 +63,23 @@ pub(crate) fn open(path: Option<&Path>, config: Config, now: Time) -> Result<Ope
 
 impl Opened {
     fn recover(&mut self, store: &Store, now: Time) -> Result<(), acequia_journal::ReadError> {
-        // What is due at once is so at the first tick: nobody is there yet who could be told.
-        let mut actions = Vec::new();
         let kept = store.recover()?;
         self.scheduler.start_after(Ticket(kept.highest_ticket()));
         for outcome in kept.outcomes()? {
             let event = Event::RecoveredOutcome(Arc::new(retained(outcome?)));
-            self.scheduler.handle(now, event, &mut actions);
+            self.scheduler.handle(now, event, &mut self.actions);
         }
         for job in kept.jobs()? {
             let job = job?;
             if job.admitted.spec.on_disconnect == OnDisconnect::Cancel {
-                self.unwanted.push(job.admitted.ticket);
+                // Its session is over.
+                let ticket = Ticket(job.admitted.ticket);
+                self.actions.push(Action::Settle { ticket, retain: None });
                 continue;
             }
             self.recovered += 1;
-            self.scheduler.handle(now, Event::Recovered(recovered(job)), &mut actions);
+            self.scheduler.handle(now, Event::Recovered(recovered(job)), &mut self.actions);
         }
-        debug_assert!(actions.is_empty(), "{actions:?}");
         Ok(())
     }
 
@@ -80,15 +87,11 @@ impl Opened {
     pub(crate) fn start(
         self,
         notify: impl FnMut(Notice) + Send + 'static,
-    ) -> std::io::Result<(Scheduler, Durability)> {
-        let mut writer = self.store.map(|store| store.into_writer(notify)).transpose()?;
-        if let Some(writer) = &mut writer {
-            for ticket in self.unwanted {
-                writer.append(Entry::Settled { ticket, outcome: None });
-            }
-            writer.commit();
-        }
-        Ok((self.scheduler, Durability { writer, last: Ticket(0), due: None, fault: None }))
+    ) -> std::io::Result<Start> {
+        let Self { scheduler, store, actions, .. } = self;
+        let writer = store.map(|store| store.into_writer(notify)).transpose()?;
+        let durability = Durability { writer, last: Ticket(0), due: None, fault: None };
+        Ok(Start { scheduler, durability, actions })
     }
 }
 

@@ -14,9 +14,7 @@ use std::time::Duration;
 
 use acequia_gate::{CloseReason, JobsConnection};
 use acequia_journal::Notice;
-use acequia_scheduler::{
-    Action, ClientId, Event, LaneKey, LaneOffer, Scheduler, SessionId, Stats, Time,
-};
+use acequia_scheduler::{Action, ClientId, Event, LaneKey, LaneOffer, Scheduler, SessionId, Time};
 use acequia_sink::{Mailbox, Mailboxes, ResultsKey, Topics};
 use acequia_ventilator::{JobLanes, Request};
 use acequia_wire::client::{Event as ClientEvent, Refusal, Welcome};
@@ -27,8 +25,9 @@ use acequia_wire::{Body, ContentType, LaneId, Limits};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use crate::admin;
 use crate::clock::Clock;
-use crate::durability::Durability;
+use crate::durability::{Durability, Start};
 use crate::metrics::{DroppedMessage, Metrics};
 use crate::pairing::{NotCompleted, Pairing};
 use crate::readiness::{self, Readiness};
@@ -58,8 +57,10 @@ pub(crate) enum Input {
     Sink(acequia_sink::Input),
     /// From the thread that writes the journal.
     Journal(Notice),
-    /// Somebody wants the state for a scrape; the metrics are up to date once this is answered.
-    Scrape(oneshot::Sender<Stats>),
+    /// Somebody scrapes; the metrics are up to date once this is answered.
+    Scrape(oneshot::Sender<()>),
+    /// From an operator.
+    Admin(admin::Call),
     /// The server is told to stop.
     Drain,
 }
@@ -98,13 +99,13 @@ pub(crate) struct Pipeline {
 
 impl Pipeline {
     pub(crate) fn new(
-        scheduler: Scheduler,
-        durability: Durability,
+        start: Start,
         clock: Clock,
         limits: Limits,
         grace: Duration,
         metrics: Metrics,
     ) -> Self {
+        let Start { scheduler, durability, actions } = start;
         Self {
             scheduler,
             durability,
@@ -116,7 +117,7 @@ impl Pipeline {
             readiness: watch::Sender::new(Readiness::Ready),
             limits,
             grace,
-            actions: Vec::new(),
+            actions,
             clock,
             ending: Vec::new(),
             stop_due: None,
@@ -138,6 +139,8 @@ impl Pipeline {
         let mut inputs = Vec::with_capacity(PASS);
         let alarm = tokio::time::sleep_until(Instant::now());
         tokio::pin!(alarm);
+        // What came of the jobs in the journal.
+        self.act(Instant::now());
         while !self.has_stopped() {
             let due = self.next_due();
             if let Some(due) = due.filter(|due| *due != alarm.deadline()) {
@@ -278,7 +281,11 @@ impl Pipeline {
                 self.metrics.set_states(&stats);
                 self.metrics.set_journal(&self.durability);
                 // Whoever asked may have gone.
-                _ = answer.send(stats);
+                _ = answer.send(());
+            }
+            Input::Admin(call) => {
+                let (scheduler, actions) = (&mut self.scheduler, &mut self.actions);
+                admin::Desk { scheduler, now, actions }.take(call);
             }
             Input::Drain => {
                 tracing::info!(grace = ?self.grace, "draining: running jobs may end");
@@ -447,9 +454,11 @@ impl Pipeline {
                     let reason = if stops { "the server stops" } else { "as the worker asked" };
                     self.job_lanes.bye(lane, reason);
                 }
-                entry @ (Action::Record { .. } | Action::Count { .. } | Action::Settle { .. }) => {
-                    self.durability.record(entry, instant);
-                }
+                entry @ (Action::Record { .. }
+                | Action::Count { .. }
+                | Action::Settle { .. }
+                | Action::Bury { .. }
+                | Action::Exhume { .. }) => self.durability.record(entry, instant),
                 Action::Measure(measure) => self.metrics.record(measure),
             }
         }
