@@ -97,7 +97,7 @@ impl Model {
     pub(super) fn compare_letters(&self, scheduler: &Scheduler) {
         assert!(self.letters.values().eq(scheduler.dead_letters(None, ..)));
         let mut queues: BTreeMap<_, Vec<&Arc<DeadLetter>>> = BTreeMap::new();
-        for (ticket, letter) in &self.letters {
+        for letter in self.letters.values() {
             assert_eq!(scheduler.dead_letter(letter.job), Some(letter));
             let check = self.check_redrive(letter.job).map(drop);
             assert_eq!(scheduler.check_redrive(letter.job), check);
