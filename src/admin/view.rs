@@ -92,10 +92,16 @@ fn fields(id: &CorrelationId, job: JobId, what: JobEvent) -> BTreeMap<String, Bo
     serde_json::from_str(&event).unwrap_or_default()
 }
 
+#[derive(Serialize)]
+struct Letters<'a> {
+    dead_letters: Vec<Letter<'a>>,
+    next: Option<u64>,
+}
+
 /// A page of dead letters.
 pub(super) fn page(page: &Page) -> Response {
-    let letters: Vec<Letter<'_>> = page.letters.iter().map(|letter| of_letter(letter)).collect();
-    as_json(&json!({ "dead_letters": letters, "next": page.next.map(|ticket| ticket.0) }))
+    let dead_letters = page.letters.iter().map(|letter| of_letter(letter)).collect();
+    as_json(&Letters { dead_letters, next: page.next.map(|ticket| ticket.0) })
 }
 
 /// One dead letter, whole.
