@@ -28,6 +28,7 @@ def arguments():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=6, help="of disasters in each round")
+    parser.add_argument("--without-journal", action="store_true", help="to see that a loss is noticed")
     return parser.parse_args()
 
 
@@ -84,7 +85,7 @@ def main():
     args = arguments()
     print(f"seed {args.seed}: the same disasters again with --seed {args.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="acequia-ledger-"))
-    fleet, began, wrong, totals = Fleet(folder, args.seed), time.monotonic(), [], []
+    fleet, began, wrong, totals = Fleet(folder, args.seed, args.without_journal), time.monotonic(), [], []
     try:
         print(row(COLUMNS), flush=True)
         for nth in range(1, args.rounds + 1):
