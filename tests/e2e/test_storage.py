@@ -70,8 +70,7 @@ def test_a_disk_that_is_full_and_free_again(server, make, admin, encoding):
     worker.done(worker.job(), job.body)
     assert client.outcome(again)["ev"] == "done"
     # And what was accepted before is what is there after a crash.
-    server.kill()
-    server.start_again()
+    server.crash()
     make(Serving(server, queues=["later", "nobody", "default"]))
     assert admin.ended(names[1])["result"] in ("waiting", {"$base64": "p3dhaXRpbmc="})
     assert admin.ended(names[0])["state"] == "done"
@@ -121,8 +120,7 @@ def test_killed_while_the_disk_is_full(server, make, admin):
     names = [client.heard("accepted", id=id)["job"] for id in client.submit_many(list(range(100)))]
     fill(server)
     failing(server)
-    server.kill()
-    server.start_again()
+    server.crash()
     assert server.metric("acequia_journal_writable") == 1
     assert server.metric("acequia_journal_recovered_jobs") == 100
     make(Serving(server, slots=10))
