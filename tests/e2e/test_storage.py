@@ -8,7 +8,8 @@ import resource
 
 import pytest
 
-from harness import Client, Serving, Worker, eventually
+from harness import Admin, Client, Process, Server, Serving, Worker, acequia, eventually
+from harness.server import clean_env
 
 FULL = 4096  # less than any journal
 
@@ -125,6 +126,52 @@ def test_killed_while_the_disk_is_full(server, make, admin):
     assert server.metric("acequia_journal_recovered_jobs") == 100
     make(Serving(server, slots=10))
     assert [admin.ended(name)["result"] for name in names] == list(range(100))
+
+
+def test_a_stop_while_the_disk_is_full(server, make, admin):
+    """It ends all the same, says what it could not write, and what was accepted is there."""
+    client = make(Client(server))
+    names = client.accepted(client.submit_many(list(range(10))))
+    fill(server)
+    failing(server)
+    assert server.stop() is not None
+    client.heard("bye")
+    assert any("ERROR" in line and "not written" in line for line in server.process.stderr), server.process.log()
+    server.start_again()
+    make(Serving(server, slots=10))
+    assert [admin.ended(name)["result"] for name in names] == list(range(10))
+
+
+def only_small_files():
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FULL, hard))
+
+
+def test_a_new_journal_on_a_full_disk(tmp_path):
+    command = [acequia(), "serve", "--listen", "127.0.0.1:0", "--jobs", "tcp://127.0.0.1:0",
+               "--results", "tcp://127.0.0.1:0", "--journal", tmp_path / "jobs.redb"]
+    options = {"preexec_fn": only_small_files, "restore_signals": False}
+    server = Process(command, name="server", env=clean_env(), **options)
+    assert server.wait() == 1 and not server.stdout
+    assert str(tmp_path / "jobs.redb") in server.stderr[-1], server.log()
+    # What is left of the try is in nobody's way.
+    Server(journal=tmp_path / "jobs.redb").check()
+
+
+def test_a_start_on_a_full_disk(new_server, make, tmp_path):
+    """What is there is read, and run; new jobs have to wait for room."""
+    path = tmp_path / "jobs.redb"
+    server = Server(journal=path)
+    with Client(server) as client:
+        names = client.accepted(client.submit_many(list(range(10))))
+    server.kill()
+    server = new_server(journal=path, preexec_fn=only_small_files, restore_signals=False)
+    admin = make(Admin(server))
+    make(Serving(server, slots=10))
+    assert [admin.ended(name)["result"] for name in names] == list(range(10))
+    failing(server)
+    free(server)
+    eventually(lambda: server.metric("acequia_journal_writable") == 1, "the disk to be well again")
 
 
 def test_without_a_journal_there_is_no_disk_to_fail(new_server, make):
