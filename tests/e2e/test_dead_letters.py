@@ -61,7 +61,7 @@ def test_what_is_told_of_one(server, client, worker, admin):
     assert "payload" not in letter
     status, whole = admin.call("GET", f"dead-letters/{letter['job']}")
     assert status == 200 and whole.pop("payload") == {"a": 1} and whole == letter
-    assert server.metric("acequia_dead_letters") == 1
+    assert server.metric("acequia_dead_letters", queue="red") == 1
 
 
 def test_which_jobs_become_one(client, worker, admin, server):
@@ -83,7 +83,7 @@ def test_which_jobs_become_one(client, worker, admin, server):
     client.outcome(bad)
     codes = {letter["code"] for letter in admin.dead_letters()[0]}
     assert codes == {"expired", "timeout", "bad_result"}
-    assert server.metric("acequia_dead_letters") == 3
+    assert server.total("acequia_dead_letters") == 3
 
 
 def test_pages(client, worker, admin):
@@ -134,7 +134,7 @@ def test_one_is_redriven(client, worker, admin, server):
     assert admin.ended(said["job"])["result"] == "at last"
     # What was is still what was, and the client hears of it no more.
     assert admin.job(old)["state"] == "failed"
-    assert letters(admin) == [] and server.metric("acequia_dead_letters") == 0
+    assert letters(admin) == [] and server.total("acequia_dead_letters") == 0
     client.barrier()
     assert not [event for event in client.events if event.get("job") == said["job"]]
 
@@ -170,7 +170,7 @@ def test_dropped(client, worker, admin, server):
     assert admin.call("DELETE", "dead-letters", queue="red") == (200, {"dropped": 3})
     assert admin.call("DELETE", "dead-letters", queue="red") == (200, {"dropped": 0})
     assert admin.call("DELETE", "dead-letters") == (200, {"dropped": 4})
-    assert letters(admin) == [] and server.metric("acequia_dead_letters") == 0
+    assert letters(admin) == [] and server.total("acequia_dead_letters") == 0
     server.wait_written()
     server.crash()
     assert letters(admin) == []
@@ -247,7 +247,7 @@ def test_kept_across_a_crash(server, client, worker, admin):
         server.crash()
         assert admin.dead_letters() == before
         assert [admin.call("GET", f"dead-letters/{name}") for name in names] == whole
-        assert server.metric("acequia_dead_letters") == 3
+        assert server.total("acequia_dead_letters") == 3
         assert server.metric("acequia_journal_recovered_jobs") == 0
     worker = Worker(server, queues=QUEUES, slots=10)
     _, said = admin.call("POST", f"dead-letters/{names[2]}/redrive")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Client, Process, Serving, Worker, eventually
+from harness import Admin, Client, Process, Serving, Worker, eventually
 
 HERE = Path(__file__).parent
 
@@ -180,6 +180,22 @@ def test_outcomes_are_kept(server, client, make, admin):
         server.crash()
         assert [admin.job(name) for name in names] == before
         assert server.metric("acequia_journal_recovered_jobs") == 0
+
+
+def test_outcomes_leave_with_time_also_while_no_server_runs(new_server, make, tmp_path):
+    server = new_server("--retention-s", "2", quiet_ports=True, journal=tmp_path / "other.redb")
+    client, admin = make(Client(server)), make(Admin(server))
+    with Serving(server):
+        id = client.submit("text", key="k")  # with a key, it is kept also if it ends at once
+        assert client.result(id) == "text"
+    name = client.of(id)[0]["job"]
+    server.wait_written()
+    server.crash()
+    assert admin.job(name)["state"] == "done"
+    server.kill()
+    time.sleep(2.1)  # nothing to wait for: the time itself is what has to pass
+    server.start_again()
+    assert admin.job(name) is None
 
 
 def test_a_server_that_is_asked_to_stop_keeps_what_waits(server, client, make, admin):

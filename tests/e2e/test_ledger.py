@@ -123,7 +123,20 @@ def refused(book, known):
     book.note({"session": "s2", "what": "rejected", "id": 1, "code": "storage"})
 
 
+def buried_alive(book, known):
+    book.letters.append("j3")
+
+
+def not_buried(book, known):
+    known["j3"].update(state="failed", code="worker_lost")
+
+
+def buried_twice(book, known):
+    book.letters += ["j9", "j9"]
+
+
 @pytest.mark.parametrize("break_it, rule", [
+    (buried_alive, "buried"), (not_buried, "buried"), (buried_twice, "buried"),
     (forget, "readable"), (leave_over, "readable"), (another_result, "readable"),
     (told_twice, "told once"), (not_told, "told all"), (told_a_stranger, "nothing strange"),
     (told_of_another, "ended well"), (told_otherwise, "agreed"), (failed_for_no_reason, "ended well"),

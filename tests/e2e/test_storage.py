@@ -128,6 +128,30 @@ def test_killed_while_the_disk_is_full(server, make, admin):
     assert [admin.ended(name)["result"] for name in names] == list(range(100))
 
 
+def test_dead_letters_while_the_disk_is_full(server, make, admin):
+    """One that comes is kept, and is on the disk later; none is redriven, since that is a new job."""
+    client, worker = make(Client(server)), make(Worker(server, slots=2))
+    first, second = client.submit("first"), client.submit("second")
+    jobs = [worker.job(), worker.job()]
+    names = client.accepted([first, second])
+    worker.fail(jobs[0], code="no_luck")
+    client.outcome(first)
+    fill(server)
+    failing(server)
+    worker.fail(jobs[1], code="no_luck")
+    client.outcome(second)
+    assert [letter["job"] for letter in admin.dead_letters()[0]] == names
+    for path in (f"dead-letters/{names[0]}/redrive", "dead-letters/redrive"):
+        status, said = admin.call("POST", path)
+        assert (status, said["code"]) == (503, "storage") and said["message"]
+    assert [letter["job"] for letter in admin.dead_letters()[0]] == names
+    free(server)
+    eventually(lambda: server.metric("acequia_journal_writable") == 1, "the disk to be well again")
+    server.wait_written()
+    server.crash()
+    assert [letter["job"] for letter in admin.dead_letters()[0]] == names
+
+
 def test_a_stop_while_the_disk_is_full(server, make, admin):
     """It ends all the same, says what it could not write, and what was accepted is there."""
     client = make(Client(server))

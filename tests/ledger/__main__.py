@@ -20,7 +20,7 @@ from fleet import Fleet  # noqa: E402
 from harness import Admin  # noqa: E402
 
 COLUMNS = ("round", "submitted", "accepted", "told", "looked up", "refused", "unknown", "runs",
-           "again", "lost", "sessions", "cut off", "servers", "workers", "wrong")
+           "again", "lost", "letters", "sessions", "cut off", "servers", "workers", "wrong")
 
 
 def arguments():
@@ -44,6 +44,20 @@ def look_up(server, jobs):
     return known
 
 
+def take_letters(server):
+    """The jobs of all dead letters; they are dropped then, so that the next round has its own."""
+    admin, jobs, after = Admin(server), [], None
+    while True:
+        page, after = admin.dead_letters(limit=1000, after=after)
+        jobs += [letter["job"] for letter in page]
+        if after is None:
+            break
+    status, said = admin.call("DELETE", "dead-letters")
+    admin.close()
+    assert (status, said) == (200, {"dropped": len(jobs)}), (status, said, len(jobs))
+    return jobs
+
+
 def a_round(nth, fleet, seed, seconds):
     """Storm, calm, audit. Returns a row of the table and what is wrong."""
     fleet.begin(nth)
@@ -58,6 +72,7 @@ def a_round(nth, fleet, seed, seconds):
     ended = {said["job"] for submit in book.submits.values() for said in submit.ended}
     try:
         known = look_up(fleet.server, accepted | ended)
+        book.letters = take_letters(fleet.server)
     except (OSError, AssertionError) as error:
         return [nth], [*wrong, f"no answer: {error!r}"]
     wrong += audit.violations(book, known)
@@ -71,7 +86,7 @@ def a_round(nth, fleet, seed, seconds):
         sum(not (submit.accepted or submit.ended or submit.rejected) for submit in submits),
         runs, runs - len(book.runs_by_nonce),
         sum(audit.end_of(each) == audit.LOST for each in known.values() if each),
-        len(book.opened), len(book.opened - book.finished),
+        len(book.letters), len(book.opened), len(book.opened - book.finished),
         done.get("kill_server", 0) + done.get("stop_server", 0),
         done.get("kill_worker", 0) + done.get("pause_worker", 0), len(wrong),
     ], wrong
