@@ -21,7 +21,7 @@ simulate runs="2000":
 
 # Kills everything at random for minutes, and proves that no accepted job is lost
 ledger *args="--rounds 30":
-    ACEQUIA_BIN="${ACEQUIA_BIN:-$PWD/target/debug/acequia}" tests/.cache/venv/bin/python tests/ledger {{args}}
+    ACEQUIA_LEDGER="{{args}}" tests/run ledger
 
 # Each fuzz target for a minute; needs a nightly toolchain and cargo-fuzz
 fuzz seconds="60":

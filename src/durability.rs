@@ -1,18 +1,15 @@
 //! What stands between the scheduler and the journal: actions become entries, and what the journal
 //! kept becomes events.
 
+mod translate;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_journal::{
-    Admitted, Counts, Entry, Kept, LiveJob, NotWritten, Notice, Options, Outcome, Retention, Store,
-    Writer,
-};
-use acequia_scheduler::{
-    Action, ClientId, Config, Event, Recovered, Retained, Scheduler, Ticket, Time,
-};
-use acequia_wire::client::{JobEvent, OnDisconnect};
+use acequia_journal::{Entry, NotWritten, Notice, Options, Retention, Store, Writer};
+use acequia_scheduler::{Action, Config, Event, Scheduler, Ticket, Time};
+use acequia_wire::client::OnDisconnect;
 use tokio::time::Instant;
 
 use crate::config::StartError;
@@ -29,16 +26,24 @@ pub(crate) struct Opened {
     scheduler: Scheduler,
     /// `None` if there is no journal.
     store: Option<Store>,
-    /// Jobs whose clients wanted them to end with their sessions, and these are over.
-    unwanted: Vec<u64>,
+    /// What came of it.
+    actions: Vec<Action>,
     pub(crate) recovered: u64,
+}
+
+/// What the pipeline begins with.
+pub(crate) struct Start {
+    pub(crate) scheduler: Scheduler,
+    pub(crate) durability: Durability,
+    /// What is to be done first.
+    pub(crate) actions: Vec<Action>,
 }
 
 /// Opens the journal, if there is one, and has a scheduler go on with what is in it. Reads the
 /// whole file.
 pub(crate) fn open(path: Option<&Path>, config: Config, now: Time) -> Result<Opened, StartError> {
     let scheduler = Scheduler::new(config);
-    let mut opened = Opened { scheduler, store: None, unwanted: Vec::new(), recovered: 0 };
+    let mut opened = Opened { scheduler, store: None, actions: Vec::new(), recovered: 0 };
     if let Some(path) = path {
         let retention = Retention {
             for_ms: u64::try_from(config.retention.as_millis()).unwrap_or(u64::MAX),
@@ -55,24 +60,31 @@ pub(crate) fn open(path: Option<&Path>, config: Config, now: Time) -> Result<Ope
 
 impl Opened {
     fn recover(&mut self, store: &Store, now: Time) -> Result<(), acequia_journal::ReadError> {
-        // What is due at once is so at the first tick: nobody is there yet who could be told.
-        let mut actions = Vec::new();
         let kept = store.recover()?;
         self.scheduler.start_after(Ticket(kept.highest_ticket()));
         for outcome in kept.outcomes()? {
-            let event = Event::RecoveredOutcome(Arc::new(retained(outcome?)));
-            self.scheduler.handle(now, event, &mut actions);
+            let event = Event::RecoveredOutcome(Arc::new(translate::retained(outcome?)));
+            self.scheduler.handle(now, event, &mut self.actions);
+        }
+        for letter in kept.dead_letters()? {
+            let event = Event::RecoveredDeadLetter(Arc::new(translate::dead_letter(letter?)));
+            self.scheduler.handle(now, event, &mut self.actions);
         }
         for job in kept.jobs()? {
             let job = job?;
             if job.admitted.spec.on_disconnect == OnDisconnect::Cancel {
-                self.unwanted.push(job.admitted.ticket);
+                // Its session is over.
+                let ticket = Ticket(job.admitted.ticket);
+                self.actions.push(Action::Settle { ticket, retain: None });
                 continue;
             }
             self.recovered += 1;
-            self.scheduler.handle(now, Event::Recovered(recovered(job)), &mut actions);
+            self.scheduler.handle(
+                now,
+                Event::Recovered(translate::recovered(job)),
+                &mut self.actions,
+            );
         }
-        debug_assert!(actions.is_empty(), "{actions:?}");
         Ok(())
     }
 
@@ -80,53 +92,12 @@ impl Opened {
     pub(crate) fn start(
         self,
         notify: impl FnMut(Notice) + Send + 'static,
-    ) -> std::io::Result<(Scheduler, Durability)> {
-        let mut writer = self.store.map(|store| store.into_writer(notify)).transpose()?;
-        if let Some(writer) = &mut writer {
-            for ticket in self.unwanted {
-                writer.append(Entry::Settled { ticket, outcome: None });
-            }
-            writer.commit();
-        }
-        Ok((self.scheduler, Durability { writer, last: Ticket(0), due: None, fault: None }))
+    ) -> std::io::Result<Start> {
+        let Self { scheduler, store, actions, .. } = self;
+        let writer = store.map(|store| store.into_writer(notify)).transpose()?;
+        let durability = Durability { writer, last: Ticket(0), due: None, fault: None };
+        Ok(Start { scheduler, durability, actions })
     }
-}
-
-fn recovered(job: LiveJob) -> Recovered {
-    let LiveJob { admitted: Admitted { ticket, job, client, submitted_ms, spec }, counts } = job;
-    Recovered {
-        job,
-        client: ClientId(client),
-        ticket: Ticket(ticket),
-        spec,
-        submitted: Time::from_millis(submitted_ms),
-        runs: counts.runs,
-        failures: counts.failures,
-        losses: counts.losses,
-        not_before: (counts.not_before_ms > 0).then(|| Time::from_millis(counts.not_before_ms)),
-    }
-}
-
-fn retained(kept: Kept) -> Retained {
-    let Kept { job, client, id, key, ended_ms, outcome } = kept;
-    let outcome = match outcome {
-        Outcome::Done { result } => JobEvent::Done { result },
-        Outcome::Failed { code, message, attempt } => JobEvent::Failed { code, message, attempt },
-        Outcome::Cancelled => JobEvent::Cancelled,
-    };
-    Retained { job, client: ClientId(client), id, key, ended: Time::from_millis(ended_ms), outcome }
-}
-
-fn kept(retained: &Retained) -> Option<Kept> {
-    let Retained { job, client, id, key, ended, outcome } = retained.clone();
-    let outcome = match outcome {
-        JobEvent::Done { result } => Outcome::Done { result },
-        JobEvent::Failed { code, message, attempt } => Outcome::Failed { code, message, attempt },
-        JobEvent::Cancelled => Outcome::Cancelled,
-        // No outcome.
-        _ => return None,
-    };
-    Some(Kept { job, client: client.0, id, key, ended_ms: ended.as_millis(), outcome })
 }
 
 /// Takes the records of jobs and says when they are durable. Never waits.
@@ -145,29 +116,10 @@ pub(crate) struct Durability {
 impl Durability {
     /// Takes what the scheduler wants to be written.
     pub(crate) fn record(&mut self, action: Action, now: Instant) {
-        let entry = match action {
-            Action::Record { ticket, job, client, submitted, spec } => {
-                self.last = ticket;
-                Entry::Admitted(Admitted {
-                    ticket: ticket.0,
-                    job,
-                    client: client.0,
-                    submitted_ms: submitted.as_millis(),
-                    spec,
-                })
-            }
-            Action::Count { ticket, runs, failures, losses, not_before } => {
-                let not_before_ms = not_before.map_or(0, Time::as_millis);
-                let counts = Counts { runs, failures, losses, not_before_ms };
-                Entry::Counted { ticket: ticket.0, counts }
-            }
-            Action::Settle { ticket, retain } => {
-                let outcome = retain.and_then(|retained| kept(&retained)).map(Box::new);
-                Entry::Settled { ticket: ticket.0, outcome }
-            }
-            // Nothing to be written.
-            _ => return,
-        };
+        let Some(entry) = translate::entry(action) else { return };
+        if let Entry::Admitted(admitted) = &entry {
+            self.last = Ticket(admitted.ticket);
+        }
         let is_new = matches!(entry, Entry::Admitted(_));
         if let Some(writer) = &mut self.writer {
             writer.append(entry);

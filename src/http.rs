@@ -1,9 +1,7 @@
-//! The front door: the page, the WebSocket's upgrade, metrics and health.
+//! The front door: the page, the WebSocket's upgrade, admin calls, metrics and health.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use acequia_scheduler::Stats;
 use acequia_wire::client::Encoding;
 use axum::Router;
 use axum::extract::State;
@@ -12,8 +10,10 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+use crate::admin;
+use crate::ask::ask;
 use crate::front::{self, Front};
 use crate::page;
 use crate::pipeline::Input;
@@ -24,8 +24,6 @@ use crate::readiness::{self, Readiness};
 const READ_BUFFER: usize = 2 << 10;
 /// Events are written to the socket when so much has gathered, or nothing more waits.
 const WRITE_BUFFER: usize = 16 << 10;
-/// A pipeline that does not answer a scrape for so long is stuck.
-const SCRAPE_TIME_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) struct Door {
@@ -41,13 +39,14 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
+        .nest("/v1/admin", admin::router())
         .fallback(get(file))
         .with_state(door)
 }
 
 async fn file(uri: Uri) -> Response {
     page::file(uri.path()).unwrap_or_else(|| {
-        let known = "nothing here; there is / (the page), /v1/ws, /metrics, /healthz, /readyz\n";
+        let known = "nothing here; there is / (the page), /v1/ws, /v1/admin/, /metrics, /healthz, /readyz\n";
         (StatusCode::NOT_FOUND, known).into_response()
     })
 }
@@ -84,17 +83,11 @@ async fn ready(State(door): State<Arc<Door>>) -> Response {
 
 async fn metrics(State(door): State<Arc<Door>>) -> Response {
     // The pipeline brings what is a state up to date; then the text can be rendered here.
-    match tokio::time::timeout(SCRAPE_TIME_MAX, scrape(&door.inbox)).await {
-        Ok(Some(_)) => {
+    match ask(&door.inbox, Input::Scrape).await {
+        Some(()) => {
             let text_format = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
             (text_format, door.metrics.render()).into_response()
         }
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "the pipeline does not answer\n").into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "the pipeline does not answer\n").into_response(),
     }
-}
-
-async fn scrape(inbox: &mpsc::Sender<Input>) -> Option<Stats> {
-    let (answer, stats) = oneshot::channel();
-    inbox.send(Input::Scrape(answer)).await.ok()?;
-    stats.await.ok()
 }

@@ -15,6 +15,8 @@
 //!
 //! `ARCHITECTURE.md` has the picture; the stages are crates of their own.
 
+mod admin;
+mod ask;
 pub mod client;
 mod clock;
 mod config;

@@ -74,10 +74,12 @@ struct QueueHandles {
     /// In the order of `Outcome::ALL`.
     ended: [Counter; Outcome::ALL.len()],
     redelivered: Counter,
+    letters_evicted: Counter,
     waiting_seconds: Histogram,
     running_seconds: Histogram,
     round_trip_seconds: Histogram,
     depth: Gauge,
+    dead_letters: Gauge,
     running: Gauge,
     oldest: Gauge,
 }
@@ -163,10 +165,12 @@ impl Maker<'_> {
             submitted: self.counter("acequia_jobs_submitted_total", &labels),
             ended: Outcome::ALL.map(ended),
             redelivered: self.counter("acequia_jobs_redelivered_total", &labels),
+            letters_evicted: self.counter("acequia_dead_letters_evicted_total", &labels),
             waiting_seconds: self.histogram("acequia_job_waiting_seconds", &labels),
             running_seconds: self.histogram("acequia_job_running_seconds", &labels),
             round_trip_seconds: self.histogram("acequia_job_round_trip_seconds", &labels),
             depth: self.gauge("acequia_queue_depth", &labels),
+            dead_letters: self.gauge("acequia_dead_letters", &labels),
             running: self.gauge("acequia_jobs_running", &labels),
             oldest: self.gauge("acequia_queue_oldest_waiting_seconds", &labels),
         }
@@ -208,6 +212,7 @@ const COUNTERS: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_jobs_ended_total", None, "Jobs ended, by outcome."),
     ("acequia_jobs_rejected_total", None, "Ops refused, by code."),
     ("acequia_jobs_redelivered_total", None, "Jobs put back since their worker was lost."),
+    ("acequia_dead_letters_evicted_total", None, "Dead letters that left for want of room."),
     ("acequia_worker_messages_dropped_total", None, "Messages of workers dropped, by reason."),
     ("acequia_journal_syncs_total", None, "Syncs of the journal's file to its disk."),
     ("acequia_gate_connections_refused_total", None, "Worker connections turned away, by reason."),
@@ -218,6 +223,7 @@ const COUNTERS: &[(&str, Option<Unit>, &str)] = &[
 
 const GAUGES: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_queue_depth", None, "Jobs that wait for a slot."),
+    ("acequia_dead_letters", None, "Jobs that failed and are kept until an operator decides."),
     ("acequia_jobs_running", None, "Jobs with a worker."),
     ("acequia_queue_oldest_waiting_seconds", Some(Unit::Seconds), "Age of the oldest waiting job."),
     ("acequia_workers", None, "Workers that are ready."),
@@ -297,6 +303,7 @@ impl Metrics {
                 queue.round_trip_seconds.record(total.as_secs_f64());
             }
             Measure::Redelivered { queue } => self.queue(&queue).redelivered.increment(1),
+            Measure::LetterEvicted { queue } => self.queue(&queue).letters_evicted.increment(1),
             Measure::Dropped(reason) => self.dropped(DroppedMessage::Job(reason)),
         }
     }
@@ -347,6 +354,7 @@ impl Metrics {
             queue.depth.set(0.0);
             queue.running.set(0.0);
             queue.oldest.set(0.0);
+            queue.dead_letters.set(0.0);
         }
         for stats in &stats.queues {
             let queue = self.queue(&stats.name);
@@ -354,6 +362,9 @@ impl Metrics {
             queue.depth.increment(stats.waiting as f64);
             queue.running.increment(stats.running as f64);
             queue.oldest.set(oldest);
+        }
+        for (queue, letters) in &stats.dead_letters_of {
+            self.queue(queue).dead_letters.increment(*letters as f64);
         }
         let takes_jobs = stats.lanes.iter().filter(|lane| !lane.silent);
         let free: usize = takes_jobs.map(|lane| lane.slots as usize - lane.busy).sum();

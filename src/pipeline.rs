@@ -10,27 +10,26 @@
 //! it flushed, one message a lane and one batch a session. Nothing here waits for anything but
 //! the inbox and the clock, so no client or worker can hold up another.
 
+mod requests;
+mod storage;
+mod workers;
+
 use std::time::Duration;
 
-use acequia_gate::{CloseReason, JobsConnection};
 use acequia_journal::Notice;
-use acequia_scheduler::{
-    Action, ClientId, Event, LaneKey, LaneOffer, Scheduler, SessionId, Stats, Time,
-};
-use acequia_sink::{Mailbox, Mailboxes, ResultsKey, Topics};
-use acequia_ventilator::{JobLanes, Request};
-use acequia_wire::client::{Event as ClientEvent, Refusal, Welcome};
-use acequia_wire::code::RejectCode;
-use acequia_wire::limits::TOPICS_PER_SESSION_MAX;
-use acequia_wire::worker::{FromWorker, Ready};
-use acequia_wire::{Body, ContentType, LaneId, Limits};
+use acequia_scheduler::{Action, ClientId, Event, LaneKey, Scheduler, SessionId, Time};
+use acequia_sink::{Mailbox, Mailboxes, Topics};
+use acequia_ventilator::JobLanes;
+use acequia_wire::Limits;
+use acequia_wire::client::Event as ClientEvent;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use crate::admin;
 use crate::clock::Clock;
-use crate::durability::Durability;
-use crate::metrics::{DroppedMessage, Metrics};
-use crate::pairing::{NotCompleted, Pairing};
+use crate::durability::{Durability, Start};
+use crate::metrics::Metrics;
+use crate::pairing::Pairing;
 use crate::readiness::{self, Readiness};
 
 /// Inputs taken in one pass.
@@ -58,8 +57,10 @@ pub(crate) enum Input {
     Sink(acequia_sink::Input),
     /// From the thread that writes the journal.
     Journal(Notice),
-    /// Somebody wants the state for a scrape; the metrics are up to date once this is answered.
-    Scrape(oneshot::Sender<Stats>),
+    /// Somebody scrapes; the metrics are up to date once this is answered.
+    Scrape(oneshot::Sender<()>),
+    /// From an operator.
+    Admin(admin::Call),
     /// The server is told to stop.
     Drain,
 }
@@ -98,13 +99,13 @@ pub(crate) struct Pipeline {
 
 impl Pipeline {
     pub(crate) fn new(
-        scheduler: Scheduler,
-        durability: Durability,
+        start: Start,
         clock: Clock,
         limits: Limits,
         grace: Duration,
         metrics: Metrics,
     ) -> Self {
+        let Start { scheduler, durability, actions } = start;
         Self {
             scheduler,
             durability,
@@ -116,7 +117,7 @@ impl Pipeline {
             readiness: watch::Sender::new(Readiness::Ready),
             limits,
             grace,
-            actions: Vec::new(),
+            actions,
             clock,
             ending: Vec::new(),
             stop_due: None,
@@ -138,6 +139,8 @@ impl Pipeline {
         let mut inputs = Vec::with_capacity(PASS);
         let alarm = tokio::time::sleep_until(Instant::now());
         tokio::pin!(alarm);
+        // What came of the jobs in the journal.
+        self.act(Instant::now());
         while !self.has_stopped() {
             let due = self.next_due();
             if let Some(due) = due.filter(|due| *due != alarm.deadline()) {
@@ -157,33 +160,6 @@ impl Pipeline {
         self.close_journal(&mut inbox).await;
         self.send_all_away();
         self.job_lanes.finish().await;
-    }
-
-    /// Waits until all is on the disk, and tells those whose jobs came there last.
-    async fn close_journal(&mut self, inbox: &mut mpsc::Receiver<Input>) {
-        let closing = tokio::task::spawn_blocking(self.durability.close());
-        tokio::pin!(closing);
-        let closed = loop {
-            tokio::select! {
-                closed = &mut closing => break closed,
-                Some(input) = inbox.recv() => self.hear_last(input),
-            }
-        };
-        while let Ok(input) = inbox.try_recv() {
-            self.hear_last(input);
-        }
-        self.mailboxes.flush();
-        if let Ok(Err(error)) = closed {
-            tracing::error!(%error, "nothing that was accepted is lost");
-        }
-    }
-
-    fn hear_last(&mut self, input: Input) {
-        if let Input::Journal(notice) = input {
-            let instant = Instant::now();
-            self.hear_journal(self.clock.time_of(instant), notice);
-            self.act(instant);
-        }
     }
 
     /// The instant at which something is due without an input.
@@ -278,7 +254,11 @@ impl Pipeline {
                 self.metrics.set_states(&stats);
                 self.metrics.set_journal(&self.durability);
                 // Whoever asked may have gone.
-                _ = answer.send(stats);
+                _ = answer.send(());
+            }
+            Input::Admin(call) => {
+                let (scheduler, actions) = (&mut self.scheduler, &mut self.actions);
+                admin::Desk { scheduler, now, actions }.take(call);
             }
             Input::Drain => {
                 tracing::info!(grace = ?self.grace, "draining: running jobs may end");
@@ -289,157 +269,11 @@ impl Pipeline {
         }
     }
 
-    fn take_request(&mut self, now: Time, session: SessionId, request: Request) {
-        match request {
-            Request::Submit { job, spec } => {
-                self.handle(now, Event::Submit { session, job, spec });
-            }
-            Request::Cancel { id } => self.handle(now, Event::Cancel { session, id }),
-            Request::Refused(refusal) => self.refuse(session, refusal),
-            Request::Hello(_) => {
-                let welcome = Welcome { session: None, resumed: false, limits: self.limits };
-                self.mailboxes.put(session, ClientEvent::Welcome(Box::new(welcome)));
-            }
-            // Only a session that can be resumed keeps events that an `ack` could release.
-            Request::Ack { .. } => {}
-            Request::Subscribe { topic } => {
-                if !self.topics.subscribe(session, &topic) {
-                    let message = format!(
-                        "this session has {TOPICS_PER_SESSION_MAX} topics, the limit; unsubscribe from one first"
-                    );
-                    self.refuse(session, Refusal::new(RejectCode::TooLarge, message));
-                }
-            }
-            Request::Unsubscribe { topic } => self.topics.unsubscribe(session, &topic),
-        }
-    }
-
-    fn refuse(&mut self, session: SessionId, refusal: Refusal) {
-        self.metrics.rejected(refusal.code);
-        self.mailboxes.put(session, refusal.into());
-    }
-
-    fn hear_journal(&mut self, now: Time, notice: Notice) {
-        if let Some(event) = self.durability.hear(notice) {
-            self.handle(now, event);
-        }
-    }
-
-    /// No job is taken while its record cannot be written.
-    fn look_at_storage(&mut self, now: Time) {
-        let fault = self.durability.fault();
-        let event = match (&*self.readiness.borrow(), fault) {
-            (Readiness::Ready, None) | (Readiness::Draining, _) => return,
-            (Readiness::Storage(known), Some(why)) if known == why => return,
-            (_, Some(_)) => Event::StorageFailed,
-            (Readiness::Storage(_), None) => Event::StorageBack,
-        };
-        let readiness = fault.map_or(Readiness::Ready, |why| Readiness::Storage(why.to_owned()));
-        self.readiness.send_replace(readiness);
-        self.handle(now, event);
-    }
-
-    // --- Lanes ---
-
-    fn open_lane(&mut self, jobs: JobsConnection) {
-        let lane = LaneKey(jobs.id());
-        if let Some(id) = self.job_lanes.open(jobs) {
-            self.pairing.jobs_opened(lane, id);
-        }
-    }
-
-    /// A lane is over: its jobs go elsewhere, and a connection that is left of it is closed, so
-    /// that its worker begins anew.
-    fn end_lane(&mut self, now: Time, lane: LaneKey) {
-        if self.pairing.remove(lane) {
-            self.ending.retain(|(_, ending)| *ending != lane);
-            self.job_lanes.close(lane, CloseReason::ClosedByServer);
-            self.job_lanes.remove(lane);
-            self.handle(now, Event::LaneClosed { lane });
-        }
-    }
-
-    fn take_message(&mut self, now: Time, results: ResultsKey, message: FromWorker) {
-        if let FromWorker::Ready(ready) = message {
-            return self.lane_ready(now, results, ready);
-        }
-        let Some(lane) = self.pairing.lane_of(results) else {
-            return self.metrics.dropped(DroppedMessage::NotReady);
-        };
-        let event = match message {
-            FromWorker::Done { job, body } => Event::Done { lane, job, body },
-            FromWorker::Fail { job, code, message, retry } => {
-                Event::Fail { lane, job, code, message, retry }
-            }
-            FromWorker::Progress { job, progress } => Event::Progress { lane, job, progress },
-            FromWorker::Chunk { job, body } => Event::Chunk { lane, job, body },
-            FromWorker::Bye { lane: id } if self.is_of(lane, id) => Event::LaneDraining { lane },
-            FromWorker::Publish { lane: id, topic, body } if self.is_of(lane, id) => {
-                self.publish(&topic, body);
-                Event::Heard { lane }
-            }
-            FromWorker::Beat { lane: id } if self.is_of(lane, id) => Event::Beat { lane },
-            // It names another lane, and proves that the worker of this one lives.
-            FromWorker::Bye { .. } | FromWorker::Publish { .. } | FromWorker::Beat { .. } => {
-                Event::Heard { lane }
-            }
-            FromWorker::Ready(_) => return,
-        };
-        self.handle(now, event);
-    }
-
-    /// Whether a message that came on `lane` also names it.
-    fn is_of(&self, lane: LaneKey, id: LaneId) -> bool {
-        let own = self.pairing.is_named(lane, id);
-        if !own {
-            self.metrics.dropped(DroppedMessage::OtherLane);
-        }
-        own
-    }
-
-    fn lane_ready(&mut self, now: Time, results: ResultsKey, ready: Ready) {
-        let completed = match self.pairing.ready(results, ready.lane) {
-            Ok(completed) => completed,
-            Err(NotCompleted::UnknownLane) => {
-                return self.metrics.dropped(DroppedMessage::UnknownLane);
-            }
-            Err(NotCompleted::Twice) => return self.metrics.dropped(DroppedMessage::ReadyTwice),
-        };
-        if let Some(superseded) = completed.superseded {
-            self.end_lane(now, superseded);
-        }
-        let lane = completed.lane;
-        let name = ready.name.unwrap_or_else(|| format!("worker-{}", completed.nth));
-        tracing::info!(%name, slots = ready.slots, queues = ?ready.queues, "a worker is ready");
-        self.job_lanes.ready(lane, ready.pack);
-        let offer = LaneOffer { name: name.into(), slots: ready.slots, queues: ready.queues };
-        self.handle(now, Event::LaneReady { lane, offer });
-    }
-
-    fn publish(&mut self, topic: &str, body: Body) {
-        let Ok(data) = body.resolve(&ContentType::Json) else {
-            return self.metrics.dropped(DroppedMessage::BadPublish);
-        };
-        let Some((topic, sessions)) = self.topics.subscribers(topic) else { return };
-        for session in sessions {
-            let message = ClientEvent::Message { topic: topic.clone(), data: data.clone() };
-            self.mailboxes.put(*session, message);
-        }
-    }
-
-    // --- What the scheduler wants ---
-
     fn act(&mut self, instant: Instant) {
-        for action in self.actions.drain(..) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
             match action {
-                Action::Tell { session, event } => {
-                    if let ClientEvent::Rejected { code, .. } | ClientEvent::Error { code, .. } =
-                        &event
-                    {
-                        self.metrics.rejected(*code);
-                    }
-                    self.mailboxes.put(session, event);
-                }
+                Action::Tell { session, event } => self.tell(session, event),
                 Action::Run { lane, job } => self.job_lanes.run(lane, job),
                 Action::CancelRun { lane, job } => self.job_lanes.cancel(lane, job),
                 Action::SayBye { lane } => {
@@ -447,12 +281,16 @@ impl Pipeline {
                     let reason = if stops { "the server stops" } else { "as the worker asked" };
                     self.job_lanes.bye(lane, reason);
                 }
-                entry @ (Action::Record { .. } | Action::Count { .. } | Action::Settle { .. }) => {
-                    self.durability.record(entry, instant);
-                }
+                entry @ (Action::Record { .. }
+                | Action::Count { .. }
+                | Action::Settle { .. }
+                | Action::Bury { .. }
+                | Action::Exhume { .. }) => self.durability.record(entry, instant),
                 Action::Measure(measure) => self.metrics.record(measure),
             }
         }
+        // Its room is for the next ones.
+        self.actions = actions;
     }
 
     /// Says goodbye to all sessions; their writers stop after it.

@@ -127,7 +127,8 @@ impl Server {
                 tracing::debug!(%error, "a connection keeps the system's settings");
             }
         });
-        let served = tokio::spawn(axum::serve(http, http::router(door)).into_future());
+        let app = http::router(door).into_make_service_with_connect_info::<SocketAddr>();
+        let served = tokio::spawn(axum::serve(http, app).into_future());
         let upkeep = tokio::spawn(upkeep(metrics));
 
         shutdown.await;
@@ -160,8 +161,8 @@ async fn open_pipeline(
         // A pipeline that is gone does not need to know.
         _ = inbox.blocking_send(Input::Journal(notice));
     };
-    let (scheduler, durability) = opened.start(notify).map_err(StartError::System)?;
-    Ok(Pipeline::new(scheduler, durability, clock, limits, grace, metrics))
+    let start = opened.start(notify).map_err(StartError::System)?;
+    Ok(Pipeline::new(start, clock, limits, grace, metrics))
 }
 
 /// A result somewhat over its limit fails its job with a word about it; only one far over it costs

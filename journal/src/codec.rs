@@ -9,11 +9,13 @@
 
 mod block;
 mod job;
+mod letter;
 mod outcome;
 mod primitives;
 
 pub(crate) use block::{Block, Builder};
 pub(crate) use job::{Names, decode_job, encode_job};
+pub(crate) use letter::{decode_letter, encode_letter};
 pub use primitives::BadRecord;
 
 #[cfg(test)]

@@ -36,6 +36,14 @@ pub enum Entry {
         /// What is to be kept of it; `None` where its client has no way to ask for it.
         outcome: Option<Box<Kept>>,
     },
+    /// A job that failed is kept as a dead letter, which is a record of its own: the job's is
+    /// settled as that of any other, and may never have been written.
+    Buried(Box<DeadLetter>),
+    /// A dead letter leaves. If it was redriven, the new job is to be admitted in the same group.
+    Exhumed {
+        /// The letter.
+        ticket: u64,
+    },
 }
 
 /// A job as it was admitted.
@@ -87,6 +95,32 @@ pub struct LiveJob {
     /// What it has been through. A run that was under way when the server stopped is in it only
     /// if an earlier one had been counted.
     pub counts: Counts,
+}
+
+/// A job that failed, with all that it takes to run it again.
+///
+/// In the file, under its ticket:
+///
+/// ```text
+///  version 1 │ failed_ms │ runs │ failures │ losses │ code │ message │ the job's record, all the rest
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The job as it was admitted, but for the ticket, which is the letter's own: it takes its
+    /// place among the jobs when it is buried, so the later a job failed, the higher it is.
+    pub job: Admitted,
+    /// When it failed, in milliseconds since 1970.
+    pub failed_ms: u64,
+    /// Why.
+    pub code: FailCode,
+    /// Why, for people.
+    pub message: Box<str>,
+    /// Runs begun.
+    pub runs: u32,
+    /// Runs that failed or timed out.
+    pub failures: u32,
+    /// Runs lost with their lanes.
+    pub losses: u32,
 }
 
 /// What is kept of a job that has ended, for a client that asks later.
@@ -145,6 +179,16 @@ impl Admitted {
             + self.spec.payload.bytes().len()
             + text(&self.spec.key)
             + text(&self.spec.batch)
+    }
+}
+
+impl DeadLetter {
+    /// Bytes that it holds while it waits, about: most of it is shared with the scheduler.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Self>() - size_of::<Admitted>()
+            + self.job.weight()
+            + self.code.as_str().len()
+            + self.message.len()
     }
 }
 

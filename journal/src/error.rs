@@ -104,6 +104,14 @@ pub enum ReadError {
         /// What is wrong with it.
         why: BadRecord,
     },
+    /// A dead letter's record.
+    #[error("the journal's record of the dead letter with ticket {ticket} cannot be read: {why}")]
+    DeadLetter {
+        /// The letter.
+        ticket: u64,
+        /// What is wrong with it.
+        why: BadRecord,
+    },
     /// A record of outcomes.
     #[error("a record of outcomes in the journal cannot be read: {0}")]
     Outcomes(BadRecord),

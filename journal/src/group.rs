@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use crate::{Admitted, Counts, Entry, Kept, Retention};
+use crate::{Admitted, Counts, DeadLetter, Entry, Kept, Retention};
 
-/// Bytes that a settled or counted job holds while it waits, about.
+/// Bytes that a settled or counted job, or an exhumed letter, holds while it waits, about.
 const SMALL: usize = 32;
 /// An emptied group keeps the room for so many jobs; one that grew while the disk was slow gives
 /// the rest back.
@@ -15,7 +15,8 @@ const ROOM_KEPT: usize = 16 << 10;
 /// All that the next transaction writes.
 ///
 /// A job that is settled here before it was written leaves nothing behind but its outcome, if
-/// that is to be kept; and counts of a job that waits here become part of its first record.
+/// that is to be kept; and counts of a job that waits here become part of its first record. A
+/// letter that is exhumed before it was written leaves nothing at all.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
     /// New jobs by ticket.
@@ -24,10 +25,14 @@ pub(crate) struct Group {
     pub(crate) counted: FxHashMap<u64, Counts>,
     /// Jobs written before that have ended.
     pub(crate) settled: Vec<u64>,
+    /// New dead letters by ticket.
+    pub(crate) buried: FxHashMap<u64, Box<DeadLetter>>,
+    /// Letters written before that leave.
+    pub(crate) exhumed: Vec<u64>,
     /// Outcomes in the order in which their jobs ended.
     pub(crate) outcomes: VecDeque<Box<Kept>>,
     outcomes_bytes: usize,
-    /// The highest ticket that came, also of a job that has ended by now.
+    /// The highest ticket that came, also of a job that has ended or a letter that has left by now.
     pub(crate) up_to: Option<u64>,
     bytes: usize,
 }
@@ -37,8 +42,7 @@ impl Group {
     pub(crate) fn add(&mut self, entry: Entry, retention: &Retention) {
         match entry {
             Entry::Admitted(admitted) => {
-                debug_assert!(self.up_to < Some(admitted.ticket), "tickets go up");
-                self.up_to = Some(admitted.ticket);
+                self.take_ticket(admitted.ticket);
                 self.bytes += admitted.weight();
                 self.admitted.insert(admitted.ticket, admitted);
             }
@@ -61,7 +65,25 @@ impl Group {
                     self.keep(kept, retention);
                 }
             }
+            Entry::Buried(letter) => {
+                self.take_ticket(letter.job.ticket);
+                self.bytes += letter.weight();
+                self.buried.insert(letter.job.ticket, letter);
+            }
+            Entry::Exhumed { ticket } => {
+                if let Some(letter) = self.buried.remove(&ticket) {
+                    self.bytes -= letter.weight();
+                } else {
+                    self.exhumed.push(ticket);
+                    self.bytes += SMALL;
+                }
+            }
         }
+    }
+
+    fn take_ticket(&mut self, ticket: u64) {
+        debug_assert!(self.up_to < Some(ticket), "tickets go up");
+        self.up_to = Some(ticket);
     }
 
     /// Outcomes that the store would give up at once are given up here already, so that a disk
@@ -89,6 +111,8 @@ impl Group {
         !(self.admitted.is_empty()
             && self.counted.is_empty()
             && self.settled.is_empty()
+            && self.buried.is_empty()
+            && self.exhumed.is_empty()
             && self.outcomes.is_empty())
     }
 
@@ -99,13 +123,27 @@ impl Group {
 
     /// Makes it empty, for use again.
     pub(crate) fn clear(&mut self) {
-        let Self { admitted, counted, settled, outcomes, outcomes_bytes, up_to, bytes } = self;
+        let Self {
+            admitted,
+            counted,
+            settled,
+            buried,
+            exhumed,
+            outcomes,
+            outcomes_bytes,
+            up_to,
+            bytes,
+        } = self;
         admitted.clear();
         admitted.shrink_to(ROOM_KEPT);
         counted.clear();
         counted.shrink_to(ROOM_KEPT);
         settled.clear();
         settled.shrink_to(ROOM_KEPT);
+        buried.clear();
+        buried.shrink_to(ROOM_KEPT);
+        exhumed.clear();
+        exhumed.shrink_to(ROOM_KEPT);
         outcomes.clear();
         outcomes.shrink_to(ROOM_KEPT);
         (*outcomes_bytes, *up_to, *bytes) = (0, None, 0);

@@ -9,6 +9,7 @@
 //! - What was reported durable is there after any crash and any loss of power, unless it was
 //!   settled; a group is there as a whole or not at all.
 //! - A job that ends before its group is written costs the disk nothing.
+//! - A job that failed may be kept as a dead letter, all of it, until that is exhumed.
 //! - When the disk fails or is full, nothing that was accepted is lost and nothing is accepted;
 //!   it goes on by itself when the disk does.
 
@@ -29,9 +30,9 @@ mod writer;
 mod tests;
 
 pub use codec::BadRecord;
-pub use entry::{Admitted, Counts, Entry, Kept, LiveJob, Outcome};
+pub use entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome};
 pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
 pub use options::{Options, Retention};
-pub use recovery::{LiveJobs, Outcomes, Recovery};
+pub use recovery::{DeadLetters, LiveJobs, Outcomes, Recovery};
 pub use store::Store;
 pub use writer::{Notice, Writer};

@@ -7,19 +7,21 @@ use redb::{
     StorageError,
 };
 
-use crate::codec::{Block, Names, decode_job};
-use crate::tables::{self, COUNTS, JOBS, OUTCOMES, meta};
-use crate::{Counts, Kept, LiveJob, ReadError, Store};
+use crate::codec::{Block, Names, decode_job, decode_letter};
+use crate::tables::{self, COUNTS, DEAD_LETTERS, JOBS, OUTCOMES, meta};
+use crate::{Counts, DeadLetter, Kept, LiveJob, ReadError, Store};
 
-/// The jobs and outcomes of a store that has just been opened.
+/// The jobs, dead letters and outcomes of a store that has just been opened.
 ///
 /// They are read while they are asked for, so memory does not grow with their number.
 #[derive(Debug)]
 pub struct Recovery<'a> {
     jobs: ReadOnlyTable<u64, &'static [u8]>,
     counts: ReadOnlyTable<u64, (u32, u32, u32, u64)>,
+    letters: ReadOnlyTable<u64, &'static [u8]>,
     outcomes: ReadOnlyTable<u64, &'static [u8]>,
     live: u64,
+    buried: u64,
     kept: usize,
     highest_ticket: u64,
     /// A store that is being read is not written.
@@ -31,9 +33,12 @@ impl<'a> Recovery<'a> {
         let open = || -> Result<Self, redb::Error> {
             let transaction = store.database.begin_read()?;
             let jobs = transaction.open_table(JOBS)?;
+            let letters = transaction.open_table(DEAD_LETTERS)?;
             Ok(Self {
                 live: jobs.len()?,
                 jobs,
+                buried: letters.len()?,
+                letters,
                 counts: transaction.open_table(COUNTS)?,
                 outcomes: transaction.open_table(OUTCOMES)?,
                 kept: store.shelf.outcomes(),
@@ -49,12 +54,18 @@ impl<'a> Recovery<'a> {
         self.live
     }
 
+    /// How many dead letters there are.
+    pub fn buried(&self) -> u64 {
+        self.buried
+    }
+
     /// How many outcomes are kept.
     pub fn kept(&self) -> usize {
         self.kept
     }
 
-    /// The highest ticket that was ever written, also of a job that has ended; 0 if none was.
+    /// The highest ticket that was ever written, also of a job that has ended or a letter
+    /// that has left; 0 if none was.
     pub fn highest_ticket(&self) -> u64 {
         self.highest_ticket
     }
@@ -70,6 +81,19 @@ impl<'a> Recovery<'a> {
             jobs: range(&self.jobs)?,
             counts,
             next_counts,
+            names: Names::default(),
+            recovery: PhantomData,
+        })
+    }
+
+    /// All dead letters in the order of their tickets, which is that in which their jobs failed.
+    /// After an error the next letter follows.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn dead_letters(&self) -> Result<DeadLetters<'_>, ReadError> {
+        Ok(DeadLetters {
+            letters: range(&self.letters)?,
             names: Names::default(),
             recovery: PhantomData,
         })
@@ -148,6 +172,26 @@ impl Iterator for LiveJobs<'_> {
         let admitted = decode_job(ticket, record.value(), &mut self.names)
             .map_err(|why| ReadError::Job { ticket, why });
         Some(admitted.map(|admitted| LiveJob { admitted, counts }))
+    }
+}
+
+/// The dead letters of a store; see [`Recovery::dead_letters`].
+pub struct DeadLetters<'a> {
+    letters: Range<'static, u64, &'static [u8]>,
+    names: Names,
+    recovery: PhantomData<&'a Recovery<'a>>,
+}
+
+impl Iterator for DeadLetters<'_> {
+    type Item = Result<DeadLetter, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = next(&mut self.letters).transpose()?;
+        Some(row.and_then(|(ticket, record)| {
+            let ticket = ticket.value();
+            decode_letter(ticket, record.value(), &mut self.names)
+                .map_err(|why| ReadError::DeadLetter { ticket, why })
+        }))
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `acequia` | name | `format`; `groups`, how many groups were written; `highest_ticket` |
 //! | `jobs` | ticket | the job as it was admitted |
 //! | `counts` | ticket | runs, failures, losses, not before: of jobs that ran and run again |
+//! | `dead_letters` | ticket | a job that failed, and why |
 //! | `outcomes` | number of the block | a block of outcomes, oldest first |
 
 use std::any::Any;
@@ -15,12 +16,12 @@ use redb::{
     TableDefinition, TableError,
 };
 
-use crate::codec::{Block, Builder, encode_job};
+use crate::codec::{Block, Builder, encode_job, encode_letter};
 use crate::error::{CannotOpen, Fault};
 use crate::group::Group;
 use crate::medium::Medium;
 use crate::shelf::{Shelf, Shelved};
-use crate::{Admitted, Retention};
+use crate::{Admitted, DeadLetter, Retention};
 
 /// The format that this program reads and writes.
 pub(crate) const FORMAT: u64 = 1;
@@ -29,6 +30,7 @@ pub(crate) const META: TableDefinition<&str, u64> = TableDefinition::new("acequi
 pub(crate) const JOBS: TableDefinition<u64, &[u8]> = TableDefinition::new("jobs");
 pub(crate) const COUNTS: TableDefinition<u64, (u32, u32, u32, u64)> =
     TableDefinition::new("counts");
+pub(crate) const DEAD_LETTERS: TableDefinition<u64, &[u8]> = TableDefinition::new("dead_letters");
 pub(crate) const OUTCOMES: TableDefinition<u64, &[u8]> = TableDefinition::new("outcomes");
 
 /// Keys of the table `acequia`.
@@ -75,6 +77,7 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
         meta.insert(meta::HIGHEST_TICKET, 0)?;
         transaction.open_table(JOBS)?;
         transaction.open_table(COUNTS)?;
+        transaction.open_table(DEAD_LETTERS)?;
         transaction.open_table(OUTCOMES)?;
     }
     Ok(transaction.commit()?)
@@ -93,6 +96,7 @@ fn check_tables(database: &Database) -> Result<(), CannotOpen> {
     }
     transaction.open_table(JOBS).map_err(ours)?;
     transaction.open_table(COUNTS).map_err(ours)?;
+    transaction.open_table(DEAD_LETTERS).map_err(ours)?;
     transaction.open_table(OUTCOMES).map_err(ours)?;
     Ok(())
 }
@@ -172,6 +176,20 @@ pub(crate) fn write(
         }
         for (ticket, now) in &group.counted {
             counts.insert(ticket, (now.runs, now.failures, now.losses, now.not_before_ms))?;
+        }
+    }
+
+    if !group.buried.is_empty() || !group.exhumed.is_empty() {
+        let mut letters = transaction.open_table(DEAD_LETTERS)?;
+        let mut buried: Vec<&DeadLetter> = group.buried.values().map(|letter| &**letter).collect();
+        buried.sort_unstable_by_key(|letter| letter.job.ticket);
+        for letter in buried {
+            bytes.clear();
+            encode_letter(letter, &mut bytes);
+            letters.insert(letter.job.ticket, &*bytes)?;
+        }
+        for ticket in sorted(&group.exhumed) {
+            letters.remove(ticket)?;
         }
     }
 

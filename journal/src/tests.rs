@@ -3,6 +3,7 @@
 mod damage;
 mod failing_disk;
 mod files;
+mod letters;
 mod power_loss;
 mod retention;
 mod rng;

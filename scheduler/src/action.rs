@@ -7,6 +7,7 @@ use acequia_wire::client::{self, Submit};
 use acequia_wire::worker::JobMessage;
 use acequia_wire::{JobId, QueueName};
 
+use crate::dead_letters::DeadLetter;
 use crate::event::{ClientId, LaneKey, Retained, SessionId, Ticket};
 use crate::time::Time;
 
@@ -73,6 +74,18 @@ pub enum Action {
         /// [`Config::retention`](crate::Config::retention) says.
         retain: Option<Arc<Retained>>,
     },
+    /// Write a dead letter into the journal. It holds all of its job, whose own record is settled
+    /// with it, be it written or not.
+    Bury {
+        /// The letter.
+        letter: Arc<DeadLetter>,
+    },
+    /// The journal may forget a dead letter. If it was redriven, the record of the new job comes
+    /// with this; both must be written or neither, as all that one event brings about.
+    Exhume {
+        /// The place of its record.
+        ticket: Ticket,
+    },
     /// Something to count.
     Measure(Measure),
 }
@@ -106,6 +119,11 @@ pub enum Measure {
     /// A job goes back to its queue since its worker was lost.
     Redelivered {
         /// Its queue.
+        queue: QueueName,
+    },
+    /// A dead letter was given up for want of room: for newer ones, or since it is too large.
+    LetterEvicted {
+        /// The queue of its job.
         queue: QueueName,
     },
     /// A worker's message was dropped.

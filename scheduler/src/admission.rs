@@ -75,12 +75,11 @@ impl Scheduler {
             return refuse(step, refusal);
         }
         step.measure(Measure::Submitted { queue: spec.queue.clone() });
-        self.last_ticket = Ticket(self.last_ticket.0 + 1);
-        let ticket = self.last_ticket;
+        let ticket = self.next_ticket();
         let (id_of_client, on_disconnect) = (spec.id.clone(), spec.on_disconnect);
         let watcher = Watcher { session, id: id_of_client.clone(), on_disconnect };
         let due = step.now.plus_ms(spec.delay_ms);
-        let new = New { id, client, ticket, submitted: step.now, due, spec: spec.clone() };
+        let new = New { id, client, ticket, submitted: step.now, due, spec };
         let job = self.begin(new, Watchers::one(watcher));
         if let Some(open) = self.clients.session(session) {
             open.jobs.insert(id_of_client, job);
@@ -88,10 +87,21 @@ impl Scheduler {
         if let Some(batch) = self.jobs[job].batch {
             self.attend(session, batch);
         }
-        self.undurable.push_back((ticket, job));
-        let client = self.clients.id_of(client);
-        step.out.push(Action::Record { ticket, job: id, client, submitted: step.now, spec });
+        self.record(step, job);
         self.run_when_due(step, job);
+    }
+
+    pub(crate) fn next_ticket(&mut self) -> Ticket {
+        self.last_ticket = self.last_ticket.next();
+        self.last_ticket
+    }
+
+    /// Has the journal write a job that has just begun.
+    pub(crate) fn record(&mut self, step: &mut Step<'_>, key: usize) {
+        let Job { id, client, ticket, submitted, ref spec, .. } = self.jobs[key];
+        self.undurable.push_back((ticket, key));
+        let (client, spec) = (self.clients.id_of(client), spec.clone());
+        step.out.push(Action::Record { ticket, job: id, client, submitted, spec });
     }
 
     /// A job begins, and everything that is counted counts it.
@@ -110,6 +120,7 @@ impl Scheduler {
             id,
             watchers,
             kept: false,
+            redriven: false,
             client,
             queue,
             batch,
@@ -129,8 +140,9 @@ impl Scheduler {
             in_arrival: Links::default(),
             spec: spec.clone(),
         });
+        self.by_id.insert(&self.jobs, job);
         if let Some(key) = &spec.key {
-            self.keys.set(self.clients.id_of(client), key, Keyed::Live(job));
+            self.claim_key(self.clients.id_of(client), key, Keyed::Live(job));
         }
         if let Some(at) = expires {
             self.timers.set(at, TimerKind::Expire, ticket, job);

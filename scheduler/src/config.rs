@@ -18,6 +18,11 @@ pub struct Config {
     pub retained_jobs: usize,
     /// How many bytes they may take; the oldest leave first.
     pub retained_bytes: usize,
+    /// How many dead letters are kept; the oldest leave first. None, if it is 0.
+    pub dead_letters: usize,
+    /// How many bytes they may take; the oldest leave first, and one that is larger by itself is
+    /// not kept. None is, if it is 0.
+    pub dead_letters_bytes: usize,
     /// Where the jitter of retries starts from.
     pub seed: u64,
 }
@@ -32,6 +37,10 @@ impl Config {
     pub const RETAINED_JOBS: usize = 100_000;
     /// How many bytes they may take by default.
     pub const RETAINED_BYTES: usize = 64 << 20;
+    /// How many dead letters are kept by default.
+    pub const DEAD_LETTERS: usize = 10_000;
+    /// How many bytes they may take by default.
+    pub const DEAD_LETTERS_BYTES: usize = 64 << 20;
 }
 
 impl Default for Config {
@@ -42,6 +51,8 @@ impl Default for Config {
             retention: Self::RETENTION,
             retained_jobs: Self::RETAINED_JOBS,
             retained_bytes: Self::RETAINED_BYTES,
+            dead_letters: Self::DEAD_LETTERS,
+            dead_letters_bytes: Self::DEAD_LETTERS_BYTES,
             seed: 0,
         }
     }

@@ -57,6 +57,19 @@ impl Scheduler {
         self.leave(step, key)
     }
 
+    /// A run has failed in a way that no other would mend.
+    pub(crate) fn fail_for_good(
+        &mut self,
+        step: &mut Step<'_>,
+        key: usize,
+        code: FailCode,
+        message: String,
+        ran: Option<Duration>,
+    ) {
+        self.jobs[key].failures += 1;
+        self.end_failed(step, key, code, message, ran);
+    }
+
     /// Another attempt later, if the job has one left.
     pub(crate) fn retry_or_fail(
         &mut self,
@@ -126,9 +139,13 @@ impl Scheduler {
             JobEvent::Cancelled => Outcome::Cancelled,
             _ => Outcome::Failed,
         };
+        if let JobEvent::Failed { code, message, .. } = &outcome {
+            self.bury(step, key, code, message);
+        }
         let retain = self.retain(step, key, &outcome);
         self.tell(step, key, outcome);
         let job = self.jobs.remove(key);
+        self.by_id.remove(job.id, key);
         if let Some(at) = job.expires {
             self.timers.clear(at, TimerKind::Expire, job.ticket, key);
         }

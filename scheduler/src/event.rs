@@ -6,6 +6,7 @@ use acequia_wire::client::{JobEvent, Submit};
 use acequia_wire::worker::Progress;
 use acequia_wire::{Body, CorrelationId, JobId, QueueName};
 
+use crate::dead_letters::DeadLetter;
 use crate::time::Time;
 
 /// A session, named by whoever opens it; never used twice.
@@ -20,9 +21,17 @@ pub struct ClientId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LaneKey(pub u64);
 
-/// The place of a job's record in the journal: records become durable in the order of tickets.
+/// The place of a record in the journal, of a job's or a dead letter's: records become durable in
+/// the order of tickets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
+
+impl Ticket {
+    /// That of the record after this one.
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
 
 /// What a worker offers on its lane.
 #[derive(Clone, Debug)]
@@ -121,6 +130,22 @@ pub enum Event {
     /// An outcome that the journal kept, as [`Action::Settle`](crate::Action::Settle) gave it to
     /// retain. Only at the start, in the order in which the jobs ended.
     RecoveredOutcome(Arc<Retained>),
+    /// A dead letter that the journal kept, as [`Action::Bury`](crate::Action::Bury) gave it. Only
+    /// at the start, in the order of their tickets.
+    RecoveredDeadLetter(Arc<DeadLetter>),
+    /// An operator has a job that failed run again, as a new one. Nothing happens unless
+    /// [`Scheduler::check_redrive`](crate::Scheduler::check_redrive) says that it can.
+    Redrive {
+        /// The job that failed.
+        job: JobId,
+        /// The name that the new job gets.
+        as_job: JobId,
+    },
+    /// An operator does not want a job that failed to be kept any more.
+    DropDeadLetter {
+        /// The job.
+        job: JobId,
+    },
     /// A worker takes jobs. Said once; of a lane that is open already it changes nothing.
     LaneReady {
         /// Its lane.

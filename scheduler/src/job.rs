@@ -18,6 +18,8 @@ pub(crate) struct Job {
     pub(crate) watchers: Watchers,
     /// A session that is over wanted it to run all the same.
     pub(crate) kept: bool,
+    /// It failed before, and whoever had it run again may ask what became of it.
+    pub(crate) redriven: bool,
     /// Whose turn it takes: a key of `Clients`.
     pub(crate) client: usize,
     /// A key of `Queues`.

@@ -23,9 +23,9 @@ impl Keys {
         self.0.get(&ByClient(client, key)).copied()
     }
 
-    /// From now on this answers to the key.
-    pub(crate) fn set(&mut self, client: ClientId, key: &str, to: Keyed) {
-        self.0.insert((client, key.into()), to);
+    /// From now on this answers to the key. Returns what did so before.
+    pub(crate) fn set(&mut self, client: ClientId, key: &str, to: Keyed) -> Option<Keyed> {
+        self.0.insert((client, key.into()), to)
     }
 
     /// What answered to the key does so no longer. The key may be another's by now.
@@ -48,12 +48,14 @@ impl Keys {
         let mut expected: HashMap<Named, Keyed> = HashMap::new();
         for (nth, retained) in outcomes.iter() {
             if let Some(key) = &retained.key {
-                expected.insert((retained.client, key.clone()), Keyed::Ended(nth));
+                let old = expected.insert((retained.client, key.clone()), Keyed::Ended(nth));
+                assert_eq!(old, None);
             }
         }
         for (at, job) in jobs {
             if let Some(key) = &job.spec.key {
-                expected.insert((client_of(job.client), key.clone()), Keyed::Live(at));
+                let old = expected.insert((client_of(job.client), key.clone()), Keyed::Live(at));
+                assert_eq!(old, None);
             }
         }
         assert_eq!(self.0, expected);

@@ -43,6 +43,15 @@
 //!
 //! The outcome of a job that was accepted, or has a key, is kept for a while, for whoever asks what
 //! became of it. A job that ended before it was accepted leaves nothing behind.
+//! [`Scheduler::find`] tells of any job by its id, live or ended.
+//!
+//! # Dead letters
+//!
+//! A job that failed, for whatever reason, is kept as a dead letter beside its outcome, and for
+//! longer: until an operator has it run again or drops it, or newer ones take its room. It runs
+//! again as a new job, at once and with all its attempts; nobody watches it until a submit names
+//! its key, which is the new job's from then on. Its old id still leads to the outcome that was.
+//! The letter leaves the journal with the group in which the new job comes into it.
 //!
 //! # Batches
 //!
@@ -63,6 +72,7 @@ mod batches;
 mod by_client;
 mod clients;
 mod config;
+mod dead_letters;
 mod endings;
 mod event;
 mod fleet;
@@ -71,9 +81,11 @@ mod job;
 mod keys;
 mod lanes;
 mod list;
+mod lookup;
 mod outcomes;
 mod queue;
 mod recovery;
+mod redrive;
 mod reports;
 mod runs;
 mod scheduler;
@@ -86,7 +98,10 @@ mod watchers;
 
 pub use action::{Action, Dropped, Measure, Outcome};
 pub use config::Config;
+pub use dead_letters::DeadLetter;
 pub use event::{ClientId, Event, LaneKey, LaneOffer, Recovered, Retained, SessionId, Ticket};
+pub use lookup::{Found, LiveJob, LiveState};
+pub use redrive::NotRedriven;
 pub use scheduler::Scheduler;
 pub use stats::{LaneStats, QueueStats, Stats};
 pub use time::Time;

@@ -8,7 +8,7 @@ use acequia_wire::client::JobEvent;
 use rustc_hash::FxHashMap;
 
 use crate::config::Config;
-use crate::event::Retained;
+use crate::event::{ClientId, Retained};
 use crate::keys::Keyed;
 use crate::scheduler::{Scheduler, Step};
 use crate::time::Time;
@@ -52,6 +52,15 @@ impl Outcomes {
         nth
     }
 
+    /// An outcome answers to its key no longer.
+    fn take_key(&mut self, nth: u64) {
+        let at = nth.checked_sub(self.left).and_then(|at| usize::try_from(at).ok());
+        let Some(retained) = at.and_then(|at| self.all.get_mut(at)) else { return };
+        self.bytes -= weight(retained);
+        Arc::make_mut(retained).key = None;
+        self.bytes += weight(retained);
+    }
+
     fn is_over(&self, config: &Config) -> bool {
         self.all.len() > config.retained_jobs || self.bytes > config.retained_bytes
     }
@@ -76,8 +85,8 @@ fn weight(retained: &Retained) -> usize {
 }
 
 impl Scheduler {
-    /// Keeps the outcome of a job of which somebody may ask: one that was accepted or has a key.
-    /// The key answers with it, unless the job was cancelled: nobody wanted that outcome.
+    /// Keeps the outcome of a job of which somebody may ask: one that was accepted, was redriven or has a
+    /// key. The key answers with it, unless the job was cancelled: nobody wanted that outcome.
     pub(crate) fn retain(
         &mut self,
         step: &Step<'_>,
@@ -92,7 +101,7 @@ impl Scheduler {
         }
         let answers = !matches!(outcome, JobEvent::Cancelled);
         let name = name.filter(|_| answers);
-        if !(job.accepted || name.is_some()) || self.config.retention.is_zero() {
+        if !(job.accepted || job.redriven || name.is_some()) || self.config.retention.is_zero() {
             return None;
         }
         let outcome = match outcome {
@@ -110,10 +119,18 @@ impl Scheduler {
     pub(crate) fn keep(&mut self, retained: Arc<Retained>) {
         let nth = self.outcomes.push(retained.clone());
         if let Some(key) = &retained.key {
-            self.keys.set(retained.client, key, Keyed::Ended(nth));
+            self.claim_key(retained.client, key, Keyed::Ended(nth));
         }
         while self.outcomes.is_over(&self.config) {
             self.forget_oldest();
+        }
+    }
+
+    /// From now on this answers to a key of a client, and the outcome that did so before, if there
+    /// is one, no longer does.
+    pub(crate) fn claim_key(&mut self, client: ClientId, key: &str, by: Keyed) {
+        if let Some(Keyed::Ended(nth)) = self.keys.set(client, key, by) {
+            self.outcomes.take_key(nth);
         }
     }
 

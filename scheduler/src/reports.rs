@@ -16,7 +16,9 @@ impl Scheduler {
         let ran = self.leave(step, key);
         match self.check(key, body) {
             Ok(result) => self.end(step, key, JobEvent::Done { result }, ran),
-            Err(message) => self.end_failed(step, key, ServerFailCode::BadResult, message, ran),
+            Err(message) => {
+                self.fail_for_good(step, key, ServerFailCode::BadResult.into(), message, ran);
+            }
         }
         self.fill(step, lane);
     }
@@ -36,7 +38,7 @@ impl Scheduler {
         if retry {
             self.retry_or_fail(step, key, code, message, ran);
         } else {
-            self.end_failed(step, key, code, message, ran);
+            self.fail_for_good(step, key, code, message, ran);
         }
         self.fill(step, lane);
     }
@@ -90,7 +92,7 @@ impl Scheduler {
             }
             Err(message) => {
                 let ran = self.abandon(step, key);
-                self.end_failed(step, key, ServerFailCode::BadResult, message, ran);
+                self.fail_for_good(step, key, ServerFailCode::BadResult.into(), message, ran);
             }
         }
     }

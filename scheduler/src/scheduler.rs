@@ -10,10 +10,12 @@ use crate::action::{Action, Measure};
 use crate::batches::Batches;
 use crate::clients::Clients;
 use crate::config::Config;
+use crate::dead_letters::DeadLetters;
 use crate::event::{Event, SessionId, Ticket};
 use crate::job::Job;
 use crate::keys::Keys;
 use crate::lanes::Lanes;
+use crate::lookup::ById;
 use crate::outcomes::Outcomes;
 use crate::queue::Queues;
 use crate::time::Time;
@@ -25,6 +27,7 @@ use crate::watchers::Watcher;
 pub struct Scheduler {
     pub(crate) config: Config,
     pub(crate) jobs: Slab<Job>,
+    pub(crate) by_id: ById,
     pub(crate) payload_bytes: usize,
     /// Jobs with a worker that wait for their run.
     pub(crate) running: usize,
@@ -33,6 +36,7 @@ pub struct Scheduler {
     pub(crate) lanes: Lanes,
     pub(crate) keys: Keys,
     pub(crate) outcomes: Outcomes,
+    pub(crate) dead_letters: DeadLetters,
     pub(crate) batches: Batches,
     pub(crate) timers: Timers,
     /// Jobs whose records are on their way to the disk, in the order of their tickets. A key may
@@ -72,6 +76,7 @@ impl Scheduler {
         Self {
             config,
             jobs: Slab::new(),
+            by_id: ById::default(),
             payload_bytes: 0,
             running: 0,
             clients: Clients::default(),
@@ -79,6 +84,7 @@ impl Scheduler {
             lanes: Lanes::default(),
             keys: Keys::default(),
             outcomes: Outcomes::default(),
+            dead_letters: DeadLetters::default(),
             batches: Batches::default(),
             timers: Timers::default(),
             undurable: VecDeque::new(),
@@ -124,6 +130,9 @@ impl Scheduler {
             Event::StorageBack => self.storage_failed = false,
             Event::Recovered(recovered) => self.recovered(step, recovered),
             Event::RecoveredOutcome(retained) => self.recovered_outcome(step, retained),
+            Event::RecoveredDeadLetter(letter) => self.recovered_dead_letter(step, letter),
+            Event::Redrive { job, as_job } => self.redrive(step, job, as_job),
+            Event::DropDeadLetter { job } => self.drop_dead_letter(step, job),
             Event::Drain => self.drain(step),
             Event::Tick => self.tick(step),
         }
@@ -182,12 +191,14 @@ impl Scheduler {
         use crate::job::State;
         use crate::lanes::Run;
 
+        self.by_id.assert_consistent(&self.jobs);
         self.queues.assert_consistent(&mut self.jobs);
         self.clients.assert_consistent(&self.jobs);
         self.lanes.assert_consistent(&self.queues, self.config.lease);
         let client_of = |client| self.clients.id_of(client);
         self.keys.assert_consistent(&self.jobs, client_of, &self.outcomes);
         self.outcomes.assert_consistent(&self.config);
+        self.dead_letters.assert_consistent(&self.config);
         let attends = |session, batch| self.clients.attends(session, batch);
         self.batches.assert_consistent(&self.jobs, attends);
         assert_eq!(self.batches.sessions(), self.clients.attended());
@@ -230,6 +241,7 @@ impl Scheduler {
         self.clients.assert_empty();
         self.keys.assert_empty();
         self.outcomes.assert_empty();
+        self.dead_letters.assert_empty();
         self.batches.assert_empty();
         self.lanes.assert_empty();
     }

@@ -5,6 +5,7 @@
 //! worlds are tried. A world that goes wrong prints its seed and its last events.
 
 mod expect;
+mod letters;
 mod model;
 mod plan;
 mod random;

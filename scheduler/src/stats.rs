@@ -20,6 +20,10 @@ pub struct Stats {
     pub payload_bytes: usize,
     /// Each queue in use.
     pub queues: Vec<QueueStats>,
+    /// Dead letters.
+    pub dead_letters: usize,
+    /// Those of each queue that has any.
+    pub dead_letters_of: Vec<(QueueName, usize)>,
     /// Each worker.
     pub lanes: Vec<LaneStats>,
 }
@@ -55,7 +59,8 @@ pub struct LaneStats {
 }
 
 impl Scheduler {
-    /// The state at this moment. Costs a walk over all queues and lanes.
+    /// The state at this moment. Costs a walk over all queues and lanes, and over the queues
+    /// of dead letters.
     pub fn stats(&self, now: Time) -> Stats {
         let queues = self.queues.iter().map(|queue| QueueStats {
             name: queue.name.clone(),
@@ -71,11 +76,15 @@ impl Scheduler {
             draining: lane.draining,
             silent: lane.silent,
         });
+        let dead_letters = self.dead_letters.by_queue();
+        let dead_letters = dead_letters.map(|(queue, letters)| (queue.clone(), letters));
         Stats {
             sessions: self.clients.sessions(),
             live_jobs: self.jobs.len(),
             payload_bytes: self.payload_bytes,
             queues: queues.collect(),
+            dead_letters: self.dead_letters.len(),
+            dead_letters_of: dead_letters.collect(),
             lanes: lanes.collect(),
         }
     }

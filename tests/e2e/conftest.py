@@ -63,8 +63,9 @@ def new_server():
     """Starts servers, and checks at the end of the test that each is well."""
     servers = []
 
-    def start(*flags, **options):
-        servers.append(Server(*flags, **options))
+    def start(*flags, quiet_ports=False, **options):
+        start = Server.on_quiet_ports if quiet_ports else Server
+        servers.append(start(*flags, **options))
         return servers[-1]
 
     yield start
@@ -78,8 +79,8 @@ def server(new_server):
 
 
 @pytest.fixture
-def admin(server):
-    return Admin(server)
+def admin(server, make):
+    return make(Admin(server))
 
 
 @pytest.fixture

@@ -15,14 +15,29 @@ LEDGER = Path(__file__).parents[1] / "ledger"
 ROUNDS = 3
 
 
+def ledger(*args, env=None):
+    """Runs it. Its server and the rest are children of its own, and it ends them itself."""
+    process = Process([sys.executable, LEDGER, *args], name="ledger", env=env)
+    code = process.wait(390)
+    print(*process.stdout, sep="\n")
+    return code, process
+
+
 @pytest.mark.timeout(400)
 def test_nothing_that_was_accepted_is_lost():
-    seed = os.environ.get("ACEQUIA_LEDGER_SEED")
-    seeded = ["--seed", seed] if seed else []
-    # Its server and the rest are children of its own: it ends them itself.
-    ledger = Process([sys.executable, LEDGER, "--rounds", ROUNDS, *seeded], name="ledger")
-    assert ledger.wait(390) == 0, "\n".join([*ledger.stdout, *ledger.stderr])
-    print(*ledger.stdout, sep="\n")
+    seed = os.environ.get("LEDGER_SEED")
+    code, process = ledger("--rounds", ROUNDS, *(["--seed", seed] if seed else []))
+    assert code == 0, process.log()
+
+
+@pytest.mark.timeout(400)
+def test_a_loss_would_be_seen(tmp_path):
+    """A server without a journal forgets what it accepted, and the books tell so."""
+    # The books of a failure are kept.
+    env = {"TMPDIR": str(tmp_path)}
+    code, process = ledger("--rounds", 2, "--seed", 2, "--without-journal", env=env)
+    assert code == 1, process.log()
+    assert any(line.startswith("readable: ") for line in process.stdout), process.log()
 
 
 def a_round_without_fault():
@@ -108,7 +123,20 @@ def refused(book, known):
     book.note({"session": "s2", "what": "rejected", "id": 1, "code": "storage"})
 
 
+def buried_alive(book, known):
+    book.letters.append("j3")
+
+
+def not_buried(book, known):
+    known["j3"].update(state="failed", code="worker_lost")
+
+
+def buried_twice(book, known):
+    book.letters += ["j9", "j9"]
+
+
 @pytest.mark.parametrize("break_it, rule", [
+    (buried_alive, "buried"), (not_buried, "buried"), (buried_twice, "buried"),
     (forget, "readable"), (leave_over, "readable"), (another_result, "readable"),
     (told_twice, "told once"), (not_told, "told all"), (told_a_stranger, "nothing strange"),
     (told_of_another, "ended well"), (told_otherwise, "agreed"), (failed_for_no_reason, "ended well"),

@@ -8,7 +8,7 @@ REFUSALS = {"draining"}  # nothing else is a reason to refuse these jobs
 
 def violations(books, known):
     """All of them. `known` maps each accepted job to what the server knows of it, or None."""
-    for rule in (nothing_strange, told_once, told_all, ended_well, readable, agreed, executed, one_job,
+    for rule in (nothing_strange, told_once, told_all, ended_well, readable, agreed, buried, executed, one_job,
                  not_too_early):
         for what in rule(books, known):
             yield f"{rule.__name__.replace('_', ' ')}: {what}"
@@ -85,6 +85,16 @@ def agreed(books, known):
                 found = known.get(said["job"])
                 if found is not None and end_of(found) != end_of(said):
                     yield f"{submit} was told {said}, and the server knows {found}"
+
+
+def buried(books, known):
+    """Each job that failed is a dead letter, once; and no other."""
+    letters = set(books.letters)
+    if len(letters) < len(books.letters):
+        yield f"{len(books.letters) - len(letters)} dead letters are there twice"
+    for job, found in known.items():
+        if found is not None and (found["state"] == "failed") != (job in letters):
+            yield f"the job {job} is {found}, and {'a' if job in letters else 'no'} dead letter"
 
 
 def executed(books, known):

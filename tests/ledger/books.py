@@ -42,6 +42,7 @@ class Books:
     strangers: list = field(default_factory=list)  # events about an id that was never submitted
     opened: set = field(default_factory=set)  # sessions
     finished: set = field(default_factory=set)  # sessions that heard all that they were owed
+    letters: list = field(default_factory=list)  # jobs of the dead letters
     runs_by_nonce: dict = field(default_factory=lambda: defaultdict(list))
 
     def note(self, line):

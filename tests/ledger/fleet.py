@@ -21,10 +21,11 @@ PORTS = ("http", "jobs", "results")
 class Fleet:
     """What is started here is ended by `close`, and nothing else is."""
 
-    def __init__(self, folder, seed):
+    def __init__(self, folder, seed, without_journal=False):
         self.folder, self._seed = folder, seed
         self.server = Server.on_quiet_ports(
-            "--lease-s", LEASE_S, "--grace-s", 1, journal=folder / "ledger.redb", cwd=folder
+            "--lease-s", LEASE_S, "--grace-s", 1, cwd=folder,
+            journal="none" if without_journal else folder / "ledger.redb",
         )
         self.servers = [self.server.process]
         self.proxies = {port: Proxy(self.server.address(port)) for port in PORTS}

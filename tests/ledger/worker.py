@@ -16,7 +16,7 @@ from jobs import TOLD, answer
 
 def run(book, name, id, attempt, line):
     """One run: a line in the book, and then what the worker says of it."""
-    nonce, ms, failures = line.split()
+    nonce, ms, failures = line.split()[:3]
     job = id.hex()
     job = "-".join((job[:8], job[8:12], job[12:16], job[16:20], job[20:]))
     os.write(book, f"{nonce} {job} {attempt} {name} {time.time_ns()}\n".encode())

@@ -9,7 +9,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Admitted, Kept, Outcome};
+use crate::{Admitted, DeadLetter, Kept, Outcome};
 
 fn id() -> impl Strategy<Value = CorrelationId> {
     prop_oneof![
@@ -63,14 +63,26 @@ prop_compose! {
     }
 }
 
-fn outcome() -> impl Strategy<Value = Outcome> {
-    let code = prop_oneof![
+fn code() -> impl Strategy<Value = FailCode> {
+    prop_oneof![
         Just(FailCode::from(ServerFailCode::Timeout)),
         "[a-z_]{0,64}".prop_map(FailCode::of_worker),
-    ];
+    ]
+}
+
+prop_compose! {
+    fn letter()(
+        job in admitted(), failed_ms in any::<u64>(), code in code(), message in text(),
+        runs in any::<u32>(), failures in any::<u32>(), losses in any::<u32>(),
+    ) -> DeadLetter {
+        DeadLetter { job, failed_ms, code, message, runs, failures, losses }
+    }
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
         payload().prop_map(|result| Outcome::Done { result }),
-        (code, text(), any::<u32>()).prop_map(|(code, message, attempt)| Outcome::Failed {
+        (code(), text(), any::<u32>()).prop_map(|(code, message, attempt)| Outcome::Failed {
             code,
             message,
             attempt
@@ -107,6 +119,27 @@ proptest! {
     }
 
     #[test]
+    fn a_letter_comes_back_as_it_was(letter in letter()) {
+        let mut record = Vec::new();
+        encode_letter(&letter, &mut record);
+        let back = decode_letter(letter.job.ticket, &record, &mut Names::default());
+        prop_assert_eq!(back, Ok(letter));
+    }
+
+    #[test]
+    fn a_letter_cut_short_is_refused_or_only_its_payload_is_shorter(
+        letter in letter(), cut in any::<prop::sample::Index>(),
+    ) {
+        let mut record = Vec::new();
+        encode_letter(&letter, &mut record);
+        record.truncate(cut.index(record.len()));
+        if let Ok(back) = decode_letter(1, &record, &mut Names::default()) {
+            let (whole, left) = (&letter.job.spec.payload, &back.job.spec.payload);
+            prop_assert!(whole.bytes().starts_with(left.bytes()));
+        }
+    }
+
+    #[test]
     fn outcomes_come_back_as_they_were(all in prop::collection::vec(kept(), 1..8)) {
         let mut builder = Builder::default();
         all.iter().for_each(|kept| builder.push(kept));
@@ -132,7 +165,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_a_record_or_an_error(
-        admitted in admitted(), all in prop::collection::vec(kept(), 0..3),
+        admitted in admitted(), letter in letter(), all in prop::collection::vec(kept(), 0..3),
         at in any::<prop::sample::Index>(), with in any::<u8>(), noise in any::<Vec<u8>>(),
     ) {
         let mut record = Vec::new();
@@ -142,6 +175,13 @@ proptest! {
         // Whether it is still a record does not matter, only that nothing panics.
         _ = decode_job(1, &record, &mut Names::default());
         _ = decode_job(1, &noise, &mut Names::default());
+
+        record.clear();
+        encode_letter(&letter, &mut record);
+        let index = at.index(record.len());
+        record[index] = with;
+        _ = decode_letter(1, &record, &mut Names::default());
+        _ = decode_letter(1, &noise, &mut Names::default());
 
         let mut builder = Builder::default();
         all.iter().for_each(|kept| builder.push(kept));
@@ -157,12 +197,13 @@ proptest! {
 #[test]
 fn a_record_of_another_version_names_it() {
     assert_eq!(decode_job(1, &[9], &mut Names::default()), Err(BadRecord::Version(9)));
+    assert_eq!(decode_letter(1, &[8], &mut Names::default()), Err(BadRecord::Version(8)));
     assert_eq!(read_all(&[7]), Err(BadRecord::Version(7)));
     assert_eq!(decode_job(1, &[], &mut Names::default()), Err(BadRecord::Truncated));
 }
 
-#[test]
-fn the_layout_of_a_job_does_not_change() {
+/// A job and its record.
+fn known_job() -> (Admitted, Vec<u8>) {
     let spec = Submit {
         id: CorrelationId::Int(-2),
         payload: Payload::new(ContentType::Json, "[1]".into()).unwrap(),
@@ -178,11 +219,29 @@ fn the_layout_of_a_job_does_not_change() {
     };
     let job = JobId::from_bytes([7; 16]);
     let admitted = Admitted { ticket: 1, job, client: 1, submitted_ms: 128, spec: Arc::new(spec) };
-    let mut record = Vec::new();
-    encode_job(&admitted, &mut record);
     let mut expected = vec![1];
     expected.extend([7; 16]);
     expected.extend([1, 0x80, 1, 0b1_0101, 4, 0xac, 2, 2, 5, 0, 3, 1, b'q', 1, b'k', 0]);
     expected.extend(b"[1]");
+    (admitted, expected)
+}
+
+#[test]
+fn the_layout_of_a_job_does_not_change() {
+    let (admitted, expected) = known_job();
+    let mut record = Vec::new();
+    encode_job(&admitted, &mut record);
+    assert_eq!(record, expected);
+}
+
+#[test]
+fn the_layout_of_a_letter_does_not_change() {
+    let (job, record_of_job) = known_job();
+    let (code, message) = (FailCode::of_worker("dry".to_owned()), "no".into());
+    let letter = DeadLetter { job, failed_ms: 129, code, message, runs: 3, failures: 2, losses: 1 };
+    let mut record = Vec::new();
+    encode_letter(&letter, &mut record);
+    let mut expected = vec![1, 0x81, 1, 3, 2, 1, 3, b'd', b'r', b'y', 2, b'n', b'o'];
+    expected.extend(record_of_job);
     assert_eq!(record, expected);
 }

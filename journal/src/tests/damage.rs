@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::rng::Rng;
-use super::script::{Content, OPTIONS, Script, admitted, hand_over, open, start};
+use super::script::{Content, OPTIONS, Script, admitted, hand_over, letter, open, start};
 use super::sim_disk::{Loss, SimDisk};
 use crate::error::CannotOpen;
 use crate::medium::Medium;
@@ -133,6 +133,18 @@ fn a_newer_format_is_refused_by_its_number() {
 }
 
 #[test]
+fn a_file_that_lacks_a_table_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    drop(Store::open(&path, OPTIONS).unwrap());
+    foreign(&path, |transaction| {
+        assert!(transaction.delete_table(crate::tables::DEAD_LETTERS).unwrap());
+    });
+    let error = Store::open(&path, OPTIONS).unwrap_err();
+    assert!(matches!(error.why, CannotOpen::NotAJournal(_)), "{error}");
+}
+
+#[test]
 fn another_program_s_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other");
@@ -153,13 +165,16 @@ fn another_program_s_file_is_refused() {
 fn a_record_that_is_none_is_told_with_its_ticket_and_the_next_one_follows() {
     let disk = SimDisk::new(Vec::new(), 0);
     let (mut writer, notices) = start(open(&disk).unwrap());
-    let jobs: Vec<Entry> = (1..=3).map(|ticket| Entry::Admitted(admitted(ticket, 9))).collect();
-    hand_over(&mut writer, &jobs);
+    let jobs = (1..=3).map(|ticket| Entry::Admitted(admitted(ticket, 9)));
+    let letters = (4..=5).map(|ticket| Entry::Buried(Box::new(letter(ticket, &admitted(1, 9)))));
+    hand_over(&mut writer, &jobs.chain(letters).collect::<Vec<_>>());
     notices.recv().unwrap();
     writer.close().unwrap();
     let store = Store::open_on(Medium::new(disk), OPTIONS).unwrap();
     let transaction = store.database.begin_write().unwrap();
     transaction.open_table(crate::tables::JOBS).unwrap().insert(2, &b"\x01no"[..]).unwrap();
+    let bad = &b"\x01no"[..];
+    transaction.open_table(crate::tables::DEAD_LETTERS).unwrap().insert(4, bad).unwrap();
     transaction.commit().unwrap();
 
     let recovery = store.recover().unwrap();
@@ -167,4 +182,8 @@ fn a_record_that_is_none_is_told_with_its_ticket_and_the_next_one_follows() {
     assert!(jobs[0].is_ok() && jobs[2].is_ok() && jobs.len() == 3);
     let error = jobs[1].as_ref().unwrap_err().to_string();
     assert!(error.contains("ticket 2") && error.contains("ends inside a field"), "{error}");
+    let letters: Vec<_> = recovery.dead_letters().unwrap().collect();
+    assert!(letters[1].is_ok() && letters.len() == 2);
+    let error = letters[0].as_ref().unwrap_err().to_string();
+    assert!(error.contains("letter with ticket 4 cannot be read: it ends inside"), "{error}");
 }

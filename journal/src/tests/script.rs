@@ -13,7 +13,8 @@ use super::sim_disk::SimDisk;
 use crate::error::CannotOpen;
 use crate::medium::Medium;
 use crate::{
-    Admitted, Counts, Entry, Kept, LiveJob, Notice, Options, Outcome, Retention, Store, Writer,
+    Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Notice, Options, Outcome, Retention, Store,
+    Writer,
 };
 
 /// Small, so that outcomes leave during a run, and quick to try again.
@@ -32,6 +33,7 @@ const LIVE_MAX: usize = 8;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Content {
     pub(super) jobs: Vec<LiveJob>,
+    pub(super) letters: Vec<DeadLetter>,
     pub(super) outcomes: Vec<Kept>,
     pub(super) highest_ticket: u64,
 }
@@ -41,15 +43,18 @@ impl Content {
         let recovery = store.recover().unwrap();
         let jobs: Vec<LiveJob> = recovery.jobs().unwrap().map(Result::unwrap).collect();
         let outcomes: Vec<Kept> = recovery.outcomes().unwrap().map(Result::unwrap).collect();
+        let letters: Vec<_> = recovery.dead_letters().unwrap().map(Result::unwrap).collect();
         assert_eq!(recovery.live(), jobs.len() as u64);
+        assert_eq!(recovery.buried(), letters.len() as u64);
         assert_eq!(recovery.kept(), outcomes.len());
-        Self { jobs, outcomes, highest_ticket: recovery.highest_ticket() }
+        Self { jobs, letters, outcomes, highest_ticket: recovery.highest_ticket() }
     }
 
     /// Whether a store holds this: of the outcomes the newest, in whole blocks.
     pub(super) fn is_held_by(&self, held: &Self) -> bool {
         let max = OPTIONS.retention.outcomes_max;
         self.jobs == held.jobs
+            && self.letters == held.letters
             && self.highest_ticket == held.highest_ticket
             && self.outcomes.ends_with(&held.outcomes)
             && held.outcomes.len() <= max
@@ -98,6 +103,26 @@ pub(super) fn kept(ticket: u64, ended_ms: u64) -> Kept {
     Kept { job, client, id: spec.id.clone(), key: spec.key.clone(), ended_ms, outcome }
 }
 
+/// The letter of the job that was admitted with `of`.
+pub(super) fn letter(ticket: u64, of: &Admitted) -> DeadLetter {
+    DeadLetter {
+        job: Admitted { ticket, ..of.clone() },
+        failed_ms: 1_000,
+        code: ServerFailCode::WorkerLost.into(),
+        message: "gone".into(),
+        runs: 4,
+        failures: 0,
+        losses: 4,
+    }
+}
+
+/// What fails, and is kept as a letter.
+pub(super) fn failed(ticket: u64, of: &Admitted) -> [Entry; 2] {
+    let outcome = Some(Box::new(kept(of.ticket, 1_000)));
+    let buried = Entry::Buried(Box::new(letter(ticket, of)));
+    [buried, Entry::Settled { ticket: of.ticket, outcome }]
+}
+
 impl Script {
     pub(super) fn new(seed: u64, groups: usize) -> Self {
         let mut rng = Rng::new(seed);
@@ -126,11 +151,30 @@ impl Script {
                         group.push(Entry::Counted { ticket, counts: job.counts });
                         continue;
                     }
-                    live.remove(&ticket);
+                    let ended = live.remove(&ticket).unwrap();
+                    if rng.one_in(3) {
+                        content.highest_ticket += 1;
+                        content.outcomes.push(kept(ticket, 1_000));
+                        content.letters.push(letter(content.highest_ticket, &ended.admitted));
+                        group.extend(failed(content.highest_ticket, &ended.admitted));
+                        continue;
+                    }
                     let outcome = rng.one_in(2).then(|| kept(ticket, 1_000));
                     content.outcomes.extend(outcome.clone());
                     let outcome = outcome.map(Box::new);
                     group.push(Entry::Settled { ticket, outcome });
+                }
+            }
+            // A letter, old or new, is dropped or redriven.
+            if rng.one_in(2) && !content.letters.is_empty() {
+                let letter = content.letters.remove(rng.below(content.letters.len()));
+                group.push(Entry::Exhumed { ticket: letter.job.ticket });
+                if rng.one_in(2) {
+                    content.highest_ticket += 1;
+                    let admitted = Admitted { ticket: content.highest_ticket, ..letter.job };
+                    group.push(Entry::Admitted(admitted.clone()));
+                    let job = LiveJob { admitted, counts: Counts::default() };
+                    live.insert(content.highest_ticket, job);
                 }
             }
             content.jobs = live.values().cloned().collect();

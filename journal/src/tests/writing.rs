@@ -36,7 +36,7 @@ fn of_such_a_job_the_outcome_is_kept_if_it_is_asked_for() {
     writer.close().unwrap();
     let held = Content::of(&open(&disk).unwrap());
     let outcomes = vec![kept(1, 1_000)];
-    assert_eq!(held, Content { jobs: Vec::new(), outcomes, highest_ticket: 1 });
+    assert_eq!(held, Content { outcomes, highest_ticket: 1, ..Content::default() });
 }
 
 #[test]

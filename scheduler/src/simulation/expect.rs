@@ -32,6 +32,13 @@ impl Model {
                     self.retain(retained.clone());
                 }
             }
+            Event::RecoveredDeadLetter(letter) => {
+                self.last_ticket = self.last_ticket.max(letter.ticket);
+                self.durable = self.durable.max(letter.ticket);
+                self.keep_letter(letter.clone());
+            }
+            Event::Redrive { job, as_job } => self.expect_redrive(*job, *as_job),
+            Event::DropDeadLetter { job } => self.expect_exhumed(*job),
             Event::SessionClosed { session } => self.expect_session_closed(*session),
             Event::Submit { session, job, spec } => self.expect_submit(*session, *job, spec),
             Event::Cancel { session, id } => self.expect_cancel(*session, id),
@@ -70,11 +77,11 @@ impl Model {
             Event::Chunk { lane, job, body } => self.expect_chunk(*lane, *job, body),
             Event::Done { lane, job, body } => {
                 if let Some(ran) = self.expect_report(*lane, *job) {
-                    let told = match self.is_good(*job, body) {
-                        true => Told::Done(body.bytes().clone()),
-                        false => Told::Failed("bad_result".to_owned()),
-                    };
-                    self.expect_end(*job, told, Some(ran));
+                    if self.is_good(*job, body) {
+                        self.expect_end(*job, Told::Done(body.bytes().clone()), Some(ran));
+                    } else {
+                        self.expect_failure(*job, "bad_result", false, ran);
+                    }
                 }
             }
             Event::Fail { lane, job, code, retry, .. } => {
@@ -186,10 +193,13 @@ impl Model {
             _ => Outcome::Failed,
         };
         self.owe(id, &told);
+        if let Told::Failed(code) = &told {
+            self.expect_buried(id, code);
+        }
         let job = &self.jobs[&id];
         let total = self.now - job.submitted;
         let answers = job.spec.key.is_some() && outcome != Outcome::Cancelled;
-        let keeps = answers || job.accepted;
+        let keeps = answers || job.accepted || job.redriven.is_some();
         let settle = Owed::Settle(id, keeps.then_some(told));
         self.owed.extend([settle, Owed::Ended(outcome, ran, total)]);
         self.expect_end_in_batch(id, outcome);
@@ -274,8 +284,8 @@ impl Model {
             let chunk = Told::Chunk(job.chunks, body.bytes().clone());
             self.owe(id, &chunk);
         } else {
-            let ran = self.expect_abandoned(id);
-            self.expect_end(id, Told::Failed("bad_result".to_owned()), ran);
+            let ran = self.expect_abandoned(id).unwrap();
+            self.expect_failure(id, "bad_result", false, ran);
         }
     }
 

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use super::turns::Turns;
 use crate::time::Time;
 use crate::{
-    Action, ClientId, Config, Dropped, Event, LaneKey, Outcome, Recovered, Retained, Scheduler,
-    SessionId, Ticket,
+    Action, ClientId, Config, DeadLetter, Dropped, Event, Found, LaneKey, LiveJob, LiveState,
+    Outcome, Recovered, Retained, Scheduler, SessionId, Ticket,
 };
 
 /// Who is told about a job.
@@ -29,8 +29,10 @@ pub(super) struct Watcher {
 /// A live job.
 pub(super) struct Job {
     pub(super) watchers: Vec<Watcher>,
-    /// A session that is over wanted it to run all the same.
+    /// A session that is over, or an operator, wanted it to run all the same.
     pub(super) kept: bool,
+    /// The letter that it was, until this server ends.
+    pub(super) redriven: Option<Arc<DeadLetter>>,
     pub(super) client: ClientId,
     pub(super) spec: Arc<Submit>,
     pub(super) ticket: Ticket,
@@ -133,6 +135,9 @@ pub(super) enum Owed {
     Record(JobId),
     Count(JobId),
     Settle(JobId, Option<Told>),
+    Bury(JobId, String),
+    Exhume(Ticket),
+    LetterEvicted(QueueName),
     Ended(Outcome, Option<Duration>, Duration),
     RunMeasured(QueueName, Duration),
     Redelivered(QueueName),
@@ -161,6 +166,9 @@ pub(super) struct Model {
     pub(super) batches: BTreeMap<(ClientId, Box<str>), Batch>,
     /// In the order in which they ended.
     pub(super) retained: Vec<Arc<Retained>>,
+    /// Keys that were theirs and that others have taken, by job; the journal does not know.
+    pub(super) taken_keys: BTreeMap<JobId, Box<str>>,
+    pub(super) letters: BTreeMap<Ticket, Arc<DeadLetter>>,
     pub(super) storage_failed: bool,
     pub(super) recorded: BTreeMap<Ticket, JobId>,
     pub(super) last_ticket: Ticket,
@@ -181,6 +189,8 @@ impl Model {
             turns: Turns::default(),
             batches: BTreeMap::new(),
             retained: Vec::new(),
+            taken_keys: BTreeMap::new(),
+            letters: BTreeMap::new(),
             storage_failed: false,
             recorded: BTreeMap::new(),
             last_ticket: Ticket(0),
@@ -230,7 +240,9 @@ impl Model {
         if !self.owed.is_empty() {
             self.missing();
         }
-        if let Event::Submit { job, .. } | Event::Recovered(Recovered { job, .. }) = event
+        if let Event::Submit { job, .. }
+        | Event::Redrive { as_job: job, .. }
+        | Event::Recovered(Recovered { job, .. }) = event
             && self.jobs.get(job).is_some_and(|job| job.state == State::Between)
         {
             self.wait(*job);
@@ -298,6 +310,8 @@ impl Model {
                 self.turns.assert_none_waits(&lane.queues, holds);
             }
         }
+        self.compare_found(scheduler);
+        self.compare_letters(scheduler);
         let stats = scheduler.stats(self.now);
         assert_eq!(stats.sessions, self.sessions.len());
         assert_eq!(stats.live_jobs, self.jobs.len());
@@ -336,6 +350,36 @@ impl Model {
         let beats = self.lanes.values().any(|lane| lane.beats);
         let due = due.into_iter().chain(self.retained_until()).min();
         assert!(due == deadline || beats && deadline < due.or(deadline.map(|at| at.plus_ms(1))));
+    }
+
+    /// That each job is found where it is, or with what became of it.
+    fn compare_found(&self, scheduler: &Scheduler) {
+        for (id, job) in &self.jobs {
+            let state = match job.state {
+                State::Delayed { until } => LiveState::Delayed { until },
+                State::Waiting => LiveState::Waiting { since: job.ready },
+                State::Running { since, .. } => {
+                    LiveState::Running { worker: job.worker.clone(), since }
+                }
+                State::Between => panic!("a job is lost between two states"),
+            };
+            let live = LiveJob {
+                queue: job.spec.queue.clone(),
+                client: job.client,
+                submitted: job.submitted,
+                runs: job.runs,
+                failures: job.failures,
+                losses: job.losses,
+                state,
+            };
+            assert_eq!(scheduler.find(self.now, *id), Some(Found::Live(live)));
+        }
+        for id in &self.ended {
+            let kept =
+                |of: &&Arc<Retained>| of.job == *id && of.ended + self.config.retention > self.now;
+            let kept = self.retained.iter().find(kept);
+            assert_eq!(scheduler.find(self.now, *id), kept.cloned().map(Found::Ended));
+        }
     }
 
     /// The live job whose record has this place.

@@ -20,11 +20,13 @@ pub(super) struct Plan {
     pub(super) retention_ms: u64,
     pub(super) retained_jobs: usize,
     pub(super) retained_bytes: usize,
+    pub(super) dead_letters: usize,
+    pub(super) dead_letters_bytes: usize,
     /// Longest delay, timeout and time to live, in milliseconds.
     pub(super) wait_ms_max: u32,
     pub(super) drains_at: Option<u32>,
     pub(super) crashes_at: Option<u32>,
-    pub(super) weights: [(Habit, u32); 12],
+    pub(super) weights: [(Habit, u32); 14],
 }
 
 /// What may happen next.
@@ -41,6 +43,8 @@ pub(super) enum Habit {
     Answer,
     Durable,
     Storage,
+    Redrive,
+    DropLetter,
     Wait,
 }
 
@@ -76,6 +80,8 @@ impl Plan {
             retention_ms: random.pick(&[1, 100, 10_000]),
             retained_jobs: random.pick(&[0, 2, 100]),
             retained_bytes: random.pick(&[300, 1_000, 100_000]),
+            dead_letters: random.pick(&[0, 2, 100]),
+            dead_letters_bytes: random.pick(&[1_500, 100_000]),
             wait_ms_max: random.pick(&[3, 50, 2_000]),
             drains_at: random.percent(15).then(|| random.within(1, steps)),
             crashes_at: random.percent(40).then(|| random.within(1, steps)),
@@ -100,6 +106,8 @@ impl Plan {
             retention_ms: 60_000,
             retained_jobs: 1_000,
             retained_bytes: 1 << 20,
+            dead_letters: 1_000,
+            dead_letters_bytes: 1 << 20,
             wait_ms_max: 10_000,
             drains_at: None,
             crashes_at: Some(3_000),
@@ -110,7 +118,7 @@ impl Plan {
 
 /// Some worlds starve, some idle, in some nobody stays. `bustle` is how much more of the jobs'
 /// life there is than of the comings and goings around it.
-fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 12] {
+fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 14] {
     [
         (Habit::OpenSession, random.within(1, 3)),
         (Habit::CloseSession, random.within(0, 2)),
@@ -123,6 +131,8 @@ fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 12] {
         (Habit::Answer, bustle * random.within(1, 12)),
         (Habit::Durable, random.within(0, 4)),
         (Habit::Storage, random.within(0, 1)),
+        (Habit::Redrive, bustle * random.within(0, 2)),
+        (Habit::DropLetter, random.within(0, 1)),
         (Habit::Wait, random.within(1, 5)),
     ]
 }

@@ -45,11 +45,14 @@ impl Model {
             Action::Settle { ticket, retain } => {
                 self.see_settled(self.job_at(*ticket), retain.clone());
             }
+            Action::Bury { letter } => self.see_buried(letter),
+            Action::Exhume { ticket } => self.pay(&Owed::Exhume(*ticket)),
             Action::Measure(measure) => self.pay(&match measure.clone() {
                 Measure::Submitted { queue } => Owed::Submitted(queue),
                 Measure::Started { queue, waited } => Owed::RunMeasured(queue, waited),
                 Measure::Ended { outcome, ran, total, .. } => Owed::Ended(outcome, ran, total),
                 Measure::Redelivered { queue } => Owed::Redelivered(queue),
+                Measure::LetterEvicted { queue } => Owed::LetterEvicted(queue),
                 Measure::Dropped(why) => Owed::Dropped(why),
             }),
         }
@@ -139,6 +142,8 @@ impl Model {
     fn see_settled(&mut self, id: JobId, retain: Option<Arc<Retained>>) {
         let told = |owed: &Owed| matches!(owed, Owed::Tell(_, _, of, _) if *of == id);
         assert!(!self.owed.iter().any(told), "settled before its outcome was told");
+        let buried = |owed: &Owed| matches!(owed, Owed::Bury(of, _) if *of == id);
+        assert!(!self.owed.iter().any(buried), "settled before it was buried");
         let outcome = retain.as_ref().map(|retain| self.told(id, &retain.outcome));
         self.pay(&Owed::Settle(id, outcome));
         let job = self.jobs.remove(&id).unwrap();
@@ -165,7 +170,11 @@ impl Model {
         assert!(matches!(job.state, State::Waiting | State::Between), "it is {:?}", job.state);
 
         let holds = |of: JobId| lane.held.contains_key(&of);
-        if matches!(event, Event::Submit { .. } | Event::Tick | Event::LaneClosed { .. }) {
+        let at_once = matches!(
+            event,
+            Event::Submit { .. } | Event::Redrive { .. } | Event::Tick | Event::LaneClosed { .. }
+        );
+        if at_once {
             self.turns.assert_priority(job, holds);
             for other in self.lanes.values() {
                 let may = other.is_free() && other.queues.contains(&job.spec.queue);

@@ -64,7 +64,7 @@ impl Model {
         self.owed.extend([Owed::Submitted(spec.queue.clone()), Owed::Record(id)]);
     }
 
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         id: JobId,
         client: ClientId,
@@ -77,6 +77,7 @@ impl Model {
         let job = Job {
             watchers: Vec::new(),
             kept: false,
+            redriven: None,
             client,
             spec,
             ticket,
@@ -97,7 +98,19 @@ impl Model {
             let new = || Batch { sessions, began: submitted, live: 0, ended };
             self.batches.entry((client, name.clone())).or_insert_with(new).live += 1;
         }
+        if let Some(key) = &job.spec.key {
+            self.take_key(client, &key.clone());
+        }
         self.jobs.insert(id, job);
+    }
+
+    /// A key is another's from now on.
+    fn take_key(&mut self, client: ClientId, key: &str) {
+        let is_it = |of: &&mut Arc<Retained>| (of.client, of.key.as_deref()) == (client, Some(key));
+        for retained in self.retained.iter_mut().filter(is_it) {
+            let key = Arc::make_mut(retained).key.take();
+            self.taken_keys.insert(retained.job, key.unwrap());
+        }
     }
 
     fn batch_of(&mut self, id: JobId) -> Option<&mut Batch> {
@@ -145,8 +158,8 @@ impl Model {
         (job.kept, job.accepted) = (true, true);
         (job.runs, job.failures, job.losses) = (of.runs, of.failures, of.losses);
         job.counted = (of.runs, of.failures, of.losses, of.not_before);
-        self.last_ticket = of.ticket;
-        self.durable = of.ticket;
+        self.last_ticket = self.last_ticket.max(of.ticket);
+        self.durable = self.durable.max(of.ticket);
     }
 
     /// Whether the key of a submit stands for a job already, which then answers.
@@ -220,6 +233,9 @@ impl Model {
     }
 
     pub(super) fn retain(&mut self, retained: Arc<Retained>) {
+        if let Some(key) = &retained.key {
+            self.take_key(retained.client, key);
+        }
         self.retained.push(retained);
         let too_much = |all: &[Arc<Retained>]| {
             let bytes: usize = all.iter().map(|of| bytes_of(of)).sum();

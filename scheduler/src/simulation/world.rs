@@ -48,6 +48,8 @@ impl World {
             retention: Duration::from_millis(plan.retention_ms),
             retained_jobs: plan.retained_jobs,
             retained_bytes: plan.retained_bytes,
+            dead_letters: plan.dead_letters,
+            dead_letters_bytes: plan.dead_letters_bytes,
             seed,
         };
         Self {
@@ -123,6 +125,9 @@ impl World {
         for session in self.model.sessions.keys().copied().collect::<Vec<_>>() {
             self.happen(Event::SessionClosed { session });
         }
+        for letter in self.model.letters.clone().into_values() {
+            self.happen(Event::DropDeadLetter { job: letter.job });
+        }
         self.happen(Event::Durable { up_to: self.model.last_ticket });
         self.model.compare(&mut self.scheduler);
         if self.model.draining {
@@ -150,8 +155,20 @@ impl World {
         self.scheduler = Scheduler::new(config);
         self.zeal.clear();
         self.model.ended = before.ended;
-        for retained in before.retained {
+        let mut taken_keys = before.taken_keys;
+        for mut retained in before.retained {
+            if let Some(key) = taken_keys.remove(&retained.job) {
+                Arc::make_mut(&mut retained).key = Some(key);
+            }
             self.happen(Event::RecoveredOutcome(retained));
+        }
+        let mut letters = before.letters;
+        for job in before.jobs.values().filter(|job| job.ticket > before.durable) {
+            // Its record and the end of its letter are in one group, which was not written.
+            letters.extend(job.redriven.iter().map(|letter| (letter.ticket, letter.clone())));
+        }
+        for letter in letters.into_values() {
+            self.happen(Event::RecoveredDeadLetter(letter));
         }
         let mut kept: Vec<_> = before.jobs.into_iter().collect();
         kept.retain(|(_, job)| {
@@ -254,6 +271,11 @@ impl World {
                 let failed = self.model.storage_failed;
                 self.happen(if failed { Event::StorageBack } else { Event::StorageFailed });
             }
+            Habit::Redrive => self.redrive(),
+            Habit::DropLetter => {
+                let job = self.some_letter();
+                self.happen(Event::DropDeadLetter { job });
+            }
             Habit::Wait => self.wait(),
             Habit::OpenSession | Habit::AddLane => {}
         }
@@ -278,9 +300,35 @@ impl World {
         let burst = if self.random.percent(20) { self.random.within(2, 8) } else { 1 };
         for _ in 0..burst {
             let spec = Arc::new(self.spec());
-            let mut job = [0; 16];
-            job[..8].copy_from_slice(&self.name().to_le_bytes());
-            self.happen(Event::Submit { session, job: JobId::from_bytes(job), spec });
+            let job = self.new_job();
+            self.happen(Event::Submit { session, job, spec });
+        }
+    }
+
+    fn new_job(&mut self) -> JobId {
+        let mut job = [0; 16];
+        job[..8].copy_from_slice(&self.name().to_le_bytes());
+        JobId::from_bytes(job)
+    }
+
+    /// The job of a letter, or now and then one that has none.
+    fn some_letter(&mut self) -> JobId {
+        let letter = self.random.key(&self.model.letters).filter(|_| self.random.percent(90));
+        match letter {
+            Some(ticket) => self.model.letters[&ticket].job,
+            None => self.random.key(&self.model.jobs).unwrap_or(JobId::from_bytes([255; 16])),
+        }
+    }
+
+    /// An operator redrives one letter, or all there are.
+    fn redrive(&mut self) {
+        let jobs: Vec<JobId> = match self.random.percent(20) {
+            true => self.model.letters.values().map(|letter| letter.job).collect(),
+            false => vec![self.some_letter()],
+        };
+        for job in jobs {
+            let as_job = self.new_job();
+            self.happen(Event::Redrive { job, as_job });
         }
     }
 

@@ -4,10 +4,12 @@
 
 mod admission;
 mod batches;
+mod dead_letters;
 mod delivery;
 mod endings;
 mod keys;
 mod leases;
+mod lookup;
 mod recovery;
 mod retries;
 mod scene;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use acequia_scheduler::{
-    Action, ClientId, Config, Event, LaneKey, LaneOffer, Measure, Retained, Scheduler, SessionId,
-    Ticket, Time,
+    Action, ClientId, Config, DeadLetter, Event, Found, LaneKey, LaneOffer, Measure, Retained,
+    Scheduler, SessionId, Ticket, Time,
 };
 use acequia_wire::client::{self, JobEvent, OnDisconnect, Submit};
 use acequia_wire::{Body, ContentType, CorrelationId, JobId, Limits, Payload, QueueName};
@@ -18,6 +18,8 @@ pub(crate) struct Scene {
     pub(crate) journal: Vec<String>,
     /// What it was to retain.
     pub(crate) retained: Vec<Arc<Retained>>,
+    /// The dead letters that it was to keep and not yet to forget.
+    pub(crate) letters: BTreeMap<Ticket, Arc<DeadLetter>>,
     /// The jobs by the places of their records.
     recorded: BTreeMap<Ticket, u32>,
     now_ms: u64,
@@ -73,8 +75,14 @@ impl Scene {
     /// A scheduler without anybody.
     pub(crate) fn empty(config: Config) -> Self {
         let scheduler = Scheduler::new(config);
-        let (journal, retained, recorded) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { scheduler, journal, retained, recorded, now_ms: 1_000 }
+        Self {
+            scheduler,
+            journal: Vec::new(),
+            retained: Vec::new(),
+            letters: BTreeMap::new(),
+            recorded: BTreeMap::new(),
+            now_ms: 1_000,
+        }
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -84,6 +92,9 @@ impl Scene {
     pub(crate) fn handle(&mut self, event: Event) -> Vec<String> {
         if let Event::Recovered(recovered) = &event {
             self.recorded.insert(recovered.ticket, number_of(recovered.job));
+        }
+        if let Event::RecoveredDeadLetter(letter) = &event {
+            self.letters.insert(letter.ticket, letter.clone());
         }
         let mut actions = Vec::new();
         self.scheduler.handle(self.now(), event, &mut actions);
@@ -102,6 +113,12 @@ impl Scene {
                 Action::Settle { ticket, retain } => {
                     self.retained.extend(retain.clone());
                     lines.push(format!("settle {}", self.recorded[ticket]));
+                }
+                Action::Bury { letter } => {
+                    self.letters.insert(letter.ticket, letter.clone());
+                }
+                Action::Exhume { ticket } => {
+                    self.letters.remove(ticket).expect("it was buried");
                 }
                 other => lines.extend(line(other)),
             }
@@ -196,13 +213,37 @@ impl Scene {
         self.handle(Event::Progress { lane, job, progress: Default::default() })
     }
 
+    /// The jobs of which the journal has dead letters, which are those of which the scheduler has.
+    pub(crate) fn dead(&self) -> Vec<u32> {
+        assert!(self.scheduler.dead_letters(None, ..).eq(self.letters.values()));
+        self.letters.values().map(|letter| number_of(letter.job)).collect()
+    }
+
+    pub(crate) fn redrive(&mut self, job: u32, as_job: u32) -> Vec<String> {
+        let (job, as_job) = (job_id(job), job_id(as_job));
+        self.handle(Event::Redrive { job, as_job })
+    }
+
+    pub(crate) fn drop_letter(&mut self, job: u32) -> Vec<String> {
+        self.handle(Event::DropDeadLetter { job: job_id(job) })
+    }
+
     pub(crate) fn drain(&mut self) -> Vec<String> {
         self.handle(Event::Drain)
     }
 
+    pub(crate) fn find(&self, job: u32) -> Option<Found> {
+        self.scheduler.find(self.now(), job_id(job))
+    }
+
+    /// Lets time pass, and nothing is done.
+    pub(crate) fn wait_ms(&mut self, ms: u64) {
+        self.now_ms += ms;
+    }
+
     /// Lets time pass and does what is then due.
     pub(crate) fn pass_ms(&mut self, ms: u64) -> Vec<String> {
-        self.now_ms += ms;
+        self.wait_ms(ms);
         self.handle(Event::Tick)
     }
 
@@ -222,7 +263,11 @@ fn line(action: &Action) -> Option<String> {
         Action::SayBye { lane } => format!("bye {}", lane.0),
         Action::Measure(Measure::Dropped(why)) => format!("dropped {}", why.as_str()),
         Action::Measure(_) => return None,
-        Action::Record { .. } | Action::Count { .. } | Action::Settle { .. } => {
+        Action::Record { .. }
+        | Action::Count { .. }
+        | Action::Settle { .. }
+        | Action::Bury { .. }
+        | Action::Exhume { .. } => {
             unreachable!("these are told with the number of the job")
         }
     })

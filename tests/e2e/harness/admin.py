@@ -1,5 +1,6 @@
 """The admin calls of a server, as whoever operates it makes them."""
 
+import http.client
 import json
 from urllib.parse import urlencode
 
@@ -10,16 +11,32 @@ ENDED = {"done", "failed", "cancelled"}
 
 
 class Admin:
-    """Each call is an HTTP request; what it answers is JSON."""
+    """Each call is an HTTP request, on one connection; what it answers is JSON."""
 
     def __init__(self, server):
         self._server = server
+        self._process, self._connection = None, None
+
+    def close(self):
+        if self._connection:
+            self._connection.close()
+
+    def request(self, method, url):
+        """Status, headers and body."""
+        if self._process is not self._server.process:
+            # It was started again since the last call.
+            self.close()
+            self._process = self._server.process
+            self._connection = http.client.HTTPConnection(*self._server.address("http"), timeout=30)
+        self._connection.request(method, url)
+        response = self._connection.getresponse()
+        return response.status, response.headers, response.read().decode()
 
     def call(self, method, path, **query):
         """Status and body."""
         query = urlencode({key: value for key, value in query.items() if value is not None})
         url = f"/v1/admin/{path}" + (f"?{query}" if query else "")
-        status, headers, text = self._server.request(method, url)
+        status, headers, text = self.request(method, url)
         assert headers["content-type"] == "application/json", (method, url, status, dict(headers), text)
         return status, json.loads(text)
 

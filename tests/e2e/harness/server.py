@@ -156,6 +156,10 @@ class Server:
         """Waits until so many workers are ready."""
         eventually(lambda: self.metric("acequia_workers") == count, f"{count} workers")
 
+    def wait_written(self):
+        """Waits until nothing waits for the journal's disk."""
+        eventually(lambda: self.metric("acequia_journal_waiting_bytes") == 0, "the disk")
+
     def peak_mib(self):
         """The most memory that it ever had, in MiB."""
         return self.process.status("VmHWM") / MIB
@@ -167,6 +171,11 @@ class Server:
 
     def kill(self):
         return self.process.kill()
+
+    def crash(self):
+        """Is killed and started again, on the ports and with the journal that it had."""
+        self.kill()
+        self.start_again()
 
     def check(self):
         """That it lives and nothing in it panicked."""
