@@ -2,30 +2,32 @@
 
 use serde::Serialize;
 
-/// A number that should lie on one side of another.
-#[derive(Debug, Serialize)]
+/// A number that should lie on one side of another, or is just to be known.
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Aim {
     what: String,
     measured: f64,
-    /// The bound as people read it; `None` where nothing was aimed at.
-    aim: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_least: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_most: Option<f64>,
+    /// `None` where nothing was aimed at.
     met: Option<bool>,
 }
 
 impl Aim {
     pub(super) fn at_least(what: impl Into<String>, measured: f64, bound: f64) -> Self {
-        let aim = Some(format!("at least {}", number(bound)));
-        Self { what: what.into(), measured, aim, met: Some(measured >= bound) }
+        let met = Some(measured >= bound);
+        Self { at_least: Some(bound), met, ..Self::none(what, measured) }
     }
 
     pub(super) fn at_most(what: impl Into<String>, measured: f64, bound: f64) -> Self {
-        let aim = Some(format!("at most {}", number(bound)));
-        Self { what: what.into(), measured, aim, met: Some(measured <= bound) }
+        let met = Some(measured <= bound);
+        Self { at_most: Some(bound), met, ..Self::none(what, measured) }
     }
 
-    /// A number to know, without an aim.
     pub(super) fn none(what: impl Into<String>, measured: f64) -> Self {
-        Self { what: what.into(), measured, aim: None, met: None }
+        Self { what: what.into(), measured, ..Self::default() }
     }
 
     fn line(&self) -> String {
@@ -34,8 +36,13 @@ impl Aim {
             Some(false) => "MISSED",
             None => "",
         };
-        let aim = self.aim.as_deref().unwrap_or("-");
-        format!("{:<58} {:>9}  {aim:<15} {met}", self.what, number(self.measured))
+        let aim = match (self.at_least, self.at_most) {
+            (Some(bound), _) => format!("at least {}", number(bound)),
+            (_, Some(bound)) => format!("at most {}", number(bound)),
+            (None, None) => "-".to_owned(),
+        };
+        let line = format!("{:<58} {:>9}  {aim:<15} {met}", self.what, number(self.measured));
+        line.trim_end().to_owned()
     }
 }
 
@@ -47,7 +54,7 @@ pub(super) fn lines(aims: &[Aim]) -> Vec<String> {
 
 /// With as many digits as mean something.
 fn number(n: f64) -> String {
-    if n.abs() < 10.0 { format!("{n:.2}") } else { format!("{n:.0}") }
+    if n.abs() < 10.0 && n.fract() != 0.0 { format!("{n:.2}") } else { format!("{n:.0}") }
 }
 
 #[cfg(test)]

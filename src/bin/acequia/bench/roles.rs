@@ -29,6 +29,10 @@ const WRITE_BUFFER: usize = 16 << 10;
 /// How long a job of a [`Role::Counter`] takes.
 pub(super) const COUNTER_TIME: Duration = Duration::from_millis(1);
 
+/// The pause before the next worker of a process dials: a thousand at once would time each other
+/// out, and dial again.
+const DIAL_PAUSE: Duration = Duration::from_millis(2);
+
 /// What the bench says to a [`Role::Holder`].
 pub(super) const HOLD: u8 = b'h';
 pub(super) const RELEASE: u8 = b'r';
@@ -127,6 +131,7 @@ where
             .slots(args.slots)
             .queue(args.queue.as_str(), handler.clone());
         workers.spawn(worker.run(std::future::pending()));
+        tokio::time::sleep(DIAL_PAUSE).await;
     }
     while let Some(ended) = workers.join_next().await {
         ended??;
