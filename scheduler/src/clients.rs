@@ -126,7 +126,7 @@ impl Clients {
                 let job = &jobs[*key];
                 assert_eq!(session.client, job.client);
                 let of =
-                    job.watchers.iter().filter(|of| (of.session, &of.id) == (*id, correlation));
+                    job.watchers.iter().filter(|of| (of.at.session, of.id) == (*id, correlation));
                 assert_eq!(of.count(), 1);
             }
         }

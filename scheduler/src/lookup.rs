@@ -115,13 +115,13 @@ impl Scheduler {
         let job = &self.jobs[key];
         let state = match job.state {
             State::Delayed { until } => LiveState::Delayed { until },
-            State::Waiting => LiveState::Waiting { since: job.waiting_since },
-            State::Running { lane, since, .. } => {
+            State::Waiting { since } => LiveState::Waiting { since },
+            State::Running { lane, since } => {
                 LiveState::Running { worker: self.lanes.get(lane)?.name.clone(), since }
             }
         };
         Some(LiveJob {
-            queue: job.spec.queue.clone(),
+            queue: self.queues[job.queue].name.clone(),
             client: self.clients.id_of(job.client),
             submitted: job.submitted,
             runs: job.runs,
