@@ -61,7 +61,7 @@ impl Scheduler {
     ) {
         // A session that has just ended: its last ops may still come.
         let Some(open) = self.clients.session(session) else { return };
-        let (client, duplicate) = (open.client, open.jobs.contains_key(&spec.id));
+        let (client, duplicate) = (open.client, open.jobs.find(&self.jobs, &spec.id).is_some());
         let refuse = |step: &mut Step<'_>, refusal: Refusal| {
             step.tell(session, refusal.of_submit(spec.id.clone()).into());
         };
@@ -80,7 +80,7 @@ impl Scheduler {
         let new = New { id, client, ticket, submitted: step.now, due, spec };
         let job = self.begin(&new, Watchers::one(Watcher::of(session, &new.spec)));
         if let Some(open) = self.clients.session(session) {
-            open.jobs.insert(new.spec.id.clone(), job);
+            open.jobs.begin(&self.jobs, job);
         }
         if let Some(batch) = self.jobs[job].batch() {
             self.attend(session, batch);
@@ -210,7 +210,7 @@ impl Scheduler {
 
     pub(crate) fn cancel(&mut self, step: &mut Step<'_>, session: SessionId, id: CorrelationId) {
         let Some(open) = self.clients.session(session) else { return };
-        match open.jobs.get(&id).copied() {
+        match open.jobs.find(&self.jobs, &id) {
             Some(job) => {
                 if !self.unwatch(step, session, &id, job) {
                     self.end_cancelled(step, job);

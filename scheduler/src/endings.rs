@@ -152,7 +152,7 @@ impl Scheduler {
         }
         for watcher in job.watchers.iter() {
             if let Some(session) = self.clients.session(watcher.at.session) {
-                session.jobs.remove(watcher.id);
+                session.jobs.remove(watcher.id, key);
             }
         }
         self.clients.jobs_end(job.client, job.watchers.count_as_jobs());

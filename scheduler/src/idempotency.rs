@@ -64,7 +64,7 @@ impl Scheduler {
         let watcher = Watcher::of(session, spec);
         job.watchers.add(watcher);
         if let Some(open) = self.clients.session(session) {
-            open.jobs.insert(spec.id.clone(), key);
+            open.jobs.join(&spec.id, key);
         }
         let batch =
             job.batch().filter(|batch| spec.batch.as_deref() == Some(self.batches.name_of(*batch)));
@@ -95,7 +95,7 @@ impl Scheduler {
         }
         job.watchers.remove(|watcher| watcher.at.session == session && watcher.id == id);
         if let Some(open) = self.clients.session(session) {
-            open.jobs.remove(id);
+            open.jobs.remove(id, key);
         }
         self.clients.jobs_end(job.client, 1);
         let at = Place { session, on_disconnect: OnDisconnect::default() };

@@ -89,6 +89,7 @@ mod redrive;
 mod reports;
 mod runs;
 mod scheduler;
+mod session_jobs;
 #[cfg(test)]
 mod simulation;
 mod stats;

@@ -10,6 +10,7 @@ use slab::Slab;
 
 use crate::event::{ClientId, Retained};
 use crate::job::{Job, State};
+use crate::list::index;
 use crate::scheduler::Scheduler;
 use crate::time::Time;
 
@@ -71,11 +72,6 @@ pub(crate) struct ById(HashTable<u32>);
 /// The server makes the ids of jobs, so a quick hasher is safe.
 fn hash(id: JobId) -> u64 {
     FxBuildHasher.hash_one(id)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "no slab here holds four billion entries")]
-fn index(key: usize) -> u32 {
-    key as u32
 }
 
 impl ById {
