@@ -19,6 +19,10 @@ lint:
 simulate runs="2000":
     ACEQUIA_SIM_RUNS={{runs}} cargo test --release -p acequia-scheduler simulation
 
+# Kills everything at random for minutes, and proves that no accepted job is lost
+ledger *args="--rounds 30":
+    ACEQUIA_LEDGER="{{args}}" tests/run ledger
+
 # Each fuzz target for a minute; needs a nightly toolchain and cargo-fuzz
 fuzz seconds="60":
     cd fuzz && for target in $(cargo +nightly fuzz list); do \

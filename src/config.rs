@@ -1,9 +1,11 @@
 //! What an operator decides, and why a server does not start.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use acequia_gate::{Endpoint, EndpointError, GateError};
+use acequia_journal::{OpenError, ReadError};
 use acequia_wire::Limits;
 
 /// How a server is set up.
@@ -15,6 +17,11 @@ pub struct Config {
     pub jobs: Endpoint,
     /// Where workers bring results.
     pub results: Endpoint,
+    /// Where accepted jobs are kept, so that they survive the server: a file, which is created if
+    /// it does not exist. With `None` jobs live as long as the server.
+    pub journal: Option<PathBuf>,
+    /// How long the outcome of an accepted job is kept for whoever asks for it.
+    pub retention: Duration,
     /// What clients may do.
     pub limits: Limits,
     /// How long a worker that beats may be silent while it holds jobs before they are given to
@@ -31,6 +38,10 @@ impl Config {
     pub const JOBS: &str = "tcp://127.0.0.1:5557";
     /// Where workers bring results by default.
     pub const RESULTS: &str = "tcp://127.0.0.1:5558";
+    /// Where accepted jobs are kept by default.
+    pub const JOURNAL: &str = "acequia.redb";
+    /// How long outcomes are kept by default.
+    pub const RETENTION: Duration = acequia_scheduler::Config::RETENTION;
     /// How long a worker may be silent by default.
     pub const LEASE: Duration = acequia_scheduler::Config::LEASE;
     /// The time that running jobs get by default.
@@ -44,6 +55,8 @@ impl Default for Config {
             listen: Self::LISTEN.to_owned(),
             jobs: endpoint(Self::JOBS),
             results: endpoint(Self::RESULTS),
+            journal: Some(Self::JOURNAL.into()),
+            retention: Self::RETENTION,
             limits: Limits::default(),
             lease: Self::LEASE,
             grace: Self::GRACE,
@@ -68,6 +81,23 @@ pub enum StartError {
     /// An endpoint for workers is not to be had.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] OpenError),
+    /// The journal opens and yet cannot be read.
+    #[error(
+        "{}: {source}; restore the file from a backup, or move it away to begin anew without the jobs in it",
+        path.display()
+    )]
+    Unreadable {
+        /// The journal.
+        path: PathBuf,
+        /// What is wrong.
+        source: ReadError,
+    },
+    /// The system lacks something that every server needs.
+    #[error("cannot start: {0}")]
+    System(io::Error),
 }
 
 /// What to do about a failure to listen.

@@ -25,7 +25,7 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(crate) struct Front {
     inbox: mpsc::Sender<Input>,
     pub(crate) limits: Limits,
-    last_session: AtomicU64,
+    next_session: AtomicU64,
     open: AtomicUsize,
     all_closed: Notify,
 }
@@ -43,11 +43,12 @@ impl Drop for Place {
 }
 
 impl Front {
-    pub(crate) fn new(inbox: mpsc::Sender<Input>, limits: Limits) -> Self {
+    /// Counts sessions from `first` on.
+    pub(crate) fn new(inbox: mpsc::Sender<Input>, limits: Limits, first: u64) -> Self {
         Self {
             inbox,
             limits,
-            last_session: AtomicU64::new(0),
+            next_session: AtomicU64::new(first),
             open: AtomicUsize::new(0),
             all_closed: Notify::new(),
         }
@@ -84,7 +85,7 @@ enum End {
 /// Serves one session until it ends.
 pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place) {
     let front = &place.0;
-    let session = SessionId(front.last_session.fetch_add(1, Ordering::Relaxed) + 1);
+    let session = SessionId(front.next_session.fetch_add(1, Ordering::Relaxed));
     let (sink, stream) = socket.split();
     let (mailbox, outlet) = mailbox();
     let pressure = outlet.pressure();

@@ -1,10 +1,7 @@
-//! The front door: the page, the WebSocket's upgrade, metrics and health.
+//! The front door: the page, the WebSocket's upgrade, admin calls, metrics and health.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use acequia_scheduler::Stats;
 use acequia_wire::client::Encoding;
 use axum::Router;
 use axum::extract::State;
@@ -13,27 +10,27 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+use crate::admin;
+use crate::ask::ask;
 use crate::front::{self, Front};
 use crate::page;
 use crate::pipeline::Input;
+use crate::readiness::{self, Readiness};
 
 /// Memory that an idle session holds for what may come; the default of 128 KiB would be all of
 /// what a session costs.
 const READ_BUFFER: usize = 2 << 10;
 /// Events are written to the socket when so much has gathered, or nothing more waits.
 const WRITE_BUFFER: usize = 16 << 10;
-/// A pipeline that does not answer a scrape for so long is stuck.
-const SCRAPE_TIME_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) struct Door {
     pub(crate) front: Arc<Front>,
     pub(crate) inbox: mpsc::Sender<Input>,
     pub(crate) metrics: PrometheusHandle,
-    /// Whether the server takes jobs.
-    pub(crate) ready: AtomicBool,
+    pub(crate) readiness: readiness::Watcher,
 }
 
 pub(crate) fn router(door: Arc<Door>) -> Router {
@@ -42,13 +39,14 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
+        .nest("/v1/admin", admin::router())
         .fallback(get(file))
         .with_state(door)
 }
 
 async fn file(uri: Uri) -> Response {
     page::file(uri.path()).unwrap_or_else(|| {
-        let known = "nothing here; there is / (the page), /v1/ws, /metrics, /healthz, /readyz\n";
+        let known = "nothing here; there is / (the page), /v1/ws, /v1/admin/, /metrics, /healthz, /readyz\n";
         (StatusCode::NOT_FOUND, known).into_response()
     })
 }
@@ -75,26 +73,21 @@ async fn upgrade(State(door): State<Arc<Door>>, upgrade: WebSocketUpgrade) -> Re
 }
 
 async fn ready(State(door): State<Arc<Door>>) -> Response {
-    if door.ready.load(Ordering::Relaxed) && !door.inbox.is_closed() {
-        "ready\n".into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining: the server is about to stop\n").into_response()
-    }
+    let why = match &*door.readiness.borrow() {
+        Readiness::Ready if !door.inbox.is_closed() => return "ready\n".into_response(),
+        Readiness::Ready | Readiness::Draining => "draining: the server is about to stop\n".into(),
+        Readiness::Storage(why) => format!("storage: {why}\n"),
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
 }
 
 async fn metrics(State(door): State<Arc<Door>>) -> Response {
     // The pipeline brings what is a state up to date; then the text can be rendered here.
-    match tokio::time::timeout(SCRAPE_TIME_MAX, scrape(&door.inbox)).await {
-        Ok(Some(_)) => {
+    match ask(&door.inbox, Input::Scrape).await {
+        Some(()) => {
             let text_format = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
             (text_format, door.metrics.render()).into_response()
         }
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "the pipeline does not answer\n").into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "the pipeline does not answer\n").into_response(),
     }
-}
-
-async fn scrape(inbox: &mpsc::Sender<Input>) -> Option<Stats> {
-    let (answer, stats) = oneshot::channel();
-    inbox.send(Input::Scrape(answer)).await.ok()?;
-    stats.await.ok()
 }

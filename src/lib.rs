@@ -15,14 +15,19 @@
 //!
 //! `ARCHITECTURE.md` has the picture; the stages are crates of their own.
 
+mod admin;
+mod ask;
 pub mod client;
+mod clock;
 mod config;
+mod durability;
 mod front;
 mod http;
 mod metrics;
 mod page;
 mod pairing;
 mod pipeline;
+mod readiness;
 mod server;
 
 pub use config::{Config, StartError};

@@ -16,6 +16,8 @@ use metrics::{
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use rustc_hash::FxHashMap;
 
+use crate::durability::Durability;
+
 /// Queues that get a label of their own; the rest share `other`, for clients choose the names.
 const QUEUE_LABELS_MAX: usize = 100;
 const OTHER: &str = "other";
@@ -72,10 +74,12 @@ struct QueueHandles {
     /// In the order of `Outcome::ALL`.
     ended: [Counter; Outcome::ALL.len()],
     redelivered: Counter,
+    letters_evicted: Counter,
     waiting_seconds: Histogram,
     running_seconds: Histogram,
     round_trip_seconds: Histogram,
     depth: Gauge,
+    dead_letters: Gauge,
     running: Gauge,
     oldest: Gauge,
 }
@@ -94,7 +98,15 @@ pub(crate) struct Metrics {
     slots_free: Gauge,
     sessions: Gauge,
     payload_bytes: Gauge,
+    journal: JournalHandles,
     gates: Vec<GateHandles>,
+}
+
+struct JournalHandles {
+    writable: Gauge,
+    waiting_bytes: Gauge,
+    recovered: Gauge,
+    syncs: Counter,
 }
 
 struct GateHandles {
@@ -153,12 +165,23 @@ impl Maker<'_> {
             submitted: self.counter("acequia_jobs_submitted_total", &labels),
             ended: Outcome::ALL.map(ended),
             redelivered: self.counter("acequia_jobs_redelivered_total", &labels),
+            letters_evicted: self.counter("acequia_dead_letters_evicted_total", &labels),
             waiting_seconds: self.histogram("acequia_job_waiting_seconds", &labels),
             running_seconds: self.histogram("acequia_job_running_seconds", &labels),
             round_trip_seconds: self.histogram("acequia_job_round_trip_seconds", &labels),
             depth: self.gauge("acequia_queue_depth", &labels),
+            dead_letters: self.gauge("acequia_dead_letters", &labels),
             running: self.gauge("acequia_jobs_running", &labels),
             oldest: self.gauge("acequia_queue_oldest_waiting_seconds", &labels),
+        }
+    }
+
+    fn journal(&self) -> JournalHandles {
+        JournalHandles {
+            writable: self.gauge("acequia_journal_writable", &[]),
+            waiting_bytes: self.gauge("acequia_journal_waiting_bytes", &[]),
+            recovered: self.gauge("acequia_journal_recovered_jobs", &[]),
+            syncs: self.counter("acequia_journal_syncs_total", &[]),
         }
     }
 
@@ -189,7 +212,9 @@ const COUNTERS: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_jobs_ended_total", None, "Jobs ended, by outcome."),
     ("acequia_jobs_rejected_total", None, "Ops refused, by code."),
     ("acequia_jobs_redelivered_total", None, "Jobs put back since their worker was lost."),
+    ("acequia_dead_letters_evicted_total", None, "Dead letters that left for want of room."),
     ("acequia_worker_messages_dropped_total", None, "Messages of workers dropped, by reason."),
+    ("acequia_journal_syncs_total", None, "Syncs of the journal's file to its disk."),
     ("acequia_gate_connections_refused_total", None, "Worker connections turned away, by reason."),
     ("acequia_gate_connections_closed_total", None, "Worker connections ended otherwise."),
     ("acequia_gate_received_bytes_total", Some(Unit::Bytes), "Bytes from workers."),
@@ -198,6 +223,7 @@ const COUNTERS: &[(&str, Option<Unit>, &str)] = &[
 
 const GAUGES: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_queue_depth", None, "Jobs that wait for a slot."),
+    ("acequia_dead_letters", None, "Jobs that failed and are kept until an operator decides."),
     ("acequia_jobs_running", None, "Jobs with a worker."),
     ("acequia_queue_oldest_waiting_seconds", Some(Unit::Seconds), "Age of the oldest waiting job."),
     ("acequia_workers", None, "Workers that are ready."),
@@ -206,6 +232,9 @@ const GAUGES: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_slots_free", None, "Slots that are free."),
     ("acequia_sessions", None, "Open sessions."),
     ("acequia_payload_bytes", Some(Unit::Bytes), "Payloads of live jobs."),
+    ("acequia_journal_writable", None, "Whether jobs can be written down, and so are taken."),
+    ("acequia_journal_waiting_bytes", Some(Unit::Bytes), "What waits for the journal's disk."),
+    ("acequia_journal_recovered_jobs", None, "Jobs that the journal had when the server started."),
     ("acequia_gate_connections", None, "Open connections of workers."),
     ("acequia_gate_connections_not_ready", None, "Those of them that are not ready."),
 ];
@@ -247,6 +276,7 @@ impl Metrics {
             slots_free: make.gauge("acequia_slots_free", &[]),
             sessions: make.gauge("acequia_sessions", &[]),
             payload_bytes: make.gauge("acequia_payload_bytes", &[]),
+            journal: make.journal(),
             gates: vec![make.gate("jobs", jobs), make.gate("results", results)],
             recorder,
         }
@@ -273,8 +303,24 @@ impl Metrics {
                 queue.round_trip_seconds.record(total.as_secs_f64());
             }
             Measure::Redelivered { queue } => self.queue(&queue).redelivered.increment(1),
+            Measure::LetterEvicted { queue } => self.queue(&queue).letters_evicted.increment(1),
             Measure::Dropped(reason) => self.dropped(DroppedMessage::Job(reason)),
         }
+    }
+
+    /// The journal had so many jobs when the server started.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+    pub(crate) fn recovered(&self, jobs: u64) {
+        self.journal.recovered.set(jobs as f64);
+    }
+
+    /// Sets what is a state of the journal.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+    pub(crate) fn set_journal(&self, durability: &Durability) {
+        let (syncs, waiting_bytes) = durability.work();
+        self.journal.syncs.absolute(syncs);
+        self.journal.waiting_bytes.set(waiting_bytes as f64);
+        self.journal.writable.set(if durability.fault().is_none() { 1.0 } else { 0.0 });
     }
 
     /// Counts a message of a worker that was dropped.
@@ -308,6 +354,7 @@ impl Metrics {
             queue.depth.set(0.0);
             queue.running.set(0.0);
             queue.oldest.set(0.0);
+            queue.dead_letters.set(0.0);
         }
         for stats in &stats.queues {
             let queue = self.queue(&stats.name);
@@ -315,6 +362,9 @@ impl Metrics {
             queue.depth.increment(stats.waiting as f64);
             queue.running.increment(stats.running as f64);
             queue.oldest.set(oldest);
+        }
+        for (queue, letters) in &stats.dead_letters_of {
+            self.queue(queue).dead_letters.increment(*letters as f64);
         }
         let takes_jobs = stats.lanes.iter().filter(|lane| !lane.silent);
         let free: usize = takes_jobs.map(|lane| lane.slots as usize - lane.busy).sum();

@@ -10,35 +10,32 @@
 //! it flushed, one message a lane and one batch a session. Nothing here waits for anything but
 //! the inbox and the clock, so no client or worker can hold up another.
 
-use std::time::{Duration, SystemTime};
+mod requests;
+mod storage;
+mod workers;
 
-use acequia_gate::{CloseReason, JobsConnection};
-use acequia_journal::{Journal, Record};
-use acequia_scheduler::{
-    Action, ClientId, Config as SchedulerConfig, Event, LaneKey, LaneOffer, Scheduler, SessionId,
-    Stats, Ticket, Time,
-};
-use acequia_sink::{Mailbox, Mailboxes, ResultsKey, Topics};
-use acequia_ventilator::{JobLanes, Request};
-use acequia_wire::client::{Event as ClientEvent, Refusal, Welcome};
-use acequia_wire::code::RejectCode;
-use acequia_wire::limits::TOPICS_PER_SESSION_MAX;
-use acequia_wire::worker::{FromWorker, Ready};
-use acequia_wire::{Body, ContentType, LaneId, Limits};
-use tokio::sync::{mpsc, oneshot};
+use std::time::Duration;
+
+use acequia_journal::Notice;
+use acequia_scheduler::{Action, ClientId, Event, LaneKey, Scheduler, SessionId, Time};
+use acequia_sink::{Mailbox, Mailboxes, Topics};
+use acequia_ventilator::JobLanes;
+use acequia_wire::Limits;
+use acequia_wire::client::Event as ClientEvent;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::metrics::{DroppedMessage, Metrics};
-use crate::pairing::{NotCompleted, Pairing};
+use crate::admin;
+use crate::clock::Clock;
+use crate::durability::{Durability, Start};
+use crate::metrics::Metrics;
+use crate::pairing::Pairing;
+use crate::readiness::{self, Readiness};
 
 /// Inputs taken in one pass.
 const PASS: usize = 1024;
 /// Inputs that may wait; whoever brings more waits.
 pub(crate) const INBOX: usize = 4096;
-
-/// How long records gather before they are committed. A job that ends sooner is never `accepted`:
-/// its outcome says more, and for less.
-const COMMIT_INTERVAL: Duration = Duration::from_millis(5);
 
 /// How long the results of a lane may still come after its jobs connection broke, if its results
 /// connection did not.
@@ -58,8 +55,12 @@ pub(crate) enum Input {
     Ventilator(acequia_ventilator::Input),
     /// From the end.
     Sink(acequia_sink::Input),
-    /// Somebody wants the state for a scrape; the metrics are up to date once this is answered.
-    Scrape(oneshot::Sender<Stats>),
+    /// From the thread that writes the journal.
+    Journal(Notice),
+    /// Somebody scrapes; the metrics are up to date once this is answered.
+    Scrape(oneshot::Sender<()>),
+    /// From an operator.
+    Admin(admin::Call),
     /// The server is told to stop.
     Drain,
 }
@@ -78,20 +79,18 @@ impl From<acequia_sink::Input> for Input {
 
 pub(crate) struct Pipeline {
     scheduler: Scheduler,
-    journal: Box<dyn Journal>,
+    durability: Durability,
     job_lanes: JobLanes,
     mailboxes: Mailboxes,
     topics: Topics,
     pairing: Pairing,
     metrics: Metrics,
+    readiness: watch::Sender<Readiness>,
     limits: Limits,
     grace: Duration,
     /// What the scheduler wants done, until it is.
     actions: Vec<Action>,
-    /// The scheduler's time is counted from here.
-    epoch: Instant,
-    /// When the records that gather are to be committed.
-    commit_due: Option<Instant>,
+    clock: Clock,
     /// Lanes without a jobs connection whose last results may still come, and until when.
     ending: Vec<(Instant, LaneKey)>,
     /// When a draining server stops in any case.
@@ -100,35 +99,48 @@ pub(crate) struct Pipeline {
 
 impl Pipeline {
     pub(crate) fn new(
-        config: SchedulerConfig,
+        start: Start,
+        clock: Clock,
+        limits: Limits,
         grace: Duration,
-        journal: Box<dyn Journal>,
         metrics: Metrics,
     ) -> Self {
-        let limits = config.limits;
+        let Start { scheduler, durability, actions } = start;
         Self {
-            scheduler: Scheduler::new(config),
-            journal,
+            scheduler,
+            durability,
             job_lanes: JobLanes::new(u64::try_from(limits.result_bytes).unwrap_or(u64::MAX)),
             mailboxes: Mailboxes::default(),
             topics: Topics::default(),
             pairing: Pairing::default(),
             metrics,
+            readiness: watch::Sender::new(Readiness::Ready),
             limits,
             grace,
-            actions: Vec::new(),
-            epoch: Instant::now(),
-            commit_due: None,
+            actions,
+            clock,
             ending: Vec::new(),
             stop_due: None,
         }
     }
 
+    /// When the scheduler's time began.
+    pub(crate) fn start_time(&self) -> Time {
+        self.clock.start_time()
+    }
+
+    /// Tells whether jobs are taken.
+    pub(crate) fn readiness(&self) -> readiness::Watcher {
+        self.readiness.subscribe()
+    }
+
     /// Runs until a drain is complete or everyone who could speak is gone.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) {
         let mut inputs = Vec::with_capacity(PASS);
-        let alarm = tokio::time::sleep_until(self.epoch);
+        let alarm = tokio::time::sleep_until(Instant::now());
         tokio::pin!(alarm);
+        // What came of the jobs in the journal.
+        self.act(Instant::now());
         while !self.has_stopped() {
             let due = self.next_due();
             if let Some(due) = due.filter(|due| *due != alarm.deadline()) {
@@ -145,21 +157,16 @@ impl Pipeline {
             }
             self.pass(&mut inputs);
         }
+        self.close_journal(&mut inbox).await;
         self.send_all_away();
         self.job_lanes.finish().await;
     }
 
-    fn now(&self, at: Instant) -> Time {
-        let micros = at.saturating_duration_since(self.epoch).as_micros();
-        Time::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
-    }
-
     /// The instant at which something is due without an input.
     fn next_due(&self) -> Option<Instant> {
-        let scheduler =
-            self.scheduler.next_deadline().map(|at| self.epoch + (at - Time::default()));
+        let scheduler = self.scheduler.next_deadline().map(|at| self.clock.instant_of(at));
         let ending = self.ending.first().map(|(until, _)| *until);
-        [scheduler, self.commit_due, ending, self.stop_due].into_iter().flatten().min()
+        [scheduler, self.durability.due(), ending, self.stop_due].into_iter().flatten().min()
     }
 
     fn has_stopped(&self) -> bool {
@@ -170,7 +177,7 @@ impl Pipeline {
     /// Handles all that came, then flushes what came of it.
     fn pass(&mut self, inputs: &mut Vec<Input>) {
         let instant = Instant::now();
-        let now = self.now(instant);
+        let now = self.clock.time_of(instant);
         for input in inputs.drain(..) {
             self.take(now, instant, input);
             self.act(instant);
@@ -185,12 +192,13 @@ impl Pipeline {
             self.end_lane(now, lane);
         }
         self.act(instant);
-        if self.commit_due.is_some_and(|due| due <= instant) {
-            self.commit_due = None;
-            let up_to = Ticket(self.journal.commit());
-            self.handle(now, Event::Durable { up_to });
+        if self.durability.due().is_some_and(|due| due <= instant)
+            && let Some(durable) = self.durability.commit()
+        {
+            self.handle(now, durable);
             self.act(instant);
         }
+        self.look_at_storage(now);
         self.job_lanes.flush();
         self.mailboxes.flush();
     }
@@ -229,6 +237,7 @@ impl Pipeline {
                     self.end_lane(now, lane);
                 }
             }
+            Input::Journal(notice) => self.hear_journal(now, notice),
             Input::SessionOpened { session, mailbox } => {
                 self.mailboxes.open(session, mailbox);
                 // Without authentication each session is a client of its own.
@@ -243,148 +252,28 @@ impl Pipeline {
             Input::Scrape(answer) => {
                 let stats = self.scheduler.stats(now);
                 self.metrics.set_states(&stats);
+                self.metrics.set_journal(&self.durability);
                 // Whoever asked may have gone.
-                _ = answer.send(stats);
+                _ = answer.send(());
+            }
+            Input::Admin(call) => {
+                let (scheduler, actions) = (&mut self.scheduler, &mut self.actions);
+                admin::Desk { scheduler, now, actions }.take(call);
             }
             Input::Drain => {
                 tracing::info!(grace = ?self.grace, "draining: running jobs may end");
                 self.stop_due = Some(instant + self.grace);
+                self.readiness.send_replace(Readiness::Draining);
                 self.handle(now, Event::Drain);
             }
         }
     }
 
-    fn take_request(&mut self, now: Time, session: SessionId, request: Request) {
-        match request {
-            Request::Submit { job, spec } => {
-                self.handle(now, Event::Submit { session, job, spec });
-            }
-            Request::Cancel { id } => self.handle(now, Event::Cancel { session, id }),
-            Request::Refused(refusal) => self.refuse(session, refusal),
-            Request::Hello(_) => {
-                let welcome = Welcome { session: None, resumed: false, limits: self.limits };
-                self.mailboxes.put(session, ClientEvent::Welcome(Box::new(welcome)));
-            }
-            // Only a session that can be resumed keeps events that an `ack` could release.
-            Request::Ack { .. } => {}
-            Request::Subscribe { topic } => {
-                if !self.topics.subscribe(session, &topic) {
-                    let message = format!(
-                        "this session has {TOPICS_PER_SESSION_MAX} topics, the limit; unsubscribe from one first"
-                    );
-                    self.refuse(session, Refusal::new(RejectCode::TooLarge, message));
-                }
-            }
-            Request::Unsubscribe { topic } => self.topics.unsubscribe(session, &topic),
-        }
-    }
-
-    fn refuse(&mut self, session: SessionId, refusal: Refusal) {
-        self.metrics.rejected(refusal.code);
-        self.mailboxes.put(session, refusal.into());
-    }
-
-    // --- Lanes ---
-
-    fn open_lane(&mut self, jobs: JobsConnection) {
-        let lane = LaneKey(jobs.id());
-        if let Some(id) = self.job_lanes.open(jobs) {
-            self.pairing.jobs_opened(lane, id);
-        }
-    }
-
-    /// A lane is over: its jobs go elsewhere, and a connection that is left of it is closed, so
-    /// that its worker begins anew.
-    fn end_lane(&mut self, now: Time, lane: LaneKey) {
-        if self.pairing.remove(lane) {
-            self.ending.retain(|(_, ending)| *ending != lane);
-            self.job_lanes.close(lane, CloseReason::ClosedByServer);
-            self.job_lanes.remove(lane);
-            self.handle(now, Event::LaneClosed { lane });
-        }
-    }
-
-    fn take_message(&mut self, now: Time, results: ResultsKey, message: FromWorker) {
-        if let FromWorker::Ready(ready) = message {
-            return self.lane_ready(now, results, ready);
-        }
-        let Some(lane) = self.pairing.lane_of(results) else {
-            return self.metrics.dropped(DroppedMessage::NotReady);
-        };
-        let event = match message {
-            FromWorker::Done { job, body } => Event::Done { lane, job, body },
-            FromWorker::Fail { job, code, message, retry } => {
-                Event::Fail { lane, job, code, message, retry }
-            }
-            FromWorker::Progress { job, progress } => Event::Progress { lane, job, progress },
-            FromWorker::Chunk { job, body } => Event::Chunk { lane, job, body },
-            FromWorker::Bye { lane: id } if self.is_of(lane, id) => Event::LaneDraining { lane },
-            FromWorker::Publish { lane: id, topic, body } if self.is_of(lane, id) => {
-                self.publish(&topic, body);
-                Event::Heard { lane }
-            }
-            FromWorker::Beat { lane: id } if self.is_of(lane, id) => Event::Beat { lane },
-            // It names another lane, and proves that the worker of this one lives.
-            FromWorker::Bye { .. } | FromWorker::Publish { .. } | FromWorker::Beat { .. } => {
-                Event::Heard { lane }
-            }
-            FromWorker::Ready(_) => return,
-        };
-        self.handle(now, event);
-    }
-
-    /// Whether a message that came on `lane` also names it.
-    fn is_of(&self, lane: LaneKey, id: LaneId) -> bool {
-        let own = self.pairing.is_named(lane, id);
-        if !own {
-            self.metrics.dropped(DroppedMessage::OtherLane);
-        }
-        own
-    }
-
-    fn lane_ready(&mut self, now: Time, results: ResultsKey, ready: Ready) {
-        let completed = match self.pairing.ready(results, ready.lane) {
-            Ok(completed) => completed,
-            Err(NotCompleted::UnknownLane) => {
-                return self.metrics.dropped(DroppedMessage::UnknownLane);
-            }
-            Err(NotCompleted::Twice) => return self.metrics.dropped(DroppedMessage::ReadyTwice),
-        };
-        if let Some(superseded) = completed.superseded {
-            self.end_lane(now, superseded);
-        }
-        let lane = completed.lane;
-        let name = ready.name.unwrap_or_else(|| format!("worker-{}", completed.nth));
-        tracing::info!(%name, slots = ready.slots, queues = ?ready.queues, "a worker is ready");
-        self.job_lanes.ready(lane, ready.pack);
-        let offer = LaneOffer { name: name.into(), slots: ready.slots, queues: ready.queues };
-        self.handle(now, Event::LaneReady { lane, offer });
-    }
-
-    fn publish(&mut self, topic: &str, body: Body) {
-        let Ok(data) = body.resolve(&ContentType::Json) else {
-            return self.metrics.dropped(DroppedMessage::BadPublish);
-        };
-        let Some((topic, sessions)) = self.topics.subscribers(topic) else { return };
-        for session in sessions {
-            let message = ClientEvent::Message { topic: topic.clone(), data: data.clone() };
-            self.mailboxes.put(*session, message);
-        }
-    }
-
-    // --- What the scheduler wants ---
-
     fn act(&mut self, instant: Instant) {
-        for action in self.actions.drain(..) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
             match action {
-                Action::Tell { session, event } => {
-                    if let ClientEvent::Rejected { code, .. } | ClientEvent::Error { code, .. } =
-                        &event
-                    {
-                        self.metrics.rejected(*code);
-                    }
-                    self.mailboxes.put(session, event);
-                }
+                Action::Tell { session, event } => self.tell(session, event),
                 Action::Run { lane, job } => self.job_lanes.run(lane, job),
                 Action::CancelRun { lane, job } => self.job_lanes.cancel(lane, job),
                 Action::SayBye { lane } => {
@@ -392,25 +281,16 @@ impl Pipeline {
                     let reason = if stops { "the server stops" } else { "as the worker asked" };
                     self.job_lanes.bye(lane, reason);
                 }
-                Action::Record { ticket: Ticket(ticket), job, spec, .. } => {
-                    self.journal.append(Record::Admitted { ticket, job, spec });
-                    self.commit_due.get_or_insert(instant + COMMIT_INTERVAL);
-                }
-                Action::Count { ticket: Ticket(ticket), runs, failures, losses, not_before } => {
-                    let not_before = not_before.map(|at| {
-                        let due = self.epoch + (at - Time::default());
-                        SystemTime::now() + due.saturating_duration_since(instant)
-                    });
-                    let counted = Record::Counted { ticket, runs, failures, losses, not_before };
-                    self.journal.append(counted);
-                }
-                // No journal keeps outcomes yet.
-                Action::Settle { ticket: Ticket(ticket), retain: _ } => {
-                    self.journal.append(Record::Settled { ticket });
-                }
+                entry @ (Action::Record { .. }
+                | Action::Count { .. }
+                | Action::Settle { .. }
+                | Action::Bury { .. }
+                | Action::Exhume { .. }) => self.durability.record(entry, instant),
                 Action::Measure(measure) => self.metrics.record(measure),
             }
         }
+        // Its room is for the next ones.
+        self.actions = actions;
     }
 
     /// Says goodbye to all sessions; their writers stop after it.

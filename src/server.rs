@@ -4,11 +4,9 @@ use std::fmt;
 use std::future::{Future, IntoFuture as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use acequia_gate::{Endpoint, GateConfig, JobsGate, Limits as FrameLimits, ResultsGate};
-use acequia_journal::Memory;
 use acequia_scheduler::Config as SchedulerConfig;
 use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
@@ -18,7 +16,9 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
+use crate::clock::Clock;
 use crate::config::{Config, StartError};
+use crate::durability;
 use crate::front::Front;
 use crate::http::{self, Door};
 use crate::metrics::Metrics;
@@ -51,18 +51,27 @@ impl fmt::Display for Addresses {
     }
 }
 
-/// A server that holds its ports. Nothing is served before [`run`](Self::run).
-#[derive(Debug)]
+/// A server that holds its ports and its journal. Nothing is served before [`run`](Self::run).
 pub struct Server {
-    config: Config,
     http: TcpListener,
     jobs: JobsGate,
     results: ResultsGate,
     addresses: Addresses,
+    pipeline: Pipeline,
+    inbox: mpsc::Sender<Input>,
+    inputs: mpsc::Receiver<Input>,
+    metrics: PrometheusHandle,
+    front: Arc<Front>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
 }
 
 impl Server {
-    /// Takes the ports.
+    /// Takes the ports, opens the journal and has the jobs in it go on.
     ///
     /// # Errors
     /// If one of them is not to be had; the message says what to do.
@@ -82,7 +91,15 @@ impl Server {
             jobs: jobs.local_endpoint().clone(),
             results: results.local_endpoint().clone(),
         };
-        Ok(Self { config, http, jobs, results, addresses })
+        let metrics = Metrics::new(jobs.stats(), results.stats());
+        let handle = metrics.handle();
+        let (inbox, inputs) = mpsc::channel(INBOX);
+        let pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
+        // The sessions of a server before this one may have jobs in the journal, and nobody is to
+        // be taken for one of them.
+        let first_session = pipeline.start_time().as_micros();
+        let front = Arc::new(Front::new(inbox.clone(), config.limits, first_session));
+        Ok(Self { http, jobs, results, addresses, pipeline, inbox, inputs, metrics: handle, front })
     }
 
     /// Where the server listens.
@@ -93,36 +110,28 @@ impl Server {
     /// Serves until `shutdown` resolves; then takes no more jobs, lets the running ones end within
     /// the grace time, says goodbye and returns.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { config, http, jobs, results, .. } = self;
-        let metrics = Metrics::new(jobs.stats(), results.stats());
-        let handle = metrics.handle();
-        let (inbox, inputs) = mpsc::channel(INBOX);
-        let (limits, lease, seed) = (config.limits, config.lease, seed());
-        let scheduler = SchedulerConfig { limits, lease, seed, ..SchedulerConfig::default() };
-        let journal = Box::new(Memory::default());
-        let pipeline = Pipeline::new(scheduler, config.grace, journal, metrics);
+        let Self { http, jobs, results, pipeline, inbox, inputs, metrics, front, .. } = self;
+        let door = Arc::new(Door {
+            front: front.clone(),
+            inbox: inbox.clone(),
+            metrics: metrics.clone(),
+            readiness: pipeline.readiness(),
+        });
         let pipeline = tokio::spawn(pipeline.run(inputs));
         let workers = [
             tokio::spawn(accept_jobs(jobs, inbox.clone())),
             tokio::spawn(accept_results(results, inbox.clone())),
         ];
-        let front = Arc::new(Front::new(inbox.clone(), config.limits));
-        let door = Arc::new(Door {
-            front: front.clone(),
-            inbox: inbox.clone(),
-            metrics: handle.clone(),
-            ready: AtomicBool::new(true),
-        });
         let http = http.tap_io(|stream| {
             if let Err(error) = tune(stream) {
                 tracing::debug!(%error, "a connection keeps the system's settings");
             }
         });
-        let served = tokio::spawn(axum::serve(http, http::router(door.clone())).into_future());
-        let upkeep = tokio::spawn(upkeep(handle));
+        let app = http::router(door).into_make_service_with_connect_info::<SocketAddr>();
+        let served = tokio::spawn(axum::serve(http, app).into_future());
+        let upkeep = tokio::spawn(upkeep(metrics));
 
         shutdown.await;
-        door.ready.store(false, Ordering::Relaxed);
         // The pipeline lets running jobs end, says goodbye and returns.
         if inbox.send(Input::Drain).await.is_ok() {
             _ = pipeline.await;
@@ -131,6 +140,29 @@ impl Server {
         workers.iter().chain([&upkeep]).for_each(tokio::task::JoinHandle::abort);
         served.abort();
     }
+}
+
+/// A pipeline that goes on where the journal says that the last one ended.
+async fn open_pipeline(
+    config: &Config,
+    metrics: Metrics,
+    inbox: mpsc::Sender<Input>,
+) -> Result<Pipeline, StartError> {
+    let clock = Clock::start();
+    let Config { limits, lease, retention, grace, .. } = *config;
+    let scheduler =
+        SchedulerConfig { limits, lease, retention, seed: seed(), ..SchedulerConfig::default() };
+    let path = config.journal.clone();
+    let open = move || durability::open(path.as_deref(), scheduler, clock.start_time());
+    let opened = tokio::task::spawn_blocking(open).await;
+    let opened = opened.map_err(|panic| StartError::System(panic.into()))??;
+    metrics.recovered(opened.recovered);
+    let notify = move |notice| {
+        // A pipeline that is gone does not need to know.
+        _ = inbox.blocking_send(Input::Journal(notice));
+    };
+    let start = opened.start(notify).map_err(StartError::System)?;
+    Ok(Pipeline::new(start, clock, limits, grace, metrics))
 }
 
 /// A result somewhat over its limit fails its job with a word about it; only one far over it costs

@@ -24,6 +24,7 @@ impl Embedded {
             listen: "127.0.0.1:0".to_owned(),
             jobs: any.clone(),
             results: any,
+            journal: None,
             ..Config::default()
         };
         let server = Server::bind(config).await.expect("free ports");

@@ -9,11 +9,9 @@
 //! ```
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 use zeromq::SocketEvent;
 
@@ -26,17 +24,14 @@ use crate::role::Role;
 
 /// Runs one connection from accept(2) to its end.
 ///
-/// `directory` is where private sockets are dialled; it is held until this one's path is gone.
 /// The gate is known to be gone when nobody receives from `accepted` any more.
 pub(crate) async fn run<R: Role>(
     outer: Outer,
     lease: Lease,
-    directory: Arc<TempDir>,
     accepted: mpsc::Sender<R::Connection>,
 ) {
     let handle = lease.handle.clone();
-    let path = directory.path().join(handle.id().to_string());
-    let (mut private, inner) = match PrivateSocket::<R::Socket>::open(&path).await {
+    let (mut private, inner) = match PrivateSocket::<R::Socket>::open().await {
         Ok(opened) => opened,
         Err(error) => {
             tracing::warn!(%error, "no private socket for a connection");
@@ -59,7 +54,6 @@ pub(crate) async fn run<R: Role>(
         return;
     }
     let (socket, monitor) = private.seal().await;
-    drop(directory);
     handle.registry().counters.handshaken.fetch_add(1, Relaxed);
     // The channel has room for as many as there are places. If the gate is gone, the connection
     // comes back in the error and is closed by its drop.

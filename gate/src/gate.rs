@@ -1,12 +1,9 @@
 //! The gate: binds the public side and accepts workers.
 
-use std::fs::Permissions;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use tempfile::TempDir;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
@@ -21,9 +18,6 @@ use crate::registry::Registry;
 use crate::role::{Jobs, Results, Role, Wiring};
 use crate::stats::GateStats;
 
-/// Of the directory of the private sockets.
-const PRIVATE_DIRECTORY_MODE: u32 = 0o700;
-
 /// The gate of the jobs port.
 pub type JobsGate = Gate<Jobs>;
 /// The gate of the results port.
@@ -35,8 +29,6 @@ pub type ResultsGate = Gate<Results>;
 /// out yet; those that were live on with their owners.
 pub struct Gate<R: Role> {
     listener: PublicListener,
-    /// Where private sockets are dialled; mode 0700.
-    directory: Arc<TempDir>,
     registry: Arc<Registry>,
     /// Lent to the task of each connection.
     accepted_sender: mpsc::Sender<R::Connection>,
@@ -52,13 +44,12 @@ impl<R: Role> Gate<R> {
     /// [`GateError`]: the endpoint is taken, not allowed or cannot be resolved, or there is no
     /// directory for private sockets.
     pub async fn bind(endpoint: &Endpoint, config: GateConfig) -> Result<Self, GateError> {
-        let directory = private_directory::<R>().await?;
+        try_private_socket::<R>().await?;
         let listener = PublicListener::bind(endpoint).await?;
         let places = config.connections_max.clamp(1, Semaphore::MAX_PERMITS);
         let (accepted_sender, accepted) = mpsc::channel(places);
         Ok(Self {
             listener,
-            directory: Arc::new(directory),
             registry: Arc::new(Registry::new(config)),
             accepted_sender,
             accepted,
@@ -99,8 +90,7 @@ impl<R: Role> Gate<R> {
     fn take_in(&self, outer: Outer, peer: Peer) {
         let Some(lease) = self.registry.admit(peer) else { return };
         outer.set_options(&self.registry.config);
-        let directory = Arc::clone(&self.directory);
-        tokio::spawn(admission::run::<R>(outer, lease, directory, self.accepted_sender.clone()));
+        tokio::spawn(admission::run::<R>(outer, lease, self.accepted_sender.clone()));
     }
 
     fn note_failure(&mut self, error: &io::Error) {
@@ -130,23 +120,16 @@ async fn next_incoming(
     listener.accept().await
 }
 
-/// Makes the directory and tries it, for a path of a private socket may turn out too long.
-async fn private_directory<R: Role>() -> Result<TempDir, GateError> {
+/// Whether private sockets can be made at all: there may be no directory for them, or one with too
+/// long a name.
+async fn try_private_socket<R: Role>() -> Result<(), GateError> {
     let failed =
         |source: io::Error| GateError::PrivateDirectory { parent: std::env::temp_dir(), source };
-    // Whoever may enter can dial a private socket before the gate does, and pass as a worker that
-    // nobody judges. By itself the directory would take its mode from the umask.
-    let directory = tempfile::Builder::new()
-        .prefix("acequia-")
-        .permissions(Permissions::from_mode(PRIVATE_DIRECTORY_MODE))
-        .tempdir()
-        .map_err(failed)?;
-    let longest = directory.path().join(u64::MAX.to_string());
-    match PrivateSocket::<R::Socket>::open(&longest).await {
+    match PrivateSocket::<R::Socket>::open().await {
         Ok((trial, stream)) => {
             drop(stream);
             trial.discard().await;
-            Ok(directory)
+            Ok(())
         }
         Err(zeromq::ZmqError::Network(source)) => Err(failed(source)),
         Err(error) => Err(failed(io::Error::other(error))),
@@ -158,27 +141,5 @@ impl<R: Role> std::fmt::Debug for Gate<R> {
         f.debug_struct("Gate")
             .field("endpoint", &self.local_endpoint().to_string())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn the_private_directory_is_the_owners_alone_empty_and_goes_with_the_gate() {
-        let endpoint = "tcp://127.0.0.1:0".parse().unwrap();
-        let mut gate = ResultsGate::bind(&endpoint, GateConfig::default()).await.unwrap();
-        let directory = gate.directory.path().to_owned();
-        assert_eq!(directory.metadata().unwrap().permissions().mode() & 0o777, 0o700);
-        let mut worker: zeromq::PushSocket = zeromq::Socket::new();
-        let endpoint = gate.local_endpoint().to_string();
-        let (connected, connection) =
-            tokio::join!(zeromq::Socket::connect(&mut worker, &endpoint), gate.accept());
-        connected.unwrap();
-        assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0);
-        drop(gate);
-        assert!(!directory.exists());
-        drop(connection);
     }
 }

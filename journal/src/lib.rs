@@ -19,9 +19,7 @@ mod error;
 mod group;
 mod keeper;
 mod medium;
-mod memory;
 mod options;
-mod record;
 mod recovery;
 mod shelf;
 mod store;
@@ -34,18 +32,7 @@ mod tests;
 pub use codec::BadRecord;
 pub use entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome};
 pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
-pub use memory::Memory;
 pub use options::{Options, Retention};
-pub use record::Record;
 pub use recovery::{DeadLetters, LiveJobs, Outcomes, Recovery};
 pub use store::Store;
 pub use writer::{Notice, Writer};
-
-/// Where records go. The pipeline owns it and calls it from one task, so nothing here may block.
-pub trait Journal: Send {
-    /// Adds a record to the group that the next [`commit`](Self::commit) writes.
-    fn append(&mut self, record: Record);
-
-    /// Writes the group. Returns the highest ticket up to which all is durable.
-    fn commit(&mut self) -> u64;
-}

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use redb::StorageBackend;
 
@@ -31,11 +31,22 @@ struct Inner {
     /// Whether a sync has failed, so that pages may be in memory that are not on the disk and that
     /// nothing will ever write there.
     suspect: AtomicBool,
+    /// Syncs that succeeded.
+    syncs: AtomicU64,
 }
 
 impl Medium {
     pub(crate) fn new(backend: impl StorageBackend) -> Self {
-        Self(Arc::new(Inner { backend: Box::new(backend), suspect: AtomicBool::new(false) }))
+        Self(Arc::new(Inner {
+            backend: Box::new(backend),
+            suspect: AtomicBool::new(false),
+            syncs: AtomicU64::new(0),
+        }))
+    }
+
+    /// How often the file was synced since it was opened.
+    pub(crate) fn syncs(&self) -> u64 {
+        self.0.syncs.load(Ordering::Relaxed)
     }
 
     /// Makes sure that what is read is also on the disk.
@@ -99,8 +110,9 @@ impl StorageBackend for Medium {
 
     fn sync_data(&self) -> io::Result<()> {
         let result = self.0.backend.sync_data();
-        if result.is_err() {
-            self.0.suspect.store(true, Ordering::Relaxed);
+        match result {
+            Ok(()) => _ = self.0.syncs.fetch_add(1, Ordering::Relaxed),
+            Err(_) => self.0.suspect.store(true, Ordering::Relaxed),
         }
         result
     }

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use crate::group::Group;
 use crate::keeper::{Keeper, Message};
+use crate::medium::Medium;
 use crate::store::Clock;
 use crate::{Entry, NotWritten, Options, Store};
 
@@ -42,6 +43,7 @@ pub enum Notice {
 #[derive(Debug)]
 pub struct Writer {
     options: Options,
+    medium: Medium,
     gathering: Group,
     /// The other group, while it is not in flight.
     spare: Option<Group>,
@@ -60,12 +62,13 @@ impl Writer {
         // Room for a group and for the end, so that no send waits.
         let (to_thread, messages) = sync_channel(2);
         let (back, from_thread) = sync_channel(2);
-        let options = store.options;
+        let (options, medium) = (store.options, store.medium.clone());
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || Keeper::new(store, clock, notify).run(&messages, &back))?;
         Ok(Self {
             options,
+            medium,
             gathering: Group::default(),
             spare: Some(Group::default()),
             in_flight_bytes: 0,
@@ -124,6 +127,11 @@ impl Writer {
         self.gathering.bytes() + self.in_flight_bytes
     }
 
+    /// How often the file was synced since it was opened.
+    pub fn syncs(&self) -> u64 {
+        self.medium.syncs()
+    }
+
     /// Writes all that waits and ends the thread. Waits for the disk.
     ///
     /// A disk that fails gets one more try for each group.
@@ -131,7 +139,9 @@ impl Writer {
     /// # Errors
     /// If something could not be written. No job of it was reported durable.
     pub fn close(self) -> Result<(), NotWritten> {
-        let Self { gathering, to_thread, thread, .. } = self;
+        let Self { gathering, to_thread, thread, medium, .. } = self;
+        // Whoever waits for the thread may open the file then, so no clone of it must stay.
+        drop(medium);
         let ended = || NotWritten { why: "its thread has ended".to_owned() };
         let sent = to_thread.send(Message::Close(gathering));
         drop(to_thread);

@@ -4,17 +4,22 @@ use std::sync::Arc;
 
 use crate::admission::New;
 use crate::endings::RETRY_MS_MAX;
-use crate::event::{Recovered, Retained};
+use crate::event::{Recovered, Retained, Ticket};
 use crate::scheduler::{Jitter, Scheduler, Step};
 use crate::timers::TimerKind;
 use crate::watchers::Watchers;
 
 impl Scheduler {
+    /// Jobs up to this ticket had their records before; the next one gets a higher one.
+    pub fn start_after(&mut self, ticket: Ticket) {
+        self.last_ticket = self.last_ticket.max(ticket);
+    }
+
     /// A job goes on where the journal knows it to be. Nobody watches it until a submit names its
     /// key; no limit is asked, since it was admitted once.
     pub(crate) fn recovered(&mut self, step: &mut Step<'_>, recovered: Recovered) {
         let Recovered { job: id, client, ticket, spec, submitted, .. } = recovered;
-        self.last_ticket = self.last_ticket.max(ticket);
+        self.start_after(ticket);
         let client = self.clients.find_or_add(client);
         // A clock that was ahead before the restart must not hold a job back for as long.
         let submitted = submitted.min(step.now);

@@ -13,6 +13,11 @@ impl Time {
         Self(micros)
     }
 
+    /// How many microseconds after the epoch.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
     /// The time so many milliseconds after the epoch.
     pub const fn from_millis(ms: u64) -> Self {
         Self(ms.saturating_mul(1000))

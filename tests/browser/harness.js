@@ -13,7 +13,10 @@ export const binary = process.env.ACEQUIA_BIN ?? fileURLToPath(new URL('target/d
 export const cache = fileURLToPath(new URL('tests/.cache/', ROOT));
 
 /** No setting of the caller's reaches the binary. */
-const environment = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('ACEQUIA_')));
+const environment = {
+  ...Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('ACEQUIA_'))),
+  ACEQUIA_JOURNAL: 'none',
+};
 
 /** One run of the binary. */
 export class Process {

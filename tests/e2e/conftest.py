@@ -1,8 +1,10 @@
 """Fixtures: what a test starts is ended after it, and a server must still be well then."""
 
+from pathlib import Path
+
 import pytest
 
-from harness import Client, Serving, Server, Worker
+from harness import Admin, Client, Serving, Server, Worker
 from harness.process import take_all
 
 
@@ -14,6 +16,15 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
     setattr(item, f"report_{report.when}", report)
     return report
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_journal_is_left():
+    """A server that keeps a journal is told where; none is left where the tests were started."""
+    stray = Path("acequia.redb")
+    assert not stray.exists(), f"{stray.resolve()} is in the way: move it away"
+    yield
+    assert not stray.exists(), f"a test has left {stray.resolve()}"
 
 
 @pytest.fixture(autouse=True)
@@ -52,8 +63,9 @@ def new_server():
     """Starts servers, and checks at the end of the test that each is well."""
     servers = []
 
-    def start(*flags, **options):
-        servers.append(Server(*flags, **options))
+    def start(*flags, quiet_ports=False, **options):
+        start = Server.on_quiet_ports if quiet_ports else Server
+        servers.append(start(*flags, **options))
         return servers[-1]
 
     yield start
@@ -64,6 +76,11 @@ def new_server():
 @pytest.fixture
 def server(new_server):
     return new_server()
+
+
+@pytest.fixture
+def admin(server, make):
+    return make(Admin(server))
 
 
 @pytest.fixture

@@ -17,12 +17,9 @@ FREE = ["--listen", "127.0.0.1:0", "--jobs", "tcp://127.0.0.1:0", "--results", "
 class Demo(Server):
     """Looks like a server, and has workers of its own."""
 
-    def _start(self, listen, jobs, results):
-        command = [acequia(), "demo", "--listen", listen, "--jobs", jobs, "--results", results]
-        self.process = Process([*command, *self._flags], name="demo", env=clean_env())
-        ready = self.process.line(lambda line: line.startswith("acequia ready "))
-        said = dict(word.split("=", 1) for word in ready.split()[2:])
-        self.http, self.jobs, self.results = said["http"], said["jobs"], said["results"]
+    def launch(self):
+        command = [acequia(), "demo", "--listen", self.http, "--jobs", self.jobs, "--results", self.results]
+        self.process = Process([*command, *self._flags], name="demo", env=clean_env(), **self._popen)
 
 
 def runs(pid):

@@ -103,8 +103,14 @@ def test_a_run_over_its_time(server, client, new_worker):
     started = client.heard("started", id=id)
     assert outcome["at"] - started["at"] < 5
     assert worker.expect("cancel").id == job.id
+    # The job has ended; its slot is not free, since the worker still is at it.
+    following = client.submit("next")
+    client.heard("accepted", id=following)
+    assert server.metric("acequia_queue_depth", queue="default") == 1 and not worker.at_hand()
     worker.done(job, b'"too late"')
-    server.wait_metric("acequia_worker_messages_dropped_total", 1, reason="late")
+    worker.done(worker.job(), b'"next"')
+    assert client.result(following) == "next"
+    assert server.metric("acequia_worker_messages_dropped_total", reason="late") == 1
 
 
 def test_a_run_over_its_time_is_tried_again(client, new_worker):

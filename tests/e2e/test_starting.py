@@ -9,7 +9,8 @@ import pytest
 from harness import Client, Server, Serving, run_acequia
 from harness.server import quiet_port
 
-FREE = ["--listen", "127.0.0.1:0", "--jobs", "tcp://127.0.0.1:0", "--results", "tcp://127.0.0.1:0"]
+FREE = ["--listen", "127.0.0.1:0", "--jobs", "tcp://127.0.0.1:0", "--results", "tcp://127.0.0.1:0",
+        "--journal", "none"]
 
 
 def serve(*flags, **options):
@@ -70,11 +71,6 @@ def test_a_bad_number():
     assert "--client-jobs" in said and "many" in said
 
 
-def test_a_journal_is_not_there_yet():
-    said = serve(*FREE, "--journal", "jobs.redb")
-    assert "--journal" in said and "none" in said
-
-
 @pytest.mark.parametrize("flag", ["--jobs", "--results"])
 @pytest.mark.parametrize("host", ["0.0.0.0", "*", "[::]"])
 def test_workers_from_elsewhere(flag, host):
@@ -87,7 +83,7 @@ def test_workers_from_elsewhere(flag, host):
 def test_settings_from_the_environment():
     port = quiet_port()
     env = {"ACEQUIA_LISTEN": f"127.0.0.1:{port}", "ACEQUIA_JOBS": "tcp://127.0.0.1:0",
-           "ACEQUIA_RESULTS": "nonsense"}
+           "ACEQUIA_RESULTS": "nonsense", "ACEQUIA_JOURNAL": "none"}
     said = serve(env=env)
     assert "--results" in said and "nonsense" in said
     server = Server(env={"ACEQUIA_CLIENT_JOBS": "1"})
@@ -124,7 +120,7 @@ def test_ipc_paths_that_are_no_sockets(tmp_path):
 def test_ipc_of_a_server_that_lives(tmp_path):
     jobs, results = f"ipc://{tmp_path}/jobs", f"ipc://{tmp_path}/results"
     server = Server(jobs=jobs, results=results)
-    said = serve("--listen", "127.0.0.1:0", "--jobs", jobs, "--results", results)
+    said = serve(*FREE[:2], *FREE[-2:], "--jobs", jobs, "--results", results)
     assert f"{tmp_path}/jobs" in said
     with Serving(server), Client(server) as client:
         assert client.result(client.submit("still here")) == "still here"

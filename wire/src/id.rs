@@ -1,6 +1,7 @@
 //! The names of things on the wire: jobs, lanes and the client's own correlation ids.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -30,6 +31,19 @@ impl JobId {
         self.0.hyphenated().encode_lower(buffer)
     }
 }
+
+impl FromStr for JobId {
+    type Err = BadJobId;
+
+    fn from_str(text: &str) -> Result<Self, BadJobId> {
+        Uuid::try_parse(text).map(Self).map_err(|_| BadJobId)
+    }
+}
+
+/// A text that is no job id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a job id is a UUID, such as 01938c2e-7a3b-7c4d-9e5f-60718293a4b5")]
+pub struct BadJobId;
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

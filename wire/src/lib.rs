@@ -18,6 +18,6 @@ mod name;
 pub mod worker;
 
 pub use content::{BadBody, Body, ContentType, Payload};
-pub use id::{CorrelationId, JobId, LaneId};
+pub use id::{BadJobId, CorrelationId, JobId, LaneId};
 pub use limits::Limits;
 pub use name::{BadQueueName, QueueName};

@@ -58,17 +58,19 @@ async fn bind(args: &Args) -> Result<Server, StartError> {
         listen: args.listen.clone().unwrap_or(usual.listen),
         jobs: args.jobs.clone().unwrap_or(usual.jobs),
         results: args.results.clone().unwrap_or(usual.results),
+        // A demo leaves nothing behind.
+        journal: None,
         ..Config::default()
     };
     let chosen = args.listen.is_some() || args.jobs.is_some() || args.results.is_some();
-    match Server::bind(config).await {
+    match Server::bind(config.clone()).await {
         Err(StartError::Listen { .. } | StartError::Gate(_)) if !chosen => {
             let any_port: Endpoint = "tcp://127.0.0.1:0".parse()?;
             let config = Config {
                 listen: "127.0.0.1:0".to_owned(),
                 jobs: any_port.clone(),
                 results: any_port,
-                ..Config::default()
+                ..config
             };
             Server::bind(config).await
         }

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -27,9 +28,14 @@ pub(crate) struct Args {
     #[arg(long, env = "ACEQUIA_RESULTS", default_value = Config::RESULTS, value_name = "URL")]
     results: String,
 
-    /// Where accepted jobs are kept: `none` is memory, the only choice so far
-    #[arg(long, env = "ACEQUIA_JOURNAL", default_value = "none", value_name = "FILE|none")]
-    journal: String,
+    /// Where accepted jobs are kept, so that none is lost with the server; with `none` they live
+    /// as long as it
+    #[arg(long, env = "ACEQUIA_JOURNAL", default_value = Config::JOURNAL, value_name = "FILE|none")]
+    journal: PathBuf,
+
+    /// How long the outcome of an accepted job is kept for whoever asks for it
+    #[arg(long, env = "ACEQUIA_RETENTION_S", default_value_t = Config::RETENTION.as_secs(), value_name = "SECONDS")]
+    retention_s: u64,
 
     /// Let workers connect from other machines although nothing proves who they are
     #[arg(long, env = "ACEQUIA_ALLOW_OPEN_WORKERS")]
@@ -87,18 +93,14 @@ pub(crate) fn raise_file_limit() {
 
 impl Args {
     fn into_config(self) -> anyhow::Result<Config> {
-        if self.journal != "none" {
-            bail!(
-                "--journal {}: this version keeps jobs in memory only; use --journal none",
-                self.journal
-            );
-        }
         let jobs = self.endpoint("--jobs", &self.jobs)?;
         let results = self.endpoint("--results", &self.results)?;
         Ok(Config {
             listen: self.listen,
             jobs,
             results,
+            journal: (self.journal.as_os_str() != "none").then_some(self.journal),
+            retention: Duration::from_secs(self.retention_s),
             limits: Limits {
                 client_jobs: self.client_jobs,
                 waiting_jobs: self.waiting_jobs,

@@ -1,5 +1,6 @@
 """Drives the real binary and speaks to it as real peers do. No test lives here."""
 
+from .admin import Admin
 from .client import Client
 from .process import Process, eventually
 from .server import Server, acequia, acequia_worker, run_acequia
@@ -8,6 +9,7 @@ from . import zmtp
 from .worker import Serving, Worker
 
 __all__ = [
+    "Admin",
     "Client",
     "Process",
     "Server",

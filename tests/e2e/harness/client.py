@@ -106,6 +106,10 @@ class Client:
 
         return self.wait(look, f"{ev} {fields}")
 
+    def accepted(self, ids):
+        """Waits until all of these jobs are; returns the server's names for them."""
+        return [self.heard("accepted", id=id)["job"] for id in ids]
+
     def outcome(self, id):
         """Waits for the outcome of a job, or its rejection."""
         def look(events):

@@ -28,7 +28,7 @@ def eventually(look, what="it", patience_s=PATIENCE_S):
 class Process:
     """A child process whose standard output and error are kept as lines."""
 
-    def __init__(self, command, *, name, env=None, cwd=None, stdin=subprocess.DEVNULL):
+    def __init__(self, command, *, name, env=None, cwd=None, stdin=subprocess.DEVNULL, **popen):
         self.name = name
         self.command = [str(part) for part in command]
         self._changed = threading.Condition()
@@ -42,6 +42,7 @@ class Process:
             cwd=cwd,
             # A signal to the tests' own group is not meant for it.
             start_new_session=True,
+            **popen,
         )
         pairs = [(self.process.stdout, self.stdout), (self.process.stderr, self.stderr)]
         self._readers = [

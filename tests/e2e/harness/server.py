@@ -65,33 +65,47 @@ def quiet_port():
 
 
 class Server:
-    """A running `acequia serve`, on ports of the system's choice."""
+    """A running `acequia serve`, on ports of the system's choice.
+
+    Its jobs live in memory unless it is given a `journal`, a path.
+    """
 
     def __init__(self, *flags, listen="127.0.0.1:0", jobs="tcp://127.0.0.1:0",
-                 results="tcp://127.0.0.1:0", env=None):
+                 results="tcp://127.0.0.1:0", journal="none", env=None, cwd=None, **popen):
         self._flags = flags
+        self._journal = journal
         self._env = env
-        self._start(listen, jobs, results)
+        self._popen = {"cwd": cwd, **popen}
+        self.http, self.jobs, self.results = listen, jobs, results
+        self.start_again()
 
     @classmethod
-    def on_quiet_ports(cls, *flags):
+    def on_quiet_ports(cls, *flags, **options):
         """A server that can be restarted while its peers dial."""
         ports = [quiet_port() for _ in range(3)]
         return cls(*flags, listen=f"127.0.0.1:{ports[0]}", jobs=f"tcp://127.0.0.1:{ports[1]}",
-                   results=f"tcp://127.0.0.1:{ports[2]}")
+                   results=f"tcp://127.0.0.1:{ports[2]}", **options)
 
-    def _start(self, listen, jobs, results):
-        command = [acequia(), "serve", "--listen", listen, "--jobs", jobs, "--results", results]
+    def launch(self):
+        """Starts the process and does not wait until it is ready."""
+        command = [acequia(), "serve", "--listen", self.http, "--jobs", self.jobs,
+                   "--results", self.results]
+        if self._journal is not None:
+            command += ["--journal", self._journal]
         env = clean_env({"ACEQUIA_LOG": "info", "RUST_BACKTRACE": "1", **(self._env or {})})
-        self.process = Process([*command, *self._flags], name="server", env=env)
+        self.process = Process([*command, *self._flags], name="server", env=env, **self._popen)
+
+    def wait_ready(self):
+        """Waits for the line that tells its ports."""
         ready = self.process.line(lambda line: line.startswith("acequia ready "))
         said = dict(word.split("=", 1) for word in ready.split()[2:])
         self.http, self.jobs, self.results = said["http"], said["jobs"], said["results"]
 
     def start_again(self):
-        """Starts it once more, after its end, on the ports that it had."""
-        assert not self.process.alive
-        self._start(self.http, self.jobs, self.results)
+        """Starts it, or starts it once more after its end, on the ports that it had."""
+        assert not hasattr(self, "process") or not self.process.alive
+        self.launch()
+        self.wait_ready()
 
     @property
     def ws(self):
@@ -104,9 +118,13 @@ class Server:
 
     def get(self, path, headers=None):
         """Status, headers and body."""
+        return self.request("GET", path, headers)
+
+    def request(self, method, path, headers=None):
+        """Status, headers and body."""
         connection = http.client.HTTPConnection(*self.address("http"), timeout=30)
         try:
-            connection.request("GET", path, headers=headers or {})
+            connection.request(method, path, headers=headers or {})
             response = connection.getresponse()
             return response.status, response.headers, response.read().decode()
         finally:
@@ -126,6 +144,10 @@ class Server:
         """One sample; 0 if there is none."""
         return self.metrics().get((name, tuple(sorted(labels.items()))), 0)
 
+    def total(self, name):
+        """The sum of one metric over all its labels."""
+        return sum(value for (sample, _), value in self.metrics().items() if sample == name)
+
     def wait_metric(self, name, at_least, **labels):
         what = f"{name}{json.dumps(labels)} >= {at_least}"
         return eventually(lambda: self.metric(name, **labels) >= at_least, what)
@@ -133,6 +155,10 @@ class Server:
     def wait_workers(self, count):
         """Waits until so many workers are ready."""
         eventually(lambda: self.metric("acequia_workers") == count, f"{count} workers")
+
+    def wait_written(self):
+        """Waits until nothing waits for the journal's disk."""
+        eventually(lambda: self.metric("acequia_journal_waiting_bytes") == 0, "the disk")
 
     def peak_mib(self):
         """The most memory that it ever had, in MiB."""
@@ -145,6 +171,11 @@ class Server:
 
     def kill(self):
         return self.process.kill()
+
+    def crash(self):
+        """Is killed and started again, on the ports and with the journal that it had."""
+        self.kill()
+        self.start_again()
 
     def check(self):
         """That it lives and nothing in it panicked."""

@@ -1,6 +1,7 @@
 """Workers of stock libzmq: one that a test drives word by word, and one that serves by itself."""
 
 import threading
+import uuid
 from collections import deque
 from typing import NamedTuple
 
@@ -17,6 +18,11 @@ class Message(NamedTuple):
     id: bytes
     head: dict
     body: bytes
+
+    @property
+    def name(self):
+        """Its id, as clients and operators know a job."""
+        return str(uuid.UUID(bytes=self.id))
 
     @property
     def value(self):

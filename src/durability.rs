@@ -1,0 +1,191 @@
+//! What stands between the scheduler and the journal: actions become entries, and what the journal
+//! kept becomes events.
+
+mod translate;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use acequia_journal::{Entry, NotWritten, Notice, Options, Retention, Store, Writer};
+use acequia_scheduler::{Action, Config, Event, Scheduler, Ticket, Time};
+use acequia_wire::client::OnDisconnect;
+use tokio::time::Instant;
+
+use crate::config::StartError;
+
+/// How long records of new jobs gather before they are committed. A job that ends sooner is never
+/// `accepted`: its outcome says more, and for less.
+const ADMITTED_INTERVAL: Duration = Duration::from_millis(5);
+/// How long everything else gathers, if no new job comes: nobody waits for it. What a crash takes
+/// of it is a run that is counted too little, or a job that runs once more.
+const OTHERS_INTERVAL: Duration = Duration::from_millis(25);
+
+/// A scheduler that goes on where the last one ended, and the store that it came from.
+pub(crate) struct Opened {
+    scheduler: Scheduler,
+    /// `None` if there is no journal.
+    store: Option<Store>,
+    /// What came of it.
+    actions: Vec<Action>,
+    pub(crate) recovered: u64,
+}
+
+/// What the pipeline begins with.
+pub(crate) struct Start {
+    pub(crate) scheduler: Scheduler,
+    pub(crate) durability: Durability,
+    /// What is to be done first.
+    pub(crate) actions: Vec<Action>,
+}
+
+/// Opens the journal, if there is one, and has a scheduler go on with what is in it. Reads the
+/// whole file.
+pub(crate) fn open(path: Option<&Path>, config: Config, now: Time) -> Result<Opened, StartError> {
+    let scheduler = Scheduler::new(config);
+    let mut opened = Opened { scheduler, store: None, actions: Vec::new(), recovered: 0 };
+    if let Some(path) = path {
+        let retention = Retention {
+            for_ms: u64::try_from(config.retention.as_millis()).unwrap_or(u64::MAX),
+            outcomes_max: config.retained_jobs,
+            bytes_max: config.retained_bytes,
+        };
+        let store = Store::open(path, Options { retention, ..Options::default() })?;
+        let unreadable = |source| StartError::Unreadable { path: path.to_owned(), source };
+        opened.recover(&store, now).map_err(unreadable)?;
+        opened.store = Some(store);
+    }
+    Ok(opened)
+}
+
+impl Opened {
+    fn recover(&mut self, store: &Store, now: Time) -> Result<(), acequia_journal::ReadError> {
+        let kept = store.recover()?;
+        self.scheduler.start_after(Ticket(kept.highest_ticket()));
+        for outcome in kept.outcomes()? {
+            let event = Event::RecoveredOutcome(Arc::new(translate::retained(outcome?)));
+            self.scheduler.handle(now, event, &mut self.actions);
+        }
+        for letter in kept.dead_letters()? {
+            let event = Event::RecoveredDeadLetter(Arc::new(translate::dead_letter(letter?)));
+            self.scheduler.handle(now, event, &mut self.actions);
+        }
+        for job in kept.jobs()? {
+            let job = job?;
+            if job.admitted.spec.on_disconnect == OnDisconnect::Cancel {
+                // Its session is over.
+                let ticket = Ticket(job.admitted.ticket);
+                self.actions.push(Action::Settle { ticket, retain: None });
+                continue;
+            }
+            self.recovered += 1;
+            self.scheduler.handle(
+                now,
+                Event::Recovered(translate::recovered(job)),
+                &mut self.actions,
+            );
+        }
+        Ok(())
+    }
+
+    /// Starts the thread that writes; `notify` is called on it.
+    pub(crate) fn start(
+        self,
+        notify: impl FnMut(Notice) + Send + 'static,
+    ) -> std::io::Result<Start> {
+        let Self { scheduler, store, actions, .. } = self;
+        let writer = store.map(|store| store.into_writer(notify)).transpose()?;
+        let durability = Durability { writer, last: Ticket(0), due: None, fault: None };
+        Ok(Start { scheduler, durability, actions })
+    }
+}
+
+/// Takes the records of jobs and says when they are durable. Never waits.
+#[derive(Debug)]
+pub(crate) struct Durability {
+    /// `None` without a journal: a job is then as durable as it will ever be once it is admitted.
+    writer: Option<Writer>,
+    /// The last job that was recorded.
+    last: Ticket,
+    /// When the entries that gather are to be committed.
+    due: Option<Instant>,
+    /// Why nothing can be written.
+    fault: Option<String>,
+}
+
+impl Durability {
+    /// Takes what the scheduler wants to be written.
+    pub(crate) fn record(&mut self, action: Action, now: Instant) {
+        let Some(entry) = translate::entry(action) else { return };
+        if let Entry::Admitted(admitted) = &entry {
+            self.last = Ticket(admitted.ticket);
+        }
+        let is_new = matches!(entry, Entry::Admitted(_));
+        if let Some(writer) = &mut self.writer {
+            writer.append(entry);
+        } else if !is_new {
+            return;
+        }
+        let due = now + if is_new { ADMITTED_INTERVAL } else { OTHERS_INTERVAL };
+        self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+    }
+
+    /// When [`commit`](Self::commit) is due.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Has what gathered written. Returns how far all is durable where that is known at once.
+    pub(crate) fn commit(&mut self) -> Option<Event> {
+        self.due = None;
+        match &mut self.writer {
+            Some(writer) => {
+                writer.commit();
+                None
+            }
+            None => Some(Event::Durable { up_to: self.last }),
+        }
+    }
+
+    /// The thread that writes has something to say. Returns what that means to the scheduler.
+    pub(crate) fn hear(&mut self, notice: Notice) -> Option<Event> {
+        let event = match notice {
+            Notice::Durable { up_to } => Some(Event::Durable { up_to: Ticket(up_to) }),
+            Notice::Failed { message } => {
+                tracing::error!(%message, "no more jobs are taken, and those that run go on");
+                self.fault = Some(message);
+                None
+            }
+            Notice::Resumed => {
+                tracing::info!("the journal is written again, and jobs are taken");
+                self.fault = None;
+                None
+            }
+        };
+        // A group may have waited for this one.
+        if self.due.is_none()
+            && let Some(writer) = &mut self.writer
+        {
+            writer.commit();
+        }
+        event
+    }
+
+    /// Why no job can be taken for now.
+    pub(crate) fn fault(&self) -> Option<&str> {
+        let behind = || self.writer.as_ref().is_some_and(Writer::is_behind);
+        let too_slow = "more waits for the journal than its disk can take";
+        self.fault.as_deref().or_else(|| behind().then_some(too_slow))
+    }
+
+    /// Syncs of the file so far, and bytes that wait for the next, about.
+    pub(crate) fn work(&self) -> (u64, usize) {
+        self.writer.as_ref().map_or((0, 0), |writer| (writer.syncs(), writer.waiting_bytes()))
+    }
+
+    /// Writes all that waits, and ends. Waits for the disk.
+    pub(crate) fn close(&mut self) -> impl FnOnce() -> Result<(), NotWritten> + Send + 'static {
+        let writer = self.writer.take();
+        move || writer.map_or(Ok(()), Writer::close)
+    }
+}

@@ -1,0 +1,66 @@
+"""The admin calls of a server, as whoever operates it makes them."""
+
+import http.client
+import json
+from urllib.parse import urlencode
+
+from .process import eventually
+
+LIVE = {"delayed", "waiting", "running"}
+ENDED = {"done", "failed", "cancelled"}
+
+
+class Admin:
+    """Each call is an HTTP request, on one connection; what it answers is JSON."""
+
+    def __init__(self, server):
+        self._server = server
+        self._process, self._connection = None, None
+
+    def close(self):
+        if self._connection:
+            self._connection.close()
+
+    def request(self, method, url):
+        """Status, headers and body."""
+        if self._process is not self._server.process:
+            # It was started again since the last call.
+            self.close()
+            self._process = self._server.process
+            self._connection = http.client.HTTPConnection(*self._server.address("http"), timeout=30)
+        self._connection.request(method, url)
+        response = self._connection.getresponse()
+        return response.status, response.headers, response.read().decode()
+
+    def call(self, method, path, **query):
+        """Status and body."""
+        query = urlencode({key: value for key, value in query.items() if value is not None})
+        url = f"/v1/admin/{path}" + (f"?{query}" if query else "")
+        status, headers, text = self.request(method, url)
+        assert headers["content-type"] == "application/json", (method, url, status, dict(headers), text)
+        return status, json.loads(text)
+
+    def job(self, job):
+        """What is known of a job; nothing if it is not known."""
+        status, body = self.call("GET", f"jobs/{job}")
+        if status == 404:
+            assert body["code"] == "not_found" and body["message"], body
+            return None
+        assert status == 200, (status, body)
+        assert body["job"] == job and body["state"] in LIVE | ENDED, body
+        return body
+
+    def ended(self, job):
+        """Waits until the job has ended, and returns what is kept of it."""
+        def look():
+            known = self.job(job)
+            assert known is not None, f"the server does not know the job {job}"
+            return known if known["state"] in ENDED else None
+
+        return eventually(look, f"the end of {job}")
+
+    def dead_letters(self, **query):
+        """A page of dead letters, and where the next one begins."""
+        status, body = self.call("GET", "dead-letters", **query)
+        assert status == 200, (status, body)
+        return body["dead_letters"], body["next"]

@@ -1,0 +1,207 @@
+"""A disk that takes no more: new jobs are refused, those that run are delivered, and it passes.
+
+The disk is a limit on the size of files: with SIGXFSZ ignored, as it is in Python and stays in its
+children if they are told so, a write beyond it fails with EFBIG.
+"""
+
+import resource
+
+import pytest
+
+from harness import Admin, Client, Process, Server, Serving, Worker, acequia, eventually
+from harness.server import clean_env
+
+FULL = 4096  # less than any journal
+
+
+@pytest.fixture
+def server(new_server, tmp_path):
+    return new_server(quiet_ports=True, journal=tmp_path / "jobs.redb", cwd=tmp_path, restore_signals=False)
+
+
+def fill(server):
+    """From now on the disk is full."""
+    _, hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (FULL, hard))
+
+
+def free(server):
+    _, hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def failing(server):
+    """Waits until the server knows. Something has to be written for that."""
+    with Client(server) as client:
+        client.submit("to be written", queue="nobody")
+        eventually(lambda: server.metric("acequia_journal_writable") == 0, "the failure")
+
+
+def test_a_disk_that_is_full_and_free_again(server, make, admin, encoding):
+    client, worker = make(Client(server, encoding)), make(Worker(server, slots=2))
+    running = client.submit("running")
+    job = worker.job()
+    waiting = client.submit("waiting", queue="later")
+    names = [client.heard("accepted", id=id)["job"] for id in (running, waiting)]
+    assert server.get("/readyz")[0] == 200
+
+    fill(server)
+    failing(server)
+    status, _, text = server.get("/readyz")
+    assert status == 503 and "storage" in text
+    assert server.get("/healthz")[0] == 200
+    refused = client.submit("refused")
+    rejected = client.outcome(refused)
+    assert (rejected["ev"], rejected["code"]) == ("rejected", "storage")
+    assert rejected["retry_after_ms"] > 0 and rejected["message"]
+    assert server.metric("acequia_jobs_rejected_total", code="storage") >= 1
+
+    # What runs goes on to its end.
+    worker.progress(job, note="still here")
+    client.heard("progress", id=running)
+    worker.done(job, job.body)
+    assert client.result(running) == "running"
+    assert not worker.at_hand()
+
+    free(server)
+    eventually(lambda: server.get("/readyz")[0] == 200, "the disk to be well again")
+    assert server.metric("acequia_journal_writable") == 1
+    again = client.submit("refused")
+    client.heard("accepted", id=again)
+    worker.done(worker.job(), job.body)
+    assert client.outcome(again)["ev"] == "done"
+    # And what was accepted before is what is there after a crash.
+    server.crash()
+    make(Serving(server, queues=["later", "nobody", "default"]))
+    assert admin.ended(names[1])["result"] in ("waiting", {"$base64": "p3dhaXRpbmc="})
+    assert admin.ended(names[0])["state"] == "done"
+
+
+def test_nothing_is_accepted_that_is_not_written(server, make):
+    """Jobs that came in the moment of the failure: no `accepted` before they are on the disk."""
+    client = make(Client(server))
+    client.heard("accepted", id=client.submit("first", queue="nobody"))
+    fill(server)
+    syncs = server.metric("acequia_journal_syncs_total")
+    ids = client.submit_many(list(range(50)), queue="nobody")
+    eventually(lambda: server.metric("acequia_journal_writable") == 0, "the failure")
+    late = client.submit("late", queue="nobody")
+    assert client.outcome(late)["code"] == "storage"
+    client.barrier()
+    assert not [e for e in client.events if e["ev"] == "accepted" and e["id"] in ids]
+    assert server.metric("acequia_journal_syncs_total") == syncs
+    # They were taken in memory: they end, or are accepted once the disk is well.
+    free(server)
+    for id in ids:
+        event = client.wait(
+            lambda events, id=id: next((e for e in events if e.get("id") == id), None), f"word of {id}"
+        )
+        assert event["ev"] == "accepted" or event["code"] == "storage", event
+    assert server.metric("acequia_journal_syncs_total") > syncs
+
+
+def test_jobs_that_were_taken_before_the_failure_run_all_the_same(server, make):
+    """Their outcome may come although they never reached the disk: then nothing was promised."""
+    client = make(Client(server))
+    client.heard("accepted", id=client.submit("first", queue="nobody"))
+    fill(server)
+    ids = client.submit_many(list(range(10)))
+    eventually(lambda: server.metric("acequia_journal_writable") == 0, "the failure")
+    make(Serving(server))
+    for n, id in enumerate(ids):
+        assert client.result(id) == n
+        assert "accepted" not in client.names(id)
+    free(server)
+    eventually(lambda: server.metric("acequia_journal_writable") == 1, "the disk to be well again")
+
+
+def test_killed_while_the_disk_is_full(server, make, admin):
+    """What was accepted before is there; what never was is not owed to anybody."""
+    client = make(Client(server))
+    names = [client.heard("accepted", id=id)["job"] for id in client.submit_many(list(range(100)))]
+    fill(server)
+    failing(server)
+    server.crash()
+    assert server.metric("acequia_journal_writable") == 1
+    assert server.metric("acequia_journal_recovered_jobs") == 100
+    make(Serving(server, slots=10))
+    assert [admin.ended(name)["result"] for name in names] == list(range(100))
+
+
+def test_dead_letters_while_the_disk_is_full(server, make, admin):
+    """One that comes is kept, and is on the disk later; none is redriven, since that is a new job."""
+    client, worker = make(Client(server)), make(Worker(server, slots=2))
+    first, second = client.submit("first"), client.submit("second")
+    jobs = [worker.job(), worker.job()]
+    names = client.accepted([first, second])
+    worker.fail(jobs[0], code="no_luck")
+    client.outcome(first)
+    fill(server)
+    failing(server)
+    worker.fail(jobs[1], code="no_luck")
+    client.outcome(second)
+    assert [letter["job"] for letter in admin.dead_letters()[0]] == names
+    for path in (f"dead-letters/{names[0]}/redrive", "dead-letters/redrive"):
+        status, said = admin.call("POST", path)
+        assert (status, said["code"]) == (503, "storage") and said["message"]
+    assert [letter["job"] for letter in admin.dead_letters()[0]] == names
+    free(server)
+    eventually(lambda: server.metric("acequia_journal_writable") == 1, "the disk to be well again")
+    server.wait_written()
+    server.crash()
+    assert [letter["job"] for letter in admin.dead_letters()[0]] == names
+
+
+def test_a_stop_while_the_disk_is_full(server, make, admin):
+    """It ends all the same, says what it could not write, and what was accepted is there."""
+    client = make(Client(server))
+    names = client.accepted(client.submit_many(list(range(10))))
+    fill(server)
+    failing(server)
+    assert server.stop() is not None
+    client.heard("bye")
+    assert any("ERROR" in line and "not written" in line for line in server.process.stderr), server.process.log()
+    server.start_again()
+    make(Serving(server, slots=10))
+    assert [admin.ended(name)["result"] for name in names] == list(range(10))
+
+
+def only_small_files():
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FULL, hard))
+
+
+def test_a_new_journal_on_a_full_disk(tmp_path):
+    command = [acequia(), "serve", "--listen", "127.0.0.1:0", "--jobs", "tcp://127.0.0.1:0",
+               "--results", "tcp://127.0.0.1:0", "--journal", tmp_path / "jobs.redb"]
+    options = {"preexec_fn": only_small_files, "restore_signals": False}
+    server = Process(command, name="server", env=clean_env(), **options)
+    assert server.wait() == 1 and not server.stdout
+    assert str(tmp_path / "jobs.redb") in server.stderr[-1], server.log()
+    # What is left of the try is in nobody's way.
+    Server(journal=tmp_path / "jobs.redb").check()
+
+
+def test_a_start_on_a_full_disk(new_server, make, tmp_path):
+    """What is there is read, and run; new jobs have to wait for room."""
+    path = tmp_path / "jobs.redb"
+    server = Server(journal=path)
+    with Client(server) as client:
+        names = client.accepted(client.submit_many(list(range(10))))
+    server.kill()
+    server = new_server(journal=path, preexec_fn=only_small_files, restore_signals=False)
+    admin = make(Admin(server))
+    make(Serving(server, slots=10))
+    assert [admin.ended(name)["result"] for name in names] == list(range(10))
+    failing(server)
+    free(server)
+    eventually(lambda: server.metric("acequia_journal_writable") == 1, "the disk to be well again")
+
+
+def test_without_a_journal_there_is_no_disk_to_fail(new_server, make):
+    server = new_server(restore_signals=False)
+    fill(server)
+    client = make(Client(server))
+    make(Serving(server))
+    assert client.result(client.submit("text")) == "text"
+    assert server.get("/readyz")[0] == 200

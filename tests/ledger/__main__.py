@@ -1,0 +1,125 @@
+"""Runs rounds of disasters and says whether the books agree after each. See `__init__.py`."""
+
+import argparse
+import base64
+import random
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
+
+import audit  # noqa: E402
+import books  # noqa: E402
+import calm  # noqa: E402
+import chaos  # noqa: E402
+from fleet import Fleet  # noqa: E402
+from harness import Admin  # noqa: E402
+
+COLUMNS = ("round", "submitted", "accepted", "told", "looked up", "refused", "unknown", "runs",
+           "again", "lost", "letters", "sessions", "cut off", "servers", "workers", "wrong")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="ledger", description=sys.modules[__name__].__doc__)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--seconds", type=float, default=6, help="of disasters in each round")
+    parser.add_argument("--without-journal", action="store_true", help="to see that a loss is noticed")
+    return parser.parse_args()
+
+
+def look_up(server, jobs):
+    """What the server knows of each of these jobs, by the admin calls."""
+    admin = Admin(server)
+    known = {job: admin.job(job) for job in jobs}
+    for found in known.values():
+        result = found and found.get("result")
+        if isinstance(result, dict) and "$base64" in result:
+            found["result"] = base64.b64decode(result["$base64"]).decode()
+    admin.close()
+    return known
+
+
+def take_letters(server):
+    """The jobs of all dead letters; they are dropped then, so that the next round has its own."""
+    admin, jobs, after = Admin(server), [], None
+    while True:
+        page, after = admin.dead_letters(limit=1000, after=after)
+        jobs += [letter["job"] for letter in page]
+        if after is None:
+            break
+    status, said = admin.call("DELETE", "dead-letters")
+    admin.close()
+    assert (status, said) == (200, {"dropped": len(jobs)}), (status, said, len(jobs))
+    return jobs
+
+
+def a_round(nth, fleet, seed, seconds):
+    """Storm, calm, audit. Returns a row of the table and what is wrong."""
+    fleet.begin(nth)
+    done = chaos.carry_out(chaos.plan(random.Random(f"{seed} {nth}"), seconds), fleet)
+    wrong = []
+    try:
+        calm.settle(fleet)
+    except calm.NoCalm as error:
+        wrong.append(f"no calm: {error}")
+    book = books.read(fleet.folder, nth)
+    accepted = {job for submit in book.submits.values() for job in submit.accepted}
+    ended = {said["job"] for submit in book.submits.values() for said in submit.ended}
+    try:
+        known = look_up(fleet.server, accepted | ended)
+        book.letters = take_letters(fleet.server)
+    except (OSError, AssertionError) as error:
+        return [nth], [*wrong, f"no answer: {error!r}"]
+    wrong += audit.violations(book, known)
+    panics = [line for server in fleet.servers for line in server.stderr if "panicked" in line]
+    wrong += [f"a server panicked: {line}" for line in panics]
+    submits = book.submits.values()
+    runs = sum(len(runs) for runs in book.runs_by_nonce.values())
+    return [
+        nth, len(submits), len(accepted), sum(bool(submit.ended) for submit in submits),
+        len(accepted - ended), sum(bool(submit.rejected) for submit in submits),
+        sum(not (submit.accepted or submit.ended or submit.rejected) for submit in submits),
+        runs, runs - len(book.runs_by_nonce),
+        sum(audit.end_of(each) == audit.LOST for each in known.values() if each),
+        len(book.letters), len(book.opened), len(book.opened - book.finished),
+        done.get("kill_server", 0) + done.get("stop_server", 0),
+        done.get("kill_worker", 0) + done.get("pause_worker", 0), len(wrong),
+    ], wrong
+
+
+def row(values):
+    return "  ".join(f"{value:>{len(name)}}" for value, name in zip(values, COLUMNS, strict=False))
+
+
+def main():
+    args = arguments()
+    print(f"seed {args.seed}: the same disasters again with --seed {args.seed}", flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="acequia-ledger-"))
+    fleet, began, wrong, totals = Fleet(folder, args.seed, args.without_journal), time.monotonic(), [], []
+    try:
+        print(row(COLUMNS), flush=True)
+        for nth in range(1, args.rounds + 1):
+            values, wrong = a_round(nth, fleet, args.seed, args.seconds)
+            totals = [sum(pair) for pair in zip(values, totals or [0] * len(values), strict=False)]
+            print(row(values), flush=True)
+            if wrong:
+                break
+    finally:
+        fleet.close()
+    if wrong:
+        print(*wrong[:50], sep="\n")
+        print(f"{len(wrong)} times wrong in round {nth}, seed {args.seed}; the books are in {folder}")
+        return 1
+    shutil.rmtree(folder)
+    print(row(["all", *totals[1:]]))
+    print(f"all {totals[2]} accepted jobs came to their end, in {time.monotonic() - began:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""After the storm: all is up again, and everything that was begun comes to its end."""
+
+import time
+
+from harness.process import eventually
+
+from fleet import WORKERS
+
+PATIENCE_S = 60
+
+
+class NoCalm(Exception):
+    """Something did not come to its end; what it was."""
+
+
+def settle(fleet):
+    """Waits for the end of all jobs, of all clients, of all sessions."""
+    try:
+        fleet.server.wait_ready()
+        eventually(lambda: fleet.server.metric("acequia_workers") == len(WORKERS),
+                   f"{len(WORKERS)} workers to be ready", PATIENCE_S)
+        fleet.finish_clients()
+        deadline = time.monotonic() + PATIENCE_S
+        eventually(lambda: not any(client.alive for client in fleet.clients),
+                   "clients that hear of all their jobs", deadline - time.monotonic())
+        for client in fleet.clients:
+            if client.wait() != 0:
+                raise NoCalm(f"a client failed:\n{client.log()}")
+        eventually(lambda: nothing_is_left(fleet.server), "the end of all jobs", PATIENCE_S)
+    except AssertionError as error:
+        raise NoCalm(f"{error}\n{state_of(fleet)}") from error
+
+
+def nothing_is_left(server):
+    """Whether no job is live: waiting, delayed or running."""
+    names = ("acequia_payload_bytes", "acequia_queue_depth", "acequia_jobs_running")
+    return all(server.total(name) == 0 for name in names)
+
+
+def state_of(fleet):
+    """What the server says, for whoever looks for the reason."""
+    try:
+        samples = fleet.server.metrics().items()
+    except (OSError, AssertionError) as error:
+        return f"the server does not answer: {error}\n{fleet.server.process.log()}"
+    return "\n".join(
+        f"{name}{dict(labels) or ''} {value:g}" for (name, labels), value in sorted(samples)
+        if value and "_seconds" not in name and "bytes_total" not in name
+    )

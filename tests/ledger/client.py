@@ -1,0 +1,139 @@
+"""A client: submits all the time, and writes down what it does and hears.
+
+    client.py WS_URL BOOK NAME ENCODING SEED
+
+When a line comes on its standard input it submits no more, waits for every outcome that it is owed,
+and ends. If its connection dies before, it begins a new session, to which it is owed nothing yet.
+A line is in the book before its op is sent, and as soon as its event is read.
+"""
+
+import itertools
+import json
+import os
+import random
+import sys
+import threading
+import time
+
+import msgpack
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.sync.client import connect
+
+from jobs import choose
+
+LIVE_MAX = 8
+PAUSE_S = 0.05
+OUTCOMES = {"done", "failed", "cancelled"}
+REFUSALS_THAT_PASS = {"draining", "storage"}
+
+
+class Session:
+    """One connection, from its upgrade to its end."""
+
+    def __init__(self, socket, encoding, book, name, rng, finishing):
+        self._socket, self._encoding = socket, encoding
+        self._book, self._name, self._rng = book, name, rng
+        self._finishing = finishing
+        self._ids, self._nonces = itertools.count(1), itertools.count(1)
+        self._live = set()
+        self._to_cancel = []
+        self._not_before = 0.0
+
+    def write(self, what, **fields):
+        line = {"t": time.time_ns(), "session": self._name, "what": what, **fields}
+        os.write(self._book, json.dumps(line).encode() + b"\n")
+
+    def send(self, op):
+        self._socket.send(json.dumps(op) if self._encoding == "json" else msgpack.packb(op))
+
+    def submit(self):
+        """Some more jobs, as one op or as an array."""
+        ops = []
+        for _ in range(self._rng.randint(1, LIVE_MAX - len(self._live))):
+            nonce = f"{self._name}.{next(self._nonces)}"
+            kind, job = choose(self._rng, nonce)
+            line = job.pop("payload")
+            # Bytes where they can be had, so that workers get the line as it is.
+            payload = line if self._encoding == "json" else line.encode()
+            for _ in range(2 if kind == "keyed" else 1):
+                id = next(self._ids)
+                self.write("submit", id=id, nonce=nonce, kind=kind, **job)
+                ops.append({"op": "submit", "id": id, "payload": payload, **job})
+                self._live.add(id)
+                if kind == "cancelled":
+                    self._to_cancel.append(id)
+        self.send(ops if len(ops) > 1 else ops[0])
+
+    def heard(self, event):
+        ev, id = event["ev"], event.get("id")
+        if ev == "accepted":
+            self.write("accepted", id=id, job=event["job"])
+        elif ev in OUTCOMES:
+            result = event.get("result")
+            result = result.decode() if isinstance(result, bytes) else result
+            self.write("ended", id=id, job=event["job"], outcome=ev, result=result, code=event.get("code"))
+            self._live.discard(id)
+        elif ev == "rejected":
+            self.write("rejected", id=id, code=event["code"], message=event["message"])
+            self._live.discard(id)
+            if event["code"] in REFUSALS_THAT_PASS:
+                self._not_before = time.monotonic() + event["retry_after_ms"] / 1000
+
+    def go_on(self):
+        """What there is to say now."""
+        for id in self._to_cancel:
+            if self._rng.random() < 0.5:
+                self.send({"op": "cancel", "id": id})
+        self._to_cancel = []
+        may = not self._finishing.is_set() and time.monotonic() >= self._not_before
+        if may and len(self._live) < LIVE_MAX:
+            self.submit()
+
+    def run(self):
+        """Until the connection ends, or all is done."""
+        self.write("opened")
+        try:
+            while self._live or not self._finishing.is_set():
+                self.go_on()
+                # Until the pause is over; what comes meanwhile is heard at once.
+                until = time.monotonic() + self._rng.uniform(0, PAUSE_S)
+                while (left := until - time.monotonic()) > 0:
+                    self.hear(left)
+            # The answer comes behind all that the server still had to say.
+            self.send({"op": "cancel", "id": "the last word"})
+            while self.hear(1) != "the last word":
+                pass
+            self.write("finished")
+        except ConnectionClosed:
+            self.write("lost")
+
+    def hear(self, patience_s):
+        """One event, if one comes; returns its id."""
+        try:
+            message = self._socket.recv(timeout=patience_s)
+        except TimeoutError:
+            return None
+        event = json.loads(message) if self._encoding == "json" else msgpack.unpackb(message)
+        self.heard(event)
+        return event.get("id")
+
+
+def main(url, book, name, encoding, seed):
+    rng = random.Random(seed)
+    book = os.open(book, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    finishing = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.readline(), finishing.set()), daemon=True).start()
+    for nth in itertools.count(1):
+        try:
+            with connect(url, subprotocols=[f"acequia.v1.{encoding}"], compression=None, proxy=None,
+                         max_size=None, ping_interval=None, open_timeout=5, close_timeout=1) as socket:
+                Session(socket, encoding, book, f"{name}.{nth}", rng, finishing).run()
+        except (OSError, EOFError, WebSocketException):
+            # Nobody is there, or not any more.
+            finishing.wait(0.02)
+        if finishing.is_set():
+            return
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
