@@ -51,6 +51,9 @@ pub(crate) struct Job {
     pub(crate) rare: Option<Box<Rare>>,
 }
 
+/// Of a million jobs that wait, each byte is a megabyte.
+const _: () = assert!(size_of::<Job>() <= 232);
+
 /// What few jobs have.
 #[derive(Debug, Default)]
 pub(crate) struct Rare {

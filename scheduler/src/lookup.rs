@@ -96,7 +96,8 @@ impl ById {
 
 impl Scheduler {
     /// What is known at `now` of the job of this id; `None` of one that never was, that ended long
-    /// ago or before it was accepted.
+    /// ago or before it was accepted. One that failed may still have a
+    /// [dead letter](Self::dead_letter).
     pub fn find(&self, now: Time, job: JobId) -> Option<Found> {
         if let Some(key) = self.by_id.find(&self.jobs, job) {
             return self.live_job(key).map(Found::Live);

@@ -10,7 +10,7 @@ use crate::timers::TimerKind;
 use crate::watchers::Watchers;
 
 impl Scheduler {
-    /// Jobs up to this ticket had their records before; the next one gets a higher one.
+    /// Records up to this ticket were written before; the next one gets a higher one.
     pub fn start_after(&mut self, ticket: Ticket) {
         self.last_ticket = self.last_ticket.max(ticket);
     }

@@ -159,7 +159,7 @@ impl Scheduler {
         step: &mut Step<'_>,
         mut letter: Arc<DeadLetter>,
     ) {
-        self.last_ticket = self.last_ticket.max(letter.ticket);
+        self.start_after(letter.ticket);
         if letter.failed > step.now {
             // The clock was ahead before the restart.
             let letter = Arc::make_mut(&mut letter);

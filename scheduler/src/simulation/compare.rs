@@ -88,11 +88,12 @@ impl Model {
             };
             assert_eq!(scheduler.find(self.now, *id), Some(Found::Live(live)));
         }
+        let is_kept = |of: &&Arc<Retained>| of.ended + self.config.retention > self.now;
+        let kept = self.retained.iter().filter(is_kept).map(|of| (of.job, of));
+        let kept: BTreeMap<JobId, &Arc<Retained>> = kept.collect();
         for id in &self.ended {
-            let kept =
-                |of: &&Arc<Retained>| of.job == *id && of.ended + self.config.retention > self.now;
-            let kept = self.retained.iter().find(kept);
-            assert_eq!(scheduler.find(self.now, *id), kept.cloned().map(Found::Ended));
+            let kept = kept.get(id).map(|of| Found::Ended(Arc::clone(of)));
+            assert_eq!(scheduler.find(self.now, *id), kept);
         }
     }
 }
