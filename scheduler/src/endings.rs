@@ -144,6 +144,8 @@ impl Scheduler {
             self.bury(step, key, code, message);
         }
         let retain = self.retain(step, key, &outcome);
+        // Told is what is kept, so that there is one result in memory and not two.
+        let outcome = retain.as_ref().map_or(outcome, |kept| kept.outcome.clone());
         self.tell(step, key, outcome);
         let job = self.jobs.remove(key);
         self.by_id.remove(job.id, key);
