@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+/// Of the column that says what was measured.
+const WIDTH: usize = 64;
+
 /// A number that should lie on one side of another, or is just to be known.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Aim {
@@ -41,14 +44,14 @@ impl Aim {
             (_, Some(bound)) => format!("at most {}", number(bound)),
             (None, None) => "-".to_owned(),
         };
-        let line = format!("{:<58} {:>9}  {aim:<15} {met}", self.what, number(self.measured));
+        let line = format!("{:<WIDTH$} {:>9}  {aim:<15} {met}", self.what, number(self.measured));
         line.trim_end().to_owned()
     }
 }
 
 /// A line for each.
 pub(super) fn lines(aims: &[Aim]) -> Vec<String> {
-    let header = format!("{:<58} {:>9}  aim", "", "measured");
+    let header = format!("{:<WIDTH$} {:>9}  aim", "", "measured");
     std::iter::once(header).chain(aims.iter().map(Aim::line)).collect()
 }
 

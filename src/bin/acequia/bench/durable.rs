@@ -140,8 +140,8 @@ impl Outcome {
             aims.push(Aim::none(format!("{name}: server CPU"), cpu));
         }
         if self.case.job_ms.is_some() {
-            let written = journal.accepted_per_job;
-            aims.push(Aim::none(format!("{name}: share that was written"), written));
+            let accepted = journal.accepted_per_job;
+            aims.push(Aim::none(format!("{name}: share that was accepted"), accepted));
         }
         aims
     }
@@ -158,7 +158,7 @@ impl Outcome {
         let mut lines = report::comparison(&self.comparison);
         let [_, journal] = &self.comparison.measured;
         lines.push(format!(
-            "  with the journal {:.0} syncs a second; {:.2} of the jobs were written and accepted \
+            "  with the journal {:.0} syncs a second; {:.2} of the jobs were durable, and accepted, \
              before they ended",
             journal.syncs_per_s.unwrap_or_default(),
             journal.accepted_per_job,
@@ -187,8 +187,7 @@ fn print(args: &Args, outcomes: &[Outcome]) -> anyhow::Result<()> {
         "A job that ends before its record is synced need not be written: that is the first case."
             .to_owned(),
         format!(
-            "Nearly all that take {JOB_MS} ms are; what that costs, the case with most in flight \
-             tells."
+            "Those that take {JOB_MS} ms are; what that costs, the case with most in flight tells."
         ),
         String::new(),
         report::header(),
