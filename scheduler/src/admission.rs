@@ -98,8 +98,8 @@ impl Scheduler {
     pub(crate) fn record(&mut self, step: &mut Step<'_>, key: usize, spec: Arc<Submit>) {
         let Job { id, client, ticket, submitted, .. } = self.jobs[key];
         self.undurable.push_back((ticket, key));
-        let client = self.clients.id_of(client);
-        step.out.push(Action::Record { ticket, job: id, client, submitted, spec });
+        let (client, session) = (self.clients.id_of(client), self.jobs[key].watchers.began_in());
+        step.out.push(Action::Record { ticket, job: id, client, session, submitted, spec });
     }
 
     /// A job begins, and everything that is counted counts it.

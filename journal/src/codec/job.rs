@@ -26,7 +26,7 @@ mod flag {
 
 /// Appends the record of a job; its layout is in the doc of [`Admitted`].
 pub(crate) fn encode_job(admitted: &Admitted, into: &mut Vec<u8>) {
-    let Admitted { ticket: _, job, client, submitted_ms, spec } = admitted;
+    let Admitted { ticket: _, job, client, session, submitted_ms, spec } = admitted;
     // Taken apart in full, so that a new field cannot be forgotten here.
     let Submit {
         id,
@@ -52,6 +52,7 @@ pub(crate) fn encode_job(admitted: &Admitted, into: &mut Vec<u8>) {
     out.byte(VERSION);
     out.rest(job.as_bytes());
     out.number(*client);
+    out.number(*session);
     out.number(*submitted_ms);
     out.byte(flags);
     out.byte(*priority);
@@ -79,6 +80,7 @@ pub(crate) fn decode_job(
     from.version(VERSION)?;
     let job = from.job()?;
     let client = from.number()?;
+    let session = from.number()?;
     let submitted_ms = from.number()?;
     let flags = from.byte()?;
     if flags & !flag::ALL != 0 {
@@ -102,7 +104,7 @@ pub(crate) fn decode_job(
         on_disconnect: if has(flag::CANCEL) { OnDisconnect::Cancel } else { OnDisconnect::Keep },
         payload: from.payload()?,
     };
-    Ok(Admitted { ticket, job, client, submitted_ms, spec: Arc::new(spec) })
+    Ok(Admitted { ticket, job, client, session, submitted_ms, spec: Arc::new(spec) })
 }
 
 /// Queue names that were decoded before: a million jobs of one queue share one name.

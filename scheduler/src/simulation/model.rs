@@ -24,6 +24,8 @@ pub(super) struct Watcher {
     pub(super) on_disconnect: OnDisconnect,
     /// Whether it was told of this run's start.
     pub(super) knows_start: bool,
+    /// It began the job.
+    pub(super) began: bool,
 }
 
 /// A live job.
@@ -54,6 +56,14 @@ pub(super) struct Job {
 
 /// What the journal knows of how far a job is: runs, failures, losses, and when it may go on.
 pub(super) type Counted = (u32, u32, u32, Option<Time>);
+
+impl Job {
+    /// The session that began it, if it is still told.
+    pub(super) fn began_in(&self) -> Option<SessionId> {
+        let began = self.watchers.iter().find(|of| of.began);
+        began.map(|of| of.session)
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {

@@ -59,7 +59,7 @@ impl Model {
         let due = self.now.plus_ms(spec.delay_ms);
         let ticket = Ticket(self.last_ticket.0 + 1);
         self.begin(id, client, spec.clone(), ticket, self.now, due);
-        self.jobs.get_mut(&id).unwrap().watchers.push(watcher(session, spec));
+        self.jobs.get_mut(&id).unwrap().watchers.push(watcher(session, spec, true));
         self.attend(id, session);
         self.owed.extend([Owed::Submitted(spec.queue.clone()), Owed::Record(id)]);
     }
@@ -155,7 +155,12 @@ impl Model {
         let due = of.submitted.plus_ms(of.spec.delay_ms).max(of.not_before.unwrap_or_default());
         self.begin(of.job, of.client, of.spec.clone(), of.ticket, of.submitted, due);
         let job = self.jobs.get_mut(&of.job).unwrap();
-        (job.kept, job.accepted) = (true, true);
+        (job.kept, job.accepted) = (of.session.is_none(), true);
+        if let Some(session) = of.session {
+            job.watchers.push(watcher(session, &of.spec, true));
+            self.attend(of.job, session);
+        }
+        let job = self.jobs.get_mut(&of.job).unwrap();
         (job.runs, job.failures, job.losses) = (of.runs, of.failures, of.losses);
         job.counted = (of.runs, of.failures, of.losses, of.not_before);
         self.last_ticket = self.last_ticket.max(of.ticket);
@@ -180,7 +185,7 @@ impl Model {
             let runs = matches!(job.state, State::Running { .. });
             self.owed.extend((runs && job.start_told).then(|| tell(Told::Started)));
             let job = self.jobs.get_mut(&id).unwrap();
-            job.watchers.push(watcher(session, spec));
+            job.watchers.push(watcher(session, spec, false));
             if job.spec.batch == spec.batch {
                 self.attend(id, session);
             }
@@ -265,7 +270,7 @@ fn bytes_of(retained: &Retained) -> usize {
     256 + retained.key.as_deref().map_or(0, str::len) + outcome
 }
 
-fn watcher(session: SessionId, spec: &Submit) -> Watcher {
+fn watcher(session: SessionId, spec: &Submit, began: bool) -> Watcher {
     let (id, on_disconnect) = (spec.id.clone(), spec.on_disconnect);
-    Watcher { session, id, on_disconnect, knows_start: false }
+    Watcher { session, id, on_disconnect, knows_start: false, began }
 }
