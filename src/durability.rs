@@ -115,6 +115,10 @@ impl Opened {
                 &mut self.actions,
             );
         }
+        for session in self.sessions.values() {
+            let absent = Event::SessionAbsent { session: session.session };
+            self.scheduler.handle(now, absent, &mut self.actions);
+        }
         Ok(())
     }
 

@@ -70,12 +70,13 @@ pub struct Session {
 ///
 /// ```text
 ///  version 1 │ job, 16 bytes │ client │ session │ submitted_ms │ flags, 1 byte
-///  │ priority, 1 byte │ delay_ms │ attempts │ [timeout_ms] │ [ttl_ms] │ id │ queue │ [key] │ [batch]
+///  │ priority, 1 byte │ delay_ms │ attempts │ [timeout_ms] │ [ttl_ms] │ [cancel_after_ms]
+///  │ id │ queue │ [key] │ [batch]
 ///  │ content type │ payload, all the rest
 /// ```
 ///
 /// Flags: 1 `timeout_ms`, 2 `ttl_ms`, 4 `key`, 8 `batch` are there; 16 `on_disconnect` is
-/// `cancel`. An id is 0 and a zigzag number, or 1 and a text. A content type is 0 JSON,
+/// `cancel`; 32 it is `cancel_after_ms`, which is there. An id is 0 and a zigzag number, or 1 and a text. A content type is 0 JSON,
 /// 1 MessagePack, 2 octets, 3 text, or 4 and its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted {

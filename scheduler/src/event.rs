@@ -98,6 +98,17 @@ pub enum Event {
         /// Whose it is.
         client: ClientId,
     },
+    /// The client of a session is gone, and may come back; its jobs go on or are cancelled as they
+    /// asked.
+    SessionAbsent {
+        /// Its name.
+        session: SessionId,
+    },
+    /// It is back.
+    SessionBack {
+        /// Its name.
+        session: SessionId,
+    },
     /// A session is over; its jobs go on or are cancelled as they asked.
     SessionClosed {
         /// Its name.
@@ -128,8 +139,9 @@ pub enum Event {
     StorageFailed,
     /// Records can be written again.
     StorageBack,
-    /// A job that the journal kept goes on. Only at the start, before any lane and after the sessions that go on, and in
-    /// the order of tickets; a job that was to be cancelled with its session is not among them.
+    /// A job that the journal kept goes on. Only at the start, before any lane and after the
+    /// sessions that go on, and in the order of tickets; a job that was to be cancelled with its
+    /// session is not among them.
     Recovered(Recovered),
     /// An outcome that the journal kept, as [`Action::Settle`](crate::Action::Settle) gave it to
     /// retain. Only at the start, in the order in which the jobs ended, and before the jobs that go

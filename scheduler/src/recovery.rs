@@ -43,7 +43,8 @@ impl Scheduler {
         }
         let job = &mut self.jobs[key];
         let expires = job.expires();
-        job.kept = session.is_none();
+        let patience_ms = new.spec.on_disconnect.patience_ms();
+        job.kept = session.is_none() && patience_ms.is_none();
         job.accepted = true;
         (job.runs, job.failures) = (recovered.runs, recovered.failures);
         job.losses = recovered.losses;
@@ -53,7 +54,12 @@ impl Scheduler {
         {
             self.timers.clear(at, TimerKind::Expire, ticket, key);
         }
-        self.run_when_due(step, key);
+        if session.is_none() {
+            self.forsake(step, key, patience_ms);
+        }
+        if self.jobs.contains(key) {
+            self.run_when_due(step, key);
+        }
     }
 
     pub(crate) fn recovered_outcome(&mut self, step: &Step<'_>, mut retained: Arc<Retained>) {

@@ -37,7 +37,10 @@ impl Pipeline {
     ) {
         match self.sessions.closed(connection, instant) {
             Closed::Over(session) => self.forget_session(now, session),
-            Closed::Absent(session) => _ = self.mailboxes.detach(session),
+            Closed::Absent(session) => {
+                drop(self.mailboxes.detach(session));
+                self.handle(now, Event::SessionAbsent { session });
+            }
             Closed::Nothing => {}
         }
     }
@@ -115,6 +118,7 @@ impl Pipeline {
             let what = retained.outcome.clone();
             Some(ClientEvent::Job { id: of.id.clone(), job: of.job, what })
         });
+        self.handle(now, Event::SessionBack { session });
     }
 
     /// Says goodbye on the connection of a session, and closes it; the session is not touched.

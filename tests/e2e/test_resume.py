@@ -151,11 +151,10 @@ def test_hello_comes_first(server):
 def test_a_session_ends_when_nobody_comes_back(new_server):
     server = new_server("--session-s", "1")
     client, secret = begin(server)
-    client.submit(1, on_disconnect="cancel")
+    client.submit(1)
     client.barrier()
     cut(client)
     eventually(lambda: server.metric("acequia_sessions") == 0, "the end of the session")
-    assert server.total("acequia_queue_depth") == 0, "its job was to end with it"
     again, welcome = resume(server, secret, 0)
     with again:
         assert welcome["resumed"] is False
@@ -246,3 +245,59 @@ def test_a_client_that_is_away_for_long_loses_progress_and_no_outcome(server):
         again.outcomes(3000)
         again.barrier()
         assert ends(numbered(again)) == ids, "each once, in the order in which they ended"
+
+
+def waiting(server):
+    return server.total("acequia_queue_depth")
+
+
+def test_jobs_of_a_client_that_is_away_follow_their_on_disconnect(server, encoding):
+    client, secret = begin(server, encoding)
+    wishes = {"a": "keep", "b": "cancel", "c": {"cancel_after_ms": 300}, "d": {"cancel_after_ms": 600_000}}
+    for id, wish in wishes.items():
+        client.submit(1, id=id, on_disconnect=wish)
+    client.barrier()
+    assert waiting(server) == 4
+    cut(client)
+    eventually(lambda: waiting(server) == 2, "the end of two jobs")
+    again, _ = resume(server, secret, last_of(client), encoding)
+    with again:
+        again.outcomes(2)
+        again.barrier()
+        assert [(event["id"], event["ev"]) for event in numbered(again) if event["ev"] == "cancelled"] == [
+            ("b", "cancelled"), ("c", "cancelled")]
+        slow_worker(server)
+        assert again.result("a") == again.result("d") == "done"
+
+
+def test_a_client_that_is_back_in_time_finds_its_job(server):
+    client, secret = begin(server)
+    client.submit(1, id="c", on_disconnect={"cancel_after_ms": 60_000})
+    client.submit(1, id="b", on_disconnect="cancel")
+    client.barrier()
+    cut(client)
+    eventually(lambda: waiting(server) == 1, "the end of the other")
+    again, _ = resume(server, secret, last_of(client))
+    with again:
+        slow_worker(server)
+        assert again.result("c") == "done"
+
+
+def test_jobs_wait_for_clients_over_a_restart_of_the_server(new_server, tmp_path):
+    server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb")
+    client, secret = begin(server)
+    with Client(server) as plain:
+        for of, prefix in ((client, "r"), (plain, "p")):
+            of.submit(1, id=prefix + "1", on_disconnect="cancel")
+            of.submit(1, id=prefix + "2", on_disconnect={"cancel_after_ms": 300})
+            of.submit(1, id=prefix + "3", on_disconnect={"cancel_after_ms": 600_000})
+            of.accepted([prefix + "1", prefix + "2", prefix + "3"])
+        server.kill()
+    server.start_again()
+    eventually(lambda: waiting(server) == 2, "the end of the jobs that nobody came back for")
+    again, _ = resume(server, secret, last_of(client))
+    with again:
+        assert again.outcome("r1")["ev"] == again.outcome("r2")["ev"] == "cancelled"
+        slow_worker(server)
+        assert again.result("r3") == "done"
+    eventually(lambda: waiting(server) == 0, "the end of all")

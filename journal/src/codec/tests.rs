@@ -38,13 +38,21 @@ fn payload() -> impl Strategy<Value = Payload> {
         })
 }
 
+fn on_disconnect() -> impl Strategy<Value = OnDisconnect> {
+    prop_oneof![
+        Just(OnDisconnect::Keep),
+        Just(OnDisconnect::Cancel),
+        any::<u32>().prop_map(|ms| OnDisconnect::CancelAfter { ms }),
+    ]
+}
+
 prop_compose! {
     fn submit()(
         id in id(), payload in payload(), queue in "[A-Za-z0-9._-]{1,64}", priority in 0_u8..=9,
         delay_ms in any::<u32>(), timeout_ms in of(any::<u32>()), ttl_ms in of(any::<u32>()),
-        attempts in any::<u32>(), key in of(text()), cancel in any::<bool>(), batch in of(text()),
+        attempts in any::<u32>(), key in of(text()), on_disconnect in on_disconnect(),
+        batch in of(text()),
     ) -> Submit {
-        let on_disconnect = if cancel { OnDisconnect::Cancel } else { OnDisconnect::Keep };
         let queue = queue.parse().expect("a queue name");
         Submit {
             id, payload, queue, priority, delay_ms, timeout_ms, ttl_ms, attempts, key,

@@ -176,7 +176,8 @@ impl World {
         }
         let goes_on = |job: &Job| job.began_in().filter(|session| session.0 % 2 == 0);
         kept.retain(|(_, job)| {
-            let is_wanted = job.spec.on_disconnect == OnDisconnect::Keep || goes_on(job).is_some();
+            let is_wanted =
+                job.spec.on_disconnect != OnDisconnect::Cancel || goes_on(job).is_some();
             job.ticket <= before.durable && is_wanted
         });
         kept.sort_by_key(|(_, job)| job.ticket);
@@ -194,6 +195,9 @@ impl World {
                 losses,
                 not_before,
             }));
+        }
+        for session in self.model.sessions.keys().copied().collect::<Vec<_>>() {
+            self.happen(Event::SessionAbsent { session });
         }
     }
 
