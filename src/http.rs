@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use acequia_wire::client::Encoding;
 use axum::Router;
+use axum::extract::Extension;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{StatusCode, Uri, header};
@@ -15,6 +16,7 @@ use tokio::sync::mpsc;
 use crate::admin;
 use crate::ask::ask;
 use crate::front::{self, Front};
+use crate::listener;
 use crate::page;
 use crate::pipeline::Input;
 use crate::readiness::{self, Readiness};
@@ -51,7 +53,11 @@ async fn file(uri: Uri) -> Response {
     })
 }
 
-async fn upgrade(State(door): State<Arc<Door>>, upgrade: WebSocketUpgrade) -> Response {
+async fn upgrade(
+    State(door): State<Arc<Door>>,
+    Extension(connection): Extension<Arc<listener::Place>>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     let Some(place) = door.front.place() else {
         let limit = door.front.limits.sessions;
         let message = format!("{limit} sessions are open, the limit; try again later\n");
@@ -69,7 +75,10 @@ async fn upgrade(State(door): State<Arc<Door>>, upgrade: WebSocketUpgrade) -> Re
     let encoding = Encoding::ALL.into_iter().find(|known| chosen == Some(known.subprotocol()));
     // JSON also where no subprotocol was offered.
     let encoding = encoding.unwrap_or(Encoding::Json);
-    upgrade.on_upgrade(move |socket| front::serve(socket, encoding, place))
+    upgrade.on_upgrade(move |socket| async move {
+        front::serve(socket, encoding, place).await;
+        drop(connection);
+    })
 }
 
 async fn ready(State(door): State<Arc<Door>>) -> Response {

@@ -1,7 +1,7 @@
 //! A server: bound, then run.
 
 use std::fmt;
-use std::future::{Future, IntoFuture as _};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,8 @@ use acequia_gate::{Endpoint, GateConfig, JobsGate, Limits as FrameLimits, Result
 use acequia_scheduler::Config as SchedulerConfig;
 use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
-use axum::serve::ListenerExt as _;
 use metrics_exporter_prometheus::PrometheusHandle;
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
@@ -21,15 +19,12 @@ use crate::config::{Config, StartError};
 use crate::durability;
 use crate::front::Front;
 use crate::http::{self, Door};
+use crate::listener;
 use crate::metrics::Metrics;
 use crate::pipeline::{INBOX, Input, Pipeline, Times};
 
 /// How often the samples of histograms, which gather, are folded into their buckets.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// A silent client is asked this often whether it is still there.
-const KEEPALIVE: Duration = Duration::from_secs(30);
-/// A client that acknowledges nothing for so long is gone. Long enough for a phone in a tunnel.
-const UNANSWERED_TIME_MAX: Duration = Duration::from_secs(90);
 /// How long sessions may take to close at the end.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
 
@@ -84,7 +79,7 @@ impl Server {
         let (http, address) = listening
             .await
             .map_err(|source| StartError::Listen { listen: config.listen.clone(), source })?;
-        let jobs = JobsGate::bind(&config.jobs, GateConfig::default()).await?;
+        let jobs = JobsGate::bind(&config.jobs, jobs_gate(&config)).await?;
         let results = ResultsGate::bind(&config.results, results_gate(&config)).await?;
         let addresses = Addresses {
             http: address,
@@ -122,13 +117,8 @@ impl Server {
             tokio::spawn(accept_jobs(jobs, inbox.clone())),
             tokio::spawn(accept_results(results, inbox.clone())),
         ];
-        let http = http.tap_io(|stream| {
-            if let Err(error) = tune(stream) {
-                tracing::debug!(%error, "a connection keeps the system's settings");
-            }
-        });
-        let app = http::router(door).into_make_service_with_connect_info::<SocketAddr>();
-        let served = tokio::spawn(axum::serve(http, app).into_future());
+        let limits = front.limits;
+        let served = tokio::spawn(listener::serve(http, http::router(door), limits));
         let upkeep = tokio::spawn(upkeep(metrics));
 
         shutdown.await;
@@ -166,25 +156,18 @@ async fn open_pipeline(
     Ok(Pipeline::new(start, clock, limits, times, metrics))
 }
 
+fn jobs_gate(config: &Config) -> GateConfig {
+    GateConfig { connections_max: config.worker_connections, ..GateConfig::default() }
+}
+
 /// A result somewhat over its limit fails its job with a word about it; only one far over it costs
 /// the worker its connection.
 fn results_gate(config: &Config) -> GateConfig {
-    let default = GateConfig::default();
+    let default = jobs_gate(config);
     let frame_bytes_max = default.limits.frame_bytes_max.max(2 * config.limits.result_bytes as u64);
     let message_bytes_max = default.limits.message_bytes_max.max(2 * frame_bytes_max);
     let limits = FrameLimits { frame_bytes_max, message_bytes_max, ..default.limits };
     GateConfig { limits, ..default }
-}
-
-/// Sets a client's connection up for small messages, each of which somebody waits for, and for
-/// clients that go without a word.
-fn tune(stream: &TcpStream) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(UNANSWERED_TIME_MAX))?;
-    Ok(())
 }
 
 async fn upkeep(metrics: PrometheusHandle) {

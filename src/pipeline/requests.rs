@@ -19,7 +19,14 @@ impl Pipeline {
     ) {
         // A connection whose session another has taken over speaks for nobody.
         let Some(mut session) = self.sessions.of(connection) else { return };
-        for request in requests {
+        let Some(client) = self.scheduler.client_of(session) else { return };
+        let allowed = self.rates.take(client, requests.len(), instant);
+        for (nth, request) in requests.into_iter().enumerate() {
+            if nth >= allowed {
+                let refusal = too_fast(request, self.limits.ops_per_s);
+                self.tell(session, refusal.into());
+                continue;
+            }
             if let Request::Hello(hello) = request {
                 // What came before it in this message is told first.
                 self.act(instant);
@@ -63,5 +70,24 @@ impl Pipeline {
         if !self.mailboxes.put(session, event) {
             self.hopeless.push(session);
         }
+    }
+}
+
+/// The refusal of an op that is one too many in its second.
+fn too_fast(request: Request, ops_per_s: usize) -> Refusal {
+    let message = format!("more than {ops_per_s} ops in a second, the limit; send more slowly");
+    let refusal = Refusal {
+        // Then there is a second's worth of them again.
+        retry_after_ms: Some(1_000),
+        ..Refusal::new(RejectCode::RateLimited, message)
+    };
+    match request {
+        Request::Submit { spec, .. } => refusal.of_submit(spec.id.clone()),
+        Request::Cancel { id } => Refusal { id: Some(id), ..refusal },
+        Request::Refused(Refusal { id, submit, .. }) => Refusal { id, submit, ..refusal },
+        Request::Hello(_)
+        | Request::Ack { .. }
+        | Request::Subscribe { .. }
+        | Request::Unsubscribe { .. } => refusal,
     }
 }

@@ -1,6 +1,7 @@
 //! The read half of a WebSocket: messages in, requests out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use acequia_wire::client::{Encoding, HelloOp, Op, Refusal, Submit};
 use acequia_wire::code::close;
@@ -12,6 +13,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite;
 
+use crate::silence::{Grown, Silence};
 use crate::{ConnectionId, Input};
 
 /// Most requests that go to the pipeline at once, beyond those of one message.
@@ -73,6 +75,7 @@ pub struct Reader {
     connection: ConnectionId,
     encoding: Encoding,
     limits: Limits,
+    silence: Silence,
 }
 
 impl Reader {
@@ -83,17 +86,33 @@ impl Reader {
         encoding: Encoding,
         limits: Limits,
     ) -> Self {
-        Self { stream, connection, encoding, limits }
+        let silence = Silence::new(Duration::from_secs(limits.idle_s as u64));
+        Self { stream, connection, encoding, limits, silence }
     }
 
     /// Waits for a message and hands it to the pipeline together with those at hand behind it.
-    /// Waits for the pipeline if that is behind, so that a fast client is slowed by TCP.
+    /// Waits for the pipeline if that is behind, so that a fast client is slowed by TCP. A client
+    /// that is silent is to be pinged, which the pipeline is told too.
     ///
     /// # Errors
     /// If there is nothing more to read.
     pub async fn step<I: From<Input>>(&mut self, inbox: &mpsc::Sender<I>) -> Result<(), ReadEnd> {
         let mut requests = Vec::new();
-        let mut next = Some(self.stream.next().await);
+        let mut next = Some(loop {
+            tokio::select! {
+                biased;
+                item = self.stream.next() => break item,
+                silence = self.silence.grows() => {
+                    if silence == Grown::TooLong {
+                        let why = "nothing came for too long, not even a pong";
+                        return Err(ReadEnd::Violation(close::SILENT, why));
+                    }
+                    let input = Input::Quiet { connection: self.connection };
+                    inbox.send(input.into()).await.map_err(|_| ReadEnd::Stopping)?;
+                }
+            }
+        });
+        self.silence.broken();
         let mut end = Ok(());
         while let Some(item) = next {
             end = self.take(item, &mut requests);
