@@ -4,7 +4,8 @@
  * Why a job gave no result.
  *
  * `code` is the server's or the worker's own (`timeout`, `worker_lost`, …), or one of ours:
- * `cancelled`, `connection_lost` (the outcome is unknown), `closed` (this client was closed).
+ * `cancelled`, `connection_lost` and `session_lost` (the outcome is unknown), `taken_over` (another
+ * page goes on with the session, and with the job), `closed` (this client was closed).
  */
 export class JobError extends Error {
   /** @param {{ code: string, message?: string, attempt?: number, job?: string }} what */

@@ -9,6 +9,8 @@
  * @property {(part: Part) => number} size in bytes on the wire
  * @property {(parts: Part[]) => Part} join parts to one message: an array of ops
  * @property {(data: any) => any} decode
+ * @property {(part: Part) => string} pack a part as text, for a storage
+ * @property {(text: string) => Part} unpack
  */
 
 /** @type {Format} */
@@ -23,6 +25,8 @@ export const json = {
     if ('data' in event) event.data = bytesOrValue(event.data);
     return event;
   },
+  pack: (part) => /** @type {string} */ (part),
+  unpack: (text) => text,
 };
 
 /**
@@ -46,6 +50,8 @@ export function msgpack(codec) {
       return bytes;
     },
     decode: (data) => codec.decode(new Uint8Array(data)),
+    pack: (part) => btoa(Array.from(/** @type {Uint8Array} */ (part), (byte) => String.fromCharCode(byte)).join('')),
+    unpack: bytesOfBase64,
   };
 }
 
@@ -96,11 +102,16 @@ function refuseBytes(_key, value) {
 function bytesOrValue(value) {
   if (typeof value?.$base64 !== 'string' || Object.keys(value).length !== 1) return value;
   try {
-    const text = atob(value.$base64);
-    const bytes = new Uint8Array(text.length);
-    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-    return bytes;
+    return bytesOfBase64(value.$base64);
   } catch {
     return value; // a worker's own JSON that only looks like it
   }
+}
+
+/** @param {string} base64 */
+function bytesOfBase64(base64) {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }

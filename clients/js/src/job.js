@@ -45,12 +45,21 @@ export class Job extends EventTarget {
     fail = (job, code, message) => job.#fail(code, message);
   }
 
-  /** @param {number} id @param {() => void} cancel */
-  constructor(id, cancel) {
+  /**
+   * @param {number} id @param {() => void} cancel @param {any} [label]
+   * @param {{ uuid?: string, heard?: boolean }} [restored] what a storage had of it
+   */
+  constructor(id, cancel, label, restored) {
     super();
     this.#cancel = cancel;
-    /** The correlation id: unique among the live jobs of this client. */
+    /** The correlation id: unique among the jobs of this client. */
     this.id = id;
+    /** What the submitter calls it. */
+    this.label = label;
+    /** Whether it was submitted before the page was loaded again. */
+    this.restored = restored !== undefined;
+    this.#uuid = restored?.uuid;
+    if (restored?.heard) this.#state = 'accepted';
     /** The result; rejects with a `JobError`. @type {Promise<any>} */
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
