@@ -152,7 +152,7 @@ impl Durability {
         let event = match notice {
             Notice::Durable { up_to } => Some(Event::Durable { up_to: Ticket(up_to) }),
             Notice::Failed { message } => {
-                tracing::error!(%message, "no more jobs are taken, and those that run go on");
+                tracing::error!(why = %message, "no more jobs are taken; those that were go on");
                 self.fault = Some(message);
                 None
             }

@@ -27,6 +27,8 @@ pub(crate) struct Pairing {
     lanes: FxHashMap<LaneKey, Lane>,
     by_id: FxHashMap<LaneId, LaneKey>,
     results: FxHashMap<ResultsKey, Results>,
+    /// A results connection ended that no lane was ready on: it may have taken a `ready` along.
+    lost_a_word: bool,
     /// Counts the lanes that got ready, for the names of workers that have none.
     ready: u64,
 }
@@ -57,8 +59,19 @@ impl Pairing {
         self.by_id.insert(id, lane);
     }
 
-    pub(crate) fn results_opened(&mut self, results: ResultsKey, handle: ConnectionHandle) {
+    /// Returns the lanes whose workers are to be greeted once more: what they answered to the first
+    /// greeting may be lost, and this may be one of them that is back.
+    pub(crate) fn results_opened(
+        &mut self,
+        results: ResultsKey,
+        handle: ConnectionHandle,
+    ) -> Vec<LaneKey> {
         self.results.insert(results, Results { handle, lane: None });
+        if !std::mem::take(&mut self.lost_a_word) {
+            return Vec::new();
+        }
+        let not_ready = self.lanes.iter().filter(|(_, lane)| lane.results.is_none());
+        not_ready.map(|(key, _)| *key).collect()
     }
 
     /// A `ready` for the lane `id` came on `results`.
@@ -97,7 +110,9 @@ impl Pairing {
 
     /// A results connection is over. Returns the lane that is over with it.
     pub(crate) fn results_closed(&mut self, results: ResultsKey) -> Option<LaneKey> {
-        self.results.remove(&results)?.lane
+        let lane = self.results.remove(&results)?.lane;
+        self.lost_a_word |= lane.is_none();
+        lane
     }
 
     /// Forgets a lane. Returns whether it was known.

@@ -230,7 +230,9 @@ impl Pipeline {
                 }
             }
             Input::Sink(Sink::LaneOpened { results, handle }) => {
-                self.pairing.results_opened(results, handle);
+                for lane in self.pairing.results_opened(results, handle) {
+                    self.job_lanes.greet(lane);
+                }
             }
             Input::Sink(Sink::LaneClosed { results }) => {
                 if let Some(lane) = self.pairing.results_closed(results) {

@@ -80,7 +80,8 @@ impl Writer {
 
     /// Adds an entry to the group that gathers. Never waits, does no IO.
     ///
-    /// Tickets of admitted jobs go up. Entries of one job come in their order.
+    /// Tickets of admitted jobs and buried letters go up, all in one count. Entries of one job come
+    /// in their order.
     pub fn append(&mut self, entry: Entry) {
         self.gathering.add(entry, &self.options.retention);
     }

@@ -10,7 +10,7 @@ use acequia_wire::{CorrelationId, JobId};
 use crate::action::{Action, Measure};
 use crate::clients::{Clients, Closed};
 use crate::event::{SessionId, Ticket};
-use crate::job::{Job, State};
+use crate::job::{Job, Rare, State};
 use crate::keys::Keyed;
 use crate::list::Links;
 use crate::scheduler::{Scheduler, Step};
@@ -61,7 +61,7 @@ impl Scheduler {
     ) {
         // A session that has just ended: its last ops may still come.
         let Some(open) = self.clients.session(session) else { return };
-        let (client, duplicate) = (open.client, open.jobs.contains_key(&spec.id));
+        let (client, duplicate) = (open.client, open.jobs.find(&self.jobs, &spec.id).is_some());
         let refuse = |step: &mut Step<'_>, refusal: Refusal| {
             step.tell(session, refusal.of_submit(spec.id.clone()).into());
         };
@@ -76,18 +76,16 @@ impl Scheduler {
         }
         step.measure(Measure::Submitted { queue: spec.queue.clone() });
         let ticket = self.next_ticket();
-        let (id_of_client, on_disconnect) = (spec.id.clone(), spec.on_disconnect);
-        let watcher = Watcher { session, id: id_of_client.clone(), on_disconnect };
         let due = step.now.plus_ms(spec.delay_ms);
         let new = New { id, client, ticket, submitted: step.now, due, spec };
-        let job = self.begin(new, Watchers::one(watcher));
+        let job = self.begin(&new, Watchers::one(Watcher::of(session, &new.spec)));
         if let Some(open) = self.clients.session(session) {
-            open.jobs.insert(id_of_client, job);
+            open.jobs.begin(&self.jobs, job);
         }
-        if let Some(batch) = self.jobs[job].batch {
+        if let Some(batch) = self.jobs[job].batch() {
             self.attend(session, batch);
         }
-        self.record(step, job);
+        self.record(step, job, new.spec);
         self.run_when_due(step, job);
     }
 
@@ -97,16 +95,16 @@ impl Scheduler {
     }
 
     /// Has the journal write a job that has just begun.
-    pub(crate) fn record(&mut self, step: &mut Step<'_>, key: usize) {
-        let Job { id, client, ticket, submitted, ref spec, .. } = self.jobs[key];
+    pub(crate) fn record(&mut self, step: &mut Step<'_>, key: usize, spec: Arc<Submit>) {
+        let Job { id, client, ticket, submitted, .. } = self.jobs[key];
         self.undurable.push_back((ticket, key));
-        let (client, spec) = (self.clients.id_of(client), spec.clone());
+        let client = self.clients.id_of(client);
         step.out.push(Action::Record { ticket, job: id, client, submitted, spec });
     }
 
     /// A job begins, and everything that is counted counts it.
-    pub(crate) fn begin(&mut self, new: New, watchers: Watchers) -> usize {
-        let New { id, client, ticket, submitted, due, spec } = new;
+    pub(crate) fn begin(&mut self, new: &New, watchers: Watchers) -> usize {
+        let New { id, client, ticket, submitted, due, ref spec } = *new;
         let queue = self.queues.find_or_open(&spec.queue);
         self.payload_bytes += spec.payload.bytes().len();
         self.queues[queue].live += 1;
@@ -115,36 +113,38 @@ impl Scheduler {
             let client = self.clients.id_of(client);
             self.batches.join(client, name, submitted)
         });
-        let expires = spec.ttl_ms.map(|ttl_ms| submitted.plus_ms(ttl_ms));
+        let (key, ttl_ms) = (spec.key.clone(), spec.ttl_ms);
+        let is_rare = key.is_some() || batch.is_some() || ttl_ms.is_some();
+        let rare = is_rare.then(|| Box::new(Rare { key, batch, ttl_ms, void_on: Vec::new() }));
         let job = self.jobs.insert(Job {
             id,
             watchers,
-            kept: false,
-            redriven: false,
             client,
             queue,
-            batch,
+            payload: spec.payload.clone(),
             state: State::Delayed { until: due },
             ticket,
             submitted,
-            waiting_since: due,
-            expires,
+            priority: spec.priority,
+            attempts: spec.attempts,
+            timeout_ms: spec.timeout_ms,
             runs: 0,
             failures: 0,
             losses: 0,
             chunks: 0,
+            kept: false,
+            redriven: false,
             accepted: false,
             start_told: false,
-            void_on: Vec::new(),
             in_turn: Links::default(),
             in_arrival: Links::default(),
-            spec: spec.clone(),
+            rare,
         });
         self.by_id.insert(&self.jobs, job);
         if let Some(key) = &spec.key {
             self.claim_key(self.clients.id_of(client), key, Keyed::Live(job));
         }
-        if let Some(at) = expires {
+        if let Some(at) = self.jobs[job].expires() {
             self.timers.set(at, TimerKind::Expire, ticket, job);
         }
         job
@@ -210,7 +210,7 @@ impl Scheduler {
 
     pub(crate) fn cancel(&mut self, step: &mut Step<'_>, session: SessionId, id: CorrelationId) {
         let Some(open) = self.clients.session(session) else { return };
-        match open.jobs.get(&id).copied() {
+        match open.jobs.find(&self.jobs, &id) {
             Some(job) => {
                 if !self.unwatch(step, session, &id, job) {
                     self.end_cancelled(step, job);

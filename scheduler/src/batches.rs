@@ -50,8 +50,8 @@ impl Batches {
         batch
     }
 
-    pub(crate) fn is_named(&self, batch: usize, name: &str) -> bool {
-        *self.batches[batch].name.1 == *name
+    pub(crate) fn name_of(&self, batch: usize) -> &str {
+        &self.batches[batch].name.1
     }
 
     /// A session is over.
@@ -122,7 +122,7 @@ impl Batches {
         assert_eq!(self.batches.len(), self.by_name.len());
         for (key, batch) in &self.batches {
             assert_eq!(self.by_name[&batch.name], key);
-            let live = jobs.iter().filter(|(_, job)| job.batch == Some(key));
+            let live = jobs.iter().filter(|(_, job)| job.batch() == Some(key));
             assert_eq!(batch.live, live.count());
             assert!(batch.live > 0, "{:?} is kept for nothing", batch.name);
             assert!(batch.sessions.iter().all(|session| attends(*session, key)));

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use acequia_wire::CorrelationId;
-use hashbrown::HashMap;
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
 use crate::event::{ClientId, SessionId};
+use crate::session_jobs::SessionJobs;
 
 /// A client, as long as it has a session or a live job.
 #[derive(Debug)]
@@ -22,15 +21,13 @@ pub(crate) struct Client {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client: usize,
-    /// The live jobs that it is told about, by correlation id. The ids are the client's choice, so the hasher is one that
-    /// cannot be played against.
-    pub(crate) jobs: HashMap<CorrelationId, usize>,
+    /// The live jobs that it is told about.
+    pub(crate) jobs: SessionJobs,
     /// The batches that it submitted to.
     pub(crate) batches: BTreeSet<usize>,
 }
 
-/// What a session that has ended had to do with, each once and in order: what follows must not
-/// depend on the whims of a map.
+/// What a session that has ended had to do with, each once and in order.
 #[derive(Default)]
 pub(crate) struct Closed {
     pub(crate) jobs: Vec<usize>,
@@ -56,7 +53,7 @@ impl Clients {
     pub(crate) fn open(&mut self, session: SessionId, id: ClientId) {
         let client = self.find_or_add(id);
         self.clients[client].sessions += 1;
-        let (jobs, batches) = (HashMap::new(), BTreeSet::new());
+        let (jobs, batches) = (SessionJobs::default(), BTreeSet::new());
         self.sessions.insert(session, Session { client, jobs, batches });
     }
 
@@ -65,10 +62,7 @@ impl Clients {
         let Some(session) = self.sessions.remove(&session) else { return Closed::default() };
         self.clients[session.client].sessions -= 1;
         self.forget_if_gone(session.client);
-        let mut jobs: Vec<usize> = session.jobs.into_values().collect();
-        jobs.sort_unstable();
-        jobs.dedup();
-        Closed { jobs, batches: session.batches }
+        Closed { jobs: session.jobs.into_keys(), batches: session.batches }
     }
 
     pub(crate) fn session(&mut self, session: SessionId) -> Option<&mut Session> {
@@ -121,13 +115,11 @@ impl Clients {
         }
         let of_sessions = self.sessions.values().map(|session| session.jobs.len()).sum::<usize>();
         assert_eq!(of_sessions, jobs.iter().map(|(_, job)| job.watchers.len()).sum::<usize>());
-        for (id, session) in &self.sessions {
-            for (correlation, key) in &session.jobs {
-                let job = &jobs[*key];
+        for (key, job) in jobs {
+            for watcher in job.watchers.iter() {
+                let session = &self.sessions[&watcher.at.session];
                 assert_eq!(session.client, job.client);
-                let of =
-                    job.watchers.iter().filter(|of| (of.session, &of.id) == (*id, correlation));
-                assert_eq!(of.count(), 1);
+                assert_eq!(session.jobs.find(jobs, watcher.id), Some(key));
             }
         }
     }

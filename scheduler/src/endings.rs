@@ -21,7 +21,8 @@ impl Scheduler {
     /// how long the run took.
     pub(crate) fn leave(&mut self, step: &Step<'_>, key: usize) -> Option<Duration> {
         let job = &mut self.jobs[key];
-        let (state, queue) = (job.state, &mut self.queues[job.queue]);
+        let (state, deadline) = (job.state, job.deadline());
+        let queue = &mut self.queues[job.queue];
         // Nothing is due at this time; the caller says what comes next.
         job.state = State::Delayed { until: step.now };
         match state {
@@ -29,11 +30,11 @@ impl Scheduler {
                 self.timers.clear(until, TimerKind::Due, job.ticket, key);
                 None
             }
-            State::Waiting => {
+            State::Waiting { .. } => {
                 queue.remove(&mut self.jobs, key);
                 None
             }
-            State::Running { since, deadline, .. } => {
+            State::Running { since, .. } => {
                 if let Some(at) = deadline {
                     self.timers.clear(at, TimerKind::Timeout, job.ticket, key);
                 }
@@ -51,7 +52,7 @@ impl Scheduler {
         if let State::Running { lane, .. } = job.state
             && self.lanes.make_void(lane, job.id)
         {
-            job.void_on.push(lane);
+            job.rare_mut().void_on.push(lane);
             step.out.push(Action::CancelRun { lane, job: job.id });
         }
         self.leave(step, key)
@@ -81,7 +82,7 @@ impl Scheduler {
     ) {
         let job = &mut self.jobs[key];
         job.failures += 1;
-        if job.failures >= job.spec.attempts {
+        if job.failures >= job.attempts {
             return self.end_failed(step, key, code, message, ran);
         }
         let doublings = (job.failures - 1).min(16);
@@ -143,25 +144,28 @@ impl Scheduler {
             self.bury(step, key, code, message);
         }
         let retain = self.retain(step, key, &outcome);
+        // Told is what is kept, so that there is one result in memory and not two.
+        let outcome = retain.as_ref().map_or(outcome, |kept| kept.outcome.clone());
         self.tell(step, key, outcome);
         let job = self.jobs.remove(key);
         self.by_id.remove(job.id, key);
-        if let Some(at) = job.expires {
+        if let Some(at) = job.expires() {
             self.timers.clear(at, TimerKind::Expire, job.ticket, key);
         }
         for watcher in job.watchers.iter() {
-            if let Some(session) = self.clients.session(watcher.session) {
-                session.jobs.remove(&watcher.id);
+            if let Some(session) = self.clients.session(watcher.at.session) {
+                session.jobs.remove(watcher.id, key);
             }
         }
         self.clients.jobs_end(job.client, job.watchers.count_as_jobs());
-        self.payload_bytes -= job.spec.payload.bytes().len();
+        self.payload_bytes -= job.payload.bytes().len();
+        let queue = self.queues[job.queue].name.clone();
         self.queues[job.queue].live -= 1;
         self.queues.forget_if_unused(job.queue);
         step.out.push(Action::Settle { ticket: job.ticket, retain });
-        let (queue, total) = (job.spec.queue.clone(), step.now - job.submitted);
+        let total = step.now - job.submitted;
         step.measure(Measure::Ended { queue, outcome: measured, ran, total });
-        if let Some(batch) = job.batch {
+        if let Some(batch) = job.batch() {
             self.end_in_batch(step, batch, measured);
         }
     }
@@ -173,15 +177,14 @@ impl Scheduler {
                 Due::Lease(lane) => self.lease_due(step, lane),
                 Due::Job(TimerKind::Due, key) => self.run_or_wait(step, key),
                 Due::Job(TimerKind::Expire, key) => {
-                    self.jobs[key].expires = None;
                     let ran = self.leave(step, key);
-                    let ttl_ms = self.jobs[key].spec.ttl_ms.unwrap_or_default();
+                    let ttl_ms = self.jobs[key].ttl_ms().unwrap_or_default();
                     let message = format!("not started within {ttl_ms} ms");
                     self.end_failed(step, key, ServerFailCode::Expired, message, ran);
                 }
                 Due::Job(TimerKind::Timeout, key) => {
                     let ran = self.abandon(step, key);
-                    let timeout_ms = self.jobs[key].spec.timeout_ms.unwrap_or_default();
+                    let timeout_ms = self.jobs[key].timeout_ms.unwrap_or_default();
                     let message = format!("the run took longer than {timeout_ms} ms");
                     let code = ServerFailCode::Timeout.into();
                     self.retry_or_fail(step, key, code, message, ran);

@@ -128,7 +128,8 @@ pub enum Event {
     /// the order of tickets; a job that was to be cancelled with its session is not among them.
     Recovered(Recovered),
     /// An outcome that the journal kept, as [`Action::Settle`](crate::Action::Settle) gave it to
-    /// retain. Only at the start, in the order in which the jobs ended.
+    /// retain. Only at the start, in the order in which the jobs ended, and before the jobs that go
+    /// on: their keys are theirs, also where an earlier outcome still claims one.
     RecoveredOutcome(Arc<Retained>),
     /// A dead letter that the journal kept, as [`Action::Bury`](crate::Action::Bury) gave it. Only
     /// at the start, in the order of their tickets.

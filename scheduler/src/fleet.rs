@@ -118,7 +118,7 @@ impl Scheduler {
         // The order in which a queue would hand them out. Those in the slots have none.
         lost.sort_unstable_by_key(|job| {
             let job = &self.jobs[*job];
-            (Reverse(job.spec.priority), job.ticket)
+            (Reverse(job.priority), job.ticket)
         });
         let mut back_in_line = Vec::new();
         for job in lost {
@@ -131,7 +131,8 @@ impl Scheduler {
                 let message = format!("the worker {worker} was lost");
                 self.count(step, job, None);
                 self.tell_retry(step, job, ServerFailCode::WorkerLost.into(), message, 0);
-                step.measure(Measure::Redelivered { queue: self.jobs[job].spec.queue.clone() });
+                let queue = self.queues[self.jobs[job].queue].name.clone();
+                step.measure(Measure::Redelivered { queue });
                 back_in_line.push(job);
             }
         }
@@ -143,7 +144,7 @@ impl Scheduler {
     fn redeliver(&mut self, step: &mut Step<'_>, mut jobs: Vec<usize>) {
         jobs.retain(|job| !self.run_at_once(step, *job));
         for job in jobs.into_iter().rev() {
-            self.wait(job, End::Front);
+            self.wait(step, job, End::Front);
         }
     }
 }

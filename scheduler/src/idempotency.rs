@@ -10,7 +10,7 @@ use acequia_wire::limits::WATCHERS_MAX;
 use crate::event::SessionId;
 use crate::keys::Keyed;
 use crate::scheduler::{Scheduler, Step};
-use crate::watchers::Watcher;
+use crate::watchers::{Place, Watcher};
 
 impl Scheduler {
     /// Answers a submit whose key stands for a job already. Returns whether there is one.
@@ -26,7 +26,11 @@ impl Scheduler {
             None => return false,
             Some(Keyed::Ended(nth)) => {
                 let Some(retained) = self.outcomes.get(nth) else { return false };
-                step.tell_of_job(&watcher(session, spec), retained.job, retained.outcome.clone());
+                step.tell_of_job(
+                    Watcher::of(session, spec),
+                    retained.job,
+                    retained.outcome.clone(),
+                );
             }
             Some(Keyed::Live(job)) => {
                 if let Err(refusal) = self.watch(step, session, job, spec) {
@@ -57,23 +61,22 @@ impl Scheduler {
             self.clients.check_jobs(job.client, self.config.limits.client_jobs)?;
             self.clients.job_begins(job.client);
         }
-        let watcher = watcher(session, spec);
-        job.watchers.add(watcher.clone());
+        let watcher = Watcher::of(session, spec);
+        job.watchers.add(watcher);
         if let Some(open) = self.clients.session(session) {
-            open.jobs.insert(spec.id.clone(), key);
+            open.jobs.join(&spec.id, key);
         }
-        let batch = job.batch.filter(|batch| {
-            spec.batch.as_deref().is_some_and(|name| self.batches.is_named(*batch, name))
-        });
+        let batch =
+            job.batch().filter(|batch| spec.batch.as_deref() == Some(self.batches.name_of(*batch)));
         let (id, accepted, start_told) = (job.id, job.accepted, job.start_told);
         if let Some(batch) = batch {
             self.attend(session, batch);
         }
         if accepted {
-            step.tell_of_job(&watcher, id, JobEvent::Accepted);
+            step.tell_of_job(watcher, id, JobEvent::Accepted);
         }
         if let Some(started) = self.started(key).filter(|_| start_told) {
-            step.tell_of_job(&watcher, id, started);
+            step.tell_of_job(watcher, id, started);
         }
         Ok(())
     }
@@ -90,13 +93,13 @@ impl Scheduler {
         if job.watchers.len() <= 1 {
             return false;
         }
-        job.watchers.remove(|watcher| watcher.session == session && watcher.id == *id);
+        job.watchers.remove(|watcher| watcher.at.session == session && watcher.id == id);
         if let Some(open) = self.clients.session(session) {
-            open.jobs.remove(id);
+            open.jobs.remove(id, key);
         }
         self.clients.jobs_end(job.client, 1);
-        let (id, on_disconnect) = (id.clone(), OnDisconnect::default());
-        step.tell_of_job(&Watcher { session, id, on_disconnect }, job.id, JobEvent::Cancelled);
+        let at = Place { session, on_disconnect: OnDisconnect::default() };
+        step.tell_of_job(Watcher { id, at }, job.id, JobEvent::Cancelled);
         true
     }
 
@@ -105,16 +108,13 @@ impl Scheduler {
     pub(crate) fn goes_on_without(&mut self, session: SessionId, key: usize) -> bool {
         let job = &mut self.jobs[key];
         let counted = job.watchers.count_as_jobs();
-        let leaves = |watcher: &Watcher| watcher.session == session;
-        let keeps =
-            |watcher: &Watcher| leaves(watcher) && watcher.on_disconnect == OnDisconnect::Keep;
+        let leaves = |watcher: Watcher<'_>| watcher.at.session == session;
+        let keeps = |watcher: Watcher<'_>| {
+            leaves(watcher) && watcher.at.on_disconnect == OnDisconnect::Keep
+        };
         job.kept |= job.watchers.iter().any(keeps);
         job.watchers.remove(leaves);
         self.clients.jobs_end(job.client, counted - job.watchers.count_as_jobs());
         job.kept || job.watchers.len() > 0
     }
-}
-
-fn watcher(session: SessionId, spec: &Submit) -> Watcher {
-    Watcher { session, id: spec.id.clone(), on_disconnect: spec.on_disconnect }
 }

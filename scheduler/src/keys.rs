@@ -53,8 +53,8 @@ impl Keys {
             }
         }
         for (at, job) in jobs {
-            if let Some(key) = &job.spec.key {
-                let old = expected.insert((client_of(job.client), key.clone()), Keyed::Live(at));
+            if let Some(key) = job.key() {
+                let old = expected.insert((client_of(job.client), key.into()), Keyed::Live(at));
                 assert_eq!(old, None);
             }
         }

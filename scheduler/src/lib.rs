@@ -41,9 +41,9 @@
 //!
 //! # Outcomes
 //!
-//! The outcome of a job that was accepted, or has a key, is kept for a while, for whoever asks what
-//! became of it. A job that ended before it was accepted leaves nothing behind.
-//! [`Scheduler::find`] tells of any job by its id, live or ended.
+//! The outcome of a job that was accepted, was redriven or has a key is kept for a while, for
+//! whoever asks what became of it: [`Scheduler::find`] tells of any job by its id, live or ended.
+//! Another job that ended before it was accepted leaves no outcome behind.
 //!
 //! # Dead letters
 //!
@@ -89,6 +89,7 @@ mod redrive;
 mod reports;
 mod runs;
 mod scheduler;
+mod session_jobs;
 #[cfg(test)]
 mod simulation;
 mod stats;

@@ -38,8 +38,9 @@ fn key(index: u32) -> Option<usize> {
     (index != NONE).then_some(index as usize)
 }
 
+/// The key of an entry in four bytes.
 #[expect(clippy::cast_possible_truncation, reason = "no slab here holds four billion entries")]
-fn index(key: usize) -> u32 {
+pub(crate) fn index(key: usize) -> u32 {
     key as u32
 }
 

@@ -10,6 +10,7 @@ use slab::Slab;
 
 use crate::event::{ClientId, Retained};
 use crate::job::{Job, State};
+use crate::list::index;
 use crate::scheduler::Scheduler;
 use crate::time::Time;
 
@@ -73,11 +74,6 @@ fn hash(id: JobId) -> u64 {
     FxBuildHasher.hash_one(id)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "no slab here holds four billion entries")]
-fn index(key: usize) -> u32 {
-    key as u32
-}
-
 impl ById {
     /// Adds the job of this key, which is in the slab.
     pub(crate) fn insert(&mut self, jobs: &Slab<Job>, key: usize) {
@@ -100,7 +96,8 @@ impl ById {
 
 impl Scheduler {
     /// What is known at `now` of the job of this id; `None` of one that never was, that ended long
-    /// ago or before it was accepted.
+    /// ago or before it was accepted. One that failed may still have a
+    /// [dead letter](Self::dead_letter).
     pub fn find(&self, now: Time, job: JobId) -> Option<Found> {
         if let Some(key) = self.by_id.find(&self.jobs, job) {
             return self.live_job(key).map(Found::Live);
@@ -115,13 +112,13 @@ impl Scheduler {
         let job = &self.jobs[key];
         let state = match job.state {
             State::Delayed { until } => LiveState::Delayed { until },
-            State::Waiting => LiveState::Waiting { since: job.waiting_since },
-            State::Running { lane, since, .. } => {
+            State::Waiting { since } => LiveState::Waiting { since },
+            State::Running { lane, since } => {
                 LiveState::Running { worker: self.lanes.get(lane)?.name.clone(), since }
             }
         };
         Some(LiveJob {
-            queue: job.spec.queue.clone(),
+            queue: self.queues[job.queue].name.clone(),
             client: self.clients.id_of(job.client),
             submitted: job.submitted,
             runs: job.runs,

@@ -95,7 +95,7 @@ impl Scheduler {
     ) -> Option<Arc<Retained>> {
         let job = &self.jobs[key];
         let client = self.clients.id_of(job.client);
-        let name = job.spec.key.as_deref();
+        let name = job.key();
         if let Some(name) = name {
             self.keys.free(client, name, Keyed::Live(key));
         }
@@ -108,7 +108,7 @@ impl Scheduler {
             JobEvent::Done { result } => JobEvent::Done { result: result.detached() },
             other => other.clone(),
         };
-        let (id, ended) = (job.spec.id.clone(), step.now);
+        let (id, ended) = (job.watchers.began_as().clone(), step.now);
         let retained =
             Retained { job: job.id, client, id, key: name.map(Box::from), ended, outcome };
         let retained = Arc::new(retained);

@@ -78,7 +78,7 @@ impl Queue {
     /// Puts a job into line. A job that comes back, at the front, also brings its client's turn, if
     /// that client has none here.
     pub(crate) fn push(&mut self, jobs: &mut Slab<Job>, job: usize, end: End) {
-        let (client, priority) = (jobs[job].client, jobs[job].spec.priority);
+        let (client, priority) = (jobs[job].client, jobs[job].priority);
         let ring = &mut self.rings[usize::from(priority)];
         let turn = *self.turn_of.entry((client, priority)).or_insert_with(|| {
             let (jobs, in_ring) = (List::default(), Links::default());
@@ -99,7 +99,7 @@ impl Queue {
 
     /// Takes a job out of line.
     pub(crate) fn remove(&mut self, jobs: &mut Slab<Job>, job: usize) {
-        let key = (jobs[job].client, jobs[job].spec.priority);
+        let key = (jobs[job].client, jobs[job].priority);
         let turn = self.turn_of[&key];
         self.turns[turn].jobs.remove(jobs, job, Job::in_turn);
         self.arrival.remove(jobs, job, Job::in_arrival);
@@ -120,7 +120,7 @@ impl Queue {
         self.takes = takes;
         let (ring, client) = (usize::from(self.turns[turn].priority), self.turns[turn].client);
         self.remove(jobs, job);
-        if self.turn_of.get(&(client, jobs[job].spec.priority)) == Some(&turn) {
+        if self.turn_of.get(&(client, jobs[job].priority)) == Some(&turn) {
             self.rings[ring].remove(&mut self.turns, turn, Turn::in_ring);
             self.rings[ring].push_back(&mut self.turns, turn, Turn::in_ring);
         }
@@ -135,7 +135,7 @@ impl Queue {
             while let Some(at) = turn {
                 let mut job = self.turns[at].jobs.front();
                 while let Some(candidate) = job {
-                    if !jobs[candidate].void_on.contains(&lane) {
+                    if !jobs[candidate].void_on().contains(&lane) {
                         return Some((at, candidate));
                     }
                     job = List::after(jobs, candidate, Job::in_turn);
@@ -152,8 +152,8 @@ impl Queue {
         let mut next = self.arrival.front();
         while let Some(candidate) = next {
             let job = &jobs[candidate];
-            if !job.void_on.contains(&lane) {
-                return Some((self.turn_of[&(job.client, job.spec.priority)], candidate));
+            if !job.void_on().contains(&lane) {
+                return Some((self.turn_of[&(job.client, job.priority)], candidate));
             }
             next = List::after(jobs, candidate, Job::in_arrival);
         }
@@ -162,7 +162,7 @@ impl Queue {
 
     /// Since when the job that has waited longest waits.
     pub(crate) fn oldest_waiting(&self, jobs: &Slab<Job>) -> Option<Time> {
-        self.arrival.front().map(|job| jobs[job].waiting_since)
+        self.arrival.front().and_then(|job| jobs[job].waiting_since())
     }
 
     fn unused(&self) -> bool {
@@ -235,11 +235,11 @@ impl Queue {
             jobs.iter().filter(|(_, job)| mine(job) && is(job.state)).count()
         };
         assert_eq!(self.live, count(|_| true));
-        assert_eq!(self.waiting, count(|state| state == State::Waiting));
+        assert_eq!(self.waiting, count(|state| matches!(state, State::Waiting { .. })));
         assert_eq!(self.running, count(|state| matches!(state, State::Running { .. })));
         let arrival = members(&self.arrival, jobs, Job::in_arrival);
         assert_eq!(arrival.len(), self.waiting);
-        assert!(arrival.is_sorted_by_key(|job| jobs[*job].waiting_since));
+        assert!(arrival.is_sorted_by_key(|job| jobs[*job].waiting_since()));
         assert_eq!(self.turns.len(), self.turn_of.len());
         let (mut in_rings, mut in_lines) = (0, 0);
         for (priority, ring) in (0_u8..).zip(self.rings) {
@@ -251,8 +251,9 @@ impl Queue {
                 in_rings += 1;
                 for job in members(&turn.jobs, jobs, Job::in_turn) {
                     let job = &jobs[job];
-                    assert_eq!((job.queue, job.state), (key, State::Waiting));
-                    assert_eq!((job.client, job.spec.priority), (turn.client, priority));
+                    assert_eq!(job.queue, key);
+                    assert!(job.waiting_since().is_some());
+                    assert_eq!((job.client, job.priority), (turn.client, priority));
                     in_lines += 1;
                 }
             }

@@ -10,7 +10,7 @@ use crate::timers::TimerKind;
 use crate::watchers::Watchers;
 
 impl Scheduler {
-    /// Jobs up to this ticket had their records before; the next one gets a higher one.
+    /// Records up to this ticket were written before; the next one gets a higher one.
     pub fn start_after(&mut self, ticket: Ticket) {
         self.last_ticket = self.last_ticket.max(ticket);
     }
@@ -27,15 +27,16 @@ impl Scheduler {
         let not_before = recovered.not_before.unwrap_or_default().min(latest_retry);
         let due = submitted.plus_ms(spec.delay_ms).max(not_before);
         let new = New { id, client, ticket, submitted, due, spec };
-        let key = self.begin(new, Watchers::default());
+        let key = self.begin(&new, Watchers::none(&new.spec.id));
         let job = &mut self.jobs[key];
+        let expires = job.expires();
         job.kept = true;
         job.accepted = true;
         (job.runs, job.failures) = (recovered.runs, recovered.failures);
         job.losses = recovered.losses;
         // It had started, so it does not expire.
         if job.runs > 0
-            && let Some(at) = job.expires.take()
+            && let Some(at) = expires
         {
             self.timers.clear(at, TimerKind::Expire, ticket, key);
         }

@@ -88,11 +88,18 @@ impl Scheduler {
         }
         let job = &self.jobs[key];
         let spec = Submit {
+            id: job.watchers.began_as().clone(),
             // It may stay for long, and must not keep alive what its job came in with.
-            payload: job.spec.payload.detached(),
+            payload: job.payload.detached(),
+            queue: self.queues[job.queue].name.clone(),
+            priority: job.priority,
             delay_ms: 0,
+            timeout_ms: job.timeout_ms,
+            ttl_ms: job.ttl_ms(),
+            attempts: job.attempts,
+            key: job.key().map(Box::from),
             on_disconnect: OnDisconnect::Keep,
-            ..(*job.spec).clone()
+            batch: job.batch().map(|batch| self.batches.name_of(batch).into()),
         };
         let letter = DeadLetter {
             ticket: self.last_ticket.next(),
@@ -134,10 +141,10 @@ impl Scheduler {
         let (client, spec) = (self.clients.find_or_add(letter.client), letter.spec.clone());
         let (now, ticket) = (step.now, self.next_ticket());
         let new = New { id: as_job, client, ticket, submitted: now, due: now, spec };
-        let key = self.begin(new, Watchers::default());
+        let key = self.begin(&new, Watchers::none(&new.spec.id));
         (self.jobs[key].kept, self.jobs[key].redriven) = (true, true);
         step.measure(Measure::Submitted { queue: letter.spec.queue.clone() });
-        self.record(step, key);
+        self.record(step, key, new.spec);
         self.run_when_due(step, key);
     }
 
@@ -152,7 +159,7 @@ impl Scheduler {
         step: &mut Step<'_>,
         mut letter: Arc<DeadLetter>,
     ) {
-        self.last_ticket = self.last_ticket.max(letter.ticket);
+        self.start_after(letter.ticket);
         if letter.failed > step.now {
             // The clock was ahead before the restart.
             let letter = Arc::make_mut(&mut letter);

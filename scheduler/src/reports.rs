@@ -64,7 +64,7 @@ impl Scheduler {
 
     pub(crate) fn forget_void(&mut self, lane: LaneKey, job: usize, id: JobId) {
         if let Some(live) = self.jobs.get_mut(job).filter(|live| live.id == id) {
-            live.void_on.retain(|held| *held != lane);
+            live.rare_mut().void_on.retain(|held| *held != lane);
         }
     }
 
@@ -114,7 +114,7 @@ impl Scheduler {
         if bytes > limit {
             return Err(format!("the result has {bytes} bytes; the limit is {limit}"));
         }
-        body.resolve(self.jobs[key].spec.payload.content_type())
+        body.resolve(self.jobs[key].payload.content_type())
             .map_err(|bad| format!("the result is {bad}"))
     }
 }

@@ -1,5 +1,7 @@
 //! A job finds a slot, or a slot a job.
 
+use std::time::Duration;
+
 use acequia_wire::client::JobEvent;
 use acequia_wire::worker::JobMessage;
 
@@ -14,7 +16,7 @@ impl Scheduler {
     /// Runs a job that may run now, or puts it into its queue.
     pub(crate) fn run_or_wait(&mut self, step: &mut Step<'_>, job: usize) {
         if !self.run_at_once(step, job) {
-            self.wait(job, End::Back);
+            self.wait(step, job, End::Back);
         }
     }
 
@@ -22,19 +24,18 @@ impl Scheduler {
     ///
     /// A lane is free only while nothing waits that it could run, so nobody is overtaken.
     pub(crate) fn run_at_once(&mut self, step: &mut Step<'_>, key: usize) -> bool {
-        let job = &mut self.jobs[key];
-        job.waiting_since = step.now;
+        let job = &self.jobs[key];
         let groups = &self.queues[job.queue].groups;
-        let free = self.lanes.least_loaded(groups, &job.void_on).filter(|_| !self.draining);
+        let free = self.lanes.least_loaded(groups, job.void_on()).filter(|_| !self.draining);
         if let Some(lane) = free {
             self.start(step, key, lane);
         }
         free.is_some()
     }
 
-    pub(crate) fn wait(&mut self, key: usize, end: End) {
+    pub(crate) fn wait(&mut self, step: &Step<'_>, key: usize, end: End) {
         let job = &mut self.jobs[key];
-        job.state = State::Waiting;
+        job.state = State::Waiting { since: step.now };
         self.queues[job.queue].push(&mut self.jobs, key, end);
     }
 
@@ -63,30 +64,31 @@ impl Scheduler {
 
     fn start(&mut self, step: &mut Step<'_>, key: usize, lane: LaneKey) {
         let job = &mut self.jobs[key];
-        if let Some(at) = job.expires.take() {
+        if let Some(at) = job.expires() {
             self.timers.clear(at, TimerKind::Expire, job.ticket, key);
         }
-        let deadline = job.spec.timeout_ms.map(|ms| step.now.plus_ms(ms));
-        if let Some(at) = deadline {
+        let waited = job.waiting_since().map_or(Duration::ZERO, |since| step.now - since);
+        job.state = State::Running { lane, since: step.now };
+        if let Some(at) = job.deadline() {
             self.timers.set(at, TimerKind::Timeout, job.ticket, key);
         }
-        job.state = State::Running { lane, since: step.now, deadline };
         job.runs += 1;
         job.chunks = 0;
         job.start_told = false;
         self.running += 1;
-        self.queues[job.queue].running += 1;
+        let queue = &mut self.queues[job.queue];
+        queue.running += 1;
+        let queue = queue.name.clone();
         let unwatched = self.lanes.hold(lane, job.id, key, step.now);
         let message = JobMessage {
             job: job.id,
-            queue: job.spec.queue.clone(),
+            queue: queue.clone(),
             attempt: job.runs,
-            content_type: job.spec.payload.content_type().clone(),
-            timeout_ms: job.spec.timeout_ms.map(u64::from),
+            content_type: job.payload.content_type().clone(),
+            timeout_ms: job.timeout_ms.map(u64::from),
             meta: Vec::new(),
-            body: job.spec.payload.bytes().clone(),
+            body: job.payload.bytes().clone(),
         };
-        let (queue, waited) = (job.spec.queue.clone(), step.now - job.waiting_since);
         step.out.push(Action::Run { lane, job: message });
         step.measure(Measure::Started { queue, waited });
         if unwatched {

@@ -60,9 +60,9 @@ impl Step<'_> {
         self.out.push(Action::Tell { session, event });
     }
 
-    pub(crate) fn tell_of_job(&mut self, watcher: &Watcher, job: JobId, what: JobEvent) {
+    pub(crate) fn tell_of_job(&mut self, watcher: Watcher<'_>, job: JobId, what: JobEvent) {
         let event = client::Event::Job { id: watcher.id.clone(), job, what };
-        self.tell(watcher.session, event);
+        self.tell(watcher.at.session, event);
     }
 
     pub(crate) fn measure(&mut self, measure: Measure) {
@@ -204,25 +204,25 @@ impl Scheduler {
         assert_eq!(self.batches.sessions(), self.clients.attended());
         let (mut running, mut timers) = (0, 0);
         for (key, job) in &self.jobs {
-            timers += usize::from(job.expires.is_some());
+            timers += usize::from(job.expires().is_some());
             match job.state {
                 State::Delayed { .. } => timers += 1,
-                State::Waiting => {}
-                State::Running { lane, deadline, .. } => {
+                State::Waiting { .. } => {}
+                State::Running { lane, .. } => {
                     running += 1;
-                    timers += usize::from(deadline.is_some());
+                    timers += usize::from(job.deadline().is_some());
                     let run = self.lanes.get(lane).and_then(|lane| lane.held.get(&job.id));
                     assert_eq!(run, Some(&Run::Live { job: key }));
                 }
             }
-            for lane in &job.void_on {
+            for lane in job.void_on() {
                 let run = self.lanes.get(*lane).and_then(|lane| lane.held.get(&job.id));
                 assert_eq!(run, Some(&Run::Void { job: key }));
             }
         }
         let leases = self.lanes.iter().filter(|(_, lane)| lane.look_at.is_some()).count();
         assert_eq!((self.running, self.timers.len()), (running, (timers, leases)));
-        let payloads = self.jobs.iter().map(|(_, job)| job.spec.payload.bytes().len());
+        let payloads = self.jobs.iter().map(|(_, job)| job.payload.bytes().len());
         assert_eq!(self.payload_bytes, payloads.sum::<usize>());
         for (_, lane) in self.lanes.iter() {
             for (id, run) in &lane.held {

@@ -4,6 +4,7 @@
 //! `ACEQUIA_SIM_SEED` replays the one world of that seed, `ACEQUIA_SIM_RUNS` sets how many small
 //! worlds are tried. A world that goes wrong prints its seed and its last events.
 
+mod compare;
 mod expect;
 mod letters;
 mod model;

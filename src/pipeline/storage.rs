@@ -44,7 +44,7 @@ impl Pipeline {
         }
         self.mailboxes.flush();
         if let Ok(Err(error)) = closed {
-            tracing::error!(%error, "nothing that was accepted is lost");
+            tracing::error!(why = %error, "what came last is not in the journal; none of it was accepted");
         }
     }
 

@@ -15,6 +15,9 @@ use crate::Input;
 /// has to hold a large message of small jobs.
 const PACK_BYTES_MAX: usize = 256 << 10;
 
+/// How often a worker is greeted on one lane that never answers.
+const GREETINGS_MAX: u32 = 16;
+
 /// How long the last messages to workers may take to leave.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -45,6 +48,9 @@ where
 struct JobLane {
     connection: JobsConnection,
     id: LaneId,
+    nonce: [u8; 32],
+    /// How often its worker was greeted.
+    greetings: u32,
     packer: Packer,
     /// The most messages that the worker takes at once.
     pack: usize,
@@ -76,12 +82,27 @@ impl JobLanes {
             return None;
         }
         let (key, id) = (LaneKey(connection.id()), LaneId::from_bytes(id));
-        let packer = Packer::default();
-        self.lanes.insert(key, JobLane { connection, id, packer, pack: 1, packed_bytes: 0 });
-        let server = concat!("acequia/", env!("CARGO_PKG_VERSION")).to_owned();
-        let hello = Hello { lane: id, nonce, max_body: self.max_body, server };
-        self.say(key, ToWorker::Hello(hello), 0);
+        let (packer, greetings) = (Packer::default(), 0);
+        let lane = JobLane { connection, id, nonce, greetings, packer, pack: 1, packed_bytes: 0 };
+        self.lanes.insert(key, lane);
+        self.greet(key);
         Some(id)
+    }
+
+    /// Greets a worker that is not ready, also once more: its answer may have been lost with the
+    /// connection that it came on, and it would not know.
+    pub fn greet(&mut self, key: LaneKey) {
+        let Some(lane) = self.lanes.get_mut(&key).filter(|of| of.greetings < GREETINGS_MAX) else {
+            return;
+        };
+        lane.greetings += 1;
+        let server = concat!("acequia/", env!("CARGO_PKG_VERSION")).to_owned();
+        let (id, nonce) = (lane.id, lane.nonce);
+        self.say(
+            key,
+            ToWorker::Hello(Hello { lane: id, nonce, max_body: self.max_body, server }),
+            0,
+        );
     }
 
     /// The worker is ready: it may get large messages, and packed ones.

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use super::turns::Turns;
 use crate::time::Time;
 use crate::{
-    Action, ClientId, Config, DeadLetter, Dropped, Event, Found, LaneKey, LiveJob, LiveState,
-    Outcome, Recovered, Retained, Scheduler, SessionId, Ticket,
+    Action, ClientId, Config, DeadLetter, Dropped, Event, LaneKey, Outcome, Recovered, Retained,
+    SessionId, Ticket,
 };
 
 /// Who is told about a job.
@@ -294,92 +294,6 @@ impl Model {
         let leases =
             on_lease.map(|(key, lane)| (lane.heard + self.config.lease, Timer::Lease(*key)));
         timers.chain(leases).min()
-    }
-
-    /// That the scheduler and its numbers are in the state that its actions tell of.
-    pub(super) fn compare(&self, scheduler: &mut Scheduler) {
-        scheduler.assert_consistent();
-        for (key, lane) in &self.lanes {
-            assert!(lane.held.len() <= lane.slots as usize);
-            for (id, _) in lane.held.iter().filter(|(_, held)| **held == Held::Live) {
-                let state = self.jobs[id].state;
-                assert!(matches!(state, State::Running { lane, .. } if lane == *key));
-            }
-            let holds = |id: JobId| lane.held.contains_key(&id);
-            if lane.is_free() && !self.draining {
-                self.turns.assert_none_waits(&lane.queues, holds);
-            }
-        }
-        self.compare_found(scheduler);
-        self.compare_letters(scheduler);
-        let stats = scheduler.stats(self.now);
-        assert_eq!(stats.sessions, self.sessions.len());
-        assert_eq!(stats.live_jobs, self.jobs.len());
-        assert_eq!(stats.payload_bytes, self.payload_bytes());
-        let mut queues: BTreeMap<&QueueName, (usize, usize, Option<Duration>)> = BTreeMap::new();
-        for name in self.lanes.values().flat_map(|lane| &lane.queues) {
-            queues.entry(name).or_default();
-        }
-        for job in self.jobs.values() {
-            let (waiting, running, oldest) = queues.entry(&job.spec.queue).or_default();
-            match job.state {
-                State::Waiting => {
-                    *waiting += 1;
-                    *oldest = (*oldest).max(Some(self.now - job.ready));
-                }
-                State::Running { lane, .. } => {
-                    *running += 1;
-                    assert!(self.lanes.contains_key(&lane));
-                }
-                State::Delayed { .. } => {}
-                State::Between => panic!("a job is lost between two states"),
-            }
-        }
-        let told = stats.queues.iter().map(|q| (&q.name, (q.waiting, q.running, q.oldest)));
-        assert_eq!(told.collect::<BTreeMap<_, _>>(), queues);
-        for told in &stats.lanes {
-            let lane = &self.lanes[&told.lane];
-            assert_eq!((told.slots, told.busy), (lane.slots, lane.held.len()));
-            assert_eq!((told.draining, &told.name), (lane.draining, &lane.name));
-            assert_eq!(told.silent, lane.silent);
-        }
-        assert_eq!(stats.lanes.len(), self.lanes.len());
-        assert_eq!(scheduler.is_idle(), self.lanes.values().all(|lane| lane.held.is_empty()));
-        // A lease may be looked at before its end; that is all that is due too early.
-        let (due, deadline) = (self.first_timer().map(|(at, _)| at), scheduler.next_deadline());
-        let beats = self.lanes.values().any(|lane| lane.beats);
-        let due = due.into_iter().chain(self.retained_until()).min();
-        assert!(due == deadline || beats && deadline < due.or(deadline.map(|at| at.plus_ms(1))));
-    }
-
-    /// That each job is found where it is, or with what became of it.
-    fn compare_found(&self, scheduler: &Scheduler) {
-        for (id, job) in &self.jobs {
-            let state = match job.state {
-                State::Delayed { until } => LiveState::Delayed { until },
-                State::Waiting => LiveState::Waiting { since: job.ready },
-                State::Running { since, .. } => {
-                    LiveState::Running { worker: job.worker.clone(), since }
-                }
-                State::Between => panic!("a job is lost between two states"),
-            };
-            let live = LiveJob {
-                queue: job.spec.queue.clone(),
-                client: job.client,
-                submitted: job.submitted,
-                runs: job.runs,
-                failures: job.failures,
-                losses: job.losses,
-                state,
-            };
-            assert_eq!(scheduler.find(self.now, *id), Some(Found::Live(live)));
-        }
-        for id in &self.ended {
-            let kept =
-                |of: &&Arc<Retained>| of.job == *id && of.ended + self.config.retention > self.now;
-            let kept = self.retained.iter().find(kept);
-            assert_eq!(scheduler.find(self.now, *id), kept.cloned().map(Found::Ended));
-        }
     }
 
     /// The live job whose record has this place.
