@@ -1,12 +1,11 @@
 // A page that is loaded again goes on with its jobs, in Chromium.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { after, test } from 'node:test';
 
 import { gate } from './gate.js';
 import { start, startWorker } from './harness.js';
-import { closeBrowser, launch } from './page.js';
+import { closeBrowser, newContext, useTree } from './page.js';
 import { startProxy } from './proxy.js';
 
 after(closeBrowser);
@@ -35,14 +34,9 @@ const PAGE = `<!doctype html><meta charset="utf-8"><title>jobs</title><ul></ul><
 
 /** The page, with the library of this tree and not of the binary. */
 async function context(t) {
-  const it = await (await launch()).newContext();
-  t.after(() => it.close());
+  const it = await newContext(t);
+  await useTree(it, '/client/');
   await it.route('**/jobs.html', (route) => route.fulfill({ contentType: 'text/html', body: PAGE }));
-  await it.route('**/client/*', async (route) => {
-    const name = new URL(route.request().url()).pathname.split('/').at(-1);
-    const body = await readFile(new URL(`../../clients/js/src/${name}`, import.meta.url), 'utf8');
-    await route.fulfill({ contentType: 'text/javascript', body });
-  });
   it.on('weberror', (error) => assert.fail(error.error()));
   return it;
 }
