@@ -9,7 +9,7 @@ import { LiveJobs } from './live.js';
 import { submitOp, webSocketUrl } from './op.js';
 import { Outbox } from './outbox.js';
 import { Session } from './session.js';
-import { Shelf } from './shelf.js';
+import { pageStorage, Shelf } from './shelf.js';
 
 /**
  * Events: `state`, detail: `{ state, retryInMs, retryAt }`; `connecting`; `open`, detail: the
@@ -45,7 +45,7 @@ export class Acequia extends EventTarget {
    * @param {import('./connection.js').ConnectionOptions & {
    *   codec?: { encode: (value: unknown) => Uint8Array, decode: (bytes: Uint8Array) => unknown },
    *   resend?: boolean, resubmit?: boolean, resume?: boolean,
-   *   storage?: import('./index.js').SessionStorage, storageKey?: string,
+   *   storage?: boolean | import('./index.js').SessionStorage, storageKey?: string,
    * }} [options]
    */
   constructor(url = '/v1/ws', options = {}) {
@@ -75,15 +75,16 @@ export class Acequia extends EventTarget {
       down: (down) => this.#onDown(down),
     });
     this.#lastId = 0;
-    if (storage) {
+    const place = storage === true ? pageStorage((why) => this.#trouble('storage', why)) : storage;
+    if (place) {
       const key = storageKey ?? `${this.#format.subprotocol} ${absolute}`;
-      this.#shelf = new Shelf(storage, key, this.#format, (why) => this.#trouble('storage', why));
+      this.#shelf = new Shelf(place, key, this.#format, (why) => this.#trouble('storage', why));
       // Another range of numbers for each page: a page that is loaded again, or a copy of its tab,
       // goes on with the same session, and an id that was used must not come again.
       this.#lastId = Math.floor(Math.random() * 2 ** 32) * 2 ** 20;
       for (const entry of this.#shelf.load(this.#session, (id) => this.#cancel(id))) this.#live.add(entry);
-      this.#shelf.onLeave(() => this.#save());
     }
+    globalThis.addEventListener?.('pagehide', this.#onPageHide); // there is none in Node.js
   }
 
   /** `connecting`, `open`, `waiting` (before the next dial) or `closed` (for good). */
@@ -123,7 +124,7 @@ export class Acequia extends EventTarget {
       fail(job, 'closed', 'the client is closed');
       return job;
     }
-    const entry = entryOf(job, part, options.key !== undefined);
+    const entry = entryOf(job, part, options);
     this.#live.add(entry);
     this.#outbox.job(entry);
     if (signal?.aborted) {
@@ -161,8 +162,27 @@ export class Acequia extends EventTarget {
 
   /** For good, with the session. Live jobs end with `closed` here; what the server does with them is their `onDisconnect`. */
   close() {
+    this.#leave();
     this.#connection.close();
   }
+
+  /**
+   * A session that can be resumed outlives its connection, so the end of that does not tell the
+   * server which jobs have become useless.
+   */
+  #leave() {
+    if (this.state !== 'open') return;
+    this.#outbox.clear();
+    this.#live.leave();
+    this.#ackDue = true; // all that was heard may be forgotten
+    this.#flush();
+  }
+
+  /** The page is left or loaded again. @param {{ persisted?: boolean }} event */
+  #onPageHide = ({ persisted }) => {
+    if (this.#shelf) this.#save();
+    else if (!persisted) this.#leave();
+  };
 
   /** @param {number} id */
   #cancel(id) {
@@ -251,7 +271,7 @@ export class Acequia extends EventTarget {
     this.#stopAck();
     this.#acks.reset(); // the next hello says how far we are
     if (this.state === 'closed') this.#endAll(down);
-    else this.#live.lose(this.#session.resumable);
+    else this.#live.disconnect(this.#session.resumable);
     this.#tellState(down.retryInMs);
     this.#dispatch('close', down);
   }
@@ -263,14 +283,14 @@ export class Acequia extends EventTarget {
     else this.#save();
     this.#shelf?.release();
     this.#shelf = undefined;
+    globalThis.removeEventListener?.('pagehide', this.#onPageHide);
     this.#setNeverReady(new Error(`no connection: ${reason || code}`));
-    const why = left
-      ? { code: 'closed', message: 'the client was closed before the job ended' }
-      : code === TAKEN_OVER
-        ? { code: 'taken_over', message: 'another connection goes on with this session and its jobs' }
-        : { code: 'connection_lost', message: 'the connection was lost for good; the job may or may not run' };
+    if (left) return this.#live.close();
+    const why = code === TAKEN_OVER
+      ? { code: 'taken_over', message: 'another connection goes on with this session and its jobs' }
+      : { code: 'connection_lost', message: 'the connection was lost for good; the job may or may not run' };
     if (code === TAKEN_OVER) this.#trouble(why.code, why.message);
-    for (const entry of this.#live.entries) this.#live.fail(entry, why);
+    for (const entry of this.#live.entries) this.#live.lose(entry, why);
   }
 
   /** @param {number | null} [retryInMs] */

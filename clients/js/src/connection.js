@@ -6,7 +6,7 @@ import { Pause } from './pause.js';
 /** The close code that says: another connection goes on with the session. */
 export const TAKEN_OVER = 4001;
 /** A connection that ended sooner was none, as far as the pause before the next dial goes. */
-const STEADY_MS = 1_000;
+const STEADY_MS = 5_000;
 
 /**
  * @typedef {object} ConnectionOptions
@@ -153,8 +153,7 @@ export class Connection {
   #lost(code, reason) {
     this.#drop();
     if (this.state === 'open' && performance.now() - this.#openSinceMs >= STEADY_MS) this.#pause.reset();
-    const own = code === TAKEN_OVER ? null : this.#pause.next();
-    const retryInMs = own === null ? null : (this.#bye?.reconnect_in_ms ?? own);
+    const retryInMs = code === TAKEN_OVER ? null : this.#pause.next(this.#bye?.reconnect_in_ms);
     const why = reason || this.#bye?.reason || '';
     this.#bye = null;
     if (retryInMs === null) {

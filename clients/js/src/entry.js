@@ -3,19 +3,23 @@
 /**
  * @typedef {import('./recovery.js').Progress & {
  *   job: import('./job.js').Job,
+ *   cancels: boolean,
  *   repeated: boolean,
  *   saved: string | null,
  * }} Entry
+ * - `cancels`: it is of no use without its session (`onDisconnect: 'cancel'`);
  * - `repeated`: sent again under its id, so that the server may know it already;
  * - `saved`: what was written of it last, while that still holds.
  */
 
 /**
- * @param {import('./job.js').Job} job @param {import('./format.js').Part} part @param {boolean} keyed
+ * @param {import('./job.js').Job} job @param {import('./format.js').Part} part
+ * @param {{ key?: string, onDisconnect?: string }} [options]
  * @returns {Entry}
  */
-export function entryOf(job, part, keyed) {
-  return { job, part, keyed, sent: false, heard: false, cancelling: false, repeated: false, saved: null };
+export function entryOf(job, part, { key, onDisconnect } = {}) {
+  const [keyed, cancels] = [key !== undefined, onDisconnect === 'cancel'];
+  return { job, part, keyed, cancels, sent: false, heard: false, cancelling: false, repeated: false, saved: null };
 }
 
 /** @param {Entry} entry @param {import('./format.js').Format} format @returns {string} JSON of a `SavedJob` */
@@ -28,8 +32,8 @@ export function saved(entry, format) {
  * Without the payload: after a reload, such a job can be waited for, and not be sent again.
  * @param {Entry} entry @returns {import('./store.js').SavedJob}
  */
-export function savedLean({ job, sent, heard, cancelling, keyed }) {
-  const flags = { sent: sent || undefined, heard: heard || undefined, cancelling: cancelling || undefined, keyed: keyed || undefined };
+export function savedLean({ job, ...entry }) {
+  const flags = Object.fromEntries(FLAGS.filter((flag) => entry[flag]).map((flag) => [flag, true]));
   return { id: job.id, uuid: job.uuid, ...flags, label: job.label };
 }
 
@@ -37,13 +41,12 @@ export function savedLean({ job, sent, heard, cancelling, keyed }) {
  * @param {import('./job.js').Job} job @param {import('./store.js').SavedJob} from
  * @param {import('./format.js').Format} format
  * @returns {Entry}
+ * @throws if the op is not of this format
  */
-export function restored(job, { sent, heard, cancelling, keyed, part }, format) {
-  return {
-    ...entryOf(job, '', keyed ?? false),
-    part: part === undefined ? null : format.unpack(part),
-    sent: sent ?? false,
-    heard: heard ?? false,
-    cancelling: cancelling ?? false,
-  };
+export function restored(job, from, format) {
+  const flags = Object.fromEntries(FLAGS.map((flag) => [flag, from[flag] === true]));
+  return { ...entryOf(job, ''), ...flags, part: from.part === undefined ? null : format.unpack(from.part) };
 }
+
+/** What is written down of an entry beside its job, if it is true. */
+const FLAGS = /** @type {const} */ (['sent', 'heard', 'cancelling', 'keyed', 'cancels']);

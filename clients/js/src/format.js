@@ -10,7 +10,7 @@
  * @property {(parts: Part[]) => Part} join parts to one message: an array of ops
  * @property {(data: any) => any} decode
  * @property {(part: Part) => string} pack a part as text, for a storage
- * @property {(text: string) => Part} unpack
+ * @property {(text: string) => Part} unpack throws at what was never packed
  */
 
 /** @type {Format} */
@@ -26,7 +26,10 @@ export const json = {
     return event;
   },
   pack: (part) => /** @type {string} */ (part),
-  unpack: (text) => text,
+  unpack(text) {
+    JSON.parse(text); // one op that is none would spoil the message that it is sent in
+    return text;
+  },
 };
 
 /**
@@ -51,7 +54,11 @@ export function msgpack(codec) {
     },
     decode: (data) => codec.decode(new Uint8Array(data)),
     pack: (part) => btoa(Array.from(/** @type {Uint8Array} */ (part), (byte) => String.fromCharCode(byte)).join('')),
-    unpack: bytesOfBase64,
+    unpack(text) {
+      const part = bytesOfBase64(text);
+      codec.decode(part);
+      return part;
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 // The live jobs by correlation id: what an event, a loss and a welcome do to them.
 
-import { deliver } from './job.js';
+import { LostError } from './errors.js';
+import { deliver, fail } from './job.js';
 import { afterReplay, fate, keepsPart, loss } from './recovery.js';
 
 /**
@@ -81,7 +82,7 @@ export class LiveJobs {
   }
 
   /** The connection ended. @param {boolean} resumable whether there is a session to go on with */
-  lose(resumable) {
+  disconnect(resumable) {
     this.#unsure = [];
     if (resumable) return; // the next welcome decides
     for (const entry of this.entries) this.#meet(entry, fate(entry, false, this.#policy), false);
@@ -109,14 +110,30 @@ export class LiveJobs {
         this.#outbox.op({ op: 'cancel', id: entry.job.id });
         break;
       case 'lost':
-        this.fail(entry, loss(entry, hadSession));
+        this.lose(entry, loss(entry, hadSession));
         break;
     }
   }
 
   /** @param {Entry} entry @param {{ code: string, message: string }} why */
-  fail(entry, why) {
-    this.end(entry, { ev: 'failed', job: entry.job.uuid, ...why });
+  lose(entry, { code, message }) {
+    this.#entries.delete(entry.job.id);
+    fail(entry.job, code, message, LostError);
+  }
+
+  /** All end with `closed`. */
+  close() {
+    for (const { job } of this.entries) {
+      this.#entries.delete(job.id);
+      fail(job, 'closed', 'the client was closed before the job ended');
+    }
+  }
+
+  /** Nobody will come back to the session: says so of the jobs that are of no use then. */
+  leave() {
+    for (const { job, sent, cancelling, cancels } of this.entries) {
+      if (sent && (cancelling || cancels)) this.#outbox.op({ op: 'cancel', id: job.id });
+    }
   }
 
   /** Ends a job without the server's word. @param {Entry} entry @param {any} event */

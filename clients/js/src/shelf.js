@@ -10,8 +10,6 @@ export class Shelf {
   #format;
   #trouble;
   #broken = false;
-  /** @type {(() => void) | undefined} */
-  #onLeave;
 
   /**
    * @param {import('./index.js').SessionStorage} storage @param {string} key
@@ -25,7 +23,11 @@ export class Shelf {
 
   /** Whether the session is still this client's to go on with. */
   get mine() {
-    return this.#broken || this.#store.mine;
+    try {
+      return this.#broken || this.#store.mine;
+    } catch {
+      return true; // a storage that cannot be read, of which the next `save` tells
+    }
   }
 
   /**
@@ -33,21 +35,27 @@ export class Shelf {
    * @param {import('./session.js').Session} session @param {(id: number) => void} cancel
    */
   load(session, cancel) {
-    const { secret, last, jobs } = this.#taken();
-    session.secret = secret;
-    session.last = last;
-    return jobs.map((from) => restored(new Job(from.id, () => cancel(from.id), from.label, from), from, this.#format));
+    const saved = this.#take();
+    if (!saved) return [];
+    let entries;
+    try {
+      entries = saved.jobs.map((from) => restored(new Job(from.id, () => cancel(from.id), from.label, from), from, this.#format));
+    } catch {
+      return []; // somebody else's, like all that cannot be understood
+    }
+    session.secret = saved.secret;
+    session.last = saved.last;
+    return entries;
   }
 
-  #taken() {
+  #take() {
     try {
-      const saved = this.#store.load();
-      if (saved) return saved;
+      return this.#store.load();
     } catch (error) {
       this.#broken = true; // a storage that cannot be written
       queueMicrotask(() => this.#trouble(`the session cannot be kept for a reload: ${error}`)); // once somebody listens
+      return null;
     }
-    return { secret: null, last: 0, jobs: [] };
   }
 
   /** @param {import('./session.js').Session} session @param {import('./entry.js').Entry[]} entries */
@@ -66,26 +74,36 @@ export class Shelf {
       this.#store.save(secret, last, entries.map((entry) => JSON.stringify(savedLean(entry))));
     } catch (error) {
       // What is there is out of date: to go on from it would bring back what has ended.
-      this.#store.clear();
+      this.clear();
       this.#broken = true;
       this.#trouble(`the session cannot be kept for a reload: ${error}`);
     }
   }
 
-  /** Calls `save` when the page is left or loaded again. @param {() => void} save */
-  onLeave(save) {
-    this.#onLeave = save;
-    globalThis.addEventListener?.('pagehide', save);
-  }
-
   /** The session will not go on here. */
   clear() {
-    this.#store.clear();
+    try {
+      this.#store.clear();
+    } catch {} // nor will the next page be able to read it
   }
 
   /** What is there stays, for the next client. */
   release() {
     this.#store.release();
-    if (this.#onLeave) globalThis.removeEventListener?.('pagehide', this.#onLeave);
   }
+}
+
+/**
+ * The `sessionStorage` of this page, if it has one that it may use.
+ * @param {(why: string) => void} trouble
+ */
+export function pageStorage(trouble) {
+  let why = 'there is no sessionStorage here';
+  try {
+    if (globalThis.sessionStorage) return globalThis.sessionStorage;
+  } catch (error) {
+    why = String(error); // the user's settings, or a frame in a sandbox
+  }
+  queueMicrotask(() => trouble(`the session cannot be kept for a reload: ${why}`)); // once somebody listens
+  return undefined;
 }

@@ -77,6 +77,7 @@ export class Store {
  * @property {boolean} [heard]
  * @property {boolean} [cancelling]
  * @property {boolean} [keyed]
+ * @property {boolean} [cancels]
  * @property {string} [part] the op as text, while it may have to be sent again
  * @property {any} [label]
  */
@@ -90,7 +91,8 @@ const taken = new WeakMap();
 function understood(text) {
   try {
     const { v, secret, last, jobs } = JSON.parse(text ?? 'null');
-    if (v !== VERSION || !Number.isSafeInteger(last) || !jobs.every((/** @type {any} */ job) => Number.isSafeInteger(job.id))) return null;
+    const known = v === VERSION && (secret === null || typeof secret === 'string') && Number.isSafeInteger(last) && last >= 0;
+    if (!known || !jobs.every((/** @type {any} */ job) => Number.isSafeInteger(job.id))) return null;
     return { secret, last, jobs };
   } catch {
     return null;

@@ -1,7 +1,7 @@
 // A page that is loaded again, and a tab that is copied.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { afterEach, test } from 'node:test';
 
 import { Acequia } from '../src/index.js';
 import { fakeNetwork, turn } from './fake-socket.js';
@@ -10,10 +10,18 @@ import { MemoryStorage } from './memory-storage.js';
 const URL = 'ws://acequia.test/v1/ws';
 const ops = (socket) => socket.heard().flat();
 
+/** Pages that are never left: a client that waits for its server would keep the process from its end. */
+const open = new Set();
+afterEach(() => {
+  for (const client of open) client.close();
+  open.clear();
+});
+
 /** A page with `storage`. `answer`: says what, as the answer to `hello`, and returns the socket and the hello. */
 function page(storage, options = {}) {
   const network = fakeNetwork();
   const client = new Acequia(URL, { WebSocket: network.WebSocket, storage, reconnect: { minMs: 1, maxMs: 1 }, ...options });
+  open.add(client);
   const answer = async (welcome) => {
     const socket = await network.next();
     socket.open();
@@ -131,6 +139,26 @@ test('close ends the session for the page that comes after, too', async () => {
   assert.equal(socket.closeCode, 1000, 'the server need not wait');
   assert.deepEqual(storage.items, {});
   page(storage); // and the key is free again
+});
+
+test('a page without a storage of its own does without', async (t) => {
+  const trouble = [];
+  for (const get of [undefined, () => { throw new Error('SecurityError'); }]) {
+    if (get) Object.defineProperty(globalThis, 'sessionStorage', { get, configurable: true });
+    t.after(() => delete globalThis.sessionStorage);
+    const { client, answer } = page(true);
+    client.addEventListener('error', ({ detail }) => trouble.push(detail.code));
+    const { socket } = await answer({ session: 's', resumed: false });
+    const job = client.submit(1);
+    await turn();
+    socket.say({ ev: 'done', id: job.id, result: 'one', seq: 1 });
+    assert.equal(await job, 'one');
+  }
+  assert.deepEqual(trouble, ['storage', 'storage']);
+  const storage = new MemoryStorage();
+  Object.defineProperty(globalThis, 'sessionStorage', { value: storage, configurable: true });
+  page(true);
+  assert.equal(Object.keys(storage.items).length, 1);
 });
 
 test('a storage needs what can be written', async () => {

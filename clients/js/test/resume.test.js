@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Acequia } from '../src/index.js';
+import { Acequia, JobError, LostError } from '../src/index.js';
 import { fakeNetwork, turn } from './fake-socket.js';
 import { MemoryStorage } from './memory-storage.js';
 
@@ -120,7 +120,7 @@ for (const [resubmit, again2, lost] of [[false, [2, 3], ['session_lost']], [true
     const { socket: second } = await again({ session: 't', resumed: false });
     assert.deepEqual(submits(second), again2);
     const codes = [];
-    if (plain.ended) await plain.result.catch(({ code }) => codes.push(code));
+    if (plain.ended) await plain.result.catch((error) => error instanceof LostError && codes.push(error.code));
     assert.deepEqual(codes, lost);
     second.say({ ev: 'done', id: 2, job: 'u2', result: 'two', seq: 1 });
     assert.equal(await keyed, 'two');
@@ -154,6 +154,44 @@ test('a wish to cancel is repeated', async () => {
   second.say({ ev: 'cancelled', id: 1, seq: 2 });
   second.say({ ev: 'error', id: 2, code: 'bad_request', message: 'no live job', seq: 3 });
   for (const job of [live, unknown]) await assert.rejects(job, { code: 'cancelled' });
+});
+
+test('a client that leaves for good says which jobs are of no use then', async () => {
+  const { client, socket } = await connected();
+  const options = { onDisconnect: 'cancel' };
+  const [kept, useless, cancelling] = client.submitMany([{ payload: 1 }, { payload: 2, ...options }, { payload: 3 }]);
+  await turn();
+  socket.say({ ev: 'accepted', id: useless.id, seq: 1 });
+  socket.heard();
+  const unsent = client.submit(4, options);
+  cancelling.cancel();
+  client.close();
+  assert.deepEqual(ops(socket), [{ op: 'cancel', id: useless.id }, { op: 'cancel', id: cancelling.id }, { op: 'ack', seq: 1 }]);
+  for (const job of [kept, useless, cancelling, unsent]) await assert.rejects(job, { name: 'JobError', code: 'closed' });
+});
+
+for (const code of [1006, 1011, 1013, 4008]) {
+  test(`a connection that ends with ${code} is followed by another, and the session goes on`, async () => {
+    const { client, socket, again } = await connected();
+    const job = client.submit(1);
+    await turn();
+    socket.say({ ev: 'accepted', id: 1, job: 'u1', seq: 1 });
+    socket.end(code);
+    const { socket: second, hello } = await again({ session: 's', resumed: true });
+    assert.deepEqual(hello, [{ op: 'hello', resume: 's', last: 1 }]);
+    second.say({ ev: 'done', id: 1, result: 'one', seq: 2 });
+    assert.equal(await job, 'one');
+    client.close();
+  });
+}
+
+test('a worker may call its failure what it likes', async () => {
+  const { client, socket } = await connected();
+  const job = client.submit(1);
+  await turn();
+  socket.say({ ev: 'failed', id: 1, code: 'session_lost', message: 'of a database', seq: 1 });
+  await assert.rejects(job, (error) => error instanceof JobError && !(error instanceof LostError));
+  client.close();
 });
 
 test('a job that a server about to stop did not take goes to the next one', async () => {

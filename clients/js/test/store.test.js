@@ -58,7 +58,8 @@ test('two clients of a page have two keys', () => {
 
 test('what cannot be understood counts as nothing', () => {
   for (const text of ['', 'x', 'null', '[]', '{}', '{"v":2,"secret":"s","last":1,"jobs":[]}', '{"v":1,"secret":"s","last":"1","jobs":[]}',
-    '{"v":1,"secret":"s","last":1}', '{"v":1,"secret":"s","last":1,"jobs":[{"id":"x"}]}', '{"v":1,"secret":"s","last":1,"jobs":[null]}']) {
+    '{"v":1,"secret":"s","last":1}', '{"v":1,"secret":"s","last":1,"jobs":[{"id":"x"}]}', '{"v":1,"secret":"s","last":1,"jobs":[null]}',
+    '{"v":1,"secret":7,"last":1,"jobs":[]}', '{"v":1,"secret":"s","last":-1,"jobs":[]}']) {
     assert.equal(new Store(new MemoryStorage({ k: text }), 'k').load(), null, text);
   }
 });
@@ -77,8 +78,8 @@ for (const [name, format] of [['JSON', json], ['MessagePack', msgpack({ encode: 
     const storage = new MemoryStorage();
     const { it, session } = shelf(storage, format);
     Object.assign(session, { secret: 's', last: 5 });
-    const waiting = entryOf(new Job(1, () => {}, { row: 3 }), format.encode({ op: 'submit', id: 1 }), true);
-    const taken = Object.assign(entryOf(new Job(2, () => {}, undefined, { uuid: 'u' }), '', false), { part: null, sent: true, heard: true, cancelling: true });
+    const waiting = entryOf(new Job(1, () => {}, { row: 3 }), format.encode({ op: 'submit', id: 1 }), { key: 'k' });
+    const taken = Object.assign(entryOf(new Job(2, () => {}, undefined, { uuid: 'u' }), ''), { part: null, sent: true, heard: true, cancelling: true });
     it.save(session, [waiting, taken]);
     const after = shelf(storage.copy(), format);
     assert.deepEqual([after.session.secret, after.session.last], ['s', 5]);
@@ -95,11 +96,11 @@ test('a storage that is full does without payloads, and then is let go of', () =
   storage.room = 200;
   const { it, session, trouble } = shelf(storage);
   session.secret = 's';
-  const large = entryOf(new Job(1, () => {}), 'x'.repeat(200), false);
+  const large = entryOf(new Job(1, () => {}), 'x'.repeat(200));
   it.save(session, [large]);
   assert.deepEqual(trouble, []);
   assert.equal(shelf(storage.copy()).entries[0].part, null);
-  it.save(session, Array.from({ length: 20 }, (_, id) => entryOf(new Job(id, () => {}), 'x', false)));
+  it.save(session, Array.from({ length: 20 }, (_, id) => entryOf(new Job(id, () => {}), 'x')));
   assert.equal(trouble.length, 1);
   assert.match(trouble[0], /Quota/);
   assert.equal(storage.getItem('k'), null);
@@ -115,4 +116,26 @@ test('a storage that cannot be written is none', async () => {
   assert.deepEqual([session.secret, entries, it.mine], [null, [], true], 'else two pages might go on with one session');
   await Promise.resolve();
   assert.match(trouble[0], /Quota/);
+});
+
+test('a storage whose ops are no ops is as one with nothing in it', () => {
+  const of = (part) => new MemoryStorage({ k: `{"v":1,"secret":"s","last":3,"jobs":[{"id":1},{"id":2,"part":${part}}]}` });
+  const binary = msgpack({ encode: () => new Uint8Array(), decode: (bytes) => assert.equal(bytes[0], 0x82) });
+  for (const [part, format] of [['"{]"', json], ['7.', json], ['"%"', binary], ['"AAAA"', binary], ['{}', binary]]) {
+    const { session, entries, trouble } = shelf(of(part), format);
+    assert.deepEqual([session.secret, session.last, entries, trouble], [null, 0, [], []], part);
+  }
+});
+
+test('a storage that fails in the middle is let go of', () => {
+  const storage = new MemoryStorage();
+  const { it, session, trouble } = shelf(storage);
+  storage.getItem = storage.setItem = storage.removeItem = () => {
+    throw new Error('SecurityError');
+  };
+  assert.equal(it.mine, true);
+  it.save(session, []);
+  it.save(session, []);
+  it.clear();
+  assert.deepEqual(trouble.map((why) => /SecurityError/.test(why)), [true], 'it is told once');
 });
