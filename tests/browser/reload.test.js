@@ -1,10 +1,13 @@
 // A page that is loaded again goes on with its jobs, in Chromium.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { gate } from './gate.js';
-import { start, startWorker } from './harness.js';
+import { eventually, quietPorts, start, startWorker } from './harness.js';
 import { closeBrowser, newContext, useTree } from './page.js';
 import { startProxy } from './proxy.js';
 
@@ -13,7 +16,7 @@ after(closeBrowser);
 /** What it shows: a line for each job, by label, with all that came of it. */
 const PAGE = `<!doctype html><meta charset="utf-8"><title>jobs</title><ul></ul><script type="module">
   import { Acequia } from '/client/index.js';
-  const client = (window.client = new Acequia(undefined, { storage: sessionStorage, reconnect: { minMs: 10, maxMs: 100 } }));
+  const client = (window.client = new Acequia(undefined, { storage: location.search !== '?forgetful', reconnect: { minMs: 10, maxMs: 100 } }));
   window.seen = [];
   client.addEventListener('state', ({ detail }) => document.body.dataset.state = detail.state);
   client.addEventListener('error', ({ detail }) => window.seen.push(['client', detail.code]));
@@ -29,21 +32,21 @@ const PAGE = `<!doctype html><meta charset="utf-8"><title>jobs</title><ul></ul><
   };
   client.jobs.forEach(show);
   window.restored = client.jobs.map(({ label }) => label);
-  window.submit = (label) => { const job = client.submit(label, { label }); show(job); return job.id; };
+  window.submit = (label, options) => { const job = client.submit(label, { label, ...options }); show(job); return job.id; };
 </script>`;
 
 /** The page, with the library of this tree and not of the binary. */
 async function context(t) {
   const it = await newContext(t);
   await useTree(it, '/client/');
-  await it.route('**/jobs.html', (route) => route.fulfill({ contentType: 'text/html', body: PAGE }));
+  await it.route('**/jobs.html*', (route) => route.fulfill({ contentType: 'text/html', body: PAGE }));
   it.on('weberror', (error) => assert.fail(error.error()));
   return it;
 }
 
-async function open(it, at) {
+async function open(it, at, search = '') {
   const page = await it.newPage();
-  await page.goto(`${at.url}jobs.html`);
+  await page.goto(`${at.url}jobs.html${search}`);
   return page;
 }
 
@@ -51,8 +54,8 @@ const isIn = (page, state) => page.waitForSelector(`body[data-state=${state}]`, 
 const isOpen = (page) => isIn(page, 'open');
 const last = (page, label, what) => page.waitForSelector(`#${label}[data-last="${what}"]`, { state: 'attached' });
 
-async function patientServer(t) {
-  const server = await start(t, 'serve');
+async function patientServer(t, options) {
+  const server = await start(t, 'serve', options);
   const { path, open: openGate } = gate(t);
   await startWorker(t, server, '--stream', '--slots', '4', '--', 'sh', '-c', `cat >/dev/null; echo a; cat "${path}"; echo b`);
   return { server, openGate };
@@ -86,7 +89,6 @@ test('a reload loses nothing, and repeats nothing', async (t) => {
 
 test('a reload in the turn of the submit', async (t) => {
   const server = await start(t, 'serve');
-  await startWorker(t, server, '--', 'cat');
   const page = await open(await context(t), server);
   await isOpen(page);
   await Promise.all([page.waitForEvent('load'), page.evaluate(() => {
@@ -94,6 +96,8 @@ test('a reload in the turn of the submit', async (t) => {
     location.reload();
   }).catch(() => {})]); // the page is gone before it can answer
   await isOpen(page);
+  assert.deepEqual(await page.evaluate(() => restored), ['hasty']);
+  await startWorker(t, server, '--', 'cat'); // not before: the job could end on the page that goes
   await last(page, 'hasty', 'done');
   const metrics = await (await fetch(`${server.url}metrics`)).text();
   assert.match(metrics, /acequia_jobs_ended_total\{queue="default",outcome="done"\} 1\n/);
@@ -153,3 +157,76 @@ test('of two tabs with one session, the second goes on and the first says so', a
   assert.deepEqual(await first.evaluate(() => restored), []);
   assert.equal(await second.evaluate(() => client.state), 'open', 'they do not fight');
 });
+
+for (const signal of ['SIGKILL', 'SIGTERM']) {
+  test(`a page that is loaded while the server is gone after ${signal} goes on once it is back`, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'acequia-journal-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const args = ['--journal', join(folder, 'acequia.redb')];
+    const { server, openGate } = await patientServer(t, { ports: await quietPorts(), args });
+    server.mayEnd = true;
+    const page = await open(await context(t), server);
+    await isOpen(page);
+    await page.evaluate(() => submit('taken'));
+    await last(page, 'taken', 'a');
+    await server.process.kill(signal);
+    await isIn(page, 'waiting');
+    await page.evaluate(() => submit('untaken'));
+    await page.reload();
+    assert.deepEqual(await page.evaluate(() => restored), ['taken', 'untaken']);
+    await isIn(page, 'waiting');
+    openGate();
+    await start(t, 'serve', { ports: server, args });
+    for (const label of ['taken', 'untaken']) await last(page, label, 'done');
+    const ends = await page.evaluate(() => seen.filter(([, what]) => what === 'done').map(([who]) => who));
+    assert.deepEqual(ends.sort(), ['taken', 'untaken']);
+    assert.deepEqual(await page.evaluate(() => seen.filter(([who]) => who === 'client')), []);
+  });
+}
+
+test('a page that keeps nothing says goodbye to what nobody else wants', async (t) => {
+  const { server } = await patientServer(t);
+  const page = await open(await context(t), server, '?forgetful');
+  await isOpen(page);
+  await page.evaluate(() => submit('one', { onDisconnect: 'cancel' }));
+  await last(page, 'one', 'a');
+  await page.close();
+  await eventually(async () => {
+    const metrics = await (await fetch(`${server.url}metrics`)).text();
+    return metrics.includes('acequia_jobs_ended_total{queue="default",outcome="cancelled"} 1\n');
+  }, 'the end of the job');
+});
+
+const DAMAGE = {
+  'holds garbage': { reload: true, trouble: [], damage: () => {
+    for (const key of Object.keys(sessionStorage)) sessionStorage.setItem(key, '{"v":1,"secret":[],');
+  } },
+  'is full': { reload: false, trouble: ['storage'], damage: () => {
+    for (let size = 2 ** 22; size >= 1; size /= 2) {
+      try {
+        for (let n = 0; ; n++) sessionStorage.setItem(`${size} ${n}`, 'x'.repeat(size));
+      } catch {}
+    }
+  } },
+  'may not be used': { reload: true, trouble: ['storage'], before: () => {
+    if (sessionStorage.refused) Object.defineProperty(window, 'sessionStorage', { get: () => { throw new DOMException('no', 'SecurityError'); } });
+  }, damage: () => (sessionStorage.refused = 'yes') },
+};
+
+for (const [what, { reload, trouble, before, damage }] of Object.entries(DAMAGE)) {
+  test(`a page whose storage ${what} works without`, async (t) => {
+    const server = await start(t, 'serve');
+    await startWorker(t, server, '--', 'cat');
+    const it = await context(t);
+    if (before) await it.addInitScript(before);
+    const page = await open(it, server);
+    await isOpen(page);
+    await page.evaluate(damage);
+    if (reload) await page.reload();
+    await isOpen(page);
+    assert.deepEqual(await page.evaluate(() => restored), []);
+    await page.evaluate(() => submit('one'));
+    await last(page, 'one', 'done');
+    assert.deepEqual(await page.evaluate(() => seen.filter(([who]) => who === 'client').map(([, code]) => code)), trouble);
+  });
+}

@@ -9,7 +9,7 @@ import { describe, test } from 'node:test';
 import * as codec from '@msgpack/msgpack';
 import WebSocket from 'ws';
 
-import { Acequia } from '../../clients/js/src/index.js';
+import { Acequia, LostError } from '../../clients/js/src/index.js';
 import { gate } from './gate.js';
 import { eventually, quietPorts, start, startWorker } from './harness.js';
 import { startProxy } from './proxy.js';
@@ -172,12 +172,51 @@ for (const [encoding, options] of [['JSON', {}], ['MessagePack', { codec }]]) {
       await server.process.kill();
       await closed;
       await start(t, 'serve', { ports: server });
-      await assert.rejects(jobs[0].result, { code: 'session_lost' });
+      await assert.rejects(jobs[0].result, (error) => error instanceof LostError && error.code === 'session_lost');
       await startWorker(t, server, '--demo');
       assert.deepEqual(await Promise.all(jobs.slice(1)), ['KEYED', 'INSISTS']);
     });
   });
 }
+
+test('events that could not be kept are told as a gap, and the outcome comes', async (t) => {
+  const server = await start(t, 'serve');
+  const proxy = await startProxy(t, server);
+  const { path, open } = gate(t);
+  await startWorker(t, server, '--stream', '--', 'sh', '-c', `cat >/dev/null; cat "${path}"; seq 5000`);
+  const client = connect(t, proxy.ws);
+  const job = client.submit('many');
+  const chunks = [];
+  job.addEventListener('chunk', ({ detail }) => chunks.push(detail.data));
+  await once(job, 'started');
+  proxy.refuse(true);
+  const closed = once(client, 'close');
+  proxy.cut();
+  await closed;
+  open();
+  await done(server, 1);
+  proxy.refuse(false);
+  await job.result;
+  const missed = client.trouble.map((event) => event.missed);
+  assert.equal(missed.length, 1);
+  assert.equal(missed[0] + chunks.length, 5000);
+  assert.ok(missed[0] > 0);
+  assert.deepEqual(chunks, [...chunks].sort((a, b) => a - b), 'in order');
+});
+
+test('a server that has no room is asked again until it has', async (t) => {
+  const server = await start(t, 'serve', { args: ['--sessions', 1] });
+  await startWorker(t, server, '--', 'cat');
+  const guest = new WebSocket(server.ws, 'acequia.v1.json');
+  await new Promise((resolve) => guest.once('open', resolve));
+  const client = connect(t, server.ws);
+  const job = client.submit('late');
+  await once(client, 'close');
+  await once(client, 'close');
+  assert.equal(job.ended, false);
+  guest.close();
+  assert.equal(await job, 'late');
+});
 
 test('who comes with the secret takes the session over, and the other is told', async (t) => {
   const server = await start(t, 'serve');
