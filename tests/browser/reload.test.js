@@ -40,7 +40,9 @@ async function context(t) {
   const it = await newContext(t);
   await useTree(it, '/client/');
   await it.route('**/jobs.html*', (route) => route.fulfill({ contentType: 'text/html', body: PAGE }));
-  it.on('weberror', (error) => assert.fail(error.error()));
+  const errors = [];
+  it.on('weberror', (error) => errors.push(error.error()));
+  t.after(() => assert.deepEqual(errors, []));
   return it;
 }
 
@@ -209,7 +211,7 @@ const DAMAGE = {
     }
   } },
   'may not be used': { reload: true, trouble: ['storage'], before: () => {
-    if (sessionStorage.refused) Object.defineProperty(window, 'sessionStorage', { get: () => { throw new DOMException('no', 'SecurityError'); } });
+    if (location.protocol === 'http:' && sessionStorage.refused) Object.defineProperty(window, 'sessionStorage', { get: () => { throw new DOMException('no', 'SecurityError'); } });
   }, damage: () => (sessionStorage.refused = 'yes') },
 };
 
