@@ -1,6 +1,6 @@
 // One rendering: a job for each tile of a view, until each has ended. No DOM.
 
-import { RejectedError } from '/client/index.js';
+import { LostError, RejectedError } from '/client/index.js';
 import { payloadOf, tilesOf } from '/assets/view.js';
 
 export const QUEUE = 'mandelbrot';
@@ -62,8 +62,8 @@ export class Rendering {
   }
 
   #failed(tile, error) {
-    if (error.code === 'connection_lost') {
-      // The server cancelled it, or is itself gone; submitted again, it waits for the connection.
+    if (error instanceof LostError && this.#client.state !== 'closed') {
+      // A server that came back without the session. A tile may be computed twice: nobody minds.
       this.#on.stopped(tile);
       this.#submit(tile);
     } else if (error instanceof RejectedError && error.retryAfterMs !== null) {
