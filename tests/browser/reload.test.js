@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { gate } from './gate.js';
-import { eventually, quietPorts, start, startWorker } from './harness.js';
+import { quietPorts, start, startWorker } from './harness.js';
 import { closeBrowser, newContext, useTree } from './page.js';
 import { startProxy } from './proxy.js';
 
@@ -16,7 +16,7 @@ after(closeBrowser);
 /** What it shows: a line for each job, by label, with all that came of it. */
 const PAGE = `<!doctype html><meta charset="utf-8"><title>jobs</title><ul></ul><script type="module">
   import { Acequia } from '/client/index.js';
-  const client = (window.client = new Acequia(undefined, { storage: location.search !== '?forgetful', reconnect: { minMs: 10, maxMs: 100 } }));
+  const client = (window.client = new Acequia(undefined, { storage: true, reconnect: { minMs: 10, maxMs: 100 } }));
   window.seen = [];
   client.addEventListener('state', ({ detail }) => document.body.dataset.state = detail.state);
   client.addEventListener('error', ({ detail }) => window.seen.push(['client', detail.code]));
@@ -32,23 +32,23 @@ const PAGE = `<!doctype html><meta charset="utf-8"><title>jobs</title><ul></ul><
   };
   client.jobs.forEach(show);
   window.restored = client.jobs.map(({ label }) => label);
-  window.submit = (label, options) => { const job = client.submit(label, { label, ...options }); show(job); return job.id; };
+  window.submit = (label) => { const job = client.submit(label, { label }); show(job); return job.id; };
 </script>`;
 
 /** The page, with the library of this tree and not of the binary. */
 async function context(t) {
   const it = await newContext(t);
   await useTree(it, '/client/');
-  await it.route('**/jobs.html*', (route) => route.fulfill({ contentType: 'text/html', body: PAGE }));
+  await it.route('**/jobs.html', (route) => route.fulfill({ contentType: 'text/html', body: PAGE }));
   const errors = [];
   it.on('weberror', (error) => errors.push(error.error()));
   t.after(() => assert.deepEqual(errors, []));
   return it;
 }
 
-async function open(it, at, search = '') {
+async function open(it, at) {
   const page = await it.newPage();
-  await page.goto(`${at.url}jobs.html${search}`);
+  await page.goto(`${at.url}jobs.html`);
   return page;
 }
 
@@ -185,19 +185,6 @@ for (const signal of ['SIGKILL', 'SIGTERM']) {
     assert.deepEqual(await page.evaluate(() => seen.filter(([who]) => who === 'client')), []);
   });
 }
-
-test('a page that keeps nothing says goodbye to what nobody else wants', async (t) => {
-  const { server } = await patientServer(t);
-  const page = await open(await context(t), server, '?forgetful');
-  await isOpen(page);
-  await page.evaluate(() => submit('one', { onDisconnect: 'cancel' }));
-  await last(page, 'one', 'a');
-  await page.close();
-  await eventually(async () => {
-    const metrics = await (await fetch(`${server.url}metrics`)).text();
-    return metrics.includes('acequia_jobs_ended_total{queue="default",outcome="cancelled"} 1\n');
-  }, 'the end of the job');
-});
 
 const DAMAGE = {
   'holds garbage': { reload: true, trouble: [], damage: () => {

@@ -218,6 +218,20 @@ test('a server that has no room is asked again until it has', async (t) => {
   assert.equal(await job, 'late');
 });
 
+test('what becomes of a job while its client is away is what it says', async (t) => {
+  const server = await start(t, 'serve');
+  const proxy = await startProxy(t, server);
+  const client = connect(t, proxy.ws);
+  const [keep, wait, cancel] = ['keep', { cancelAfterMs: 600_000 }, 'cancel'].map((onDisconnect) => client.submit('x', { onDisconnect }));
+  await Promise.all([keep, wait, cancel].map((job) => once(job, 'accepted')));
+  const opened = once(client, 'open');
+  proxy.cut();
+  assert.equal((await opened).resumed, true);
+  await assert.rejects(cancel.result, { code: 'cancelled' });
+  await startWorker(t, server, '--', 'cat');
+  assert.deepEqual(await Promise.all([keep, wait]), ['x', 'x']);
+});
+
 test('who comes with the secret takes the session over, and the other is told', async (t) => {
   const server = await start(t, 'serve');
   const items = new Map();

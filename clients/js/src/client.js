@@ -82,9 +82,9 @@ export class Acequia extends EventTarget {
       // Another range of numbers for each page: a page that is loaded again, or a copy of its tab,
       // goes on with the same session, and an id that was used must not come again.
       this.#lastId = Math.floor(Math.random() * 2 ** 32) * 2 ** 20;
+      globalThis.addEventListener?.('pagehide', this.#onPageHide); // there is none in Node.js
       for (const entry of this.#shelf.load(this.#session, (id) => this.#cancel(id))) this.#live.add(entry);
     }
-    globalThis.addEventListener?.('pagehide', this.#onPageHide); // there is none in Node.js
   }
 
   /** `connecting`, `open`, `waiting` (before the next dial) or `closed` (for good). */
@@ -162,27 +162,11 @@ export class Acequia extends EventTarget {
 
   /** For good, with the session. Live jobs end with `closed` here; what the server does with them is their `onDisconnect`. */
   close() {
-    this.#leave();
     this.#connection.close();
   }
 
-  /**
-   * A session that can be resumed outlives its connection, so the end of that does not tell the
-   * server which jobs have become useless.
-   */
-  #leave() {
-    if (this.state !== 'open') return;
-    this.#outbox.clear();
-    this.#live.leave();
-    this.#ackDue = true; // all that was heard may be forgotten
-    this.#flush();
-  }
-
-  /** The page is left or loaded again. @param {{ persisted?: boolean }} event */
-  #onPageHide = ({ persisted }) => {
-    if (this.#shelf) this.#save();
-    else if (!persisted) this.#leave();
-  };
+  /** The page is left or loaded again. */
+  #onPageHide = () => this.#save();
 
   /** @param {number} id */
   #cancel(id) {

@@ -3,23 +3,20 @@
 /**
  * @typedef {import('./recovery.js').Progress & {
  *   job: import('./job.js').Job,
- *   cancels: boolean,
  *   repeated: boolean,
  *   saved: string | null,
  * }} Entry
- * - `cancels`: it is of no use without its session (`onDisconnect: 'cancel'`);
  * - `repeated`: sent again under its id, so that the server may know it already;
  * - `saved`: what was written of it last, while that still holds.
  */
 
 /**
  * @param {import('./job.js').Job} job @param {import('./format.js').Part} part
- * @param {{ key?: string, onDisconnect?: string }} [options]
+ * @param {{ key?: string }} [options]
  * @returns {Entry}
  */
-export function entryOf(job, part, { key, onDisconnect } = {}) {
-  const [keyed, cancels] = [key !== undefined, onDisconnect === 'cancel'];
-  return { job, part, keyed, cancels, sent: false, heard: false, cancelling: false, repeated: false, saved: null };
+export function entryOf(job, part, { key } = {}) {
+  return { job, part, keyed: key !== undefined, sent: false, heard: false, cancelling: false, repeated: false, saved: null };
 }
 
 /** @param {Entry} entry @param {import('./format.js').Format} format @returns {string} JSON of a `SavedJob` */
@@ -49,4 +46,4 @@ export function restored(job, from, format) {
 }
 
 /** What is written down of an entry beside its job, if it is true. */
-const FLAGS = /** @type {const} */ (['sent', 'heard', 'cancelling', 'keyed', 'cancels']);
+const FLAGS = /** @type {const} */ (['sent', 'heard', 'cancelling', 'keyed']);

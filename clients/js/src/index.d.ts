@@ -67,8 +67,11 @@ export interface SubmitOptions {
   attempts?: number;
   /** Idempotency: a second submit of the same key is the same job. */
   key?: string;
-  /** What becomes of the job when its session ends: by `close()`, or unresumed for long. Default: `keep`. */
-  onDisconnect?: 'keep' | 'cancel';
+  /**
+   * What becomes of the job when the connection is over, by `close()` or lost: it runs all the same,
+   * it is cancelled at once, or so much later unless this client is back. Default: `keep`.
+   */
+  onDisconnect?: 'keep' | 'cancel' | { cancelAfterMs: number };
   /** Counts the job with the others of this name; the client's event `batch` tells their end. */
   batch?: string;
   /** Cancels the job. */

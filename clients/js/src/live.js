@@ -129,13 +129,6 @@ export class LiveJobs {
     }
   }
 
-  /** Nobody will come back to the session: says so of the jobs that are of no use then. */
-  leave() {
-    for (const { job, sent, cancelling, cancels } of this.entries) {
-      if (sent && (cancelling || cancels)) this.#outbox.op({ op: 'cancel', id: job.id });
-    }
-  }
-
   /** Ends a job without the server's word. @param {Entry} entry @param {any} event */
   end(entry, event) {
     this.#entries.delete(entry.job.id);

@@ -21,9 +21,18 @@ export function submitOp(id, payload, options) {
   for (const [name, value] of Object.entries(options)) {
     const field = FIELDS.get(name);
     if (!field) throw new TypeError(`submit: unknown option \`${name}\``);
-    if (value !== undefined) op[field] = value;
+    if (value !== undefined) op[field] = name === 'onDisconnect' ? onDisconnectOf(value) : value;
   }
   return op;
+}
+
+/** @param {any} value `keep`, `cancel` or `{ cancelAfterMs }` */
+function onDisconnectOf(value) {
+  if (typeof value !== 'object' || value === null) return value;
+  const { cancelAfterMs, ...others } = value;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw new TypeError(`submit: unknown key \`${unknown}\` of \`onDisconnect\``);
+  return { cancel_after_ms: cancelAfterMs };
 }
 
 /** @param {string | URL} url */

@@ -77,7 +77,6 @@ export class Store {
  * @property {boolean} [heard]
  * @property {boolean} [cancelling]
  * @property {boolean} [keyed]
- * @property {boolean} [cancels]
  * @property {string} [part] the op as text, while it may have to be sent again
  * @property {any} [label]
  */

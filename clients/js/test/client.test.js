@@ -77,6 +77,14 @@ test('options become the fields of the op', async () => {
   }]);
 });
 
+test('a job may wait for its client a while', async () => {
+  const { client, socket } = await connected();
+  client.submit(1, { onDisconnect: { cancelAfterMs: 500 } });
+  await turn();
+  assert.deepEqual(socket.heard(), [{ op: 'submit', id: 1, payload: 1, on_disconnect: { cancel_after_ms: 500 } }]);
+  assert.throws(() => client.submit(2, { onDisconnect: { cancel_after_ms: 500 } }), /cancel_after_ms/);
+});
+
 test('what cannot be submitted throws at once and uses no id', async () => {
   const { client, socket } = await connected();
   assert.throws(() => client.submit(undefined), /no payload/);

@@ -156,20 +156,6 @@ test('a wish to cancel is repeated', async () => {
   for (const job of [live, unknown]) await assert.rejects(job, { code: 'cancelled' });
 });
 
-test('a client that leaves for good says which jobs are of no use then', async () => {
-  const { client, socket } = await connected();
-  const options = { onDisconnect: 'cancel' };
-  const [kept, useless, cancelling] = client.submitMany([{ payload: 1 }, { payload: 2, ...options }, { payload: 3 }]);
-  await turn();
-  socket.say({ ev: 'accepted', id: useless.id, seq: 1 });
-  socket.heard();
-  const unsent = client.submit(4, options);
-  cancelling.cancel();
-  client.close();
-  assert.deepEqual(ops(socket), [{ op: 'cancel', id: useless.id }, { op: 'cancel', id: cancelling.id }, { op: 'ack', seq: 1 }]);
-  for (const job of [kept, useless, cancelling, unsent]) await assert.rejects(job, { name: 'JobError', code: 'closed' });
-});
-
 for (const code of [1006, 1011, 1013, 4008]) {
   test(`a connection that ends with ${code} is followed by another, and the session goes on`, async () => {
     const { client, socket, again } = await connected();
