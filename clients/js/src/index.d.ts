@@ -13,7 +13,8 @@ export interface AcequiaOptions {
   WebSocket?: unknown;
   /**
    * The pause before a lost connection is dialled again: from `minMs` (250) doubling up to `maxMs`
-   * (15000), half of it random, `retries` times in a row (no limit). `false`: never.
+   * (15000), half of it random, `retries` times in a row (no limit). Only a connection that lasted
+   * for five seconds ends the row. A `bye` of the server names the first pause itself. `false`: never.
    */
   reconnect?: { minMs?: number; maxMs?: number; retries?: number } | false;
   /** How long a connection may take until its `welcome`. Default: 10000. */
@@ -30,15 +31,16 @@ export interface AcequiaOptions {
   resend?: boolean;
   /**
    * Whether jobs that the server had taken are submitted anew when it does not know the session any
-   * more. They may run twice then: at least once. Default: false, and they end with `session_lost`;
-   * only those with a `key` are submitted again.
+   * more. They may run twice then: at least once. Default: false, and they end with a `LostError`
+   * of the code `session_lost`; only those with a `key` are submitted again.
    */
   resubmit?: boolean;
   /**
-   * Keeps the session over a reload of the page: `sessionStorage`. What it holds is as secret as
-   * the jobs. Without it a session ends with its page.
+   * Keeps the session over a reload of the page. `true`: in `sessionStorage`. What it holds is as
+   * secret as the jobs. A storage that is missing, full or damaged is told as an `error` with the
+   * code `storage`, and done without. Without one, no page goes on with the session of another.
    */
-  storage?: SessionStorage;
+  storage?: boolean | SessionStorage;
   /**
    * The name in the storage. Default: the encoding and the URL. Two clients of one page need two.
    */
@@ -248,16 +250,21 @@ export class Job<Result = any> implements PromiseLike<Result> {
 
 export class JobError extends Error {
   constructor(what: { code: string; message?: string; attempt?: number; job?: string });
-  /**
-   * The server's or the worker's own, or `cancelled`, `connection_lost`, `session_lost`,
-   * `taken_over`, `closed`.
-   */
+  /** The server's or the worker's own, or `cancelled`, `closed`, or one of those of `LostError`. */
   readonly code: string;
   /** The run that failed, from 1. */
   readonly attempt: number | undefined;
   /** The server's UUID of the job, if it was heard. */
   readonly job: string | undefined;
 }
+
+/**
+ * No word of the job's outcome can come here any more: it may have run, run now, or never run.
+ * `code`: `session_lost` (the server does not know the session any more), `connection_lost` (there
+ * was none that could be resumed, or there will be no other connection), `taken_over` (another page
+ * goes on with the session, and with the job).
+ */
+export class LostError extends JobError {}
 
 /** The server did not take the job: nothing was run, and nothing will be. */
 export class RejectedError extends JobError {
