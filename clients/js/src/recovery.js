@@ -52,7 +52,8 @@ export function keepsPart({ keyed }, { resubmit }) {
  * Why, for the error of a job that is lost.
  * @param {Progress} job @param {boolean} hadSession whether there was a session to go on with
  */
-export function loss({ heard }, hadSession) {
+export function loss({ sent, heard }, hadSession) {
+  if (!sent) return { code: 'connection_lost', message: 'the page was loaded again before the job was sent, and the storage had no room for its payload; it never ran' };
   if (!heard) return { code: 'connection_lost', message: 'the connection was lost before the server answered; the job may or may not run' };
   if (hadSession) return { code: 'session_lost', message: 'the server does not know the session any more; the outcome of the job is unknown' };
   return { code: 'connection_lost', message: 'the connection was lost after the job was accepted; its outcome is unknown, and this session cannot be resumed' };

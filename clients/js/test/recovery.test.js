@@ -52,4 +52,5 @@ test('the error says what is known', () => {
   assert.equal(loss(unheard, true).code, 'connection_lost');
   assert.equal(loss(taken, true).code, 'session_lost');
   assert.equal(loss(taken, false).code, 'connection_lost');
+  assert.match(loss(at({ sent: false, part: null }), false).message, /never ran/);
 });
