@@ -42,6 +42,10 @@ export async function startProxy(t, server) {
         upstream.resume();
       }
     },
+    /** What the server says from now on is not read any more. */
+    pause() {
+      for (const { client, upstream } of pairs) upstream.unpipe(client).pause();
+    },
     /** Whether new connections are turned away. */
     refuse(whether) {
       refusing = whether;

@@ -204,6 +204,22 @@ test('events that could not be kept are told as a gap, and the outcome comes', a
   assert.deepEqual(chunks, [...chunks].sort((a, b) => a - b), 'in order');
 });
 
+test('more results than a mailbox holds wait for a client that does not read, and is cut', async (t) => {
+  const server = await start(t, 'serve');
+  const proxy = await startProxy(t, server);
+  await startWorker(t, server, '--slots', '2', '--', 'sh', '-c', 'cat; head -c 1000000 /dev/zero | tr "\\0" x');
+  const client = connect(t, proxy.ws);
+  await client.ready;
+  proxy.pause();
+  const jobs = client.submitMany(Array.from({ length: 40 }, (_, n) => ({ payload: n }))).map(watch);
+  await done(server, 40);
+  proxy.cut();
+  const results = await Promise.all(jobs);
+  assert.deepEqual(results.map((text) => [parseInt(text, 10), text.length > 1_000_000]), jobs.map((_, n) => [n, true]));
+  for (const { seen } of jobs) assert.equal(seen.filter((what) => what === 'done').length, 1);
+  await done(server, 40); // none ran twice
+});
+
 test('a server that has no room is asked again until it has', async (t) => {
   const server = await start(t, 'serve', { args: ['--sessions', 1] });
   await startWorker(t, server, '--', 'cat');
