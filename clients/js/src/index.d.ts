@@ -139,7 +139,7 @@ interface ClientEvents {
   event: CustomEvent<ServerEvent>;
   message: CustomEvent<{ ev: 'message'; topic: string; data: unknown }>;
   batch: CustomEvent<BatchEnd>;
-  /** So many `progress`, `chunk` and `message` events could not be kept for us. */
+  /** So many events could not be kept for us; an outcome only if the server does not retain it any more. */
   gap: CustomEvent<{ ev: 'gap'; missed: number }>;
   error: CustomEvent<{ ev: 'error'; code: string; message: string }>;
 }
