@@ -99,9 +99,10 @@ pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place) {
         end = writer.run() => End::Write(end),
     };
     // A pipeline that is gone does not need to know.
-    _ = front.inbox.send(Input::ConnectionClosed { connection }).await;
+    let for_good = matches!(end, End::Read(ReadEnd::Finished));
+    _ = front.inbox.send(Input::ConnectionClosed { connection, for_good }).await;
     let (code, reason) = match end {
-        End::Read(ReadEnd::Closed) => return writer.finish().await,
+        End::Read(ReadEnd::Closed | ReadEnd::Finished) => return writer.finish().await,
         End::Read(ReadEnd::Lost) | End::Write(WriteEnd::Lost) => return,
         End::Read(ReadEnd::Violation(code, reason)) => (code, reason),
         End::Write(WriteEnd::Closed(code, reason)) => (code, reason),

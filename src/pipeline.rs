@@ -49,7 +49,11 @@ pub(crate) enum Input {
     /// A client connects.
     ConnectionOpened { connection: ConnectionId, inlet: Inlet },
     /// A client's connection is over.
-    ConnectionClosed { connection: ConnectionId },
+    ConnectionClosed {
+        connection: ConnectionId,
+        /// Its client said that it will not come back.
+        for_good: bool,
+    },
     /// From the front.
     Ventilator(acequia_ventilator::Input),
     /// From the end.
@@ -266,8 +270,8 @@ impl Pipeline {
             Input::ConnectionOpened { connection, inlet } => {
                 self.open_connection(now, connection, inlet);
             }
-            Input::ConnectionClosed { connection } => {
-                self.close_connection(now, instant, connection);
+            Input::ConnectionClosed { connection, for_good } => {
+                self.close_connection(now, instant, connection, for_good);
             }
             Input::Scrape(answer) => {
                 let stats = self.scheduler.stats(now);

@@ -174,8 +174,8 @@ impl History {
     }
 
     /// A client comes back that has seen all up to `last`: everything after it is to be sent anew.
-    /// Outcomes that are kept elsewhere are asked of `look_up`. Returns how many events nobody has
-    /// any more.
+    /// Outcomes that are kept elsewhere are asked of `look_up`; one that is not even there is told as a
+    /// gap. Returns how many other events nobody has any more.
     pub(crate) fn resume(
         &mut self,
         last: u64,
@@ -188,7 +188,6 @@ impl History {
         self.sent = 0;
         let of_this_server = |seq: u64| seq >= self.first_seq;
         let mut there = self.kept.iter().filter(|entry| of_this_server(entry.seq)).count() as u64;
-        let mut lost = 0;
         for of in std::mem::take(&mut self.elsewhere) {
             match look_up(&of) {
                 Some(event) => {
@@ -196,11 +195,17 @@ impl History {
                     self.bytes += weight(&event);
                     self.kept.push_back(Entry { seq: of.seq, event, is_retained: true });
                 }
-                None => lost += u64::from(!of_this_server(of.seq)),
+                // Forgotten there too, which is told in its place.
+                None => {
+                    let gone = Event::Gap { missed: 1, outcome_of: Some((of.id, of.job)) };
+                    there += u64::from(of_this_server(of.seq));
+                    self.bytes += weight(&gone);
+                    self.kept.push_back(Entry { seq: of.seq, event: gone, is_retained: false });
+                }
             }
         }
         self.kept.make_contiguous().sort_by_key(|entry| entry.seq);
-        lost + (self.next_seq - self.first_seq).saturating_sub(there)
+        (self.next_seq - self.first_seq).saturating_sub(there)
     }
 
     /// The server before this one had used the numbers below `first`.
@@ -249,12 +254,14 @@ impl History {
     }
 }
 
+/// Whether an event tells how a job ended, or that this is not known any more.
 fn is_outcome(event: &Event) -> bool {
     matches!(
         event,
-        Event::Job {
-            what: JobEvent::Done { .. } | JobEvent::Failed { .. } | JobEvent::Cancelled,
-            ..
-        }
+        Event::Gap { outcome_of: Some(_), .. }
+            | Event::Job {
+                what: JobEvent::Done { .. } | JobEvent::Failed { .. } | JobEvent::Cancelled,
+                ..
+            }
     )
 }

@@ -98,7 +98,7 @@ impl Mailbox {
         }
         if self.missed > 0 {
             let missed = std::mem::take(&mut self.missed);
-            self.keep(Event::Gap { missed });
+            self.keep(Event::Gap { missed, outcome_of: None });
         }
         self.keep(event);
         Put::Done
@@ -165,7 +165,9 @@ impl Mailbox {
     ) {
         let Some(history) = &mut self.history else { return };
         let lost = history.resume(last, look_up) + std::mem::take(&mut self.missed);
-        for aside in [Some(welcome), (lost > 0).then_some(Event::Gap { missed: lost })] {
+        for aside in
+            [Some(welcome), (lost > 0).then_some(Event::Gap { missed: lost, outcome_of: None })]
+        {
             aside.into_iter().for_each(|event| send_aside(&inlet, event));
         }
         history.events().for_each(|event| inlet.count(event));
@@ -230,7 +232,7 @@ mod tests {
         history.hold(JobId::from_bytes([0; 16]), &CorrelationId::Int(id), group)
     }
 
-    const WELCOME: Event = Event::Gap { missed: 0 };
+    const WELCOME: Event = Event::Gap { missed: 0, outcome_of: None };
 
     /// Comes back after `last`; nothing can be looked up.
     fn come_back(mailbox: &mut Mailbox, last: u64) -> Vec<(Option<u64>, Event)> {
@@ -251,7 +253,7 @@ mod tests {
         }
         assert_eq!(mailbox.pending.len(), MAILBOX_EVENTS_MAX);
         mailbox.put(event(1, JobEvent::Cancelled));
-        let after = [Event::Gap { missed: 5 }, event(1, JobEvent::Cancelled)];
+        let after = [Event::Gap { missed: 5, outcome_of: None }, event(1, JobEvent::Cancelled)];
         assert_eq!(mailbox.pending[MAILBOX_EVENTS_MAX..], after);
     }
 
@@ -320,14 +322,17 @@ mod tests {
         mailbox.attach(inlet, 2, WELCOME, known);
         mailbox.flush(0);
         let all = sent(&mut outlet);
-        assert_eq!(all[1], (None, Event::Gap { missed: 1 }));
-        let expected: Vec<_> = (2..most + 10).filter(|id| *id != 5).collect();
-        let ids = all[2..].iter().map(|(seq, event)| {
-            let Event::Job { id: CorrelationId::Int(id), .. } = event else { panic!("{event:?}") };
+        let ids = all[1..].iter().map(|(seq, event)| {
+            let id = match event {
+                Event::Job { id, .. } => id,
+                Event::Gap { missed: 1, outcome_of: Some((id @ CorrelationId::Int(5), _)) } => id,
+                _ => panic!("{event:?}"),
+            };
+            let CorrelationId::Int(id) = id else { panic!("{event:?}") };
             assert_eq!(*seq, u64::try_from(id + 1).ok(), "each has its number");
             *id
         });
-        assert_eq!(ids.collect::<Vec<_>>(), expected);
+        assert_eq!(ids.collect::<Vec<_>>(), (2..most + 10).collect::<Vec<_>>());
     }
 
     #[test]
@@ -340,7 +345,7 @@ mod tests {
         }
         mailbox.detach();
         let all = come_back(&mut mailbox, 4);
-        assert_eq!(all[0], (None, Event::Gap { missed: 6 }));
+        assert_eq!(all[0], (None, Event::Gap { missed: 6, outcome_of: None }));
         assert_eq!(all.len(), 1 + MAILBOX_EVENTS_MAX);
     }
 

@@ -34,9 +34,11 @@ impl Pipeline {
         now: Time,
         instant: Instant,
         connection: ConnectionId,
+        for_good: bool,
     ) {
         match self.sessions.closed(connection, instant) {
             Closed::Over(session) => self.forget_session(now, session),
+            Closed::Absent(session) if for_good => self.end_session(now, instant, session),
             Closed::Absent(session) => {
                 drop(self.mailboxes.detach(session));
                 self.handle(now, Event::SessionAbsent { session });
@@ -123,7 +125,7 @@ impl Pipeline {
 
     /// Says goodbye on the connection of a session, and closes it; the session is not touched.
     fn part(&mut self, session: SessionId, reason: &'static str, reconnect_in_ms: u32, code: u16) {
-        let bye = ClientEvent::Bye { reason: reason.to_owned(), reconnect_in_ms };
+        let bye = ClientEvent::Bye { reason: reason.to_owned(), reconnect_in_ms, close: code };
         self.mailboxes.put_aside(session, bye);
         if let Some(inlet) = self.mailboxes.detach(session) {
             inlet.close(code, reason);

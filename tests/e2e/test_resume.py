@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Client, Process, Serving
+from harness import Admin, Client, Process, Serving
 from harness.process import eventually
 
 HERE = Path(__file__).parent
@@ -124,7 +124,8 @@ def test_whoever_has_the_secret_takes_over_and_the_other_is_told(server):
     again, welcome = resume(server, secret, last_of(client))
     with again:
         assert welcome["resumed"] is True
-        assert client.heard("bye")["reason"]
+        bye = client.heard("bye")
+        assert bye["reason"] and bye["close"] == 4001
         client.wait_closed()
         assert client.closed == 4001
         assert again.result(id) == "done"
@@ -301,3 +302,39 @@ def test_jobs_wait_for_clients_over_a_restart_of_the_server(new_server, tmp_path
         slow_worker(server)
         assert again.result("r3") == "done"
     eventually(lambda: waiting(server) == 0, "the end of all")
+
+
+def test_an_outcome_that_nobody_has_any_more_is_named(new_server, encoding):
+    server = new_server("--retention-s", "1")
+    client, secret = begin(server, encoding)
+    ids = client.submit_many(["text"] * 1500)
+    names = client.accepted(ids)
+    cut(client)
+    with Serving(server, slots=64):
+        eventually(lambda: server.total("acequia_jobs_ended_total") == 1500, "the end of all jobs", 60)
+    # More ended than a mailbox holds, and what it let go of was retained for a second.
+    admin = Admin(server)
+    eventually(lambda: admin.job(names[-1]) is None, "the end of the retention")
+    admin.close()
+    again, _ = resume(server, secret, last_of(client), encoding)
+    with again:
+        again.barrier()
+        told = numbered(again)
+        gone = [event for event in told if event["ev"] == "gap"]
+        assert [event["missed"] for event in gone] == [1] * 500
+        assert [event["id"] for event in gone] + ends(told) == ids
+        assert [event["job"] for event in gone] == names[:500]
+        assert all("id" in event for event in again.events if event["ev"] == "gap"), "nothing else is missing"
+
+
+def test_a_client_that_has_finished_ends_its_session(server):
+    client, secret = begin(server)
+    client.submit(1, on_disconnect={"cancel_after_ms": 600_000}, id="later")
+    client.submit(1, on_disconnect="cancel")
+    client.barrier()
+    client.socket.close(4000)
+    eventually(lambda: server.metric("acequia_sessions") == 0, "the end of the session")
+    assert waiting(server) == 1
+    again, welcome = resume(server, secret, 0)
+    with again:
+        assert welcome["resumed"] is False

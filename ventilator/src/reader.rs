@@ -6,7 +6,7 @@ use std::time::Duration;
 use acequia_wire::client::{Encoding, HelloOp, Op, Refusal, Submit};
 use acequia_wire::code::close;
 use acequia_wire::{CorrelationId, JobId, Limits};
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
 use futures_util::stream::SplitStream;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -60,6 +60,8 @@ pub enum Request {
 pub enum ReadEnd {
     /// The client closed the connection.
     Closed,
+    /// The client closed the connection, and will not resume its session.
+    Finished,
     /// The connection broke.
     Lost,
     /// The client broke the rules: close with this code and reason.
@@ -140,6 +142,9 @@ impl Reader {
         requests: &mut Vec<Request>,
     ) -> Result<(), ReadEnd> {
         let message: Bytes = match (item, self.encoding) {
+            (Some(Ok(Message::Close(Some(CloseFrame { code: close::FINISHED, .. })))), _) => {
+                return Err(ReadEnd::Finished);
+            }
             (None | Some(Ok(Message::Close(_))), _) => return Err(ReadEnd::Closed),
             (Some(Err(error)), _) => return Err(end_of(error)),
             (Some(Ok(Message::Text(text))), Encoding::Json) => text.into(),

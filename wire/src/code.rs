@@ -105,6 +105,8 @@ pub mod close {
     pub const MESSAGE_TOO_BIG: u16 = 1009;
     /// The server has as many sessions as it may; try again later.
     pub const TRY_AGAIN_LATER: u16 = 1013;
+    /// Sent by a client: its session is over, and nobody will resume it.
+    pub const FINISHED: u16 = 4000;
     /// Another connection has resumed the session; this one is not to come back.
     pub const TAKEN_OVER: u16 = 4001;
     /// Nothing came from the client for too long, not even the answer to a ping.

@@ -53,6 +53,7 @@ PLAIN_EVENTS = [
     ("batch_largest", {"ev": "batch", "batch": "b" * 128, "jobs": 2**32 - 1, "done": 2**32 - 1,
                        "failed": 0, "cancelled": 0, "elapsed_ms": 2**64 - 1}),
     ("gap", {"ev": "gap", "missed": 12}),
+    ("gap_outcome", {"ev": "gap", "id": 7, "job": JOB, "missed": 1}),
     ("gap_largest", {"ev": "gap", "missed": 2**64 - 1}),
     *[(f"rejected_{code}", {"ev": "rejected", "id": "a", "code": code, "message": "why"})
       for code in REJECT_CODES],
@@ -67,7 +68,9 @@ WITHOUT_SEQ = [
     ("welcome", {"ev": "welcome", "resumed": False, "limits": LIMITS}),
     ("welcome_session", {"ev": "welcome", "session": "s3cret", "resumed": True,
                          "limits": {**LIMITS, "sessions": 1}}),
-    ("bye", {"ev": "bye", "reason": "the server stops", "reconnect_in_ms": 1500}),
+    ("bye", {"ev": "bye", "reason": "the server stops", "reconnect_in_ms": 1500, "close": 1001}),
+    ("bye_taken_over", {"ev": "bye", "reason": "another connection goes on", "reconnect_in_ms": 0,
+                        "close": 4001}),
 ]
 
 # name, the payload as the server has it, its JSON in an event and how a client reads that, its
@@ -243,7 +246,8 @@ def hostile():
         ("batch_done_too_many", {"ev": "batch", "batch": "b", "jobs": 1, "done": 2**32, "failed": 0,
                                  "cancelled": 0, "elapsed_ms": 1}, "no good `done`"),
         ("gap_negative", {"ev": "gap", "missed": -1}, ""),
-        ("bye_too_long", {"ev": "bye", "reason": "r", "reconnect_in_ms": 2**32}, ""),
+        ("bye_too_long", {"ev": "bye", "reason": "r", "reconnect_in_ms": 2**32, "close": 1001}, ""),
+        ("bye_close_too_large", {"ev": "bye", "reason": "r", "reconnect_in_ms": 1, "close": 2**16}, ""),
     ]:
         yield refused(name, "json", text(to_json(event)), says)
         yield refused(name, "msgpack", raw(pack(event)), says)

@@ -236,9 +236,12 @@ export class Acequia extends EventTarget {
         // The session wanted it once: before a reload, or the op that said otherwise was lost.
         else this.#outbox.op({ op: 'unsubscribe', topic: event.topic });
         break;
-      case 'batch':
       case 'gap':
-        this.#dispatch(event.ev, event);
+        this.#live.missed(event);
+        this.#dispatch('gap', event);
+        break;
+      case 'batch':
+        this.#dispatch('batch', event);
         break;
       case 'error':
         if (!this.#live.expects(event)) this.#dispatch('error', event);

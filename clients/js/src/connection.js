@@ -5,6 +5,8 @@ import { Pause } from './pause.js';
 
 /** The close code that says: another connection goes on with the session. */
 export const TAKEN_OVER = 4001;
+/** The close code that tells the server: nobody will come back for the session. */
+const FINISHED = 4000;
 /** A connection that ended sooner was none, as far as the pause before the next dial goes. */
 const STEADY_MS = 5_000;
 
@@ -47,7 +49,7 @@ export class Connection {
   #socket;
   /** Of the pause while waiting, of the deadline while connecting. @type {any} */
   #timer;
-  /** Its pause spreads the return of the server's clients. @type {{ reason?: string, reconnect_in_ms?: number } | null} */
+  /** Its pause spreads the return of the server's clients. @type {{ reason?: string, reconnect_in_ms?: number, close?: number } | null} */
   #bye = null;
   #openSinceMs = 0;
 
@@ -76,12 +78,12 @@ export class Connection {
     this.#socket?.send(message);
   }
 
-  /** For good. The code 1000 tells the server that nobody will come back; a page that is left sends 1001. */
+  /** For good, and the session with it. */
   close() {
     if (this.state === 'closed') return;
-    this.#drop(1000);
+    this.#drop(FINISHED);
     this.#end();
-    this.#handler.down({ code: 1000, reason: 'closed by this client', retryInMs: null });
+    this.#handler.down({ code: FINISHED, reason: 'closed by this client', retryInMs: null });
   }
 
   #end() {
@@ -151,6 +153,7 @@ export class Connection {
 
   /** @param {number} code @param {string} reason */
   #lost(code, reason) {
+    code = this.#bye?.close ?? code; // a close frame may be lost behind it
     this.#drop();
     if (this.state === 'open' && performance.now() - this.#openSinceMs >= STEADY_MS) this.#pause.reset();
     const retryInMs = code === TAKEN_OVER ? null : this.#pause.next(this.#bye?.reconnect_in_ms);

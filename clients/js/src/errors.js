@@ -32,7 +32,8 @@ export class RejectedError extends JobError {
 
 /**
  * No word of the job's outcome can come here any more: it may have run, run now, or never run.
- * `code`: `session_lost` (the server does not know the session any more), `connection_lost` (there
+ * `code`: `outcome_lost` (it has ended, and more was to be kept for this client than the server
+ * does), `session_lost` (the server does not know the session any more), `connection_lost` (there
  * was none that could be resumed, or there will be no other connection), `taken_over` (another page
  * goes on with the session, and with the job).
  */

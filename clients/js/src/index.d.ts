@@ -140,7 +140,7 @@ interface ClientEvents {
   message: CustomEvent<{ ev: 'message'; topic: string; data: unknown }>;
   batch: CustomEvent<BatchEnd>;
   /** So many events could not be kept for us; an outcome only if the server does not retain it any more. */
-  gap: CustomEvent<{ ev: 'gap'; missed: number }>;
+  gap: CustomEvent<{ ev: 'gap'; missed: number; id?: number; job?: string }>;
   error: CustomEvent<{ ev: 'error'; code: string; message: string }>;
 }
 
@@ -260,7 +260,8 @@ export class JobError extends Error {
 
 /**
  * No word of the job's outcome can come here any more: it may have run, run now, or never run.
- * `code`: `session_lost` (the server does not know the session any more), `connection_lost` (there
+ * `code`: `outcome_lost` (it has ended, and the server does not know any more how), `session_lost` (the
+ * server does not know the session any more), `connection_lost` (there
  * was none that could be resumed, or there will be no other connection), `taken_over` (another page
  * goes on with the session, and with the job).
  */

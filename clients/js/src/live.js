@@ -65,6 +65,12 @@ export class LiveJobs {
     if (entry.job.ended) this.#entries.delete(event.id);
   }
 
+  /** Events are missing, maybe the one that told how a job ended. @param {any} gap */
+  missed({ id }) {
+    const entry = this.#entries.get(id);
+    if (entry) this.lose(entry, { code: 'outcome_lost', message: 'the job has ended, and the server does not know any more how' });
+  }
+
   /** Whether an `error` is no more than the answer to one of our cancels. @param {any} error */
   expects(error) {
     if (error.code !== 'bad_request' || error.id === undefined) return false;

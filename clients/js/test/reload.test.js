@@ -136,7 +136,7 @@ test('close ends the session for the page that comes after, too', async () => {
   client.submit(1);
   await turn();
   client.close();
-  assert.equal(socket.closeCode, 1000, 'the server need not wait');
+  assert.equal(socket.closeCode, 4000, 'the server need not wait');
   assert.deepEqual(storage.items, {});
   page(storage); // and the key is free again
 });

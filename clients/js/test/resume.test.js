@@ -248,3 +248,24 @@ test('a topic that is no longer wanted is let go of', async () => {
   assert.deepEqual(seen, ['news']);
   assert.deepEqual(ops(socket)[0], { op: 'unsubscribe', topic: 'of a page before this' });
 });
+
+test('a job whose outcome the server does not know any more is lost, and no other', async () => {
+  const { client, socket, again } = await connected();
+  const [gone, live] = client.submitMany([{ payload: 1 }, { payload: 2 }]);
+  await turn();
+  socket.say({ ev: 'accepted', id: 1, job: 'u1', seq: 1 });
+  socket.say({ ev: 'accepted', id: 2, job: 'u2', seq: 2 });
+  socket.end();
+  const { socket: second } = await again({ session: 's', resumed: true });
+  second.say({ ev: 'gap', id: 1, job: 'u1', missed: 1, seq: 3 });
+  second.say({ ev: 'done', id: 2, job: 'u2', result: 'two', seq: 4 });
+  await assert.rejects(gone.result, (error) => error instanceof LostError && error.code === 'outcome_lost');
+  assert.equal(await live, 'two');
+});
+
+test('a goodbye says what the close means, should that be lost', async () => {
+  const { client, socket } = await connected();
+  socket.say({ ev: 'bye', reason: 'another connection goes on', reconnect_in_ms: 0, close: 4001 });
+  socket.end(1006);
+  assert.equal(client.state, 'closed');
+});

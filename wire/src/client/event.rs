@@ -54,6 +54,9 @@ pub enum Event {
     Gap {
         /// How many.
         missed: u64,
+        /// If it is the one that told the outcome of a job: which, as its client and as the server
+        /// calls it.
+        outcome_of: Option<(CorrelationId, JobId)>,
     },
     /// The server closes this connection.
     Bye {
@@ -61,6 +64,8 @@ pub enum Event {
         reason: String,
         /// After how many milliseconds to come back.
         reconnect_in_ms: u32,
+        /// The close code that follows.
+        close: u16,
     },
 }
 

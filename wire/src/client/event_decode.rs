@@ -80,6 +80,7 @@ struct Fields<'a> {
     missed: Option<u64>,
     reason: Option<Cow<'a, str>>,
     reconnect_in_ms: Option<u32>,
+    close: Option<u16>,
 }
 
 impl Fields<'_> {
@@ -148,10 +149,14 @@ impl Fields<'_> {
                 cancelled: need(self.cancelled, "cancelled")?,
                 elapsed_ms: need(self.elapsed_ms, "elapsed_ms")?,
             })),
-            "gap" => Event::Gap { missed: need(self.missed, "missed")? },
+            "gap" => Event::Gap {
+                missed: need(self.missed, "missed")?,
+                outcome_of: self.id.zip(self.job),
+            },
             "bye" => Event::Bye {
                 reason: need(self.reason, "reason")?.into_owned(),
                 reconnect_in_ms: need(self.reconnect_in_ms, "reconnect_in_ms")?,
+                close: need(self.close, "close")?,
             },
             other => return Err(BadEvent::Unknown(other.to_owned())),
         })
@@ -219,6 +224,7 @@ struct JsonFields<'a> {
     #[serde(borrow)]
     reason: Option<Cow<'a, str>>,
     reconnect_in_ms: Option<u32>,
+    close: Option<u16>,
 }
 
 impl<'a> JsonFields<'a> {
@@ -253,6 +259,7 @@ impl<'a> JsonFields<'a> {
             missed: self.missed,
             reason: self.reason,
             reconnect_in_ms: self.reconnect_in_ms,
+            close: self.close,
         })
     }
 }
@@ -342,6 +349,7 @@ impl<'a> Fields<'a> {
             "missed" => self.missed = integer(),
             "reason" => self.reason = text(),
             "reconnect_in_ms" => self.reconnect_in_ms = small(),
+            "close" => self.close = integer().and_then(|n| u16::try_from(n).ok()),
             _ => {}
         }
         Ok(())

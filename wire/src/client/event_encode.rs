@@ -86,15 +86,20 @@ impl Event {
                 put_seq(seq, put);
                 batch.pairs(put);
             }
-            Self::Gap { missed } => {
+            Self::Gap { missed, outcome_of } => {
                 put("ev", Value::Text("gap"));
+                if let Some((id, job)) = outcome_of {
+                    put("id", Value::Id(id));
+                    put("job", Value::Job(job));
+                }
                 put_seq(seq, put);
                 put("missed", Value::Int(*missed));
             }
-            Self::Bye { reason, reconnect_in_ms } => {
+            Self::Bye { reason, reconnect_in_ms, close } => {
                 put("ev", Value::Text("bye"));
                 put("reason", Value::Text(reason));
                 put("reconnect_in_ms", Value::Int((*reconnect_in_ms).into()));
+                put("close", Value::Int((*close).into()));
             }
         }
     }

@@ -94,15 +94,16 @@ fn events() -> (Vec<Event>, Vec<Event>) {
         job(JobEvent::Cancelled),
         Event::Batch(Box::new(batch)),
         Event::Message { topic: "t".into(), data: payload() },
-        Event::Gap { missed: 1 },
+        Event::Gap { missed: 1, outcome_of: Some((id(), JobId::from_bytes([7; 16]))) },
         Event::Error { id: Some(id()), code, message: message() },
-        Event::Bye { reason: "r".into(), reconnect_in_ms: 1 },
+        Event::Bye { reason: "r".into(), reconnect_in_ms: 1, close: 1001 },
     ];
     let least = vec![
         welcome(None),
         rejected(None),
         job(JobEvent::Progress(Box::default())),
         Event::Error { id: None, code, message: message() },
+        Event::Gap { missed: 1, outcome_of: None },
     ];
     for event in &all {
         match event {

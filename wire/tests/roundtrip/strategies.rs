@@ -216,8 +216,8 @@ pub(crate) fn events(encoding: Encoding) -> impl Strategy<Value = (Event, Option
     let welcome = (option::of(short_text()), any::<bool>(), limits()).prop_map(
         |(session, resumed, limits)| Event::Welcome(Box::new(Welcome { session, resumed, limits })),
     );
-    let bye = (short_text(), any::<u32>())
-        .prop_map(|(reason, reconnect_in_ms)| Event::Bye { reason, reconnect_in_ms });
+    let bye = (short_text(), any::<u32>(), any::<u16>())
+        .prop_map(|(reason, reconnect_in_ms, close)| Event::Bye { reason, reconnect_in_ms, close });
     let numbered = prop_oneof![
         6 => (ids(), jobs(), job_events(encoding))
             .prop_map(|(id, job, what)| Event::Job { id, job, what }),
@@ -236,7 +236,8 @@ pub(crate) fn events(encoding: Encoding) -> impl Strategy<Value = (Event, Option
                 Event::Batch(Box::new(Batch { name, jobs, done, failed, cancelled, elapsed_ms }))
             }
         ),
-        1 => any::<u64>().prop_map(|missed| Event::Gap { missed }),
+        1 => (any::<u64>(), option::of((ids(), jobs())))
+            .prop_map(|(missed, outcome_of)| Event::Gap { missed, outcome_of }),
     ];
     prop_oneof![
         (numbered, option::of(any::<u64>())),

@@ -128,17 +128,25 @@ fn event(form: &Value) -> Event {
             cancelled: number(form, "cancelled"),
             elapsed_ms: number(form, "elapsed_ms"),
         })),
-        "gap" => Event::Gap { missed: number(form, "missed") },
+        "gap" => Event::Gap {
+            missed: number(form, "missed"),
+            outcome_of: form.get("id").map(|id| (form::id(id), job_id(form))),
+        },
         "bye" => Event::Bye {
             reason: text(form, "reason"),
             reconnect_in_ms: number(form, "reconnect_in_ms"),
+            close: number(form, "close"),
         },
         ev => {
-            let job: uuid::Uuid = text(form, "job").parse().expect("a UUID");
-            let job = JobId::from_bytes(job.into_bytes());
+            let job = job_id(form);
             Event::Job { id: form::id(&form["id"]), job, what: job_event(ev, form) }
         }
     }
+}
+
+fn job_id(form: &Value) -> JobId {
+    let job: uuid::Uuid = text(form, "job").parse().expect("a UUID");
+    JobId::from_bytes(job.into_bytes())
 }
 
 fn job_event(ev: &str, form: &Value) -> JobEvent {
