@@ -23,6 +23,10 @@ simulate runs="2000":
 ledger *args="--rounds 30":
     ACEQUIA_LEDGER="{{args}}" tests/run ledger
 
+# The server against the Autobahn test suite: docs/conformance.md
+autobahn:
+    tests/run autobahn
+
 # Each fuzz target for a minute; needs a nightly toolchain and cargo-fuzz
 fuzz seconds="60":
     cd fuzz && for target in $(cargo +nightly fuzz list); do \
