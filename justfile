@@ -27,6 +27,14 @@ ledger *args="--rounds 30":
 autobahn:
     tests/run autobahn
 
+# Thousands of sessions that come, are cut off and come back at once
+storm sessions="10000":
+    ACEQUIA_STORM={{sessions}} tests/run storm
+
+# What thousands of idle sessions cost, and how soon all hear that the server stops
+idle sessions="10000":
+    ACEQUIA_IDLE={{sessions}} tests/run idle
+
 # Each fuzz target for a minute; needs a nightly toolchain and cargo-fuzz
 fuzz seconds="60":
     cd fuzz && for target in $(cargo +nightly fuzz list); do \
