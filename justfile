@@ -38,7 +38,9 @@ idle sessions="10000":
 # Each fuzz target for a minute; needs a nightly toolchain and cargo-fuzz
 fuzz seconds="60":
     cd fuzz && for target in $(cargo +nightly fuzz list); do \
-        cargo +nightly fuzz run "$target" -- -max_total_time={{seconds}} || exit 1; done
+        mkdir -p target/corpus/$target && \
+        cargo +nightly fuzz run $target target/corpus/$target corpus/$target -- -max_total_time={{seconds}} \
+        || exit 1; done
 
 # The ratios of the README
 bench:
