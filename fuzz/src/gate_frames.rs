@@ -45,7 +45,7 @@ pub fn check(data: &[u8]) {
 }
 
 /// Gives a reader the pieces of a stream as the relay does, and checks what each walk promises.
-fn judge<'a>(mut reader: FrameReader, pieces: &mut dyn Iterator<Item = &'a [u8]>) -> Judged {
+fn judge(mut reader: FrameReader, pieces: &mut dyn Iterator<Item = &[u8]>) -> Judged {
     let mut judged = Judged::default();
     let mut carry = Vec::new();
     while judged.violation.is_none()
