@@ -101,13 +101,14 @@ JSON, MSGPACK, OCTETS, TEXT = b"\0", b"\1", b"\2", b"\3"
 
 
 def job(*, id=7, queue="default", payload=JSON + b'{"a":[1]}', priority=4, delay_ms=0, attempts=1,
-        timeout_ms=None, ttl_ms=None, key=None, batch=None, cancel=False, version=1, flags=0):
-    fields = (timeout_ms, ttl_ms, key, batch)
-    flags |= sum(1 << bit for bit, field in enumerate(fields) if field is not None) | cancel << 4
+        timeout_ms=None, ttl_ms=None, key=None, batch=None, cancel=False, cancel_after_ms=None, version=1,
+        flags=0):
+    fields = (timeout_ms, ttl_ms, key, batch, True if cancel else None, cancel_after_ms)
+    flags |= sum(1 << bit for bit, field in enumerate(fields) if field is not None)
     return b"".join([
-        bytes([version]), bytes(range(16)), number(1), number(1_760_000_000_000),
+        bytes([version]), bytes(range(16)), number(1), number(300), number(1_760_000_000_000),
         bytes([flags, priority]), number(delay_ms), number(attempts),
-        *(number(n) for n in (timeout_ms, ttl_ms) if n is not None),
+        *(number(n) for n in (timeout_ms, ttl_ms, cancel_after_ms) if n is not None),
         correlation(id), text(queue), *(text(word) for word in (key, batch) if word is not None), payload])
 
 
@@ -117,8 +118,8 @@ def letter(record, code="worker_error", message="it failed"):
 
 
 def outcome(how, id="x", key=None):
-    return (b"\1" + bytes(range(16)) + number(1) + number(1_760_000_000_002) + correlation(id)
-            + (b"\0" if key is None else b"\1" + text(key)) + how)
+    return (b"\1" + bytes(range(16)) + number(1) + number(300) + number(9) + number(1_760_000_000_002)
+            + correlation(id) + (b"\0" if key is None else b"\1" + text(key)) + how)
 
 
 def block(*outcomes, said=None):
@@ -138,7 +139,9 @@ def journal_records():
         "msgpack": job(payload=MSGPACK + b"\x93\1\2\3"), "octets": job(payload=OCTETS + bytes(9)),
         "text": job(payload=TEXT + b"drop"), "image": job(payload=b"\4" + text("image/png") + b"\x89PNG"),
         "no_json": job(payload=JSON + b"{"), "priority_10": job(priority=10), "version_2": job(version=2),
-        "unknown_flag": job(flags=1 << 5), "bad_queue": job(queue="a/b"), "attempts_too_many": job(attempts=1 << 32),
+        "unknown_flag": job(flags=1 << 6), "cancel_after": job(cancel_after_ms=60_000),
+        "cancel_and_cancel_after": job(cancel=True, cancel_after_ms=1),
+        "bad_queue": job(queue="a/b"), "attempts_too_many": job(attempts=1 << 32),
         "cut": whole[:40], "long_type": job(payload=b"\4" + text("x" * 200) + b"x"),
     }
     for name, record in jobs.items():

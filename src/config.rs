@@ -22,6 +22,8 @@ pub struct Config {
     pub journal: Option<PathBuf>,
     /// How long the outcome of an accepted job is kept for whoever asks for it.
     pub retention: Duration,
+    /// How long a session that can be resumed goes on without a connection.
+    pub absence: Duration,
     /// What clients may do.
     pub limits: Limits,
     /// How long a worker that beats may be silent while it holds jobs before they are given to
@@ -42,6 +44,8 @@ impl Config {
     pub const JOURNAL: &str = "acequia.redb";
     /// How long outcomes are kept by default.
     pub const RETENTION: Duration = acequia_scheduler::Config::RETENTION;
+    /// How long a session goes on without a connection by default.
+    pub const ABSENCE: Duration = Duration::from_secs(10 * 60);
     /// How long a worker may be silent by default.
     pub const LEASE: Duration = acequia_scheduler::Config::LEASE;
     /// The time that running jobs get by default.
@@ -57,6 +61,7 @@ impl Default for Config {
             results: endpoint(Self::RESULTS),
             journal: Some(Self::JOURNAL.into()),
             retention: Self::RETENTION,
+            absence: Self::ABSENCE,
             limits: Limits::default(),
             lease: Self::LEASE,
             grace: Self::GRACE,

@@ -29,6 +29,7 @@ mod pairing;
 mod pipeline;
 mod readiness;
 mod server;
+mod sessions;
 
 pub use config::{Config, StartError};
 pub use server::{Addresses, Server};

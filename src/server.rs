@@ -22,7 +22,7 @@ use crate::durability;
 use crate::front::Front;
 use crate::http::{self, Door};
 use crate::metrics::Metrics;
-use crate::pipeline::{INBOX, Input, Pipeline};
+use crate::pipeline::{INBOX, Input, Pipeline, Times};
 
 /// How often the samples of histograms, which gather, are folded into their buckets.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -95,10 +95,10 @@ impl Server {
         let handle = metrics.handle();
         let (inbox, inputs) = mpsc::channel(INBOX);
         let pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
-        // The sessions of a server before this one may have jobs in the journal, and nobody is to
-        // be taken for one of them.
-        let first_session = pipeline.start_time().as_micros();
-        let front = Arc::new(Front::new(inbox.clone(), config.limits, first_session));
+        // A connection gives its session its number. Those of a server before this one may have
+        // jobs in the journal, and nobody is to be taken for one of them.
+        let first = pipeline.start_time().as_micros();
+        let front = Arc::new(Front::new(inbox.clone(), config.limits, first));
         Ok(Self { http, jobs, results, addresses, pipeline, inbox, inputs, metrics: handle, front })
     }
 
@@ -149,7 +149,7 @@ async fn open_pipeline(
     inbox: mpsc::Sender<Input>,
 ) -> Result<Pipeline, StartError> {
     let clock = Clock::start();
-    let Config { limits, lease, retention, grace, .. } = *config;
+    let Config { limits, lease, retention, grace, absence, .. } = *config;
     let scheduler =
         SchedulerConfig { limits, lease, retention, seed: seed(), ..SchedulerConfig::default() };
     let path = config.journal.clone();
@@ -162,7 +162,8 @@ async fn open_pipeline(
         _ = inbox.blocking_send(Input::Journal(notice));
     };
     let start = opened.start(notify).map_err(StartError::System)?;
-    Ok(Pipeline::new(start, clock, limits, grace, metrics))
+    let times = Times { grace, absence };
+    Ok(Pipeline::new(start, clock, limits, times, metrics))
 }
 
 /// A result somewhat over its limit fails its job with a word about it; only one far over it costs

@@ -33,7 +33,7 @@ pub use codec::BadRecord;
 /// For the fuzz target of the records, and not in any other build.
 #[cfg(any(test, fuzzing))]
 pub use codec::check as records;
-pub use entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome};
+pub use entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session};
 pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
 pub use options::{Options, Retention};
 pub use recovery::{DeadLetters, LiveJobs, Outcomes, Recovery};

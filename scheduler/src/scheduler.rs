@@ -125,6 +125,8 @@ impl Scheduler {
             }
             Event::LaneClosed { lane } => self.lane_closed(step, lane),
             Event::SessionOpened { session, client } => self.clients.open(session, client),
+            Event::SessionAbsent { session } => self.session_absent(step, session),
+            Event::SessionBack { session } => self.session_back(session),
             Event::SessionClosed { session } => self.session_closed(step, session),
             Event::StorageFailed => self.storage_failed = true,
             Event::StorageBack => self.storage_failed = false,
@@ -205,6 +207,7 @@ impl Scheduler {
         let (mut running, mut timers) = (0, 0);
         for (key, job) in &self.jobs {
             timers += usize::from(job.expires().is_some());
+            timers += usize::from(job.forsaken().is_some());
             match job.state {
                 State::Delayed { .. } => timers += 1,
                 State::Waiting { .. } => {}

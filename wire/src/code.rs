@@ -105,6 +105,8 @@ pub mod close {
     pub const MESSAGE_TOO_BIG: u16 = 1009;
     /// The server has as many sessions as it may; try again later.
     pub const TRY_AGAIN_LATER: u16 = 1013;
+    /// Another connection has resumed the session; this one is not to come back.
+    pub const TAKEN_OVER: u16 = 4001;
     /// The client reads its events too slowly and too much waits for it.
     pub const SLOW_READER: u16 = 4008;
 }

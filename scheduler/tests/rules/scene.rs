@@ -131,6 +131,14 @@ impl Scene {
         assert!(self.handle(Event::SessionOpened { session, client }).is_empty());
     }
 
+    pub(crate) fn absent(&mut self, session: u64) -> Vec<String> {
+        self.handle(Event::SessionAbsent { session: SessionId(session) })
+    }
+
+    pub(crate) fn back(&mut self, session: u64) {
+        assert!(self.handle(Event::SessionBack { session: SessionId(session) }).is_empty());
+    }
+
     pub(crate) fn close(&mut self, session: u64) -> Vec<String> {
         self.handle(Event::SessionClosed { session: SessionId(session) })
     }
