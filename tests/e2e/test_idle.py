@@ -20,7 +20,7 @@ QUEUE = "idle"
 
 # Twice of what it is, and what the server takes for itself meanwhile. A session with the buffers that
 # libraries have by default would cost 130.
-SESSION_KIB_MAX = 24
+SESSION_KIB_MAX = 16
 SLACK_KIB = 8 << 10
 
 # How long it is watched, and how much of a processor it may take in that time: some thousandths are
