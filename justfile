@@ -23,10 +23,24 @@ simulate runs="2000":
 ledger *args="--rounds 30":
     ACEQUIA_LEDGER="{{args}}" tests/run ledger
 
+# The server against the Autobahn test suite: docs/conformance.md
+autobahn:
+    tests/run autobahn
+
+# Thousands of sessions that come, are cut off and come back at once
+storm sessions="10000":
+    ACEQUIA_STORM={{sessions}} tests/run storm
+
+# What thousands of idle sessions cost, and how soon all hear that the server stops
+idle sessions="10000":
+    ACEQUIA_IDLE={{sessions}} tests/run idle
+
 # Each fuzz target for a minute; needs a nightly toolchain and cargo-fuzz
 fuzz seconds="60":
     cd fuzz && for target in $(cargo +nightly fuzz list); do \
-        cargo +nightly fuzz run "$target" -- -max_total_time={{seconds}} || exit 1; done
+        mkdir -p target/corpus/$target && \
+        cargo +nightly fuzz run $target target/corpus/$target corpus/$target -- -max_total_time={{seconds}} \
+        || exit 1; done
 
 # The ratios of the README
 bench:

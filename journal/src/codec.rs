@@ -8,6 +8,8 @@
 //! and bytes are their length as a number, then themselves.
 
 mod block;
+#[cfg(any(test, fuzzing))]
+pub mod check;
 mod job;
 mod letter;
 mod outcome;

@@ -30,6 +30,9 @@ mod writer;
 mod tests;
 
 pub use codec::BadRecord;
+/// For the fuzz target of the records, and not in any other build.
+#[cfg(any(test, fuzzing))]
+pub use codec::check as records;
 pub use entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session};
 pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
 pub use options::{Options, Retention};

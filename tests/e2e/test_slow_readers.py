@@ -53,6 +53,19 @@ def test_results_that_nobody_reads(server, steady, make, size):
         eventually(lambda: server.metric("acequia_sessions") == 1, "the end of the session")
 
 
+def test_it_is_closed_with_its_code(server, steady, make):
+    """Once it reads, what had left before and then why it was closed; nothing of the rest."""
+    body = json.dumps("x" * 4 * MIB).encode()
+    make(Serving(server, lambda _: body, slots=4, queues=["large"]))
+    raw = make(RawWebSocket(server))
+    # In one message: the session is not read from once much waits for it.
+    raw.send([{"op": "submit", "id": n, "payload": 1, "queue": "large"} for n in range(40)])
+    server.process.line(lambda line: "does not read" in line, of="stderr")
+    assert raw.close_code() == 4008
+    eventually(lambda: server.metric("acequia_sessions") == 1, "the end of the session")
+    eventually(settled(server), "the end of the jobs")
+
+
 def test_chunks_that_nobody_reads(server, steady, make):
     """Progress and chunks are given up, and said to be; the outcome is kept."""
     worker = make(Worker(server, queues=["large"]))

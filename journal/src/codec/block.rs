@@ -70,6 +70,10 @@ impl<'a> Block<'a> {
         let mut from = In(block);
         from.version(VERSION)?;
         let (newest_ms, outcomes) = (from.number()?, from.number()?);
+        // Each has its length in front of it. So the numbers of all blocks can be added up.
+        if outcomes > from.0.len() as u64 {
+            return Err(BadRecord::Truncated);
+        }
         Ok(Self { newest_ms, outcomes, records: from })
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use acequia_wire::QueueName;
 use acequia_wire::client::{OnDisconnect, Submit};
-use acequia_wire::limits::QUEUES_MAX;
+use acequia_wire::limits::{PRIORITY_MAX, QUEUES_MAX};
 use rustc_hash::FxHashSet;
 
 use super::BadRecord;
@@ -92,12 +92,16 @@ pub(crate) fn decode_job(
     let session = from.number()?;
     let submitted_ms = from.number()?;
     let flags = from.byte()?;
-    if flags & !flag::ALL != 0 {
+    let both = flag::CANCEL | flag::CANCEL_AFTER;
+    if flags & !flag::ALL != 0 || flags & both == both {
         return Err(BadRecord::Unknown { field: "flags", value: flags });
     }
     let has = |flag| flags & flag != 0;
     // In the order of the record: the fields of a struct expression are evaluated as they stand.
     let priority = from.byte()?;
+    if priority > PRIORITY_MAX {
+        return Err(BadRecord::Unknown { field: "priority", value: priority });
+    }
     let delay_ms = from.number_u32()?;
     let attempts = from.number_u32()?;
     let spec = Submit {

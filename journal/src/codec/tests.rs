@@ -8,6 +8,7 @@ use acequia_wire::{ContentType, CorrelationId, JobId, Payload};
 use proptest::option::of;
 use proptest::prelude::*;
 
+use super::check::{self, Kind, Record};
 use super::*;
 use crate::{Admitted, DeadLetter, Kept, Outcome};
 
@@ -110,12 +111,10 @@ prop_compose! {
 }
 
 fn read_all(block: &[u8]) -> Result<Vec<Kept>, BadRecord> {
-    let mut block = Block::read(block)?;
-    let mut all = Vec::new();
-    while let Some(kept) = block.next()? {
-        all.push(kept);
+    match check::read(Kind::Outcomes, block)? {
+        Record::Outcomes(all) => Ok(all),
+        other => panic!("{other:?} is no block"),
     }
-    Ok(all)
 }
 
 proptest! {
@@ -181,16 +180,13 @@ proptest! {
         encode_job(&admitted, &mut record);
         let index = at.index(record.len());
         record[index] = with;
-        // Whether it is still a record does not matter, only that nothing panics.
-        _ = decode_job(1, &record, &mut Names::default());
-        _ = decode_job(1, &noise, &mut Names::default());
+        check::check(Kind::Job, &record);
 
         record.clear();
         encode_letter(&letter, &mut record);
         let index = at.index(record.len());
         record[index] = with;
-        _ = decode_letter(1, &record, &mut Names::default());
-        _ = decode_letter(1, &noise, &mut Names::default());
+        check::check(Kind::Letter, &record);
 
         let mut builder = Builder::default();
         all.iter().for_each(|kept| builder.push(kept));
@@ -198,8 +194,11 @@ proptest! {
         builder.finish(&mut block);
         let index = at.index(block.len());
         block[index] = with;
-        _ = read_all(&block);
-        _ = read_all(&noise);
+        check::check(Kind::Outcomes, &block);
+
+        for kind in Kind::ALL {
+            check::check(kind, &noise);
+        }
     }
 }
 
@@ -234,6 +233,32 @@ fn known_job() -> (Admitted, Vec<u8>) {
     expected.extend([1, 9, 0x80, 1, 0b1_0101, 4, 0xac, 2, 2, 5, 0, 3, 1, b'q', 1, b'k', 0]);
     expected.extend(b"[1]");
     (admitted, expected)
+}
+
+#[test]
+fn a_priority_that_there_is_not_is_refused() {
+    let (_, mut record) = known_job();
+    let at = 1 + 16 + 1 + 1 + 2 + 1;
+    assert_eq!(record[at], 4);
+    record[at] = 10;
+    let refused = Err(BadRecord::Unknown { field: "priority", value: 10 });
+    assert_eq!(decode_job(1, &record, &mut Names::default()), refused);
+}
+
+#[test]
+fn a_job_that_is_cancelled_both_at_once_and_later_is_refused() {
+    let (_, mut record) = known_job();
+    let at = 1 + 16 + 1 + 1 + 2;
+    assert_eq!(record[at], 0b1_0101);
+    record[at] |= 0b10_0000;
+    let refused = Err(BadRecord::Unknown { field: "flags", value: 0b11_0101 });
+    assert_eq!(decode_job(1, &record, &mut Names::default()), refused);
+}
+
+#[test]
+fn a_block_of_more_outcomes_than_bytes_is_refused() {
+    assert_eq!(read_all(&[1, 0, 1]), Err(BadRecord::Truncated));
+    assert_eq!(read_all(&[1, 0, 0]), Ok(Vec::new()));
 }
 
 #[test]

@@ -15,9 +15,10 @@ pub enum Malformed {
     /// A message of no frame, or a packed one that is no multiple of four, or too long.
     #[error("a message of {0} frames: it is 1 to 4, or a multiple of 4 up to {max}", max = PACK_MAX as usize * FRAMES)]
     Frames(usize),
-    /// A kind that the protocol does not know.
-    #[error("unknown kind {0:?}")]
-    Kind(String),
+    /// A kind that the protocol does not know, by its length: what stands there may be a result
+    /// whose worker forgot the frames before it, and this is logged.
+    #[error("unknown kind of {0} bytes")]
+    Kind(usize),
     /// An id that is not sixteen bytes.
     #[error("an id of {0} bytes: it is 16")]
     Id(usize),
@@ -45,8 +46,7 @@ impl Parts {
     }
 
     pub(super) fn unknown_kind(&self) -> Malformed {
-        let shown = &self.kind[..self.kind.len().min(32)];
-        Malformed::Kind(String::from_utf8_lossy(shown).into_owned())
+        Malformed::Kind(self.kind.len())
     }
 }
 
