@@ -224,33 +224,46 @@ impl History {
         self.kept.iter().map(|entry| &entry.event)
     }
 
-    /// Makes room, if there is more than should be kept: what a connection got already is forgotten
-    /// first, and without a connection all but outcomes that are kept nowhere else.
+    /// Makes room, if there is more than should be kept: with a connection, of what it got already;
+    /// without one, of all but outcomes that are kept nowhere else.
     pub(crate) fn make_room(&mut self, is_connected: bool) {
-        let mut at = 0;
         while self.kept.len() > MAILBOX_EVENTS_MAX || self.bytes > MAILBOX_BYTES_MAX {
-            let Some(entry) = self.kept.get(at) else { return };
-            let may_go = entry.seq <= self.sent || !is_connected;
-            let is_needed = is_outcome(&entry.event) && !entry.is_retained && entry.seq > self.sent;
-            if !may_go {
+            let victim = if is_connected { self.oldest_sent() } else { self.least_missed() };
+            let Some(Entry { seq, event, .. }) = victim.and_then(|at| self.kept.remove(at)) else {
                 return;
-            }
-            if is_needed {
-                at += 1;
-                continue;
-            }
-            let Some(entry) = self.kept.remove(at) else { return };
-            self.bytes -= weight(&entry.event);
-            if entry.is_retained
-                && let Event::Job { id, job, .. } = entry.event
-            {
-                let at = self.elsewhere.partition_point(|of| of.seq < entry.seq);
-                self.elsewhere.insert(at, KeptElsewhere { seq: entry.seq, id, job });
+            };
+            self.bytes -= weight(&event);
+            let outcome_of = is_outcome(&event).then(|| whose(event)).flatten();
+            if let Some((id, job)) = outcome_of {
+                let at = self.elsewhere.partition_point(|of| of.seq < seq);
+                self.elsewhere.insert(at, KeptElsewhere { seq, id, job });
                 if self.elsewhere.len() > TO_LOOK_UP_MAX {
                     self.elsewhere.pop_front();
                 }
             }
         }
+    }
+
+    fn oldest_sent(&self) -> Option<usize> {
+        self.kept.front().filter(|entry| entry.seq <= self.sent).map(|_| 0)
+    }
+
+    /// Of a client that is not there: what is no outcome, else an outcome that can be looked up,
+    /// else one that it may have got. As many entries are looked at as it has live jobs at most.
+    fn least_missed(&self) -> Option<usize> {
+        let (mut retained, mut sent) = (None, None);
+        for (at, entry) in self.kept.iter().enumerate() {
+            if !is_outcome(&entry.event) {
+                return Some(at);
+            }
+            if entry.is_retained {
+                retained.get_or_insert(at);
+            }
+            if entry.seq <= self.sent {
+                sent.get_or_insert(at);
+            }
+        }
+        retained.or(sent)
     }
 }
 
@@ -264,4 +277,13 @@ fn is_outcome(event: &Event) -> bool {
                 ..
             }
     )
+}
+
+/// The job that an event is about.
+fn whose(event: Event) -> Option<(CorrelationId, JobId)> {
+    match event {
+        Event::Job { id, job, .. } => Some((id, job)),
+        Event::Gap { outcome_of, .. } => outcome_of,
+        _ => None,
+    }
 }
