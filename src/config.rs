@@ -8,6 +8,8 @@ use acequia_gate::{Endpoint, EndpointError, GateError};
 use acequia_journal::{OpenError, ReadError};
 use acequia_wire::Limits;
 
+use crate::access::AllowedOrigin;
+
 /// How a server is set up.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -22,6 +24,8 @@ pub struct Config {
     pub journal: Option<PathBuf>,
     /// How long the outcome of an accepted job is kept for whoever asks for it.
     pub retention: Duration,
+    /// Pages that may open sessions beside the server's own.
+    pub allowed_origins: Vec<AllowedOrigin>,
     /// What clients may do.
     pub limits: Limits,
     /// How long a worker that beats may be silent while it holds jobs before they are given to
@@ -57,6 +61,7 @@ impl Default for Config {
             results: endpoint(Self::RESULTS),
             journal: Some(Self::JOURNAL.into()),
             retention: Self::RETENTION,
+            allowed_origins: Vec::new(),
             limits: Limits::default(),
             lease: Self::LEASE,
             grace: Self::GRACE,

@@ -15,6 +15,7 @@
 //!
 //! `ARCHITECTURE.md` has the picture; the stages are crates of their own.
 
+mod access;
 mod admin;
 mod ask;
 pub mod client;
@@ -30,6 +31,7 @@ mod pipeline;
 mod readiness;
 mod server;
 
+pub use access::{AllowedOrigin, BadOrigin};
 pub use config::{Config, StartError};
 pub use server::{Addresses, Server};
 

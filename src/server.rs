@@ -16,12 +16,13 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
+use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::{Config, StartError};
 use crate::durability;
 use crate::front::Front;
 use crate::http::{self, Door};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, RefusedRequests};
 use crate::pipeline::{INBOX, Input, Pipeline};
 
 /// How often the samples of histograms, which gather, are folded into their buckets.
@@ -61,6 +62,8 @@ pub struct Server {
     inbox: mpsc::Sender<Input>,
     inputs: mpsc::Receiver<Input>,
     metrics: PrometheusHandle,
+    refused: RefusedRequests,
+    access: Access,
     front: Arc<Front>,
 }
 
@@ -92,14 +95,27 @@ impl Server {
             results: results.local_endpoint().clone(),
         };
         let metrics = Metrics::new(jobs.stats(), results.stats());
-        let handle = metrics.handle();
+        let (handle, refused) = (metrics.handle(), metrics.refused_requests());
         let (inbox, inputs) = mpsc::channel(INBOX);
         let pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
         // The sessions of a server before this one may have jobs in the journal, and nobody is to
         // be taken for one of them.
         let first_session = pipeline.start_time().as_micros();
         let front = Arc::new(Front::new(inbox.clone(), config.limits, first_session));
-        Ok(Self { http, jobs, results, addresses, pipeline, inbox, inputs, metrics: handle, front })
+        let access = Access { allowed_origins: config.allowed_origins };
+        Ok(Self {
+            http,
+            jobs,
+            results,
+            addresses,
+            pipeline,
+            inbox,
+            inputs,
+            metrics: handle,
+            refused,
+            access,
+            front,
+        })
     }
 
     /// Where the server listens.
@@ -114,7 +130,9 @@ impl Server {
         let door = Arc::new(Door {
             front: front.clone(),
             inbox: inbox.clone(),
+            access: self.access,
             metrics: metrics.clone(),
+            refused: self.refused,
             readiness: pipeline.readiness(),
         });
         let pipeline = tokio::spawn(pipeline.run(inputs));

@@ -1,20 +1,21 @@
 //! Who may make admin calls.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::Refused;
-
-/// Headers that a proxy adds: whoever comes through one is not on this machine, although the
-/// connection is.
-const OF_PROXIES: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
+use crate::access::{is_this_machine, proxied};
+use crate::http::Door;
+use crate::metrics::RefusedRequest;
 
 /// Passes on what comes from this machine, by no proxy and from no page of elsewhere.
 pub(super) async fn only_for_operators(
+    State(door): State<Arc<Door>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
     next: Next,
@@ -22,6 +23,7 @@ pub(super) async fn only_for_operators(
     match why_not(peer.ip(), request.headers()) {
         None => next.run(request).await,
         Some(why) => {
+            door.refused.count(RefusedRequest::Admin);
             let message = format!("admin calls are for this machine only: {why}");
             Refused::new(StatusCode::FORBIDDEN, "forbidden", message).into_response()
         }
@@ -33,7 +35,7 @@ fn why_not(peer: IpAddr, headers: &HeaderMap) -> Option<&'static str> {
     if !peer.to_canonical().is_loopback() {
         return Some("this one comes from another; use a tunnel, such as ssh -L");
     }
-    if OF_PROXIES.iter().any(|name| headers.contains_key(*name)) {
+    if proxied(headers) {
         return Some("this one came through a proxy");
     }
     // A page of elsewhere that had its name point here would be asked for by that name.
@@ -47,15 +49,6 @@ fn why_not(peer: IpAddr, headers: &HeaderMap) -> Option<&'static str> {
         return Some("this one comes from a page of elsewhere");
     }
     None
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -87,7 +80,7 @@ mod tests {
     #[test]
     fn proxies_and_pages_of_elsewhere_are_refused() {
         let here = ("host", "localhost:8080");
-        for name in OF_PROXIES {
+        for name in ["forwarded", "via", "x-forwarded-for", "x-real-ip"] {
             assert!(refused("127.0.0.1", &[here, (name, "192.0.2.1")]));
         }
         for origin in ["http://evil.example", "null", "https://localhost:8080", "http://localhost"]

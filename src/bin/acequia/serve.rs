@@ -1,5 +1,7 @@
 //! `acequia serve`: the server.
 
+mod access;
+
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -71,6 +73,10 @@ pub(crate) struct Args {
     /// How long running jobs may take to end once the server is told to stop
     #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = Config::GRACE.as_secs(), value_name = "SECONDS")]
     grace_s: u64,
+
+    // Last: its heading is that of all behind it.
+    #[command(flatten)]
+    access: access::AccessArgs,
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -95,7 +101,7 @@ impl Args {
     fn into_config(self) -> anyhow::Result<Config> {
         let jobs = self.endpoint("--jobs", &self.jobs)?;
         let results = self.endpoint("--results", &self.results)?;
-        Ok(Config {
+        let config = Config {
             listen: self.listen,
             jobs,
             results,
@@ -110,7 +116,9 @@ impl Args {
             },
             lease: Duration::from_secs(self.lease_s),
             grace: Duration::from_secs(self.grace_s),
-        })
+            ..Config::default()
+        };
+        self.access.apply(config)
     }
 
     fn endpoint(&self, flag: &str, url: &str) -> anyhow::Result<Endpoint> {

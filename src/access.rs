@@ -1,0 +1,16 @@
+//! Who may come in: the rules of each door, apart from what is behind it.
+
+mod headers;
+mod local;
+mod origin;
+
+pub(crate) use headers::harden;
+pub(crate) use local::{is_this_machine, proxied};
+pub(crate) use origin::only_known_pages;
+pub use origin::{AllowedOrigin, BadOrigin};
+
+/// What an operator decided about who may come in.
+#[derive(Debug, Default)]
+pub(crate) struct Access {
+    pub(crate) allowed_origins: Vec<AllowedOrigin>,
+}
