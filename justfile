@@ -31,3 +31,11 @@ fuzz seconds="60":
 # The ratios of the README
 bench:
     cargo run --release -- bench --suite
+
+# What the journal costs, on this folder's disk
+bench-durable:
+    cargo run --release -- bench --durable
+
+# A million waiting jobs, a thousand workers, ten thousand clients
+bench-scale:
+    cargo run --release -- bench --scale

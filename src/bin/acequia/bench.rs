@@ -4,12 +4,19 @@
 //! system says about a process is what the server or the worker cost. Those that the bench starts
 //! are this same program in a hidden role ([`roles`]), and end with it.
 
+mod aim;
+mod compare;
+mod durable;
+mod glance;
 mod idle;
+mod jobs;
 mod load;
+mod metrics;
 mod mixed;
 mod process;
 mod report;
 mod roles;
+mod scale;
 mod system;
 mod throughput;
 
@@ -26,6 +33,9 @@ Examples:
   acequia bench                      jobs a second, latency, CPU a job, on a server of its own
   acequia bench --echo               the same beside a bare WebSocket echo server, with the ratios
   acequia bench --suite              that for packed and single messages and for one job in flight
+  acequia bench --durable            what the journal costs, on the disk of this folder
+  acequia bench --durable --journal /var/lib/acequia/bench.redb      on another disk
+  acequia bench --scale              a million waiting jobs, a thousand workers, ten thousand clients
   acequia bench --idle 5000          memory of idle sessions
   acequia bench --mixed              short jobs beside long ones
   acequia bench --server ws://127.0.0.1:8080 --server-pid $(pidof acequia) --queue default
@@ -62,7 +72,8 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 128, value_name = "BYTES")]
     payload: usize,
 
-    /// How long each round measures [default: 5; with --echo and --suite 2; with --mixed 30]
+    /// How long each round measures [default: 5; with --mixed 30; where servers are loaded in
+    /// turn 2]
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<f64>,
 
@@ -70,7 +81,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
     warmup_s: f64,
 
-    /// With --echo and --suite: rounds of each server, in turn; medians are reported
+    /// Rounds of each server where several are loaded in turn; medians are reported
     #[arg(long, default_value_t = 5, value_parser = at_least_one(), value_name = "N")]
     rounds: u32,
 
@@ -107,6 +118,11 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "server", group = "mode")]
     suite: bool,
 
+    /// A server with a journal in turn with one without: what it costs to keep jobs on disk. The
+    /// journal is in a folder of its own beside --journal, or in this folder, and removed
+    #[arg(long, conflicts_with = "server", group = "mode")]
+    durable: bool,
+
     /// Memory of N sessions that each had one job and then do nothing
     #[arg(long, group = "mode", num_args = 0..=1, default_missing_value = "5000", value_name = "N")]
     idle: Option<u32>,
@@ -114,6 +130,14 @@ pub(crate) struct Args {
     /// Short jobs beside long ones, on two workers of one slot
     #[arg(long, conflicts_with = "server", group = "mode")]
     mixed: bool,
+
+    /// Throughput and memory with a million waiting jobs, with a thousand workers, and turns among
+    /// ten thousand clients; takes two minutes and a GiB of memory
+    #[arg(long, conflicts_with = "server", group = "mode")]
+    scale: bool,
+
+    #[command(flatten)]
+    sizes: scale::Sizes,
 
     /// Be something that a bench starts
     #[arg(long, hide = true)]
@@ -165,6 +189,10 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
         idle::run(args, sessions).await
     } else if args.mixed {
         mixed::run(args).await
+    } else if args.scale {
+        scale::run(args).await
+    } else if args.durable {
+        durable::run(args).await
     } else if args.suite {
         throughput::suite(args).await
     } else if args.echo {

@@ -1,7 +1,6 @@
 //! What a session costs that does nothing.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 use acequia::client::{Client, ServerUrl};
 use acequia_wire::client::Encoding;
@@ -11,10 +10,11 @@ use tokio::net::{TcpSocket, lookup_host};
 use tokio::task::JoinSet;
 
 use super::Args;
+use super::jobs::one_job;
 use super::process::{Memory, allow_files, memory};
 use super::report::{self, mib};
 use super::roles::Role;
-use super::system::{System, Workers, one_job};
+use super::system::{SETTLE, System, Workers};
 
 /// Files that a process opens beside its sessions.
 const OTHER_FILES: u64 = 256;
@@ -22,9 +22,6 @@ const OTHER_FILES: u64 = 256;
 const SESSIONS_PER_ADDRESS: u32 = 20_000;
 /// Sessions that are opened at one time.
 const OPENING_MAX: usize = 32;
-/// How long a server may take to give back what it needed for the moment only.
-const SETTLE: Duration = Duration::from_secs(2);
-
 pub(super) async fn run(args: &Args, sessions: u32) -> anyhow::Result<()> {
     // Before the server is started, which gets the same limit.
     allow_files(u64::from(sessions) + OTHER_FILES)?;
@@ -33,6 +30,7 @@ pub(super) async fn run(args: &Args, sessions: u32) -> anyhow::Result<()> {
         count: args.workers,
         slots: args.slots,
         packed: !args.no_pack,
+        together: false,
     };
     let system = System::acequia(args, workers).await?;
     let Some(pid) = system.server else {

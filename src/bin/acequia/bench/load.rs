@@ -9,15 +9,16 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use acequia::client::{Client, Frame, ServerUrl};
-use acequia_wire::client::{Encoding, Event, JobEvent};
+use acequia_wire::client::{Encoding, Event, JobEvent, Op};
 use acequia_wire::{ContentType, CorrelationId, JobId, Payload, QueueName};
 use anyhow::{Context as _, bail};
-use bytes::Bytes;
 use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::system::{CpuTimes, System, outcome, submit};
+use super::glance::{self, News};
+use super::jobs::submit;
+use super::system::{System, Used};
 
 /// How long the last jobs may take once the load stops.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(20);
@@ -48,10 +49,11 @@ pub(super) struct Tally {
     pub(super) failed: u64,
     /// Messages of the server.
     pub(super) events: u64,
+    /// Those of them that say that a job is durable.
+    pub(super) accepted: u64,
     /// In microseconds.
     pub(super) latency: Histogram<u64>,
-    pub(super) time: Duration,
-    pub(super) cpu: CpuTimes,
+    pub(super) used: Used,
 }
 
 /// What one connection saw.
@@ -59,29 +61,30 @@ struct Seen {
     done: u64,
     failed: u64,
     events: u64,
+    accepted: u64,
     latency: Histogram<u64>,
 }
 
 impl Seen {
     fn new() -> anyhow::Result<Self> {
         let latency = Histogram::new_with_max(LATENCY_US_MAX, 3)?;
-        Ok(Self { done: 0, failed: 0, events: 0, latency })
+        Ok(Self { done: 0, failed: 0, events: 0, accepted: 0, latency })
     }
 
     fn add(&mut self, other: &Self) -> anyhow::Result<()> {
         self.done += other.done;
         self.failed += other.failed;
         self.events += other.events;
+        self.accepted += other.accepted;
         Ok(self.latency.add(&other.latency)?)
     }
 }
 
 impl Load {
     /// The messages of one connection, a job each. All connections send the same.
-    pub(super) fn jobs(&self, queue: &QueueName) -> anyhow::Result<Vec<Frame>> {
-        let payload = self.payload()?;
-        let op = |id| submit(id, queue, payload.clone());
-        Ok(self.ids().map(|id| Frame::op(&op(id), self.encoding)).collect())
+    pub(super) fn jobs(&self, queue: &QueueName, payload: &Payload) -> Vec<Frame> {
+        let op = |id| Op::Submit(submit(id, queue, payload.clone()));
+        self.ids().map(|id| Frame::op(&op(id), self.encoding)).collect()
     }
 
     /// Messages that, sent back, are the events that end those jobs.
@@ -111,7 +114,7 @@ impl Load {
     }
 
     /// As many bytes as asked for: a string in JSON, bytes in MessagePack.
-    fn payload(&self) -> anyhow::Result<Payload> {
+    pub(super) fn payload(&self) -> anyhow::Result<Payload> {
         let mut bytes = vec![b'x'; self.payload];
         let content_type = match self.encoding {
             Encoding::MsgPack => ContentType::Octets,
@@ -136,11 +139,11 @@ impl Load {
             connections.spawn(drive(client, self.encoding, frames, phase));
         }
         tokio::time::sleep(self.warmup).await;
-        let (before, begun) = (system.cpu()?, Instant::now());
+        let before = system.usage().await?;
         phase.store(MEASURING, Ordering::Relaxed);
         tokio::time::sleep(self.time).await;
+        let after = system.usage().await?;
         phase.store(STOPPING, Ordering::Relaxed);
-        let (after, time) = (system.cpu()?, begun.elapsed());
         let mut all = Seen::new()?;
         let gather = async {
             while let Some(seen) = connections.join_next().await {
@@ -155,15 +158,19 @@ impl Load {
             done: all.done,
             failed: all.failed,
             events: all.events,
+            accepted: all.accepted,
             latency: all.latency,
-            time,
-            cpu: after.since(before),
+            used: after.since(before),
         })
     }
 }
 
 /// Opens so many sessions.
-async fn open(url: &ServerUrl, encoding: Encoding, count: u32) -> anyhow::Result<Vec<Client>> {
+pub(super) async fn open(
+    url: &ServerUrl,
+    encoding: Encoding,
+    count: u32,
+) -> anyhow::Result<Vec<Client>> {
     let mut opening = JoinSet::new();
     let mut clients = Vec::new();
     for _ in 0..count {
@@ -200,19 +207,20 @@ async fn drive(
         while let Some(message) = next {
             let now = Instant::now();
             let phase = phase.load(Ordering::Relaxed);
-            let ended = ended(encoding, &message?)?;
+            let news = glance::read(encoding, &message?)?;
             if phase == MEASURING {
                 seen.events += 1;
+                seen.accepted += u64::from(news == News::Accepted);
             }
-            if let Some((slot, is_done)) = ended {
-                let frame = frames.get(slot).context("an event of a job that is none of ours")?;
+            if let News::Ended { job, is_done } = news {
+                let frame = frames.get(job).context("an event of a job that is none of ours")?;
                 if phase == MEASURING {
-                    count(&mut seen, is_done, now - sent[slot]);
+                    count(&mut seen, is_done, now - sent[job]);
                 }
                 if phase == STOPPING {
                     live -= 1;
                 } else {
-                    sent[slot] = now;
+                    sent[job] = now;
                     client.feed(frame.clone()).await?;
                 }
             }
@@ -224,52 +232,6 @@ async fn drive(
     Ok(seen)
 }
 
-/// The slot of the job that the message ends, and whether it is done.
-///
-/// To decode each event would cost about as much as an echo server does, so a glance at its first
-/// keys must do for what comes by the hundred thousand; all else is decoded.
-fn ended(encoding: Encoding, message: &Bytes) -> anyhow::Result<Option<(usize, bool)>> {
-    match glance(encoding, message) {
-        Some(Glance::Done(slot)) => Ok(Some((slot, true))),
-        Some(Glance::OnItsWay) => Ok(None),
-        None => outcome(&Event::decode(encoding, message)?.0),
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Glance {
-    Done(usize),
-    /// `accepted` or `started`.
-    OnItsWay,
-}
-
-/// Reads as much as is needed of an event whose first keys are `ev` and `id`.
-fn glance(encoding: Encoding, message: &[u8]) -> Option<Glance> {
-    let (done, on_their_way): (&[u8], [&[u8]; 2]) = match encoding {
-        Encoding::Json => (b"\"done\",\"id\":", [b"\"accepted\"", b"\"started\""]),
-        Encoding::MsgPack => (b"\xa4done\xa2id", [b"\xa8accepted", b"\xa7started"]),
-    };
-    let after_ev = match encoding {
-        Encoding::Json => message.strip_prefix(b"{\"ev\":"),
-        // The first byte is the map's, and says how many keys it has.
-        Encoding::MsgPack => message.get(1..)?.strip_prefix(b"\xa2ev"),
-    }?;
-    if on_their_way.iter().any(|ev| after_ev.starts_with(ev)) {
-        return Some(Glance::OnItsWay);
-    }
-    let id = after_ev.strip_prefix(done)?;
-    let slot = match (encoding, id) {
-        (Encoding::MsgPack, [n @ 0..0x80, ..] | [0xcc, n, ..]) => usize::from(*n),
-        (Encoding::MsgPack, [0xcd, high, low, ..]) => u16::from_be_bytes([*high, *low]).into(),
-        (Encoding::MsgPack, _) => return None,
-        (Encoding::Json, digits) => {
-            let len = digits.iter().take_while(|digit| digit.is_ascii_digit()).count();
-            std::str::from_utf8(&digits[..len]).ok()?.parse().ok()?
-        }
-    };
-    Some(Glance::Done(slot))
-}
-
 fn count(seen: &mut Seen, is_done: bool, latency: Duration) {
     if is_done {
         seen.done += 1;
@@ -278,38 +240,5 @@ fn count(seen: &mut Seen, is_done: bool, latency: Duration) {
         seen.latency.saturating_record(us);
     } else {
         seen.failed += 1;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-
-    fn seen(encoding: Encoding, id: i64, what: JobEvent) -> Option<Glance> {
-        let event = Event::Job { id: CorrelationId::Int(id), job: JobId::now(), what };
-        let mut text = String::new();
-        event.encode_json(None, &mut text);
-        match encoding {
-            Encoding::Json => glance(encoding, text.as_bytes()),
-            Encoding::MsgPack => glance(encoding, &event.encode_msgpack(None)),
-        }
-    }
-
-    #[test]
-    fn a_glance_knows_what_comes_often_as_the_server_writes_it() {
-        let payload = Payload::new(ContentType::Json, Bytes::from_static(b"1")).expect("JSON");
-        let started = || JobEvent::Started { attempt: 1, worker: Arc::from("w") };
-        for encoding in Encoding::ALL {
-            for id in [0, 7, 127, 128, 300, 65_535] {
-                let done = JobEvent::Done { result: payload.clone() };
-                let slot = usize::try_from(id).expect("small");
-                assert_eq!(seen(encoding, id, done), Some(Glance::Done(slot)));
-            }
-            assert_eq!(seen(encoding, 1, JobEvent::Accepted), Some(Glance::OnItsWay));
-            assert_eq!(seen(encoding, 1, started()), Some(Glance::OnItsWay));
-            assert_eq!(seen(encoding, 1, JobEvent::Cancelled), None, "to be decoded");
-        }
     }
 }

@@ -8,15 +8,18 @@
 use std::time::Duration;
 
 use acequia::client::{Client, Frame};
+use acequia_wire::client::Op;
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Args;
-use super::report::{self, quantile, time};
+use super::compare::quantile;
+use super::jobs::{number, outcome, submit};
+use super::report::{self, time};
 use super::roles::Role;
-use super::system::{System, Workers, number, outcome, submit};
+use super::system::{System, Workers};
 
 const SECONDS: f64 = 30.0;
 const JOBS_PER_S: f64 = 400.0;
@@ -44,7 +47,8 @@ struct Short {
 }
 
 pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
-    let workers = Workers { role: Role::Sleeper, count: WORKERS, slots: 1, packed: true };
+    let workers =
+        Workers { role: Role::Sleeper, count: WORKERS, slots: 1, packed: true, together: false };
     let system = System::acequia(args, workers).await?;
     // Both workers must be there.
     tokio::time::sleep(args.warmup()?).await;
@@ -73,8 +77,8 @@ async fn play(args: &Args, client: &mut Client) -> anyhow::Result<Vec<Run>> {
             () = sleep_until(next), if until.is_none() => {
                 let is_long = random.u32(0..LONG_ONE_IN) == 0;
                 let payload = number(if is_long { LONG_MS } else { 0 }, encoding)?;
-                let op = submit(i64::try_from(jobs.len())?, &args.queue, payload);
-                client.feed(Frame::op(&op, encoding)).await?;
+                let job = submit(i64::try_from(jobs.len())?, &args.queue, payload);
+                client.feed(Frame::op(&Op::Submit(job), encoding)).await?;
                 client.flush().await?;
                 jobs.push(Run { sent: begun.elapsed().as_secs_f64(), is_long, latency: None });
                 live += 1;

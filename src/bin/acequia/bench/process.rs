@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{ChildStdout, Command};
 use tokio::time::timeout;
 
@@ -47,6 +47,13 @@ impl Child {
             Err(_) => bail!("a process of the bench was not ready within {READY_TIME_MAX:?}"),
         };
         Ok(line)
+    }
+
+    /// Says one byte to its standard input.
+    pub(super) async fn tell(&mut self, word: u8) -> anyhow::Result<()> {
+        let stdin = self.process.stdin.as_mut().context("a child without standard input")?;
+        stdin.write_all(&[word]).await.context("a process of the bench does not listen")?;
+        Ok(stdin.flush().await?)
     }
 
     pub(super) fn pid(&self) -> anyhow::Result<u32> {
@@ -108,7 +115,7 @@ pub(super) fn allow_files(wanted: u64) -> anyhow::Result<()> {
     setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).with_context(|| {
         format!(
             "cannot open {wanted} files; allow that with `ulimit -Hn {wanted}` as root, or ask for \
-             fewer sessions"
+             less"
         )
     })
 }

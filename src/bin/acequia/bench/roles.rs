@@ -1,6 +1,7 @@
 //! What the bench starts beside a server: workers, and the echo server to compare with.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use acequia_wire::Body;
@@ -15,6 +16,8 @@ use axum::serve::ListenerExt as _;
 use bytes::Bytes;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use zeromq::{PullSocket, PushSocket, Socket as _, SocketRecv as _, SocketSend as _, ZmqMessage};
 
 use super::Args;
@@ -22,6 +25,17 @@ use super::Args;
 /// The same buffers as those of the server's sessions, so that only the work differs.
 const READ_BUFFER: usize = 4 << 10;
 const WRITE_BUFFER: usize = 16 << 10;
+
+/// How long a job of a [`Role::Counter`] takes.
+pub(super) const COUNTER_TIME: Duration = Duration::from_millis(1);
+
+/// The pause before the next worker of a process dials: a thousand at once would time each other
+/// out, and dial again.
+const DIAL_PAUSE: Duration = Duration::from_millis(2);
+
+/// What the bench says to a [`Role::Holder`].
+pub(super) const HOLD: u8 = b'h';
+pub(super) const RELEASE: u8 = b'r';
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Role {
@@ -31,6 +45,11 @@ pub(super) enum Role {
     Worker,
     /// A worker that sleeps for as many milliseconds as the payload says, and returns it.
     Sleeper,
+    /// A worker that returns the payload, but only while it is not told to hold its jobs, as it is
+    /// at first.
+    Holder,
+    /// A worker that sleeps for a millisecond, and returns how many jobs it began before this one.
+    Counter,
 }
 
 impl Role {
@@ -39,24 +58,36 @@ impl Role {
             Self::Echo => "echo",
             Self::Worker => "worker",
             Self::Sleeper => "sleeper",
+            Self::Holder => "holder",
+            Self::Counter => "counter",
         }
     }
 }
 
 /// Plays the role until standard input ends.
 pub(super) async fn run(role: Role, args: &Args) -> anyhow::Result<()> {
+    let (released, is_released) = watch::channel(false);
     let played = async {
         match role {
             Role::Echo => echo().await,
             Role::Worker if args.no_pack => work_singly(args).await,
             Role::Worker => work(args, give_back).await,
             Role::Sleeper => work(args, sleep).await,
+            Role::Holder => work(args, move |job| hold(job, is_released.clone())).await,
+            Role::Counter => work(args, count).await,
         }
     };
-    let (mut stdin, mut byte) = (tokio::io::stdin(), [0]);
     tokio::select! {
         played = played => played,
-        _ = stdin.read(&mut byte) => Ok(()),
+        () = listen(released) => Ok(()),
+    }
+}
+
+/// Hears what the bench says, until it says no more.
+async fn listen(released: watch::Sender<bool>) {
+    let (mut stdin, mut word) = (tokio::io::stdin(), [0]);
+    while let Ok(1..) = stdin.read(&mut word).await {
+        released.send_replace(word == [RELEASE]);
     }
 }
 
@@ -85,15 +116,27 @@ async fn send_back(mut socket: WebSocket) {
     }
 }
 
-async fn work<F>(args: &Args, handler: fn(Job) -> F) -> anyhow::Result<()>
+/// As many workers as are asked for, which share a handler.
+async fn work<F>(
+    args: &Args,
+    handler: impl Fn(Job) -> F + Clone + Send + Sync + 'static,
+) -> anyhow::Result<()>
 where
     F: Future<Output = Result<Reply, Failure>> + Send + 'static,
 {
-    let worker = Worker::new(&args.jobs, &args.results)
-        .name("bench")
-        .slots(args.slots)
-        .queue(args.queue.as_str(), handler);
-    Ok(worker.run(std::future::pending()).await?)
+    let mut workers = JoinSet::new();
+    for _ in 0..args.workers {
+        let worker = Worker::new(&args.jobs, &args.results)
+            .name("bench")
+            .slots(args.slots)
+            .queue(args.queue.as_str(), handler.clone());
+        workers.spawn(worker.run(std::future::pending()));
+        tokio::time::sleep(DIAL_PAUSE).await;
+    }
+    while let Some(ended) = workers.join_next().await {
+        ended??;
+    }
+    Ok(())
 }
 
 async fn give_back(job: Job) -> Result<Reply, Failure> {
@@ -106,6 +149,19 @@ async fn sleep(job: Job) -> Result<Reply, Failure> {
         ms => tokio::time::sleep(Duration::from_millis(ms)).await,
     }
     give_back(job).await
+}
+
+async fn hold(job: Job, mut is_released: watch::Receiver<bool>) -> Result<Reply, Failure> {
+    // Without the bench the process ends anyway.
+    _ = is_released.wait_for(|is_released| *is_released).await;
+    give_back(job).await
+}
+
+async fn count(_: Job) -> Result<Reply, Failure> {
+    static BEGUN: AtomicU64 = AtomicU64::new(0);
+    let nth = BEGUN.fetch_add(1, Ordering::Relaxed);
+    tokio::time::sleep(COUNTER_TIME).await;
+    Ok(Reply::same_type(nth.to_string()))
 }
 
 /// A worker without the SDK that takes a message, gives one back, and only then takes the next.

@@ -1,21 +1,26 @@
 //! What is loaded: a server and its workers, or the echo server.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use acequia::client::{Client, ServerUrl};
-use acequia_wire::client::{Encoding, Event, OnDisconnect, Op, Submit};
-use acequia_wire::limits::PRIORITY_DEFAULT;
-use acequia_wire::{ContentType, CorrelationId, Payload, QueueName};
 use anyhow::{Context as _, bail};
-use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::Args;
+use super::jobs::one_job;
+use super::metrics::Metrics;
 use super::process::{Child, cpu, value};
-use super::roles::Role;
+use super::roles::{self, Role};
 
 /// How long the first job may take, which waits for a worker to connect.
 const FIRST_JOB_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long so many workers may take to connect.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(60);
+/// The pause between two looks at how many have.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// How long a server may take to give back what it needed for the moment only.
+pub(super) const SETTLE: Duration = Duration::from_secs(2);
 
 /// Workers of the bench's own.
 #[derive(Clone, Copy)]
@@ -25,32 +30,60 @@ pub(super) struct Workers {
     pub(super) slots: u32,
     /// Whether they take many jobs in one message.
     pub(super) packed: bool,
+    /// Whether one process is all of them.
+    pub(super) together: bool,
 }
 
 /// Something that is loaded, with the processes to be watched.
 pub(super) struct System {
     pub(super) url: ServerUrl,
     pub(super) server: Option<u32>,
-    workers: Vec<u32>,
+    /// Killed when this is dropped, and before the server: they would complain if it went first.
+    workers: Vec<Child>,
+    /// `None` if it is not the bench's own.
+    own: Option<OwnServer>,
+}
+
+/// A server of the bench's own, or the echo server.
+struct OwnServer {
+    /// What it said when it was ready. The echo server has no ports for workers.
+    ready: String,
+    is_acequia: bool,
     /// Killed when this is dropped.
-    _children: Vec<Child>,
+    _process: Child,
 }
 
-/// CPU time that was used so far, where there is a process to ask.
+/// What was used so far, where there is something to ask.
 #[derive(Clone, Copy)]
-pub(super) struct CpuTimes {
-    pub(super) server: Option<Duration>,
-    pub(super) workers: Option<Duration>,
+pub(super) struct Usage {
+    at: Instant,
+    server_cpu: Option<Duration>,
+    worker_cpu: Option<Duration>,
+    ended: Option<f64>,
+    syncs: Option<f64>,
 }
 
-impl CpuTimes {
-    /// What was used since `before`.
-    pub(super) fn since(self, before: Self) -> Self {
-        let difference =
-            |now: Option<Duration>, then: Option<Duration>| Some(now?.saturating_sub(then?));
-        Self {
-            server: difference(self.server, before.server),
-            workers: difference(self.workers, before.workers),
+/// What was used between two moments.
+pub(super) struct Used {
+    pub(super) time: Duration,
+    pub(super) server_cpu: Option<Duration>,
+    pub(super) worker_cpu: Option<Duration>,
+    /// Jobs that the server ended.
+    pub(super) ended: Option<f64>,
+    /// Syncs of its journal.
+    pub(super) syncs: Option<f64>,
+}
+
+impl Usage {
+    pub(super) fn since(self, before: Self) -> Used {
+        let cpu = |now: Option<Duration>, then: Option<Duration>| Some(now?.saturating_sub(then?));
+        let count = |now: Option<f64>, then: Option<f64>| Some(now? - then?);
+        Used {
+            time: self.at - before.at,
+            server_cpu: cpu(self.server_cpu, before.server_cpu),
+            worker_cpu: cpu(self.worker_cpu, before.worker_cpu),
+            ended: count(self.ended, before.ended),
+            syncs: count(self.syncs, before.syncs),
         }
     }
 }
@@ -59,18 +92,94 @@ impl System {
     /// The server that the arguments name, or one of the bench's own with such workers. It is
     /// there once a first job is done.
     pub(super) async fn acequia(args: &Args, workers: Workers) -> anyhow::Result<Self> {
-        let system = match &args.server {
-            Some(url) => Self {
-                url: url.clone(),
-                server: args.server_pid,
-                workers: Vec::new(),
-                _children: Vec::new(),
-            },
-            None => Self::own(args, workers).await?,
+        let Some(url) = &args.server else {
+            let flags = ["--journal", &args.journal];
+            return Self::own(args, &flags, workers).await;
         };
-        let mut client = Client::connect(&system.url, args.encoding()).await?;
-        let first = one_job(&mut client, &args.queue, args.encoding());
-        match timeout(FIRST_JOB_TIME_MAX, first).await {
+        let (url, server) = (url.clone(), args.server_pid);
+        let system = Self { url, server, workers: Vec::new(), own: None };
+        system.first_job(args).await?;
+        Ok(system)
+    }
+
+    /// A server of the bench's own with such workers, and started with these flags.
+    pub(super) async fn own(args: &Args, flags: &[&str], workers: Workers) -> anyhow::Result<Self> {
+        let mut system = Self::without_workers(flags).await?;
+        system.add_workers(args, workers)?;
+        system.first_job(args).await?;
+        Ok(system)
+    }
+
+    /// A server of the bench's own that nobody works for yet.
+    pub(super) async fn without_workers(flags: &[&str]) -> anyhow::Result<Self> {
+        const ANY: &str = "tcp://127.0.0.1:0";
+        let command = ["serve", "--listen", "127.0.0.1:0", "--jobs", ANY, "--results", ANY];
+        Self::start(&[&command, flags].concat(), true).await
+    }
+
+    /// The echo server.
+    pub(super) async fn echo() -> anyhow::Result<Self> {
+        Self::start(&["bench", "--role", Role::Echo.as_str()], false).await
+    }
+
+    async fn start(command: &[&str], is_acequia: bool) -> anyhow::Result<Self> {
+        let mut process = Child::start(command)?;
+        let ready = process.ready().await?;
+        let url = format!("ws://{}", value(&ready, "http")?).parse()?;
+        let server = Some(process.pid()?);
+        let own = Some(OwnServer { ready, is_acequia, _process: process });
+        Ok(Self { url, server, workers: Vec::new(), own })
+    }
+
+    /// Starts workers for a server of the bench's own.
+    pub(super) fn add_workers(&mut self, args: &Args, workers: Workers) -> anyhow::Result<()> {
+        let ready = &self.own.as_ref().context("workers are for servers of the bench's own")?.ready;
+        let slots = workers.slots.to_string();
+        let (processes, each) =
+            if workers.together { (1, workers.count) } else { (workers.count, 1) };
+        let each = each.to_string();
+        let mut command = vec![
+            "bench",
+            "--role",
+            workers.role.as_str(),
+            "--jobs",
+            value(ready, "jobs")?,
+            "--results",
+            value(ready, "results")?,
+            "--queue",
+            args.queue.as_str(),
+            "--slots",
+            &slots,
+            "--workers",
+            &each,
+        ];
+        if !workers.packed {
+            command.push("--no-pack");
+        }
+        for _ in 0..processes {
+            self.workers.push(Child::start(&command)?);
+        }
+        Ok(())
+    }
+
+    /// Waits until so many workers are ready.
+    pub(super) async fn workers_are_there(&self, count: u32) -> anyhow::Result<()> {
+        let all = async {
+            while self.metrics().await?.sum("acequia_workers") < f64::from(count) {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            anyhow::Ok(())
+        };
+        timeout(CONNECT_TIME_MAX, all)
+            .await
+            .with_context(|| format!("{count} workers did not connect in {CONNECT_TIME_MAX:?}"))?
+    }
+
+    /// Waits until a job is done.
+    pub(super) async fn first_job(&self, args: &Args) -> anyhow::Result<()> {
+        let mut client = Client::connect(&self.url, args.encoding()).await?;
+        match timeout(FIRST_JOB_TIME_MAX, one_job(&mut client, &args.queue, args.encoding())).await
+        {
             Ok(done) => done.context("the first job was not done")?,
             Err(_) => bail!(
                 "the first job was not done within {FIRST_JOB_TIME_MAX:?}; is there a worker for \
@@ -79,126 +188,47 @@ impl System {
             ),
         }
         client.close().await;
-        Ok(system)
+        Ok(())
     }
 
-    async fn own(args: &Args, workers: Workers) -> anyhow::Result<Self> {
-        const ANY: &str = "tcp://127.0.0.1:0";
-        let mut server = Child::start(&[
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--jobs",
-            ANY,
-            "--results",
-            ANY,
-            "--journal",
-            &args.journal,
-        ])?;
-        let ready = server.ready().await?;
-        let (jobs, results) = (value(&ready, "jobs")?, value(&ready, "results")?);
-        let slots = workers.slots.to_string();
-        let mut command = vec![
-            "bench",
-            "--role",
-            workers.role.as_str(),
-            "--jobs",
-            jobs,
-            "--results",
-            results,
-            "--queue",
-            args.queue.as_str(),
-            "--slots",
-            &slots,
-        ];
-        if !workers.packed {
-            command.push("--no-pack");
+    /// Has the workers that can be told so keep their jobs until they are released.
+    pub(super) async fn hold(&mut self) -> anyhow::Result<()> {
+        self.tell_workers(roles::HOLD).await
+    }
+
+    /// Has them go on.
+    pub(super) async fn release(&mut self) -> anyhow::Result<()> {
+        self.tell_workers(roles::RELEASE).await
+    }
+
+    async fn tell_workers(&mut self, word: u8) -> anyhow::Result<()> {
+        for worker in &mut self.workers {
+            worker.tell(word).await?;
         }
-        let url = format!("ws://{}", value(&ready, "http")?).parse()?;
-        let mut children = Vec::new();
-        for _ in 0..workers.count {
-            children.push(Child::start(&command)?);
-        }
-        let workers = children.iter().map(Child::pid).collect::<anyhow::Result<_>>()?;
-        let pid = server.pid()?;
-        // Dropped in this order: a worker whose server goes first would complain.
-        children.push(server);
-        Ok(Self { url, server: Some(pid), workers, _children: children })
+        Ok(())
     }
 
-    /// The echo server.
-    pub(super) async fn echo() -> anyhow::Result<Self> {
-        let mut child = Child::start(&["bench", "--role", Role::Echo.as_str()])?;
-        let ready = child.ready().await?;
-        let url = format!("ws://{}", value(&ready, "http")?).parse()?;
-        let server = Some(child.pid()?);
-        Ok(Self { url, server, workers: Vec::new(), _children: vec![child] })
+    /// What the server says of itself.
+    pub(super) async fn metrics(&self) -> anyhow::Result<Metrics> {
+        Metrics::scrape(self.url.authority()).await
     }
 
-    pub(super) fn cpu(&self) -> anyhow::Result<CpuTimes> {
+    /// What was used so far. Of a server that is not the bench's own the metrics are not asked
+    /// for: they may be closed to it.
+    pub(super) async fn usage(&self) -> anyhow::Result<Usage> {
+        let metrics = match &self.own {
+            Some(own) if own.is_acequia => Some(self.metrics().await?),
+            _ => None,
+        };
+        let sum = |name| metrics.as_ref().map(|metrics| metrics.sum(name));
         let workers: Vec<Duration> =
-            self.workers.iter().map(|pid| cpu(*pid)).collect::<anyhow::Result<_>>()?;
-        Ok(CpuTimes {
-            server: self.server.map(cpu).transpose()?,
-            workers: (!workers.is_empty()).then(|| workers.iter().sum()),
+            self.workers.iter().map(|worker| cpu(worker.pid()?)).collect::<anyhow::Result<_>>()?;
+        Ok(Usage {
+            ended: sum("acequia_jobs_ended_total"),
+            syncs: sum("acequia_journal_syncs_total"),
+            server_cpu: self.server.map(cpu).transpose()?,
+            worker_cpu: (!workers.is_empty()).then(|| workers.iter().sum()),
+            at: Instant::now(),
         })
     }
-}
-
-/// A job with this payload and nothing special.
-pub(super) fn submit(id: i64, queue: &QueueName, payload: Payload) -> Op {
-    Op::Submit(Submit {
-        id: CorrelationId::Int(id),
-        payload,
-        queue: queue.clone(),
-        priority: PRIORITY_DEFAULT,
-        delay_ms: 0,
-        timeout_ms: None,
-        ttl_ms: None,
-        attempts: 1,
-        key: None,
-        on_disconnect: OnDisconnect::Keep,
-        batch: None,
-    })
-}
-
-/// A payload that is the number `n`, for either encoding.
-pub(super) fn number(n: u64, encoding: Encoding) -> anyhow::Result<Payload> {
-    let content_type = match encoding {
-        Encoding::Json => ContentType::Json,
-        Encoding::MsgPack => ContentType::Octets,
-    };
-    Ok(Payload::new(content_type, Bytes::from(n.to_string()))?)
-}
-
-/// Submits one small job and waits until it is done.
-pub(super) async fn one_job(
-    client: &mut Client,
-    queue: &QueueName,
-    encoding: Encoding,
-) -> anyhow::Result<()> {
-    client.send(&submit(0, queue, number(0, encoding)?)).await?;
-    loop {
-        if let Some((_, is_done)) = outcome(&client.recv().await?)? {
-            return if is_done { Ok(()) } else { bail!("it failed or was rejected") };
-        }
-    }
-}
-
-/// The number of the job that the event ends, and whether it is done.
-pub(super) fn outcome(event: &Event) -> anyhow::Result<Option<(usize, bool)>> {
-    let (id, is_done) = match event {
-        Event::Job { id, what, .. } if what.is_outcome() => (id, what.name() == "done"),
-        Event::Rejected { id, .. } => (id, false),
-        Event::Error { code, message, .. } => bail!("{code}: {message}"),
-        Event::Bye { reason, .. } => bail!("the server says goodbye: {reason}"),
-        _ => return Ok(None),
-    };
-    let number = match id {
-        CorrelationId::Int(id) => usize::try_from(*id).ok(),
-        CorrelationId::Text(_) => None,
-    };
-    let number =
-        number.with_context(|| format!("an event of the job {id}, which is none of ours"))?;
-    Ok(Some((number, is_done)))
 }

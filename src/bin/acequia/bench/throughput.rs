@@ -1,18 +1,16 @@
 //! Jobs a second, their latency and their cost, alone or beside the echo server.
 
-use anyhow::ensure;
-
 use super::Args;
-use super::load::{Load, Tally};
-use super::process::memory;
-use super::report::{self, Comparison, Measurement};
+use super::compare::{Comparison, Measurement, in_turn};
+use super::load::Load;
+use super::report;
 use super::roles::Role;
 use super::system::{System, Workers};
 
 /// Seconds of a measurement, unless told otherwise.
 const SECONDS: f64 = 5.0;
 /// Seconds of one of several rounds, unless told otherwise.
-const ROUND_SECONDS: f64 = 2.0;
+pub(super) const ROUND_SECONDS: f64 = 2.0;
 
 /// One line of the suite.
 #[derive(Clone, Copy)]
@@ -36,9 +34,9 @@ impl Case {
 pub(super) async fn single(args: &Args) -> anyhow::Result<()> {
     let case = Case::of(args);
     let system = System::acequia(args, workers(args, case)).await?;
-    let load = load(args, case, SECONDS)?;
-    let tally = load.run(&system, load.jobs(&args.queue)?).await?;
-    let measured = measurement(&system, &tally)?;
+    let load = load(args, case.in_flight, SECONDS)?;
+    let tally = load.run(&system, load.jobs(&args.queue, &load.payload()?)).await?;
+    let measured = Measurement::new(&system, &tally)?;
     report::single(args.json, &load, &measured)
 }
 
@@ -46,7 +44,12 @@ pub(super) async fn single(args: &Args) -> anyhow::Result<()> {
 pub(super) async fn echo(args: &Args) -> anyhow::Result<()> {
     let case = Case::of(args);
     let comparison = compare(args, case).await?;
-    report::comparisons(args.json, &load(args, case, ROUND_SECONDS)?, args.rounds, &[comparison])
+    report::comparisons(
+        args.json,
+        &load(args, case.in_flight, ROUND_SECONDS)?,
+        args.rounds,
+        &[comparison],
+    )
 }
 
 /// The comparison for packed and single messages, and for one job in flight a connection.
@@ -60,55 +63,43 @@ pub(super) async fn suite(args: &Args) -> anyhow::Result<()> {
     for case in cases {
         comparisons.push(compare(args, case).await?);
     }
-    report::comparisons(args.json, &load(args, cases[0], ROUND_SECONDS)?, args.rounds, &comparisons)
+    report::comparisons(
+        args.json,
+        &load(args, args.in_flight, ROUND_SECONDS)?,
+        args.rounds,
+        &comparisons,
+    )
 }
 
-/// Loads both in turn, since what else the machine does changes by the second.
 async fn compare(args: &Args, case: Case) -> anyhow::Result<Comparison> {
-    let load = load(args, case, ROUND_SECONDS)?;
-    let acequia = System::acequia(args, workers(args, case)).await?;
-    let bare = System::echo().await?;
-    let (mut echoes, mut jobs) = (Vec::new(), Vec::new());
-    for _ in 0..args.rounds {
-        let tally = load.run(&bare, load.echoes()?).await?;
-        echoes.push(measurement(&bare, &tally)?);
-        let tally = load.run(&acequia, load.jobs(&args.queue)?).await?;
-        jobs.push(measurement(&acequia, &tally)?);
-    }
-    Ok(Comparison::new(case.name(), &echoes, &jobs))
+    let load = load(args, case.in_flight, ROUND_SECONDS)?;
+    let mut acequia = System::acequia(args, workers(args, case)).await?;
+    let mut bare = System::echo().await?;
+    let jobs = load.jobs(&args.queue, &load.payload()?);
+    let systems = [(&mut bare, load.echoes()?), (&mut acequia, jobs)];
+    let measured = in_turn(&load, args.rounds, systems).await?;
+    Ok(Comparison { case: case.name(), names: ["echo", "acequia"], measured })
 }
 
 fn workers(args: &Args, case: Case) -> Workers {
-    Workers { role: Role::Worker, count: args.workers, slots: args.slots, packed: case.packed }
+    Workers {
+        role: Role::Worker,
+        count: args.workers,
+        slots: args.slots,
+        packed: case.packed,
+        together: false,
+    }
 }
 
-fn load(args: &Args, case: Case, seconds: f64) -> anyhow::Result<Load> {
+/// The load that the arguments ask for, with so many jobs in flight a connection; `seconds` unless
+/// they say how long.
+pub(super) fn load(args: &Args, in_flight: u32, seconds: f64) -> anyhow::Result<Load> {
     Ok(Load {
         connections: args.connections,
-        in_flight: case.in_flight,
+        in_flight,
         payload: args.payload,
         encoding: args.encoding(),
         warmup: args.warmup()?,
         time: args.time(seconds)?,
-    })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of seconds, far below 2^52")]
-fn measurement(system: &System, tally: &Tally) -> anyhow::Result<Measurement> {
-    ensure!(tally.done > 0, "no job was done while measuring; {} failed", tally.failed);
-    let done = tally.done as f64;
-    let a_job_us = |cpu: std::time::Duration| cpu.as_secs_f64() * 1e6 / done;
-    let quantile = |q| tally.latency.value_at_quantile(q) as f64;
-    Ok(Measurement {
-        jobs_per_s: done / tally.time.as_secs_f64(),
-        p50_us: quantile(0.50),
-        p90_us: quantile(0.90),
-        p99_us: quantile(0.99),
-        max_us: tally.latency.max() as f64,
-        server_cpu_us: tally.cpu.server.map(a_job_us),
-        worker_cpu_us: tally.cpu.workers.map(a_job_us),
-        events_per_job: tally.events as f64 / done,
-        failed: tally.failed,
-        memory: system.server.map(memory).transpose()?,
     })
 }
