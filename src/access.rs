@@ -3,11 +3,15 @@
 mod headers;
 mod local;
 mod origin;
+mod secret;
+mod workers;
 
 pub(crate) use headers::harden;
 pub(crate) use local::{is_this_machine, proxied};
 pub(crate) use origin::only_known_pages;
 pub use origin::{AllowedOrigin, BadOrigin};
+pub use secret::{BadSecret, Secret};
+pub(crate) use workers::WorkerDoor;
 
 /// What an operator decided about who may come in.
 #[derive(Debug, Default)]

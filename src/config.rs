@@ -8,7 +8,7 @@ use acequia_gate::{Endpoint, EndpointError, GateError};
 use acequia_journal::{OpenError, ReadError};
 use acequia_wire::Limits;
 
-use crate::access::AllowedOrigin;
+use crate::access::{AllowedOrigin, Secret};
 
 /// How a server is set up.
 #[derive(Clone, Debug)]
@@ -26,6 +26,9 @@ pub struct Config {
     pub retention: Duration,
     /// Pages that may open sessions beside the server's own.
     pub allowed_origins: Vec<AllowedOrigin>,
+    /// What workers have to know before they get jobs. With `None` whoever reaches the endpoints
+    /// may work.
+    pub worker_token: Option<Secret>,
     /// What clients may do.
     pub limits: Limits,
     /// How long a worker that beats may be silent while it holds jobs before they are given to
@@ -62,6 +65,7 @@ impl Default for Config {
             journal: Some(Self::JOURNAL.into()),
             retention: Self::RETENTION,
             allowed_origins: Vec::new(),
+            worker_token: None,
             limits: Limits::default(),
             lease: Self::LEASE,
             grace: Self::GRACE,

@@ -10,6 +10,7 @@
 //! it flushed, one message a lane and one batch a session. Nothing here waits for anything but
 //! the inbox and the clock, so no client or worker can hold up another.
 
+mod proof;
 mod requests;
 mod storage;
 mod workers;
@@ -25,6 +26,7 @@ use acequia_wire::client::Event as ClientEvent;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use crate::access::WorkerDoor;
 use crate::admin;
 use crate::clock::Clock;
 use crate::durability::{Durability, Start};
@@ -84,6 +86,7 @@ pub(crate) struct Pipeline {
     mailboxes: Mailboxes,
     topics: Topics,
     pairing: Pairing,
+    worker_door: WorkerDoor,
     metrics: Metrics,
     readiness: watch::Sender<Readiness>,
     limits: Limits,
@@ -103,6 +106,7 @@ impl Pipeline {
         clock: Clock,
         limits: Limits,
         grace: Duration,
+        worker_door: WorkerDoor,
         metrics: Metrics,
     ) -> Self {
         let Start { scheduler, durability, actions } = start;
@@ -113,6 +117,7 @@ impl Pipeline {
             mailboxes: Mailboxes::default(),
             topics: Topics::default(),
             pairing: Pairing::default(),
+            worker_door,
             metrics,
             readiness: watch::Sender::new(Readiness::Ready),
             limits,

@@ -16,7 +16,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use crate::access::Access;
+use crate::access::{Access, WorkerDoor};
 use crate::clock::Clock;
 use crate::config::{Config, StartError};
 use crate::durability;
@@ -95,7 +95,7 @@ impl Server {
             results: results.local_endpoint().clone(),
         };
         let metrics = Metrics::new(jobs.stats(), results.stats());
-        let (handle, refused) = (metrics.handle(), metrics.refused_requests());
+        let (handle, refused) = (metrics.handle(), metrics.refused());
         let (inbox, inputs) = mpsc::channel(INBOX);
         let pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
         // The sessions of a server before this one may have jobs in the journal, and nobody is to
@@ -180,7 +180,8 @@ async fn open_pipeline(
         _ = inbox.blocking_send(Input::Journal(notice));
     };
     let start = opened.start(notify).map_err(StartError::System)?;
-    Ok(Pipeline::new(start, clock, limits, grace, metrics))
+    let worker_door = WorkerDoor::new(config.worker_token.clone(), metrics.refused());
+    Ok(Pipeline::new(start, clock, limits, grace, worker_door, metrics))
 }
 
 /// A result somewhat over its limit fails its job with a word about it; only one far over it costs

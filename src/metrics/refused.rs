@@ -1,11 +1,65 @@
-//! What the front door refuses, by reason.
+//! Who is refused, by reason.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
 
 use metrics::Counter;
 
 use super::{Maker, Metrics};
 
-/// Why a request was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A closed list of reasons to refuse somebody, with a metric of its own.
+pub(crate) trait Reason: Copy + Eq + Hash + 'static {
+    /// The metric that counts them.
+    const METRIC: &'static str;
+    /// All of them.
+    const ALL: &'static [Self];
+
+    /// The value of the label `reason`.
+    fn as_str(self) -> &'static str;
+}
+
+/// Counts refusals, from any task.
+#[derive(Clone)]
+pub(crate) struct Refused<R>(HashMap<R, Counter>);
+
+impl<R: Reason> Refused<R> {
+    pub(crate) fn count(&self, reason: R) {
+        if let Some(counter) = self.0.get(&reason) {
+            counter.increment(1);
+        }
+    }
+
+    /// Counts for nobody.
+    #[cfg(test)]
+    pub(crate) fn unseen() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<R> fmt::Debug for Refused<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Refused")
+    }
+}
+
+impl Metrics {
+    /// The counters of these refusals.
+    pub(crate) fn refused<R: Reason>(&self) -> Refused<R> {
+        let make = Maker(&self.recorder);
+        let counter =
+            |reason: &R| (*reason, make.counter(R::METRIC, &[("reason", reason.as_str())]));
+        Refused(R::ALL.iter().map(counter).collect())
+    }
+}
+
+/// Counts refused requests.
+pub(crate) type RefusedRequests = Refused<RefusedRequest>;
+/// Counts workers that were turned away.
+pub(crate) type RefusedWorkers = Refused<RefusedWorker>;
+
+/// Why a request was refused at the front door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RefusedRequest {
     /// A foreign page had a browser ask.
     Origin,
@@ -15,10 +69,11 @@ pub(crate) enum RefusedRequest {
     Admin,
 }
 
-impl RefusedRequest {
-    const ALL: [Self; 3] = [Self::Origin, Self::Sessions, Self::Admin];
+impl Reason for RefusedRequest {
+    const METRIC: &'static str = "acequia_http_refused_total";
+    const ALL: &'static [Self] = &[Self::Origin, Self::Sessions, Self::Admin];
 
-    const fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Origin => "origin",
             Self::Sessions => "sessions",
@@ -27,28 +82,29 @@ impl RefusedRequest {
     }
 }
 
-/// Counts them, from any task.
-#[derive(Clone)]
-pub(crate) struct RefusedRequests([Counter; RefusedRequest::ALL.len()]);
+/// Why a worker was turned away at its `ready`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RefusedWorker {
+    /// There is no `auth` in it.
+    NoAuth,
+    /// Its `auth` was made of another token, or for another lane.
+    WrongAuth,
+}
 
-impl RefusedRequests {
-    pub(crate) fn count(&self, reason: RefusedRequest) {
-        self.0[reason as usize].increment(1);
+impl fmt::Display for RefusedWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
-impl std::fmt::Debug for RefusedRequests {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RefusedRequests")
-    }
-}
+impl Reason for RefusedWorker {
+    const METRIC: &'static str = "acequia_workers_refused_total";
+    const ALL: &'static [Self] = &[Self::NoAuth, Self::WrongAuth];
 
-impl Metrics {
-    /// The counters of refused requests.
-    pub(crate) fn refused_requests(&self) -> RefusedRequests {
-        let make = Maker(&self.recorder);
-        RefusedRequests(RefusedRequest::ALL.map(|reason| {
-            make.counter("acequia_http_refused_total", &[("reason", reason.as_str())])
-        }))
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAuth => "no_auth",
+            Self::WrongAuth => "wrong_auth",
+        }
     }
 }

@@ -3,14 +3,13 @@
 mod access;
 
 use std::io::Write as _;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use acequia::{Config, Endpoint, Limits, Server};
 use acequia_wire::limits;
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 /// Run the server: browsers on one port, workers on two
 ///
@@ -38,10 +37,6 @@ pub(crate) struct Args {
     /// How long the outcome of an accepted job is kept for whoever asks for it
     #[arg(long, env = "ACEQUIA_RETENTION_S", default_value_t = Config::RETENTION.as_secs(), value_name = "SECONDS")]
     retention_s: u64,
-
-    /// Let workers connect from other machines although nothing proves who they are
-    #[arg(long, env = "ACEQUIA_ALLOW_OPEN_WORKERS")]
-    allow_open_workers: bool,
 
     /// Live jobs of one client
     #[arg(long, env = "ACEQUIA_CLIENT_JOBS", default_value_t = limits::CLIENT_JOBS_MAX, value_name = "N")]
@@ -99,8 +94,8 @@ pub(crate) fn raise_file_limit() {
 
 impl Args {
     fn into_config(self) -> anyhow::Result<Config> {
-        let jobs = self.endpoint("--jobs", &self.jobs)?;
-        let results = self.endpoint("--results", &self.results)?;
+        let jobs = endpoint("--jobs", &self.jobs)?;
+        let results = endpoint("--results", &self.results)?;
         let config = Config {
             listen: self.listen,
             jobs,
@@ -120,22 +115,8 @@ impl Args {
         };
         self.access.apply(config)
     }
-
-    fn endpoint(&self, flag: &str, url: &str) -> anyhow::Result<Endpoint> {
-        let endpoint: Endpoint = url.parse().with_context(|| flag.to_owned())?;
-        if let Endpoint::Tcp { host, .. } = &endpoint
-            && !is_loopback(host)
-            && !self.allow_open_workers
-        {
-            bail!(
-                "{flag} {url}: whoever reaches this port can take jobs and answer them. Use a \
-                 loopback address, ipc:// or a tunnel, or say --allow-open-workers"
-            );
-        }
-        Ok(endpoint)
-    }
 }
 
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+fn endpoint(flag: &str, url: &str) -> anyhow::Result<Endpoint> {
+    url.parse().with_context(|| flag.to_owned())
 }

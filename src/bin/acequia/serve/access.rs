@@ -1,6 +1,10 @@
 //! The flags that decide who may come in.
 
-use acequia::{AllowedOrigin, Config};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use acequia::{AllowedOrigin, Config, Endpoint, Secret};
+use anyhow::{Context as _, bail};
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Who may come in")]
@@ -10,6 +14,14 @@ pub(super) struct AccessArgs {
     /// dangerous unless clients need tokens
     #[arg(long, env = "ACEQUIA_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
     allow_origin: Vec<AllowedOrigin>,
+
+    /// Workers have to know the token in this file before they get jobs
+    #[arg(long, env = "ACEQUIA_WORKER_TOKEN_FILE", value_name = "FILE")]
+    worker_token_file: Option<PathBuf>,
+
+    /// Let workers connect from other machines although nothing proves who they are
+    #[arg(long, env = "ACEQUIA_ALLOW_OPEN_WORKERS")]
+    allow_open_workers: bool,
 }
 
 impl AccessArgs {
@@ -20,6 +32,35 @@ impl AccessArgs {
                 "--allow-origin *: any page may have its visitors' browsers submit jobs"
             );
         }
-        Ok(Config { allowed_origins: self.allow_origin, ..config })
+        if self.worker_token_file.is_none() && !self.allow_open_workers {
+            check_loopback("--jobs", &config.jobs)?;
+            check_loopback("--results", &config.results)?;
+        }
+        Ok(Config {
+            allowed_origins: self.allow_origin,
+            worker_token: secret("--worker-token-file", self.worker_token_file)?,
+            ..config
+        })
     }
+}
+
+fn secret(flag: &str, file: Option<PathBuf>) -> anyhow::Result<Option<Secret>> {
+    file.map(|file| Secret::read(&file)).transpose().with_context(|| flag.to_owned())
+}
+
+fn check_loopback(flag: &str, endpoint: &Endpoint) -> anyhow::Result<()> {
+    if let Endpoint::Tcp { host, .. } = endpoint
+        && !is_loopback(host)
+    {
+        bail!(
+            "{flag} {endpoint}: whoever reaches this port can take jobs and answer them. Have \
+             workers prove themselves with --worker-token-file, use a loopback address, ipc:// or \
+             a tunnel, or say --allow-open-workers"
+        );
+    }
+    Ok(())
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
