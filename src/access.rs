@@ -1,11 +1,13 @@
 //! Who may come in: the rules of each door, apart from what is behind it.
 
+mod bearer;
 mod headers;
 mod local;
 mod origin;
 mod secret;
 mod workers;
 
+pub(crate) use bearer::bearer;
 pub(crate) use headers::harden;
 pub(crate) use local::{is_this_machine, proxied};
 pub(crate) use origin::only_known_pages;
@@ -17,4 +19,6 @@ pub(crate) use workers::WorkerDoor;
 #[derive(Debug, Default)]
 pub(crate) struct Access {
     pub(crate) allowed_origins: Vec<AllowedOrigin>,
+    /// What admin calls have to name. Without one they are for this machine only.
+    pub(crate) admin_token: Option<Secret>,
 }

@@ -29,6 +29,8 @@ pub struct Config {
     /// What workers have to know before they get jobs. With `None` whoever reaches the endpoints
     /// may work.
     pub worker_token: Option<Secret>,
+    /// What admin calls have to name. With `None` they are for this machine only.
+    pub admin_token: Option<Secret>,
     /// What clients may do.
     pub limits: Limits,
     /// How long a worker that beats may be silent while it holds jobs before they are given to
@@ -66,6 +68,7 @@ impl Default for Config {
             retention: Self::RETENTION,
             allowed_origins: Vec::new(),
             worker_token: None,
+            admin_token: None,
             limits: Limits::default(),
             lease: Self::LEASE,
             grace: Self::GRACE,

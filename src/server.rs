@@ -102,7 +102,8 @@ impl Server {
         // be taken for one of them.
         let first_session = pipeline.start_time().as_micros();
         let front = Arc::new(Front::new(inbox.clone(), config.limits, first_session));
-        let access = Access { allowed_origins: config.allowed_origins };
+        let access =
+            Access { allowed_origins: config.allowed_origins, admin_token: config.admin_token };
         Ok(Self {
             http,
             jobs,

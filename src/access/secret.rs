@@ -5,6 +5,9 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
 /// Bytes that nobody else knows. Its `Debug` does not show them.
 #[derive(Clone)]
 pub struct Secret(Box<[u8]>);
@@ -76,6 +79,12 @@ impl Secret {
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
+
+    /// Whether this is the secret, in a time that tells nothing about it.
+    pub(crate) fn is(&self, given: &[u8]) -> bool {
+        let digest = |bytes: &[u8]| -> [u8; 32] { Sha256::digest(bytes).into() };
+        digest(&self.0).ct_eq(&digest(given)).into()
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -94,6 +103,10 @@ mod tests {
     fn white_space_around_it_does_not_count() {
         let secret = Secret::new(format!(" \t{TEXT}\r\n").as_bytes()).expect("a secret");
         assert_eq!(secret.expose(), TEXT.as_bytes());
+        assert!(secret.is(TEXT.as_bytes()));
+        for other in ["", "0", &TEXT[1..], "0123456789abcdef0123456789abcdeF"] {
+            assert!(!secret.is(other.as_bytes()), "{other}");
+        }
     }
 
     #[test]

@@ -4,22 +4,34 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::Refused;
-use crate::access::{is_this_machine, proxied};
+use crate::access::{Secret, bearer, is_this_machine, proxied};
 use crate::http::Door;
 use crate::metrics::RefusedRequest;
 
-/// Passes on what comes from this machine, by no proxy and from no page of elsewhere.
+/// What a caller without the token is told to come with.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"acequia admin\"");
+
+/// Passes on what names the admin token; if there is none, what comes from this machine, by no
+/// proxy and from no page of elsewhere.
 pub(super) async fn only_for_operators(
     State(door): State<Arc<Door>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
     next: Next,
 ) -> Response {
+    if let Some(token) = &door.access.admin_token {
+        return if names(request.headers(), token) {
+            next.run(request).await
+        } else {
+            door.refused.count(RefusedRequest::AdminToken);
+            challenge()
+        };
+    }
     match why_not(peer.ip(), request.headers()) {
         None => next.run(request).await,
         Some(why) => {
@@ -28,6 +40,19 @@ pub(super) async fn only_for_operators(
             Refused::new(StatusCode::FORBIDDEN, "forbidden", message).into_response()
         }
     }
+}
+
+/// Whether a request names the token. A page of elsewhere cannot have a browser do that, and a page
+/// that knows it may, so nothing else is looked at.
+fn names(headers: &HeaderMap, token: &Secret) -> bool {
+    bearer(headers).is_some_and(|given| token.is(given.as_bytes()))
+}
+
+fn challenge() -> Response {
+    let message = "admin calls need the header `Authorization: Bearer TOKEN` with the token of \
+                   --admin-token-file";
+    let refused = Refused::new(StatusCode::UNAUTHORIZED, "unauthorized", message);
+    ([(header::WWW_AUTHENTICATE, CHALLENGE)], refused).into_response()
 }
 
 fn why_not(peer: IpAddr, headers: &HeaderMap) -> Option<&'static str> {
@@ -75,6 +100,24 @@ mod tests {
         assert!(!refused("::ffff:127.0.0.1", &[("host", "localhost")]));
         assert!(refused("192.0.2.1", &[("host", "localhost")]));
         assert!(refused("127.0.0.1", &[]), "HTTP/1.0 without a host");
+    }
+
+    #[test]
+    fn the_token_is_named_as_it_is() {
+        const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+        let token = Secret::new(TOKEN.as_bytes()).expect("a secret");
+        let with = |value: String| {
+            names(
+                &[(header::AUTHORIZATION, value.parse().expect("a header"))].into_iter().collect(),
+                &token,
+            )
+        };
+        assert!(with(format!("Bearer {TOKEN}")));
+        assert!(!with(format!("Basic {TOKEN}")));
+        assert!(!with(format!("Bearer {TOKEN}x")));
+        assert!(!with(format!("Bearer {}", &TOKEN[1..])));
+        assert!(!with("Bearer ".to_owned()));
+        assert!(!names(&HeaderMap::new(), &token));
     }
 
     #[test]

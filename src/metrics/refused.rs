@@ -67,17 +67,20 @@ pub(crate) enum RefusedRequest {
     Sessions,
     /// An admin call of somebody who may not make one.
     Admin,
+    /// An admin call that did not name the admin token.
+    AdminToken,
 }
 
 impl Reason for RefusedRequest {
     const METRIC: &'static str = "acequia_http_refused_total";
-    const ALL: &'static [Self] = &[Self::Origin, Self::Sessions, Self::Admin];
+    const ALL: &'static [Self] = &[Self::Origin, Self::Sessions, Self::Admin, Self::AdminToken];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Origin => "origin",
             Self::Sessions => "sessions",
             Self::Admin => "admin",
+            Self::AdminToken => "admin_token",
         }
     }
 }

@@ -22,6 +22,11 @@ pub(super) struct AccessArgs {
     /// Let workers connect from other machines although nothing proves who they are
     #[arg(long, env = "ACEQUIA_ALLOW_OPEN_WORKERS")]
     allow_open_workers: bool,
+
+    /// Admin calls have to name the token in this file, and may come from anywhere then; without
+    /// it they may come from this machine only
+    #[arg(long, env = "ACEQUIA_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
 }
 
 impl AccessArgs {
@@ -39,6 +44,7 @@ impl AccessArgs {
         Ok(Config {
             allowed_origins: self.allow_origin,
             worker_token: secret("--worker-token-file", self.worker_token_file)?,
+            admin_token: secret("--admin-token-file", self.admin_token_file)?,
             ..config
         })
     }
