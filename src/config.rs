@@ -8,7 +8,7 @@ use acequia_gate::{Endpoint, EndpointError, GateError};
 use acequia_journal::{OpenError, ReadError};
 use acequia_wire::Limits;
 
-use crate::access::{AllowedOrigin, Secret};
+use crate::access::{AllowedOrigin, BadKeys, ClientTokens, Secret};
 
 /// How a server is set up.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct Config {
     pub worker_token: Option<Secret>,
     /// What admin calls have to name. With `None` they are for this machine only.
     pub admin_token: Option<Secret>,
+    /// Whose tokens let clients in. With `None` they need none.
+    pub client_tokens: Option<ClientTokens>,
     /// What clients may do.
     pub limits: Limits,
     /// How long a worker that beats may be silent while it holds jobs before they are given to
@@ -69,6 +71,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             worker_token: None,
             admin_token: None,
+            client_tokens: None,
             limits: Limits::default(),
             lease: Self::LEASE,
             grace: Self::GRACE,
@@ -93,6 +96,9 @@ pub enum StartError {
     /// An endpoint for workers is not to be had.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// The keys of clients' tokens cannot be read.
+    #[error(transparent)]
+    Keys(#[from] BadKeys),
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] OpenError),

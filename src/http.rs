@@ -5,14 +5,14 @@ use std::sync::Arc;
 use acequia_wire::client::Encoding;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Router, middleware};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::mpsc;
 
-use crate::access::{self, Access};
+use crate::access::{self, Access, Entry};
 use crate::admin;
 use crate::ask::ask;
 use crate::front::{self, Front};
@@ -57,7 +57,15 @@ async fn file(uri: Uri) -> Response {
     })
 }
 
-async fn upgrade(State(door): State<Arc<Door>>, upgrade: WebSocketUpgrade) -> Response {
+async fn upgrade(
+    State(door): State<Arc<Door>>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let entry = match Entry::of(door.access.tokens.as_ref(), &headers) {
+        Ok(entry) => entry,
+        Err(refusal) => return refusal,
+    };
     let Some(place) = door.front.place() else {
         door.refused.count(RefusedRequest::Sessions);
         let limit = door.front.limits.sessions;
@@ -76,7 +84,7 @@ async fn upgrade(State(door): State<Arc<Door>>, upgrade: WebSocketUpgrade) -> Re
     let encoding = Encoding::ALL.into_iter().find(|known| chosen == Some(known.subprotocol()));
     // JSON also where no subprotocol was offered.
     let encoding = encoding.unwrap_or(Encoding::Json);
-    upgrade.on_upgrade(move |socket| front::serve(socket, encoding, place))
+    upgrade.on_upgrade(move |socket| front::serve(socket, encoding, place, entry))
 }
 
 async fn ready(State(door): State<Arc<Door>>) -> Response {

@@ -31,7 +31,7 @@ mod pipeline;
 mod readiness;
 mod server;
 
-pub use access::{AllowedOrigin, BadOrigin, BadSecret, Secret};
+pub use access::{AllowedOrigin, BadKeys, BadOrigin, BadSecret, ClientTokens, KeySource, Secret};
 pub use config::{Config, StartError};
 pub use server::{Addresses, Server};
 

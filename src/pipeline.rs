@@ -50,7 +50,7 @@ const RECONNECT_MS: std::ops::Range<u32> = 500..5_000;
 #[derive(Debug)]
 pub(crate) enum Input {
     /// A session begins.
-    SessionOpened { session: SessionId, mailbox: Mailbox },
+    SessionOpened { session: SessionId, client: Option<ClientId>, mailbox: Mailbox },
     /// A session is over.
     SessionClosed { session: SessionId },
     /// From the front.
@@ -245,10 +245,10 @@ impl Pipeline {
                 }
             }
             Input::Journal(notice) => self.hear_journal(now, notice),
-            Input::SessionOpened { session, mailbox } => {
+            Input::SessionOpened { session, client, mailbox } => {
                 self.mailboxes.open(session, mailbox);
                 // Without authentication each session is a client of its own.
-                let client = ClientId(session.0);
+                let client = client.unwrap_or(ClientId(session.0));
                 self.handle(now, Event::SessionOpened { session, client });
             }
             Input::SessionClosed { session } => {

@@ -16,7 +16,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use crate::access::{Access, WorkerDoor};
+use crate::access::{Access, TokenDoor, WorkerDoor};
 use crate::clock::Clock;
 use crate::config::{Config, StartError};
 use crate::durability;
@@ -96,14 +96,20 @@ impl Server {
         };
         let metrics = Metrics::new(jobs.stats(), results.stats());
         let (handle, refused) = (metrics.handle(), metrics.refused());
+        let tokens = config.client_tokens.as_ref();
+        let tokens = tokens.map(|of| TokenDoor::open(of, metrics.refused())).transpose()?;
+        let tokens = tokens.map(Arc::new);
         let (inbox, inputs) = mpsc::channel(INBOX);
         let pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
         // The sessions of a server before this one may have jobs in the journal, and nobody is to
         // be taken for one of them.
         let first_session = pipeline.start_time().as_micros();
         let front = Arc::new(Front::new(inbox.clone(), config.limits, first_session));
-        let access =
-            Access { allowed_origins: config.allowed_origins, admin_token: config.admin_token };
+        let access = Access {
+            allowed_origins: config.allowed_origins,
+            admin_token: config.admin_token,
+            tokens,
+        };
         Ok(Self {
             http,
             jobs,

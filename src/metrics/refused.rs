@@ -58,6 +58,79 @@ pub(crate) type RefusedRequests = Refused<RefusedRequest>;
 /// Counts workers that were turned away.
 pub(crate) type RefusedWorkers = Refused<RefusedWorker>;
 
+/// Counts tokens that were refused.
+pub(crate) type RefusedTokens = Refused<RefusedToken>;
+
+/// Why a client was refused for its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RefusedToken {
+    /// None came, or not in time.
+    Missing,
+    /// Too many clients have not shown theirs.
+    Crowd,
+    /// It is no JSON Web Token, or asks for what is not understood.
+    Malformed,
+    /// It is signed in a way that none of the keys is for.
+    Algorithm,
+    /// No key has the name that it gives.
+    Key,
+    /// Nobody who is trusted signed it.
+    Signature,
+    /// Its time is over.
+    Expired,
+    /// Its time has not come.
+    NotYet,
+    /// It is for somebody else.
+    Audience,
+    /// Somebody else issued it.
+    Issuer,
+    /// A claim is missing or not as it should be.
+    Claims,
+    /// It is of another client than the connection.
+    Subject,
+}
+
+impl Reason for RefusedToken {
+    const METRIC: &'static str = "acequia_tokens_refused_total";
+    const ALL: &'static [Self] = &[
+        Self::Missing,
+        Self::Crowd,
+        Self::Malformed,
+        Self::Algorithm,
+        Self::Key,
+        Self::Signature,
+        Self::Expired,
+        Self::NotYet,
+        Self::Audience,
+        Self::Issuer,
+        Self::Claims,
+        Self::Subject,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Crowd => "crowd",
+            Self::Malformed => "malformed",
+            Self::Algorithm => "algorithm",
+            Self::Key => "key",
+            Self::Signature => "signature",
+            Self::Expired => "expired",
+            Self::NotYet => "not_yet",
+            Self::Audience => "audience",
+            Self::Issuer => "issuer",
+            Self::Claims => "claims",
+            Self::Subject => "subject",
+        }
+    }
+}
+
+impl fmt::Display for RefusedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// Why a request was refused at the front door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RefusedRequest {

@@ -20,6 +20,9 @@ impl Pipeline {
                 let welcome = Welcome { session: None, resumed: false, limits: self.limits };
                 self.tell(session, ClientEvent::Welcome(Box::new(welcome)));
             }
+            Request::Limited { jobs } => {
+                self.handle(now, Event::SessionLimited { session, jobs });
+            }
             // Only a session that can be resumed keeps events that an `ack` could release.
             Request::Ack { .. } => {}
             Request::Subscribe { topic } => {

@@ -35,6 +35,11 @@ pub enum Request {
     },
     /// Who the client is.
     Hello(HelloOp),
+    /// What its token allows; no op of the client.
+    Limited {
+        /// Live jobs, if all clients may have as many.
+        jobs: u32,
+    },
     /// Events that may be forgotten.
     Ack {
         /// The last of them.
@@ -87,12 +92,26 @@ impl Reader {
         Self { stream, session, encoding, limits }
     }
 
-    /// Waits for a message and hands it to the pipeline together with those at hand behind it.
-    /// Waits for the pipeline if that is behind, so that a fast client is slowed by TCP.
+    /// Waits for a message, has `judge` look at what it and those at hand behind it ask for, and
+    /// hands that to the pipeline. Waits for the pipeline if that is behind, so that a fast client
+    /// is slowed by TCP.
     ///
     /// # Errors
     /// If there is nothing more to read.
-    pub async fn step<I: From<Input>>(&mut self, inbox: &mpsc::Sender<I>) -> Result<(), ReadEnd> {
+    pub async fn step<I: From<Input>>(
+        &mut self,
+        inbox: &mpsc::Sender<I>,
+        judge: impl FnOnce(&mut Vec<Request>),
+    ) -> Result<(), ReadEnd> {
+        let (mut requests, end) = self.read().await;
+        judge(&mut requests);
+        self.send(inbox, requests).await?;
+        end
+    }
+
+    /// Waits for a message. Returns what it and those at hand behind it ask for, and whether there
+    /// may be more to read.
+    pub async fn read(&mut self) -> (Vec<Request>, Result<(), ReadEnd>) {
         let mut requests = Vec::new();
         let mut next = Some(self.stream.next().await);
         let mut end = Ok(());
@@ -103,11 +122,23 @@ impl Reader {
             }
             next = self.stream.next().now_or_never();
         }
+        (requests, end)
+    }
+
+    /// Hands requests of this session to the pipeline.
+    ///
+    /// # Errors
+    /// If the pipeline is gone.
+    pub async fn send<I: From<Input>>(
+        &self,
+        inbox: &mpsc::Sender<I>,
+        requests: Vec<Request>,
+    ) -> Result<(), ReadEnd> {
         if !requests.is_empty() {
             let input = Input::Requests { session: self.session, requests };
             inbox.send(input.into()).await.map_err(|_| ReadEnd::Stopping)?;
         }
-        end
+        Ok(())
     }
 
     /// Reads on without heed until the client has closed too: a connection that is dropped with

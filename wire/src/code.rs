@@ -105,6 +105,8 @@ pub mod close {
     pub const MESSAGE_TOO_BIG: u16 = 1009;
     /// The server has as many sessions as it may; try again later.
     pub const TRY_AGAIN_LATER: u16 = 1013;
+    /// The client has no valid token, or the time of its token is over.
+    pub const UNAUTHORIZED: u16 = 4401;
     /// The client reads its events too slowly and too much waits for it.
     pub const SLOW_READER: u16 = 4008;
 }

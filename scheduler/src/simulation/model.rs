@@ -159,6 +159,8 @@ pub(super) struct Model {
     pub(super) now: Time,
     pub(super) draining: bool,
     pub(super) sessions: BTreeMap<SessionId, ClientId>,
+    /// Sessions whose clients may have fewer live jobs than others.
+    pub(super) limited: BTreeMap<SessionId, u32>,
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) ended: BTreeSet<JobId>,
     pub(super) lanes: BTreeMap<LaneKey, Lane>,
@@ -183,6 +185,7 @@ impl Model {
             now: Time::default(),
             draining: false,
             sessions: BTreeMap::new(),
+            limited: BTreeMap::new(),
             jobs: BTreeMap::new(),
             ended: BTreeSet::new(),
             lanes: BTreeMap::new(),

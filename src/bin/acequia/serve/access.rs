@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use acequia::{AllowedOrigin, Config, Endpoint, Secret};
+use acequia::{AllowedOrigin, ClientTokens, Config, Endpoint, KeySource, Secret};
 use anyhow::{Context as _, bail};
 
 #[derive(clap::Args)]
@@ -23,10 +23,43 @@ pub(super) struct AccessArgs {
     #[arg(long, env = "ACEQUIA_ALLOW_OPEN_WORKERS")]
     allow_open_workers: bool,
 
+    /// What clients prove who they are with: nothing, or a JSON Web Token
+    #[arg(long, env = "ACEQUIA_CLIENT_AUTH", default_value = "none", value_name = "none|jwt")]
+    client_auth: ClientAuth,
+
+    /// The secret that clients' tokens are signed with, by HS256. Read again when it changes
+    #[arg(long, env = "ACEQUIA_JWT_SECRET_FILE", value_name = "FILE")]
+    jwt_secret_file: Option<PathBuf>,
+
+    /// Public keys of those who sign clients' tokens, by RS256, ES256 or EdDSA: in PEM, or a JSON
+    /// Web Key Set. Read again when they change
+    #[arg(
+        long,
+        env = "ACEQUIA_JWT_KEYS_FILE",
+        value_name = "FILE",
+        conflicts_with = "jwt_secret_file"
+    )]
+    jwt_keys_file: Option<PathBuf>,
+
+    /// The audience that clients' tokens have to be for; without it none may name one
+    #[arg(long, env = "ACEQUIA_JWT_AUDIENCE", value_name = "AUD")]
+    jwt_audience: Option<String>,
+
+    /// Who has to have issued clients' tokens
+    #[arg(long, env = "ACEQUIA_JWT_ISSUER", value_name = "ISS")]
+    jwt_issuer: Option<String>,
+
     /// Admin calls have to name the token in this file, and may come from anywhere then; without
     /// it they may come from this machine only
     #[arg(long, env = "ACEQUIA_ADMIN_TOKEN_FILE", value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
+}
+
+/// What clients prove who they are with.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ClientAuth {
+    None,
+    Jwt,
 }
 
 impl AccessArgs {
@@ -41,12 +74,39 @@ impl AccessArgs {
             check_loopback("--jobs", &config.jobs)?;
             check_loopback("--results", &config.results)?;
         }
+        let client_tokens = self.client_tokens()?;
         Ok(Config {
+            client_tokens,
             allowed_origins: self.allow_origin,
             worker_token: secret("--worker-token-file", self.worker_token_file)?,
             admin_token: secret("--admin-token-file", self.admin_token_file)?,
             ..config
         })
+    }
+
+    fn client_tokens(&self) -> anyhow::Result<Option<ClientTokens>> {
+        let keys = match (&self.jwt_secret_file, &self.jwt_keys_file) {
+            (Some(file), _) => Some(KeySource::Secret(file.clone())),
+            (None, keys) => keys.clone().map(KeySource::Public),
+        };
+        match (self.client_auth, keys) {
+            (ClientAuth::Jwt, Some(keys)) => Ok(Some(ClientTokens {
+                keys,
+                audience: self.jwt_audience.clone(),
+                issuer: self.jwt_issuer.clone(),
+            })),
+            (ClientAuth::Jwt, None) => bail!(
+                "--client-auth jwt: what are tokens signed with? Give --jwt-secret-file FILE, or \
+                 --jwt-keys-file FILE with public keys"
+            ),
+            // A server that looks guarded and is not would be worse than none.
+            (ClientAuth::None, keys)
+                if keys.is_some() || self.jwt_audience.is_some() || self.jwt_issuer.is_some() =>
+            {
+                bail!("--jwt-…: clients' tokens are not looked at without --client-auth jwt")
+            }
+            (ClientAuth::None, _) => Ok(None),
+        }
     }
 }
 
