@@ -160,6 +160,12 @@ impl Client {
         let mut request = url().into_client_request().map_err(failed)?;
         let subprotocol = HeaderValue::from_static(encoding.subprotocol());
         request.headers_mut().insert("sec-websocket-protocol", subprotocol);
+        if let Some(token) = server.token() {
+            let shown = HeaderValue::from_str(&format!("Bearer {token}"));
+            let mut shown = shown.map_err(|error| failed(WsError::HttpFormat(error.into())))?;
+            shown.set_sensitive(true);
+            request.headers_mut().insert("authorization", shown);
+        }
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)

@@ -33,6 +33,8 @@ pub struct Config {
     pub admin_token: Option<Secret>,
     /// Whose tokens let clients in. With `None` they need none.
     pub client_tokens: Option<ClientTokens>,
+    /// How long a session that can be resumed goes on without a connection.
+    pub absence: Duration,
     /// What clients may do.
     pub limits: Limits,
     /// How long a worker that beats may be silent while it holds jobs before they are given to
@@ -53,6 +55,8 @@ impl Config {
     pub const JOURNAL: &str = "acequia.redb";
     /// How long outcomes are kept by default.
     pub const RETENTION: Duration = acequia_scheduler::Config::RETENTION;
+    /// How long a session goes on without a connection by default.
+    pub const ABSENCE: Duration = Duration::from_secs(10 * 60);
     /// How long a worker may be silent by default.
     pub const LEASE: Duration = acequia_scheduler::Config::LEASE;
     /// The time that running jobs get by default.
@@ -72,6 +76,7 @@ impl Default for Config {
             worker_token: None,
             admin_token: None,
             client_tokens: None,
+            absence: Self::ABSENCE,
             limits: Limits::default(),
             lease: Self::LEASE,
             grace: Self::GRACE,

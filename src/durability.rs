@@ -3,21 +3,25 @@
 
 mod translate;
 
+pub(crate) use self::translate::Told;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_journal::{Entry, NotWritten, Notice, Options, Retention, Store, Writer};
-use acequia_scheduler::{Action, Config, Event, Scheduler, Ticket, Time};
+use acequia_journal::{Entry, NotWritten, Notice, Options, Retention, Session, Store, Writer};
+use acequia_scheduler::{Action, ClientId, Config, Event, Scheduler, SessionId, Ticket, Time};
 use acequia_wire::client::OnDisconnect;
+use acequia_wire::{CorrelationId, JobId};
 use tokio::time::Instant;
 
 use crate::config::StartError;
 
-/// How long records of new jobs gather before they are committed. A job that ends sooner is never
-/// `accepted`: its outcome says more, and for less.
-const ADMITTED_INTERVAL: Duration = Duration::from_millis(5);
-/// How long everything else gathers, if no new job comes: nobody waits for it. What a crash takes
+/// How long gathers what somebody waits for, most of it records of new jobs. A job that ends sooner
+/// is never `accepted`: its outcome says more, and for less.
+const AWAITED_INTERVAL: Duration = Duration::from_millis(5);
+/// How long everything else gathers, if nothing of that sort comes. What a crash takes
 /// of it is a run that is counted too little, or a job that runs once more.
 const OTHERS_INTERVAL: Duration = Duration::from_millis(25);
 
@@ -28,7 +32,17 @@ pub(crate) struct Opened {
     store: Option<Store>,
     /// What came of it.
     actions: Vec<Action>,
+    sessions: BTreeMap<u64, Restored>,
     pub(crate) recovered: u64,
+}
+
+/// A session that can be resumed, and was begun with a server before this one.
+pub(crate) struct Restored {
+    pub(crate) session: SessionId,
+    pub(crate) secret: [u8; 32],
+    /// The outcomes that are kept for it, each with the number of the event that told it, if one
+    /// did.
+    pub(crate) outcomes: Vec<(Option<u64>, CorrelationId, JobId)>,
 }
 
 /// What the pipeline begins with.
@@ -37,13 +51,15 @@ pub(crate) struct Start {
     pub(crate) durability: Durability,
     /// What is to be done first.
     pub(crate) actions: Vec<Action>,
+    pub(crate) sessions: Vec<Restored>,
 }
 
 /// Opens the journal, if there is one, and has a scheduler go on with what is in it. Reads the
 /// whole file.
 pub(crate) fn open(path: Option<&Path>, config: Config, now: Time) -> Result<Opened, StartError> {
     let scheduler = Scheduler::new(config);
-    let mut opened = Opened { scheduler, store: None, actions: Vec::new(), recovered: 0 };
+    let (actions, sessions) = (Vec::new(), BTreeMap::new());
+    let mut opened = Opened { scheduler, store: None, actions, sessions, recovered: 0 };
     if let Some(path) = path {
         let retention = Retention {
             for_ms: u64::try_from(config.retention.as_millis()).unwrap_or(u64::MAX),
@@ -62,8 +78,21 @@ impl Opened {
     fn recover(&mut self, store: &Store, now: Time) -> Result<(), acequia_journal::ReadError> {
         let kept = store.recover()?;
         self.scheduler.start_after(Ticket(kept.highest_ticket()));
+        for session in kept.sessions()? {
+            let Session { session, client, secret_hash: secret } = session?;
+            let (name, client) = (SessionId(session), ClientId(client));
+            let event = Event::SessionOpened { session: name, client };
+            self.scheduler.handle(now, event, &mut self.actions);
+            let restored = Restored { session: name, secret, outcomes: Vec::new() };
+            self.sessions.insert(session, restored);
+        }
         for outcome in kept.outcomes()? {
-            let event = Event::RecoveredOutcome(Arc::new(translate::retained(outcome?)));
+            let outcome = outcome?;
+            if let Some(session) = self.sessions.get_mut(&outcome.session) {
+                let seq = (outcome.seq > 0).then_some(outcome.seq);
+                session.outcomes.push((seq, outcome.id.clone(), outcome.job));
+            }
+            let event = Event::RecoveredOutcome(Arc::new(translate::retained(outcome)));
             self.scheduler.handle(now, event, &mut self.actions);
         }
         for letter in kept.dead_letters()? {
@@ -72,7 +101,8 @@ impl Opened {
         }
         for job in kept.jobs()? {
             let job = job?;
-            if job.admitted.spec.on_disconnect == OnDisconnect::Cancel {
+            let goes_on = self.sessions.contains_key(&job.admitted.session);
+            if job.admitted.spec.on_disconnect == OnDisconnect::Cancel && !goes_on {
                 // Its session is over.
                 let ticket = Ticket(job.admitted.ticket);
                 self.actions.push(Action::Settle { ticket, retain: None });
@@ -85,6 +115,10 @@ impl Opened {
                 &mut self.actions,
             );
         }
+        for session in self.sessions.values() {
+            let absent = Event::SessionAbsent { session: session.session };
+            self.scheduler.handle(now, absent, &mut self.actions);
+        }
         Ok(())
     }
 
@@ -93,10 +127,17 @@ impl Opened {
         self,
         notify: impl FnMut(Notice) + Send + 'static,
     ) -> std::io::Result<Start> {
-        let Self { scheduler, store, actions, .. } = self;
+        let Self { scheduler, store, actions, sessions, .. } = self;
         let writer = store.map(|store| store.into_writer(notify)).transpose()?;
-        let durability = Durability { writer, last: Ticket(0), due: None, fault: None };
-        Ok(Start { scheduler, durability, actions })
+        let durability = Durability {
+            writer,
+            last: Ticket(0),
+            due: None,
+            fault: None,
+            handed_over: 0,
+            durable: 0,
+        };
+        Ok(Start { scheduler, durability, actions, sessions: sessions.into_values().collect() })
     }
 }
 
@@ -111,23 +152,57 @@ pub(crate) struct Durability {
     due: Option<Instant>,
     /// Why nothing can be written.
     fault: Option<String>,
+    /// Groups that were handed to the thread that writes.
+    handed_over: u64,
+    /// Those of them that are on the disk.
+    durable: u64,
 }
 
 impl Durability {
     /// Takes what the scheduler wants to be written.
-    pub(crate) fn record(&mut self, action: Action, now: Instant) {
-        let Some(entry) = translate::entry(action) else { return };
+    pub(crate) fn record(&mut self, action: Action, told: Told, now: Instant) {
+        let Some(entry) = translate::entry(action, told) else { return };
         if let Entry::Admitted(admitted) = &entry {
             self.last = Ticket(admitted.ticket);
         }
-        let is_new = matches!(entry, Entry::Admitted(_));
+        // Somebody waits to be told.
+        let is_awaited = matches!(entry, Entry::Admitted(_)) || told.seq.is_some();
+        self.append(entry, is_awaited, now);
+    }
+
+    /// A session that can be resumed begins.
+    pub(crate) fn session_began(&mut self, session: Session, now: Instant) {
+        self.append(Entry::SessionBegan(session), true, now);
+    }
+
+    pub(crate) fn session_ended(&mut self, session: SessionId, now: Instant) {
+        self.append(Entry::SessionEnded { session: session.0 }, false, now);
+    }
+
+    fn append(&mut self, entry: Entry, is_awaited: bool, now: Instant) {
         if let Some(writer) = &mut self.writer {
             writer.append(entry);
-        } else if !is_new {
+        } else if !is_awaited {
             return;
         }
-        let due = now + if is_new { ADMITTED_INTERVAL } else { OTHERS_INTERVAL };
+        let due = now + if is_awaited { AWAITED_INTERVAL } else { OTHERS_INTERVAL };
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+    }
+
+    /// The group that what is recorded now will be on the disk with, if there is a disk and it can
+    /// be written.
+    pub(crate) fn next_group(&self) -> Option<u64> {
+        (self.writer.is_some() && self.can_write()).then_some(self.handed_over + 1)
+    }
+
+    /// Whether writing has not failed.
+    pub(crate) fn can_write(&self) -> bool {
+        self.fault.is_none()
+    }
+
+    /// How many groups are on the disk.
+    pub(crate) fn durable(&self) -> u64 {
+        self.durable
     }
 
     /// When [`commit`](Self::commit) is due.
@@ -140,7 +215,7 @@ impl Durability {
         self.due = None;
         match &mut self.writer {
             Some(writer) => {
-                writer.commit();
+                self.handed_over += u64::from(writer.commit());
                 None
             }
             None => Some(Event::Durable { up_to: self.last }),
@@ -150,7 +225,10 @@ impl Durability {
     /// The thread that writes has something to say. Returns what that means to the scheduler.
     pub(crate) fn hear(&mut self, notice: Notice) -> Option<Event> {
         let event = match notice {
-            Notice::Durable { up_to } => Some(Event::Durable { up_to: Ticket(up_to) }),
+            Notice::Durable { up_to } => {
+                self.durable += 1;
+                Some(Event::Durable { up_to: Ticket(up_to) })
+            }
             Notice::Failed { message } => {
                 tracing::error!(why = %message, "no more jobs are taken; those that were go on");
                 self.fault = Some(message);
@@ -166,7 +244,7 @@ impl Durability {
         if self.due.is_none()
             && let Some(writer) = &mut self.writer
         {
-            writer.commit();
+            self.handed_over += u64::from(writer.commit());
         }
         event
     }

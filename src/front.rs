@@ -1,5 +1,6 @@
-//! One session from its upgrade to its end: the WebSocket is split, its read half given to the
-//! ventilator and its write half to the sink, and whichever ends first ends the session.
+//! One connection from its upgrade to its end: the WebSocket is split, its read half given to the
+//! ventilator and its write half to the sink, and whichever ends first ends the connection. Whether its session ends with it is
+//! the pipeline's to say.
 
 mod pass;
 
@@ -7,9 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use acequia_scheduler::SessionId;
-use acequia_sink::{Pressure, WriteEnd, Writer, mailbox};
-use acequia_ventilator::{ReadEnd, Reader};
+use acequia_sink::{Pressure, WriteEnd, Writer, outlet};
+use acequia_ventilator::{ConnectionId, ReadEnd, Reader};
 use acequia_wire::Limits;
 use acequia_wire::client::Encoding;
 use acequia_wire::code::close;
@@ -29,7 +29,7 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(crate) struct Front {
     inbox: mpsc::Sender<Input>,
     pub(crate) limits: Limits,
-    next_session: AtomicU64,
+    next_connection: AtomicU64,
     open: AtomicUsize,
     all_closed: Notify,
 }
@@ -47,12 +47,12 @@ impl Drop for Place {
 }
 
 impl Front {
-    /// Counts sessions from `first` on.
+    /// Counts connections from `first` on.
     pub(crate) fn new(inbox: mpsc::Sender<Input>, limits: Limits, first: u64) -> Self {
         Self {
             inbox,
             limits,
-            next_session: AtomicU64::new(first),
+            next_connection: AtomicU64::new(first),
             open: AtomicUsize::new(0),
             all_closed: Notify::new(),
         }
@@ -86,20 +86,20 @@ enum End {
     Write(WriteEnd),
 }
 
-/// Serves one session until it ends.
+/// Serves one connection until it ends.
 pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place, entry: Entry) {
     let front = &place.0;
-    let session = SessionId(front.next_session.fetch_add(1, Ordering::Relaxed));
+    let connection = ConnectionId(front.next_connection.fetch_add(1, Ordering::Relaxed));
     let (sink, stream) = socket.split();
-    let (mailbox, outlet) = mailbox();
+    let (inlet, outlet) = outlet();
     let pressure = outlet.pressure();
     let mut writer = Writer::new(sink, outlet, encoding);
-    let mut reader = Reader::new(stream, session, encoding, front.limits);
+    let mut reader = Reader::new(stream, connection, encoding, front.limits);
     let (mut pass, first) = match Pass::enter(entry, &mut reader).await {
         Ok(entered) => entered,
         Err(end) => return part(End::Read(end), &mut writer, &mut reader).await,
     };
-    let opened = Input::SessionOpened { session, client: pass.client(), mailbox };
+    let opened = Input::ConnectionOpened { connection, client: pass.client(), inlet };
     if front.inbox.send(opened).await.is_err() {
         return;
     }
@@ -108,7 +108,7 @@ pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place, e
         end = writer.run() => End::Write(end),
     };
     // A pipeline that is gone does not need to know.
-    _ = front.inbox.send(Input::SessionClosed { session }).await;
+    _ = front.inbox.send(Input::ConnectionClosed { connection }).await;
     part(end, &mut writer, &mut reader).await;
 }
 
@@ -118,9 +118,8 @@ async fn part(end: End, writer: &mut Writer, reader: &mut Reader) {
         End::Read(ReadEnd::Closed) => return writer.finish().await,
         End::Read(ReadEnd::Lost) | End::Write(WriteEnd::Lost) => return,
         End::Read(ReadEnd::Violation(code, reason)) => (code, reason),
-        End::Read(ReadEnd::Stopping) | End::Write(WriteEnd::Closed) => {
-            (close::GOING_AWAY, "the server stops")
-        }
+        End::Write(WriteEnd::Closed(code, reason)) => (code, reason),
+        End::Read(ReadEnd::Stopping) => (close::GOING_AWAY, "the server stops"),
         End::Write(WriteEnd::SlowReader) => (close::SLOW_READER, "events are read too slowly"),
     };
     writer.close(code, reason).await;

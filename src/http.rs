@@ -64,7 +64,7 @@ async fn upgrade(
 ) -> Response {
     let entry = match Entry::of(door.access.tokens.as_ref(), &headers) {
         Ok(entry) => entry,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let Some(place) = door.front.place() else {
         door.refused.count(RefusedRequest::Sessions);

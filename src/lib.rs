@@ -30,6 +30,7 @@ mod pairing;
 mod pipeline;
 mod readiness;
 mod server;
+mod sessions;
 
 pub use access::{AllowedOrigin, BadKeys, BadOrigin, BadSecret, ClientTokens, KeySource, Secret};
 pub use config::{Config, StartError};

@@ -10,6 +10,7 @@
 //! it flushed, one message a lane and one batch a session. Nothing here waits for anything but
 //! the inbox and the clock, so no client or worker can hold up another.
 
+mod connections;
 mod proof;
 mod requests;
 mod storage;
@@ -19,10 +20,9 @@ use std::time::Duration;
 
 use acequia_journal::Notice;
 use acequia_scheduler::{Action, ClientId, Event, LaneKey, Scheduler, SessionId, Time};
-use acequia_sink::{Mailbox, Mailboxes, Topics};
-use acequia_ventilator::JobLanes;
+use acequia_sink::{Inlet, Mailboxes, Topics};
+use acequia_ventilator::{ConnectionId, JobLanes};
 use acequia_wire::Limits;
-use acequia_wire::client::Event as ClientEvent;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -33,6 +33,7 @@ use crate::durability::{Durability, Start};
 use crate::metrics::Metrics;
 use crate::pairing::Pairing;
 use crate::readiness::{self, Readiness};
+use crate::sessions::Sessions;
 
 /// Inputs taken in one pass.
 const PASS: usize = 1024;
@@ -43,16 +44,13 @@ pub(crate) const INBOX: usize = 4096;
 /// connection did not.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Clients that a stopping server sends away come back spread over this time.
-const RECONNECT_MS: std::ops::Range<u32> = 500..5_000;
-
 /// One thing that the pipeline is told.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// A session begins.
-    SessionOpened { session: SessionId, client: Option<ClientId>, mailbox: Mailbox },
-    /// A session is over.
-    SessionClosed { session: SessionId },
+    /// A client connects.
+    ConnectionOpened { connection: ConnectionId, client: Option<ClientId>, inlet: Inlet },
+    /// A client's connection is over.
+    ConnectionClosed { connection: ConnectionId },
     /// From the front.
     Ventilator(acequia_ventilator::Input),
     /// From the end.
@@ -79,11 +77,23 @@ impl From<acequia_sink::Input> for Input {
     }
 }
 
+/// How long a server waits for others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// For running jobs to end, when it stops.
+    pub(crate) grace: Duration,
+    /// For clients of sessions that can be resumed.
+    pub(crate) absence: Duration,
+}
+
 pub(crate) struct Pipeline {
     scheduler: Scheduler,
     durability: Durability,
     job_lanes: JobLanes,
     mailboxes: Mailboxes,
+    sessions: Sessions,
+    /// Sessions that too much waits for, and nobody to read it.
+    hopeless: Vec<SessionId>,
     topics: Topics,
     pairing: Pairing,
     worker_door: WorkerDoor,
@@ -105,28 +115,32 @@ impl Pipeline {
         start: Start,
         clock: Clock,
         limits: Limits,
-        grace: Duration,
+        times: Times,
         worker_door: WorkerDoor,
         metrics: Metrics,
     ) -> Self {
-        let Start { scheduler, durability, actions } = start;
-        Self {
+        let Start { scheduler, durability, actions, sessions: restored } = start;
+        let mut pipeline = Self {
             scheduler,
             durability,
             job_lanes: JobLanes::new(u64::try_from(limits.result_bytes).unwrap_or(u64::MAX)),
             mailboxes: Mailboxes::default(),
+            sessions: Sessions::new(times.absence),
+            hopeless: Vec::new(),
             topics: Topics::default(),
             pairing: Pairing::default(),
             worker_door,
             metrics,
             readiness: watch::Sender::new(Readiness::Ready),
             limits,
-            grace,
+            grace: times.grace,
             actions,
             clock,
             ending: Vec::new(),
             stop_due: None,
-        }
+        };
+        restored.into_iter().for_each(|session| pipeline.restore(session));
+        pipeline
     }
 
     /// When the scheduler's time began.
@@ -171,7 +185,9 @@ impl Pipeline {
     fn next_due(&self) -> Option<Instant> {
         let scheduler = self.scheduler.next_deadline().map(|at| self.clock.instant_of(at));
         let ending = self.ending.first().map(|(until, _)| *until);
-        [scheduler, self.durability.due(), ending, self.stop_due].into_iter().flatten().min()
+        let absent = self.sessions.longest_absent().map(|(until, _)| until);
+        let all = [scheduler, self.durability.due(), ending, absent, self.stop_due];
+        all.into_iter().flatten().min()
     }
 
     fn has_stopped(&self) -> bool {
@@ -204,6 +220,7 @@ impl Pipeline {
             self.act(instant);
         }
         self.look_at_storage(now);
+        self.end_sessions(now, instant);
         self.job_lanes.flush();
         self.mailboxes.flush();
     }
@@ -216,10 +233,8 @@ impl Pipeline {
         use acequia_sink::Input as Sink;
         use acequia_ventilator::Input as Ventilator;
         match input {
-            Input::Ventilator(Ventilator::Requests { session, requests }) => {
-                for request in requests {
-                    self.take_request(now, session, request);
-                }
+            Input::Ventilator(Ventilator::Requests { connection, requests }) => {
+                self.take_requests(now, instant, connection, requests);
             }
             Input::Sink(Sink::Messages { results, messages }) => {
                 for message in messages {
@@ -245,16 +260,11 @@ impl Pipeline {
                 }
             }
             Input::Journal(notice) => self.hear_journal(now, notice),
-            Input::SessionOpened { session, client, mailbox } => {
-                self.mailboxes.open(session, mailbox);
-                // Without authentication each session is a client of its own.
-                let client = client.unwrap_or(ClientId(session.0));
-                self.handle(now, Event::SessionOpened { session, client });
+            Input::ConnectionOpened { connection, client, inlet } => {
+                self.open_connection(now, connection, client, inlet);
             }
-            Input::SessionClosed { session } => {
-                self.mailboxes.close(session);
-                self.topics.close(session);
-                self.handle(now, Event::SessionClosed { session });
+            Input::ConnectionClosed { connection } => {
+                self.close_connection(now, instant, connection);
             }
             Input::Scrape(answer) => {
                 let stats = self.scheduler.stats(now);
@@ -288,29 +298,22 @@ impl Pipeline {
                     let reason = if stops { "the server stops" } else { "as the worker asked" };
                     self.job_lanes.bye(lane, reason);
                 }
+                Action::Settle { ticket, retain } => {
+                    let told = self.told(retain.as_deref());
+                    let entry = Action::Settle { ticket, retain };
+                    self.durability.record(entry, told, instant);
+                }
                 entry @ (Action::Record { .. }
                 | Action::Count { .. }
-                | Action::Settle { .. }
                 | Action::Bury { .. }
-                | Action::Exhume { .. }) => self.durability.record(entry, instant),
+                | Action::Exhume { .. }) => {
+                    let told = self.recorded(&entry);
+                    self.durability.record(entry, told, instant);
+                }
                 Action::Measure(measure) => self.metrics.record(measure),
             }
         }
         // Its room is for the next ones.
         self.actions = actions;
-    }
-
-    /// Says goodbye to all sessions; their writers stop after it.
-    fn send_all_away(&mut self) {
-        let sessions: Vec<SessionId> = self.mailboxes.sessions().collect();
-        let span = RECONNECT_MS.end - RECONNECT_MS.start;
-        for (nth, session) in sessions.into_iter().enumerate() {
-            // Spread evenly; a prime stride keeps neighbours apart.
-            let spread = u32::try_from(nth * 1_777 % span as usize).unwrap_or(0);
-            let reconnect_in_ms = RECONNECT_MS.start + spread;
-            let reason = "the server stops".to_owned();
-            self.mailboxes.put(session, ClientEvent::Bye { reason, reconnect_in_ms });
-            self.mailboxes.close(session);
-        }
     }
 }

@@ -23,7 +23,7 @@ use crate::durability;
 use crate::front::Front;
 use crate::http::{self, Door};
 use crate::metrics::{Metrics, RefusedRequests};
-use crate::pipeline::{INBOX, Input, Pipeline};
+use crate::pipeline::{INBOX, Input, Pipeline, Times};
 
 /// How often the samples of histograms, which gather, are folded into their buckets.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -101,10 +101,10 @@ impl Server {
         let tokens = tokens.map(Arc::new);
         let (inbox, inputs) = mpsc::channel(INBOX);
         let pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
-        // The sessions of a server before this one may have jobs in the journal, and nobody is to
-        // be taken for one of them.
-        let first_session = pipeline.start_time().as_micros();
-        let front = Arc::new(Front::new(inbox.clone(), config.limits, first_session));
+        // A connection gives its session its number. Those of a server before this one may have
+        // jobs in the journal, and nobody is to be taken for one of them.
+        let first = pipeline.start_time().as_micros();
+        let front = Arc::new(Front::new(inbox.clone(), config.limits, first));
         let access = Access {
             allowed_origins: config.allowed_origins,
             admin_token: config.admin_token,
@@ -174,7 +174,7 @@ async fn open_pipeline(
     inbox: mpsc::Sender<Input>,
 ) -> Result<Pipeline, StartError> {
     let clock = Clock::start();
-    let Config { limits, lease, retention, grace, .. } = *config;
+    let Config { limits, lease, retention, grace, absence, .. } = *config;
     let scheduler =
         SchedulerConfig { limits, lease, retention, seed: seed(), ..SchedulerConfig::default() };
     let path = config.journal.clone();
@@ -188,7 +188,8 @@ async fn open_pipeline(
     };
     let start = opened.start(notify).map_err(StartError::System)?;
     let worker_door = WorkerDoor::new(config.worker_token.clone(), metrics.refused());
-    Ok(Pipeline::new(start, clock, limits, grace, worker_door, metrics))
+    let times = Times { grace, absence };
+    Ok(Pipeline::new(start, clock, limits, times, worker_door, metrics))
 }
 
 /// A result somewhat over its limit fails its job with a word about it; only one far over it costs

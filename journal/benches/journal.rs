@@ -267,7 +267,7 @@ fn admitted(ticket: u64) -> Admitted {
         batch: None,
     };
     let job = job(ticket);
-    Admitted { ticket, job, client: 1, submitted_ms: 1 << 40, spec: Arc::new(spec) }
+    Admitted { ticket, job, client: 1, session: 0, submitted_ms: 1 << 40, spec: Arc::new(spec) }
 }
 
 fn kept(ticket: u64) -> Kept {
@@ -277,6 +277,8 @@ fn kept(ticket: u64) -> Kept {
     Kept {
         job: job(ticket),
         client: 1,
+        session: 0,
+        seq: 0,
         id,
         key: None,
         ended_ms: u64::try_from(ended_ms).unwrap(),

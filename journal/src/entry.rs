@@ -36,6 +36,13 @@ pub enum Entry {
         /// What is to be kept of it; `None` where its client has no way to ask for it.
         outcome: Option<Box<Kept>>,
     },
+    /// A session that can be resumed begins.
+    SessionBegan(Session),
+    /// A session is over, and with it all that only it could ask for.
+    SessionEnded {
+        /// The session.
+        session: u64,
+    },
     /// A job that failed is kept as a dead letter, which is a record of its own: the job's is
     /// settled as that of any other, and may never have been written.
     Buried(Box<DeadLetter>),
@@ -46,18 +53,30 @@ pub enum Entry {
     },
 }
 
+/// A session that can be resumed, also after a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its name; never 0.
+    pub session: u64,
+    /// Whose it is.
+    pub client: u64,
+    /// The SHA-256 of the secret that it is resumed with. The secret itself is not written.
+    pub secret_hash: [u8; 32],
+}
+
 /// A job as it was admitted.
 ///
 /// In the file, under its ticket; numbers are LEB128, text is its length and itself:
 ///
 /// ```text
-///  version 1 │ job, 16 bytes │ client │ submitted_ms │ flags, 1 byte │ priority, 1 byte
-///  │ delay_ms │ attempts │ [timeout_ms] │ [ttl_ms] │ id │ queue │ [key] │ [batch]
+///  version 1 │ job, 16 bytes │ client │ session │ submitted_ms │ flags, 1 byte
+///  │ priority, 1 byte │ delay_ms │ attempts │ [timeout_ms] │ [ttl_ms] │ [cancel_after_ms]
+///  │ id │ queue │ [key] │ [batch]
 ///  │ content type │ payload, all the rest
 /// ```
 ///
 /// Flags: 1 `timeout_ms`, 2 `ttl_ms`, 4 `key`, 8 `batch` are there; 16 `on_disconnect` is
-/// `cancel`. An id is 0 and a zigzag number, or 1 and a text. A content type is 0 JSON,
+/// `cancel`; 32 it is `cancel_after_ms`, which is there. An id is 0 and a zigzag number, or 1 and a text. A content type is 0 JSON,
 /// 1 MessagePack, 2 octets, 3 text, or 4 and its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted {
@@ -68,6 +87,8 @@ pub struct Admitted {
     pub job: JobId,
     /// Whose it is.
     pub client: u64,
+    /// The session that is told about it, if that can be resumed; else 0.
+    pub session: u64,
     /// When it was submitted, in milliseconds since 1970.
     pub submitted_ms: u64,
     /// The job as its client described it.
@@ -128,7 +149,7 @@ pub struct DeadLetter {
 /// In the file, in a block with others of its time:
 ///
 /// ```text
-///  version 1 │ job, 16 bytes │ client │ ended_ms │ id │ 0, or 1 and the key
+///  version 1 │ job, 16 bytes │ client │ session │ seq │ ended_ms │ id │ 0, or 1 and the key
 ///  │ 0 done:      content type │ result, all the rest
 ///  │ 1 failed:    attempt │ code │ message
 ///  │ 2 cancelled
@@ -139,6 +160,10 @@ pub struct Kept {
     pub job: JobId,
     /// Whose it was.
     pub client: u64,
+    /// The session that is told, if that can be resumed; else 0.
+    pub session: u64,
+    /// The number of the event that tells it; 0 if it has none yet.
+    pub seq: u64,
     /// The client's own name for it.
     pub id: CorrelationId,
     /// Its idempotency key.

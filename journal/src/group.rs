@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use crate::{Admitted, Counts, DeadLetter, Entry, Kept, Retention};
+use crate::{Admitted, Counts, DeadLetter, Entry, Kept, Retention, Session};
 
-/// Bytes that a settled or counted job, or an exhumed letter, holds while it waits, about.
-const SMALL: usize = 32;
+/// Bytes that a settled or counted job, an exhumed letter or a session holds while it waits, about.
+const SMALL: usize = 64;
 /// An emptied group keeps the room for so many jobs; one that grew while the disk was slow gives
 /// the rest back.
 const ROOM_KEPT: usize = 16 << 10;
@@ -29,6 +29,8 @@ pub(crate) struct Group {
     pub(crate) buried: FxHashMap<u64, Box<DeadLetter>>,
     /// Letters written before that leave.
     pub(crate) exhumed: Vec<u64>,
+    /// Sessions that began, and those that were written before and have ended.
+    pub(crate) sessions: FxHashMap<u64, Option<Session>>,
     /// Outcomes in the order in which their jobs ended.
     pub(crate) outcomes: VecDeque<Box<Kept>>,
     outcomes_bytes: usize,
@@ -45,6 +47,20 @@ impl Group {
                 self.take_ticket(admitted.ticket);
                 self.bytes += admitted.weight();
                 self.admitted.insert(admitted.ticket, admitted);
+            }
+            Entry::SessionBegan(session) => {
+                self.sessions.insert(session.session, Some(session));
+                self.bytes += SMALL;
+            }
+            Entry::SessionEnded { session } => {
+                match self.sessions.remove(&session) {
+                    // It began in this group, and leaves nothing behind.
+                    Some(_) => self.bytes -= SMALL,
+                    None => {
+                        self.sessions.insert(session, None);
+                        self.bytes += SMALL;
+                    }
+                }
             }
             Entry::Counted { ticket, counts } => {
                 if self.counted.insert(ticket, counts).is_none() {
@@ -113,6 +129,7 @@ impl Group {
             && self.settled.is_empty()
             && self.buried.is_empty()
             && self.exhumed.is_empty()
+            && self.sessions.is_empty()
             && self.outcomes.is_empty())
     }
 
@@ -129,6 +146,7 @@ impl Group {
             settled,
             buried,
             exhumed,
+            sessions,
             outcomes,
             outcomes_bytes,
             up_to,
@@ -144,6 +162,8 @@ impl Group {
         buried.shrink_to(ROOM_KEPT);
         exhumed.clear();
         exhumed.shrink_to(ROOM_KEPT);
+        sessions.clear();
+        sessions.shrink_to(ROOM_KEPT);
         outcomes.clear();
         outcomes.shrink_to(ROOM_KEPT);
         (*outcomes_bytes, *up_to, *bytes) = (0, None, 0);

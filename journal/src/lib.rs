@@ -30,7 +30,7 @@ mod writer;
 mod tests;
 
 pub use codec::BadRecord;
-pub use entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome};
+pub use entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session};
 pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
 pub use options::{Options, Retention};
 pub use recovery::{DeadLetters, LiveJobs, Outcomes, Recovery};

@@ -8,8 +8,8 @@ use redb::{
 };
 
 use crate::codec::{Block, Names, decode_job, decode_letter};
-use crate::tables::{self, COUNTS, DEAD_LETTERS, JOBS, OUTCOMES, meta};
-use crate::{Counts, DeadLetter, Kept, LiveJob, ReadError, Store};
+use crate::tables::{self, COUNTS, DEAD_LETTERS, JOBS, OUTCOMES, SESSIONS, meta};
+use crate::{Counts, DeadLetter, Kept, LiveJob, ReadError, Session, Store};
 
 /// The jobs, dead letters and outcomes of a store that has just been opened.
 ///
@@ -19,6 +19,7 @@ pub struct Recovery<'a> {
     jobs: ReadOnlyTable<u64, &'static [u8]>,
     counts: ReadOnlyTable<u64, (u32, u32, u32, u64)>,
     letters: ReadOnlyTable<u64, &'static [u8]>,
+    sessions: ReadOnlyTable<u64, (u64, [u8; 32])>,
     outcomes: ReadOnlyTable<u64, &'static [u8]>,
     live: u64,
     buried: u64,
@@ -40,6 +41,7 @@ impl<'a> Recovery<'a> {
                 buried: letters.len()?,
                 letters,
                 counts: transaction.open_table(COUNTS)?,
+                sessions: transaction.open_table(SESSIONS)?,
                 outcomes: transaction.open_table(OUTCOMES)?,
                 kept: store.shelf.outcomes(),
                 highest_ticket: tables::read_meta(&store.database, meta::HIGHEST_TICKET)?,
@@ -97,6 +99,21 @@ impl<'a> Recovery<'a> {
             names: Names::default(),
             recovery: PhantomData,
         })
+    }
+
+    /// All sessions that can be resumed, in the order of their names.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn sessions(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Session, ReadError>> + '_, ReadError> {
+        let rows = range(&self.sessions)?;
+        Ok(rows.map(|row| {
+            let (session, value) = row.map_err(failed)?;
+            let (client, secret_hash) = value.value();
+            Ok(Session { session: session.value(), client, secret_hash })
+        }))
     }
 
     /// All outcomes that are kept, in the order in which their jobs ended. They leave the store in

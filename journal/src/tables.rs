@@ -6,6 +6,7 @@
 //! | `jobs` | ticket | the job as it was admitted |
 //! | `counts` | ticket | runs, failures, losses, not before: of jobs that ran and run again |
 //! | `dead_letters` | ticket | a job that failed, and why |
+//! | `sessions` | session | whose it is, and the hash of its secret |
 //! | `outcomes` | number of the block | a block of outcomes, oldest first |
 
 use std::any::Any;
@@ -31,6 +32,7 @@ pub(crate) const JOBS: TableDefinition<u64, &[u8]> = TableDefinition::new("jobs"
 pub(crate) const COUNTS: TableDefinition<u64, (u32, u32, u32, u64)> =
     TableDefinition::new("counts");
 pub(crate) const DEAD_LETTERS: TableDefinition<u64, &[u8]> = TableDefinition::new("dead_letters");
+pub(crate) const SESSIONS: TableDefinition<u64, (u64, [u8; 32])> = TableDefinition::new("sessions");
 pub(crate) const OUTCOMES: TableDefinition<u64, &[u8]> = TableDefinition::new("outcomes");
 
 /// Keys of the table `acequia`.
@@ -78,6 +80,7 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
         transaction.open_table(JOBS)?;
         transaction.open_table(COUNTS)?;
         transaction.open_table(DEAD_LETTERS)?;
+        transaction.open_table(SESSIONS)?;
         transaction.open_table(OUTCOMES)?;
     }
     Ok(transaction.commit()?)
@@ -97,6 +100,7 @@ fn check_tables(database: &Database) -> Result<(), CannotOpen> {
     transaction.open_table(JOBS).map_err(ours)?;
     transaction.open_table(COUNTS).map_err(ours)?;
     transaction.open_table(DEAD_LETTERS).map_err(ours)?;
+    transaction.open_table(SESSIONS).map_err(ours)?;
     transaction.open_table(OUTCOMES).map_err(ours)?;
     Ok(())
 }
@@ -190,6 +194,16 @@ pub(crate) fn write(
         }
         for ticket in sorted(&group.exhumed) {
             letters.remove(ticket)?;
+        }
+    }
+
+    if !group.sessions.is_empty() {
+        let mut sessions = transaction.open_table(SESSIONS)?;
+        for (name, session) in &group.sessions {
+            match session {
+                Some(session) => sessions.insert(name, (session.client, session.secret_hash))?,
+                None => sessions.remove(name)?,
+            };
         }
     }
 

@@ -87,21 +87,23 @@ impl Writer {
     }
 
     /// Hands the group that gathers to the thread, unless that is still at the last one. Never
-    /// waits.
+    /// waits. Returns whether a group was handed over; each is answered by one
+    /// [`Notice::Durable`], in their order.
     ///
     /// To be called when entries have gathered for long enough, and after each [`Notice`], since
     /// a group may have waited for it. The longer a group gathers, the more of its jobs end before
     /// they are written.
-    pub fn commit(&mut self) {
+    pub fn commit(&mut self) -> bool {
         self.take_back();
         if self.gathering.is_empty() {
-            return;
+            return false;
         }
-        let Some(spare) = self.spare.take() else { return };
+        let Some(spare) = self.spare.take() else { return false };
         let group = std::mem::replace(&mut self.gathering, spare);
         self.in_flight_bytes = group.bytes();
         // It fails if the thread is gone; see `is_behind`.
         _ = self.to_thread.send(Message::Write(group));
+        true
     }
 
     fn take_back(&mut self) {

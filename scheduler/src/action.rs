@@ -48,6 +48,8 @@ pub enum Action {
         job: JobId,
         /// Whose job it is.
         client: ClientId,
+        /// Who is told about it; nobody of one that was redriven.
+        session: Option<SessionId>,
         /// When it was submitted.
         submitted: Time,
         /// The job as its client described it.

@@ -8,7 +8,7 @@ use acequia_wire::limits::QUEUES_MAX;
 use acequia_wire::{CorrelationId, JobId};
 
 use crate::action::{Action, Measure};
-use crate::clients::{Clients, Closed};
+use crate::clients::Clients;
 use crate::event::{SessionId, Ticket};
 use crate::job::{Job, Rare, State};
 use crate::keys::Keyed;
@@ -100,8 +100,8 @@ impl Scheduler {
     pub(crate) fn record(&mut self, step: &mut Step<'_>, key: usize, spec: Arc<Submit>) {
         let Job { id, client, ticket, submitted, .. } = self.jobs[key];
         self.undurable.push_back((ticket, key));
-        let client = self.clients.id_of(client);
-        step.out.push(Action::Record { ticket, job: id, client, submitted, spec });
+        let (client, session) = (self.clients.id_of(client), self.jobs[key].watchers.began_in());
+        step.out.push(Action::Record { ticket, job: id, client, session, submitted, spec });
     }
 
     /// A job begins, and everything that is counted counts it.
@@ -117,7 +117,7 @@ impl Scheduler {
         });
         let (key, ttl_ms) = (spec.key.clone(), spec.ttl_ms);
         let is_rare = key.is_some() || batch.is_some() || ttl_ms.is_some();
-        let rare = is_rare.then(|| Box::new(Rare { key, batch, ttl_ms, void_on: Vec::new() }));
+        let rare = is_rare.then(|| Box::new(Rare { key, batch, ttl_ms, ..Rare::default() }));
         let job = self.jobs.insert(Job {
             id,
             watchers,
@@ -226,19 +226,7 @@ impl Scheduler {
         }
     }
 
-    pub(crate) fn session_closed(&mut self, step: &mut Step<'_>, session: SessionId) {
-        let Closed { jobs, batches } = self.clients.close(session);
-        for batch in batches {
-            self.batches.leave(batch, session);
-        }
-        for job in jobs {
-            if !self.goes_on_without(session, job) {
-                self.end_cancelled(step, job);
-            }
-        }
-    }
-
-    fn end_cancelled(&mut self, step: &mut Step<'_>, job: usize) {
+    pub(crate) fn end_cancelled(&mut self, step: &mut Step<'_>, job: usize) {
         let ran = self.abandon(step, job);
         self.end(step, job, JobEvent::Cancelled, ran);
     }

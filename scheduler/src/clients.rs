@@ -27,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) jobs: SessionJobs,
     /// The batches that it submitted to.
     pub(crate) batches: BTreeSet<usize>,
+    /// Its client is not there for now.
+    pub(crate) is_absent: bool,
 }
 
 /// What a session that has ended had to do with, each once and in order.
@@ -34,6 +36,7 @@ pub(crate) struct Session {
 pub(crate) struct Closed {
     pub(crate) jobs: Vec<usize>,
     pub(crate) batches: BTreeSet<usize>,
+    pub(crate) was_absent: bool,
 }
 
 /// All clients and sessions.
@@ -56,7 +59,8 @@ impl Clients {
         let client = self.find_or_add(id);
         self.clients[client].sessions += 1;
         let (jobs, batches) = (SessionJobs::default(), BTreeSet::new());
-        self.sessions.insert(session, Session { client, jobs_max: u32::MAX, jobs, batches });
+        let new = Session { client, jobs_max: u32::MAX, jobs, batches, is_absent: false };
+        self.sessions.insert(session, new);
     }
 
     /// Ends a session and returns the jobs that it watched and its batches.
@@ -64,7 +68,12 @@ impl Clients {
         let Some(session) = self.sessions.remove(&session) else { return Closed::default() };
         self.clients[session.client].sessions -= 1;
         self.forget_if_gone(session.client);
-        Closed { jobs: session.jobs.into_keys(), batches: session.batches }
+        let Session { client: _, jobs, batches, is_absent, jobs_max: _ } = session;
+        Closed { jobs: jobs.keys(), batches, was_absent: is_absent }
+    }
+
+    pub(crate) fn look_at(&self, session: SessionId) -> Option<&Session> {
+        self.sessions.get(&session)
     }
 
     pub(crate) fn session(&mut self, session: SessionId) -> Option<&mut Session> {
@@ -75,6 +84,10 @@ impl Clients {
     pub(crate) fn quota(&self, session: SessionId) -> Option<(usize, usize)> {
         let open = self.sessions.get(&session)?;
         Some((open.client, usize::try_from(open.jobs_max).unwrap_or(usize::MAX)))
+    }
+
+    pub(crate) fn client_of(&self, session: SessionId) -> Option<ClientId> {
+        self.sessions.get(&session).map(|open| self.id_of(open.client))
     }
 
     pub(crate) fn sessions(&self) -> usize {

@@ -147,6 +147,7 @@ impl Scheduler {
         // Told is what is kept, so that there is one result in memory and not two.
         let outcome = retain.as_ref().map_or(outcome, |kept| kept.outcome.clone());
         self.tell(step, key, outcome);
+        self.wanted_again(key);
         let job = self.jobs.remove(key);
         self.by_id.remove(job.id, key);
         if let Some(at) = job.expires() {
@@ -181,6 +182,10 @@ impl Scheduler {
                     let ttl_ms = self.jobs[key].ttl_ms().unwrap_or_default();
                     let message = format!("not started within {ttl_ms} ms");
                     self.end_failed(step, key, ServerFailCode::Expired, message, ran);
+                }
+                Due::Job(TimerKind::Forsaken, key) => {
+                    self.jobs[key].rare_mut().forsaken = None;
+                    self.end_cancelled(step, key);
                 }
                 Due::Job(TimerKind::Timeout, key) => {
                     let ran = self.abandon(step, key);

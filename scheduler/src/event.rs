@@ -51,6 +51,8 @@ pub struct Recovered {
     pub job: JobId,
     /// Whose job it is.
     pub client: ClientId,
+    /// Who is told about it, if that session goes on too. It must be open.
+    pub session: Option<SessionId>,
     /// The place of its record.
     pub ticket: Ticket,
     /// The job as its client described it.
@@ -74,6 +76,8 @@ pub struct Retained {
     pub job: JobId,
     /// Whose it was.
     pub client: ClientId,
+    /// Who was told of it, of those who submitted it the first.
+    pub session: Option<SessionId>,
     /// What the submit that began the job called it.
     pub id: CorrelationId,
     /// The key that the outcome answers to.
@@ -101,6 +105,17 @@ pub enum Event {
         session: SessionId,
         /// How many; `u32::MAX` for as many as all clients may have.
         jobs: u32,
+    },
+    /// The client of a session is gone, and may come back; its jobs go on or are cancelled as they
+    /// asked.
+    SessionAbsent {
+        /// Its name.
+        session: SessionId,
+    },
+    /// It is back.
+    SessionBack {
+        /// Its name.
+        session: SessionId,
     },
     /// A session is over; its jobs go on or are cancelled as they asked.
     SessionClosed {
@@ -132,8 +147,9 @@ pub enum Event {
     StorageFailed,
     /// Records can be written again.
     StorageBack,
-    /// A job that the journal kept goes on. Only at the start, before any session or lane, and in
-    /// the order of tickets; a job that was to be cancelled with its session is not among them.
+    /// A job that the journal kept goes on. Only at the start, before any lane and after the
+    /// sessions that go on, and in the order of tickets; a job that was to be cancelled with its
+    /// session is not among them.
     Recovered(Recovered),
     /// An outcome that the journal kept, as [`Action::Settle`](crate::Action::Settle) gave it to
     /// retain. Only at the start, in the order in which the jobs ended, and before the jobs that go

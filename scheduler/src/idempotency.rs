@@ -72,6 +72,7 @@ impl Scheduler {
         if let Some(batch) = batch {
             self.attend(session, batch);
         }
+        self.wanted_again(key);
         if accepted {
             step.tell_of_job(watcher, id, JobEvent::Accepted);
         }
@@ -100,21 +101,8 @@ impl Scheduler {
         self.clients.jobs_end(job.client, 1);
         let at = Place { session, on_disconnect: OnDisconnect::default() };
         step.tell_of_job(Watcher { id, at }, job.id, JobEvent::Cancelled);
+        // Those that still want it may all be away.
+        self.forsake(step, key, None);
         true
-    }
-
-    /// A session that watched a job is over. Returns whether the job goes on: others watch it, or
-    /// somebody wanted it to run all the same.
-    pub(crate) fn goes_on_without(&mut self, session: SessionId, key: usize) -> bool {
-        let job = &mut self.jobs[key];
-        let counted = job.watchers.count_as_jobs();
-        let leaves = |watcher: Watcher<'_>| watcher.at.session == session;
-        let keeps = |watcher: Watcher<'_>| {
-            leaves(watcher) && watcher.at.on_disconnect == OnDisconnect::Keep
-        };
-        job.kept |= job.watchers.iter().any(keeps);
-        job.watchers.remove(leaves);
-        self.clients.jobs_end(job.client, counted - job.watchers.count_as_jobs());
-        job.kept || job.watchers.len() > 0
     }
 }

@@ -63,6 +63,8 @@ pub(crate) struct Rare {
     pub(crate) batch: Option<usize>,
     /// If it has not started within so many milliseconds, it has failed.
     pub(crate) ttl_ms: Option<u32>,
+    /// When it is cancelled unless somebody who is told about it comes back.
+    pub(crate) forsaken: Option<Time>,
     /// Lanes that hold a void run of this job. It does not run there until that is over, or the
     /// worker's word on the one run could be taken for the other's.
     pub(crate) void_on: Vec<LaneKey>,
@@ -98,6 +100,11 @@ impl Job {
 
     pub(crate) fn rare_mut(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+
+    /// When it is cancelled unless somebody comes back.
+    pub(crate) fn forsaken(&self) -> Option<Time> {
+        self.rare.as_ref()?.forsaken
     }
 
     /// When it expires, until it has started.

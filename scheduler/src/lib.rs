@@ -66,6 +66,7 @@
 //! longest, whatever its priority, so that the lowest moves too. A lane that serves several queues
 //! takes from them in turn. A job goes to the least loaded free lane.
 
+mod absence;
 mod action;
 mod admission;
 mod batches;

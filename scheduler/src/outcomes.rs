@@ -108,9 +108,9 @@ impl Scheduler {
             JobEvent::Done { result } => JobEvent::Done { result: result.detached() },
             other => other.clone(),
         };
-        let (id, ended) = (job.watchers.began_as().clone(), step.now);
-        let retained =
-            Retained { job: job.id, client, id, key: name.map(Box::from), ended, outcome };
+        let (id, session) = (job.watchers.began_as().clone(), job.watchers.began_in());
+        let (key, ended) = (name.map(Box::from), step.now);
+        let retained = Retained { job: job.id, client, session, id, key, ended, outcome };
         let retained = Arc::new(retained);
         self.keep(retained.clone());
         Some(retained)

@@ -7,7 +7,7 @@ use crate::endings::RETRY_MS_MAX;
 use crate::event::{Recovered, Retained, Ticket};
 use crate::scheduler::{Jitter, Scheduler, Step};
 use crate::timers::TimerKind;
-use crate::watchers::Watchers;
+use crate::watchers::{Watcher, Watchers};
 
 impl Scheduler {
     /// Records up to this ticket were written before; the next one gets a higher one.
@@ -15,8 +15,8 @@ impl Scheduler {
         self.last_ticket = self.last_ticket.max(ticket);
     }
 
-    /// A job goes on where the journal knows it to be. Nobody watches it until a submit names its
-    /// key; no limit is asked, since it was admitted once.
+    /// A job goes on where the journal knows it to be. If its session does not go on, nobody watches
+    /// it until a submit names its key. No limit is asked, since it was admitted once.
     pub(crate) fn recovered(&mut self, step: &mut Step<'_>, recovered: Recovered) {
         let Recovered { job: id, client, ticket, spec, submitted, .. } = recovered;
         self.start_after(ticket);
@@ -27,10 +27,24 @@ impl Scheduler {
         let not_before = recovered.not_before.unwrap_or_default().min(latest_retry);
         let due = submitted.plus_ms(spec.delay_ms).max(not_before);
         let new = New { id, client, ticket, submitted, due, spec };
-        let key = self.begin(&new, Watchers::none(&new.spec.id));
+        let session = recovered.session.filter(|session| self.clients.session(*session).is_some());
+        let watchers = match session {
+            Some(session) => Watchers::one(Watcher::of(session, &new.spec)),
+            None => Watchers::none(&new.spec.id),
+        };
+        let key = self.begin(&new, watchers);
+        if let Some(session) = session {
+            if let Some(open) = self.clients.session(session) {
+                open.jobs.begin(&self.jobs, key);
+            }
+            if let Some(batch) = self.jobs[key].batch() {
+                self.attend(session, batch);
+            }
+        }
         let job = &mut self.jobs[key];
         let expires = job.expires();
-        job.kept = true;
+        let patience_ms = new.spec.on_disconnect.patience_ms();
+        job.kept = session.is_none() && patience_ms.is_none();
         job.accepted = true;
         (job.runs, job.failures) = (recovered.runs, recovered.failures);
         job.losses = recovered.losses;
@@ -40,7 +54,12 @@ impl Scheduler {
         {
             self.timers.clear(at, TimerKind::Expire, ticket, key);
         }
-        self.run_when_due(step, key);
+        if session.is_none() {
+            self.forsake(step, key, patience_ms);
+        }
+        if self.jobs.contains(key) {
+            self.run_when_due(step, key);
+        }
     }
 
     pub(crate) fn recovered_outcome(&mut self, step: &Step<'_>, mut retained: Arc<Retained>) {

@@ -11,7 +11,7 @@ use crate::batches::Batches;
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::dead_letters::DeadLetters;
-use crate::event::{Event, SessionId, Ticket};
+use crate::event::{ClientId, Event, SessionId, Ticket};
 use crate::job::Job;
 use crate::keys::Keys;
 use crate::lanes::Lanes;
@@ -130,6 +130,8 @@ impl Scheduler {
                     open.jobs_max = jobs;
                 }
             }
+            Event::SessionAbsent { session } => self.session_absent(step, session),
+            Event::SessionBack { session } => self.session_back(session),
             Event::SessionClosed { session } => self.session_closed(step, session),
             Event::StorageFailed => self.storage_failed = true,
             Event::StorageBack => self.storage_failed = false,
@@ -141,6 +143,11 @@ impl Scheduler {
             Event::Drain => self.drain(step),
             Event::Tick => self.tick(step),
         }
+    }
+
+    /// Whose a session is.
+    pub fn client_of(&self, session: SessionId) -> Option<ClientId> {
+        self.clients.client_of(session)
     }
 
     /// When [`Event::Tick`] is due; `None` if nothing waits for time to pass.
@@ -210,6 +217,7 @@ impl Scheduler {
         let (mut running, mut timers) = (0, 0);
         for (key, job) in &self.jobs {
             timers += usize::from(job.expires().is_some());
+            timers += usize::from(job.forsaken().is_some());
             match job.state {
                 State::Delayed { .. } => timers += 1,
                 State::Waiting { .. } => {}

@@ -53,9 +53,9 @@ impl SessionJobs {
     }
 
     /// All of them, each once and in order: what follows must not depend on the whims of a map.
-    pub(crate) fn into_keys(self) -> Vec<usize> {
-        let begun = self.begun.into_iter().map(|key| key as usize);
-        let mut keys: Vec<usize> = begun.chain(self.joined.into_values()).collect();
+    pub(crate) fn keys(&self) -> Vec<usize> {
+        let begun = self.begun.iter().map(|key| *key as usize);
+        let mut keys: Vec<usize> = begun.chain(self.joined.values().copied()).collect();
         keys.sort_unstable();
         keys.dedup();
         keys

@@ -14,6 +14,8 @@ pub(crate) enum TimerKind {
     Expire,
     /// A run has taken too long.
     Timeout,
+    /// Nobody who is told about a job has come back.
+    Forsaken,
 }
 
 /// All timers, the earliest first. A job's timer is removed when it no longer matters, so their

@@ -57,6 +57,11 @@ impl Watchers {
         &self.began_as
     }
 
+    /// The session that began the job, if it is still told.
+    pub(crate) fn began_in(&self) -> Option<SessionId> {
+        self.began_at.map(|at| at.session)
+    }
+
     pub(crate) fn len(&self) -> usize {
         let others = self.others.as_ref().map_or(0, |others| others.0.len());
         usize::from(self.began_at.is_some()) + others

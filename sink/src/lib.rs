@@ -7,13 +7,18 @@
 //! Neither decides anything about a job: that is the scheduler's. What comes in from browsers is
 //! the ventilator's, of which nothing here knows.
 
+mod history;
 mod lanes;
 mod mailbox;
+mod mailboxes;
+mod outlet;
 mod topics;
 mod writer;
 
+pub use history::KeptElsewhere;
 pub use lanes::{ResultsKey, accept_lanes};
-pub use mailbox::{Mailbox, Mailboxes, Outlet, Pressure, mailbox};
+pub use mailboxes::Mailboxes;
+pub use outlet::{Inlet, Outlet, Pressure, outlet};
 pub use topics::Topics;
 pub use writer::{WriteEnd, Writer};
 

@@ -1,218 +1,175 @@
-//! Mailboxes: what waits to be written to each session, bounded.
+//! A mailbox: what waits to be written to one session, bounded.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-use acequia_scheduler::SessionId;
 use acequia_wire::client::Event;
 use acequia_wire::limits::{MAILBOX_BYTES_MAX, MAILBOX_EVENTS_MAX, RESULT_BYTES_MAX};
-use futures_channel::mpsc;
-use futures_util::StreamExt as _;
-use rustc_hash::FxHashMap;
-use tokio::sync::Notify;
 
-/// What an event weighs beside the payload that it carries, in bytes.
-const EVENT_BYTES: usize = 256;
-
-/// A session that so much waits for is not read from until some of it is written: whoever does
-/// not read results submits no more jobs.
-const PAUSE_BYTES: usize = 8 << 20;
+use crate::history::{History, KeptElsewhere};
+use crate::outlet::{Inlet, PAUSE_BYTES};
 
 /// A session that so much waits for, in spite of the pause, is closed. What can still come then
 /// are the outcomes of its live jobs.
 const CLOSE_BYTES: usize = 64 << 20;
 
-const _: () = assert!(MAILBOX_EVENTS_MAX * EVENT_BYTES < PAUSE_BYTES);
 const _: () = assert!(MAILBOX_BYTES_MAX < PAUSE_BYTES && PAUSE_BYTES < CLOSE_BYTES);
 const _: () = assert!(RESULT_BYTES_MAX < CLOSE_BYTES);
 
-/// How much waits for one session; shared by both ends of its mailbox.
-#[derive(Debug, Default)]
-struct Meter {
-    events: AtomicUsize,
-    bytes: AtomicUsize,
-    overflowed: AtomicBool,
-    /// Woken once when the mailbox has overflowed: its writer may be stuck in a write.
-    overflow: Notify,
-    relieved: Notify,
-}
-
-/// A new mailbox: the end that takes events, and the end that they come out of.
-pub fn mailbox() -> (Mailbox, Outlet) {
-    let meter = Arc::new(Meter::default());
-    let (sender, receiver) = mpsc::unbounded();
-    let mailbox = Mailbox { sender, meter: meter.clone(), pending: Vec::new(), missed: 0 };
-    (mailbox, Outlet { receiver, meter })
-}
-
-/// The end of a mailbox that takes events. Its channel has no bound of its own: the meter, which
-/// is asked before each event, is the bound. It is one that holds no memory while it is empty:
-/// tokio's keeps room for 32 messages, which for an idle session would be a tenth of its cost.
+/// What waits for one session, and the way to its connection, if it has one.
 #[derive(Debug)]
-pub struct Mailbox {
-    sender: mpsc::UnboundedSender<Vec<Event>>,
-    meter: Arc<Meter>,
-    /// Events of this pass of the pipeline.
+pub(crate) struct Mailbox {
+    inlet: Option<Inlet>,
+    /// Events of this pass of the pipeline, of a session that ends with its connection.
     pending: Vec<Event>,
     /// Events given up since the last that was kept.
     missed: u64,
+    /// Of a session that can be resumed. Most cannot, and do not pay for it.
+    history: Option<Box<History>>,
 }
 
-/// The end of a mailbox that events come out of.
-#[derive(Debug)]
-pub struct Outlet {
-    receiver: mpsc::UnboundedReceiver<Vec<Event>>,
-    meter: Arc<Meter>,
-}
-
-/// Tells when a session may be read from.
-#[derive(Clone, Debug)]
-pub struct Pressure(Arc<Meter>);
-
-fn weight(event: &Event) -> usize {
-    EVENT_BYTES + event.payload_len()
-}
-
-impl Outlet {
-    /// The next events, as many as were put in one pass of the pipeline. `None` if no more come.
-    pub(crate) async fn recv(&mut self) -> Option<Vec<Event>> {
-        self.receiver.next().await
-    }
-
-    /// Events that are at hand.
-    pub(crate) fn try_recv(&mut self) -> Option<Vec<Event>> {
-        self.receiver.try_recv().ok()
-    }
-
-    /// The event has left the mailbox.
-    pub(crate) fn written(&self, event: &Event) {
-        let weight = weight(event);
-        self.meter.events.fetch_sub(1, Ordering::Relaxed);
-        let before = self.meter.bytes.fetch_sub(weight, Ordering::Relaxed);
-        if before >= PAUSE_BYTES && before - weight < PAUSE_BYTES {
-            self.meter.relieved.notify_one();
-        }
-    }
-
-    /// Whether the mailbox was closed because too much waited in it.
-    pub(crate) fn has_overflowed(&self) -> bool {
-        self.meter.overflowed.load(Ordering::Relaxed)
-    }
-
-    /// Waits until the mailbox is closed because too much waits in it.
-    pub(crate) async fn overflow(&self) {
-        while !self.has_overflowed() {
-            self.meter.overflow.notified().await;
-        }
-    }
-
-    /// Tells when the session may be read from.
-    pub fn pressure(&self) -> Pressure {
-        Pressure(self.meter.clone())
-    }
-}
-
-impl Pressure {
-    /// Waits until little enough waits for the session. For one waiter at a time.
-    pub async fn relieved(&self) {
-        while self.0.bytes.load(Ordering::Relaxed) >= PAUSE_BYTES {
-            self.0.relieved.notified().await;
-        }
-    }
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// It is kept, or given up as the rules are.
+    Done,
+    /// So much waits that the connection is closed. The session goes on if it can be resumed.
+    ConnectionClosed,
+    /// So much waits, and for nobody, that the session is over.
+    Over,
 }
 
 impl Mailbox {
-    /// Puts an event in, or gives it up. Returns `false` if the mailbox is full beyond repair.
-    fn put(&mut self, event: Event) -> bool {
-        // What is pending is on the meter too.
-        let (events, bytes) =
-            (self.meter.events.load(Ordering::Relaxed), self.meter.bytes.load(Ordering::Relaxed));
+    /// That of a session which ends with its connection.
+    pub(crate) fn plain(inlet: Inlet) -> Self {
+        Self { inlet: Some(inlet), pending: Vec::new(), missed: 0, history: None }
+    }
+
+    /// That of a session which another server has begun, and that nobody has resumed yet.
+    pub(crate) fn restored(history: History) -> Self {
+        let history = Some(Box::new(history));
+        Self { inlet: None, pending: Vec::new(), missed: 0, history }
+    }
+
+    /// From now on the events are numbered, and kept until they are acknowledged.
+    pub(crate) fn number(&mut self) {
+        self.history.get_or_insert_with(|| Box::new(History::new()));
+    }
+
+    pub(crate) fn history(&mut self) -> Option<&mut History> {
+        self.history.as_deref_mut()
+    }
+
+    /// How much waits: for the connection, or for one to come.
+    fn waiting(&self) -> (usize, usize) {
+        match (&self.inlet, &self.history) {
+            (Some(inlet), _) => inlet.waiting(),
+            (None, Some(history)) => history.waiting(),
+            (None, None) => (0, 0),
+        }
+    }
+
+    /// Bytes that are kept here, if the client is not there.
+    pub(crate) fn absent_bytes(&self) -> usize {
+        match (&self.inlet, &self.history) {
+            (None, Some(history)) => history.waiting().1,
+            _ => 0,
+        }
+    }
+
+    /// Puts an event in, or gives it up.
+    pub(crate) fn put(&mut self, event: Event) -> Put {
+        let (events, bytes) = self.waiting();
         let full = events >= MAILBOX_EVENTS_MAX || bytes >= MAILBOX_BYTES_MAX;
         if full && event.may_be_dropped() {
             self.missed += 1;
-            return true;
+            return Put::Done;
         }
         if bytes >= CLOSE_BYTES {
-            return false;
+            return match (self.inlet.take(), &self.history) {
+                (Some(inlet), Some(_)) => {
+                    inlet.overflow();
+                    self.keep(event);
+                    Put::ConnectionClosed
+                }
+                (Some(inlet), None) => {
+                    inlet.overflow();
+                    Put::Over
+                }
+                (None, _) => Put::Over,
+            };
         }
         if self.missed > 0 {
             let missed = std::mem::take(&mut self.missed);
             self.keep(Event::Gap { missed });
         }
         self.keep(event);
-        true
+        Put::Done
     }
 
     fn keep(&mut self, event: Event) {
-        self.meter.events.fetch_add(1, Ordering::Relaxed);
-        self.meter.bytes.fetch_add(weight(&event), Ordering::Relaxed);
-        self.pending.push(event);
-    }
-}
-
-/// The mailboxes of all sessions. The pipeline owns it: what is put in one pass goes to the
-/// writers with [`flush`](Self::flush).
-#[derive(Debug, Default)]
-pub struct Mailboxes {
-    boxes: FxHashMap<SessionId, Mailbox>,
-    /// Sessions that something is pending for, each once.
-    unsent: Vec<SessionId>,
-}
-
-impl Mailboxes {
-    /// Takes in the mailbox of a session.
-    pub fn open(&mut self, session: SessionId, mailbox: Mailbox) {
-        self.boxes.insert(session, mailbox);
-    }
-
-    /// Forgets the mailbox of a session; its writer stops after what it has.
-    pub fn close(&mut self, session: SessionId) {
-        if let Some(mut mailbox) = self.boxes.remove(&session) {
-            // A writer that is gone wants nothing more.
-            _ = mailbox.sender.unbounded_send(std::mem::take(&mut mailbox.pending));
+        if let Some(inlet) = &self.inlet {
+            inlet.count(&event);
+        }
+        match &mut self.history {
+            Some(history) => {
+                history.push(event);
+                history.make_room(self.inlet.is_some());
+            }
+            None => self.pending.push(event),
         }
     }
 
-    /// How many sessions have a mailbox.
-    pub fn len(&self) -> usize {
-        self.boxes.len()
-    }
-
-    /// Whether no session has a mailbox.
-    pub fn is_empty(&self) -> bool {
-        self.boxes.is_empty()
-    }
-
-    /// All sessions that have a mailbox, in no order.
-    pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
-        self.boxes.keys().copied()
-    }
-
-    /// Puts an event into the mailbox of a session, if there still is one.
-    pub fn put(&mut self, session: SessionId, event: Event) {
-        let Some(mailbox) = self.boxes.get_mut(&session) else { return };
-        if mailbox.pending.is_empty() {
-            self.unsent.push(session);
+    /// Sends what is to be sent, if so many groups are on the disk.
+    pub(crate) fn flush(&mut self, durable: u64) {
+        let Some(inlet) = &self.inlet else { return };
+        if !self.pending.is_empty() {
+            inlet.send(None, std::mem::take(&mut self.pending));
         }
-        if !mailbox.put(event) {
-            tracing::info!(session = session.0, "a session does not read its events; it is closed");
-            mailbox.meter.overflowed.store(true, Ordering::Relaxed);
-            mailbox.meter.overflow.notify_one();
-            self.boxes.remove(&session);
-        }
-    }
-
-    /// Hands all that is pending to the writers.
-    pub fn flush(&mut self) {
-        for session in self.unsent.drain(..) {
-            if let Some(mailbox) = self.boxes.get_mut(&session)
-                && !mailbox.pending.is_empty()
-            {
-                // A writer that is gone has told its session's end.
-                _ = mailbox.sender.unbounded_send(std::mem::take(&mut mailbox.pending));
+        if let Some(history) = &mut self.history {
+            while let Some((first_seq, events)) = history.next_run(durable) {
+                inlet.send(Some(first_seq), events);
             }
         }
     }
+
+    /// Sends an event that is about the connection, after all that was put before it.
+    pub(crate) fn put_aside(&mut self, event: Event, durable: u64) {
+        self.flush(durable);
+        if let Some(inlet) = &self.inlet {
+            send_aside(inlet, event);
+        }
+    }
+
+    /// The connection is over. Returns its way, if it had one.
+    pub(crate) fn detach(&mut self) -> Option<Inlet> {
+        let inlet = self.inlet.take();
+        if let Some(history) = &mut self.history {
+            history.make_room(false);
+        }
+        inlet
+    }
+
+    /// A client comes back on a new connection, and has seen all up to `last`. It gets `welcome`,
+    /// and then all that it missed; outcomes that were forgotten here are asked of `look_up`.
+    pub(crate) fn attach(
+        &mut self,
+        inlet: Inlet,
+        last: u64,
+        welcome: Event,
+        look_up: impl Fn(&KeptElsewhere) -> Option<Event>,
+    ) {
+        let Some(history) = &mut self.history else { return };
+        let lost = history.resume(last, look_up) + std::mem::take(&mut self.missed);
+        for aside in [Some(welcome), (lost > 0).then_some(Event::Gap { missed: lost })] {
+            aside.into_iter().for_each(|event| send_aside(&inlet, event));
+        }
+        history.events().for_each(|event| inlet.count(event));
+        self.inlet = Some(inlet);
+    }
+}
+
+/// Sends an event that has no number, since it is about the connection.
+fn send_aside(inlet: &Inlet, event: Event) {
+    inlet.count(&event);
+    inlet.send(None, vec![event]);
 }
 
 #[cfg(test)]
@@ -221,60 +178,190 @@ mod tests {
     use acequia_wire::{ContentType, CorrelationId, JobId, Payload};
 
     use super::*;
+    use crate::outlet::{Outlet, Parcel, outlet};
 
-    fn event(what: JobEvent) -> Event {
-        Event::Job { id: CorrelationId::Int(1), job: JobId::from_bytes([0; 16]), what }
+    fn event(id: i64, what: JobEvent) -> Event {
+        Event::Job { id: CorrelationId::Int(id), job: JobId::from_bytes([0; 16]), what }
     }
 
     fn progress() -> Event {
-        event(JobEvent::Progress(Box::default()))
+        event(1, JobEvent::Progress(Box::default()))
     }
 
     fn result(bytes: usize) -> Event {
         let result = Payload::new(ContentType::Octets, vec![0; bytes].into()).expect("octets");
-        event(JobEvent::Done { result })
+        event(1, JobEvent::Done { result })
+    }
+
+    /// All that was sent: the number, and the event.
+    fn sent(outlet: &mut Outlet) -> Vec<(Option<u64>, Event)> {
+        let mut all = Vec::new();
+        while let Some(parcel) = outlet.try_recv() {
+            let Parcel::Events(first, events) = parcel else { panic!("it was closed") };
+            for (seq, event) in (0..).zip(events) {
+                outlet.written(&event);
+                all.push((first.map(|first| first + seq), event));
+            }
+        }
+        all
+    }
+
+    fn numbers(sent: &[(Option<u64>, Event)]) -> Vec<Option<u64>> {
+        sent.iter().map(|(seq, _)| *seq).collect()
+    }
+
+    /// A session that can be resumed, and its connection.
+    fn numbered() -> (Mailbox, Outlet) {
+        let (inlet, outlet) = outlet();
+        let mut mailbox = Mailbox::plain(inlet);
+        mailbox.number();
+        (mailbox, outlet)
+    }
+
+    fn hold(mailbox: &mut Mailbox, id: i64, group: Option<u64>) -> Option<u64> {
+        let history = mailbox.history().expect("numbered");
+        history.hold(JobId::from_bytes([0; 16]), &CorrelationId::Int(id), group)
+    }
+
+    const WELCOME: Event = Event::Gap { missed: 0 };
+
+    /// Comes back after `last`; nothing can be looked up.
+    fn come_back(mailbox: &mut Mailbox, last: u64) -> Vec<(Option<u64>, Event)> {
+        let (inlet, mut outlet) = outlet();
+        mailbox.attach(inlet, last, WELCOME, |_| None);
+        mailbox.flush(0);
+        let mut all = sent(&mut outlet);
+        assert_eq!(all.remove(0), (None, WELCOME), "welcome comes first");
+        all
     }
 
     #[test]
     fn a_full_mailbox_gives_up_progress_and_says_so() {
-        let (mut mailbox, _outlet) = mailbox();
+        let (inlet, _outlet) = outlet();
+        let mut mailbox = Mailbox::plain(inlet);
         for _ in 0..MAILBOX_EVENTS_MAX + 5 {
-            assert!(mailbox.put(progress()));
+            assert_eq!(mailbox.put(progress()), Put::Done);
         }
         assert_eq!(mailbox.pending.len(), MAILBOX_EVENTS_MAX);
-        assert!(mailbox.put(event(JobEvent::Cancelled)));
-        assert_eq!(
-            mailbox.pending[MAILBOX_EVENTS_MAX..],
-            [Event::Gap { missed: 5 }, event(JobEvent::Cancelled)]
-        );
+        mailbox.put(event(1, JobEvent::Cancelled));
+        let after = [Event::Gap { missed: 5 }, event(1, JobEvent::Cancelled)];
+        assert_eq!(mailbox.pending[MAILBOX_EVENTS_MAX..], after);
     }
 
     #[test]
     fn outcomes_are_kept_until_it_is_beyond_repair() {
-        let (mut mailbox, outlet) = mailbox();
-        let mut kept = 0;
-        while mailbox.put(result(1 << 20)) {
-            kept += 1;
+        let (inlet, mut outlet) = outlet();
+        let mut mailbox = Mailbox::plain(inlet);
+        for _ in 0..CLOSE_BYTES >> 20 {
+            assert_eq!(mailbox.put(result(1 << 20)), Put::Done);
         }
-        assert!(kept * (1 << 20) >= CLOSE_BYTES - (1 << 20), "{kept} results were kept");
-        for event in mailbox.pending.drain(..) {
-            outlet.written(&event);
-        }
-        assert!(mailbox.put(result(1 << 20)), "what was written makes room");
+        mailbox.flush(0);
+        sent(&mut outlet);
+        assert_eq!(mailbox.put(result(1 << 20)), Put::Done, "what was written makes room");
+        while mailbox.put(result(1 << 20)) == Put::Done {}
+        assert!(outlet.has_overflowed());
     }
 
-    #[tokio::test]
-    async fn relief_comes_when_enough_was_written() {
-        let (mut mailbox, outlet) = mailbox();
-        let pressure = outlet.pressure();
-        pressure.relieved().await;
-        while outlet.meter.bytes.load(Ordering::Relaxed) < PAUSE_BYTES {
-            assert!(mailbox.put(result(1 << 20)));
+    #[test]
+    fn whoever_comes_back_gets_what_it_has_not_seen_and_then_the_rest() {
+        let (mut mailbox, mut outlet) = numbered();
+        (1..=4).for_each(|id| _ = mailbox.put(event(id, JobEvent::Accepted)));
+        mailbox.flush(0);
+        assert_eq!(numbers(&sent(&mut outlet)), [1, 2, 3, 4].map(Some));
+        mailbox.history().expect("numbered").ack(1);
+        mailbox.detach();
+        mailbox.put(event(1, JobEvent::Cancelled));
+        let replay = come_back(&mut mailbox, 2);
+        assert_eq!(numbers(&replay), [3, 4, 5].map(Some));
+        assert_eq!(replay[2].1, event(1, JobEvent::Cancelled));
+        // Another connection takes over at once.
+        assert_eq!(numbers(&come_back(&mut mailbox, 5)), []);
+        mailbox.put(progress());
+        assert_eq!(numbers(&come_back(&mut mailbox, 5)), [Some(6)]);
+    }
+
+    #[test]
+    fn what_waits_for_the_disk_holds_up_all_behind_it() {
+        let (mut mailbox, mut outlet) = numbered();
+        mailbox.put(event(1, JobEvent::Accepted));
+        mailbox.put(event(1, JobEvent::Cancelled));
+        assert_eq!(hold(&mut mailbox, 1, Some(7)), Some(2));
+        mailbox.put(event(2, JobEvent::Accepted));
+        mailbox.flush(6);
+        assert_eq!(numbers(&sent(&mut outlet)), [Some(1)]);
+        mailbox.flush(7);
+        assert_eq!(numbers(&sent(&mut outlet)), [2, 3].map(Some));
+    }
+
+    #[test]
+    fn an_outcome_that_is_kept_elsewhere_makes_room_and_is_looked_up_in_its_place() {
+        let (mut mailbox, _outlet) = numbered();
+        mailbox.detach();
+        let most = i64::try_from(MAILBOX_EVENTS_MAX).expect("small");
+        for id in 0..most + 10 {
+            mailbox.put(event(id, JobEvent::Cancelled));
+            if id != 3 {
+                hold(&mut mailbox, id, None);
+            }
         }
-        let waiting = tokio::spawn(async move { pressure.relieved().await });
-        tokio::task::yield_now().await;
-        assert!(!waiting.is_finished());
-        outlet.written(&mailbox.pending[0]);
-        waiting.await.expect("relieved");
+        assert_eq!(mailbox.waiting().0, MAILBOX_EVENTS_MAX);
+        let (inlet, mut outlet) = outlet();
+        let known = |of: &KeptElsewhere| match of.id {
+            CorrelationId::Int(5) => None,
+            _ => Some(Event::Job { id: of.id.clone(), job: of.job, what: JobEvent::Cancelled }),
+        };
+        mailbox.attach(inlet, 2, WELCOME, known);
+        mailbox.flush(0);
+        let all = sent(&mut outlet);
+        assert_eq!(all[1], (None, Event::Gap { missed: 1 }));
+        let expected: Vec<_> = (2..most + 10).filter(|id| *id != 5).collect();
+        let ids = all[2..].iter().map(|(seq, event)| {
+            let Event::Job { id: CorrelationId::Int(id), .. } = event else { panic!("{event:?}") };
+            assert_eq!(*seq, u64::try_from(id + 1).ok(), "each has its number");
+            *id
+        });
+        assert_eq!(ids.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_was_told_and_never_acknowledged_is_forgotten_and_counted() {
+        let (mut mailbox, mut outlet) = numbered();
+        for _ in 0..MAILBOX_EVENTS_MAX + 10 {
+            mailbox.put(progress());
+            mailbox.flush(0);
+            sent(&mut outlet);
+        }
+        mailbox.detach();
+        let all = come_back(&mut mailbox, 4);
+        assert_eq!(all[0], (None, Event::Gap { missed: 6 }));
+        assert_eq!(all.len(), 1 + MAILBOX_EVENTS_MAX);
+    }
+
+    #[test]
+    fn after_a_restart_the_numbers_go_on_where_the_client_says() {
+        let id = |id| (CorrelationId::Int(id), JobId::from_bytes([0; 16]));
+        let left = |seq, name| {
+            let (name, job) = id(name);
+            (seq, name, job)
+        };
+        let known = |of: &KeptElsewhere| {
+            Some(Event::Job { id: of.id.clone(), job: of.job, what: JobEvent::Cancelled })
+        };
+        for last in [5, 20] {
+            let left = vec![left(Some(7), 1), left(None, 2), left(Some(5), 3)];
+            let mut mailbox = Mailbox::restored(History::restored(left));
+            mailbox.put(event(4, JobEvent::Accepted));
+            mailbox.put(event(5, JobEvent::Cancelled));
+            assert_eq!(hold(&mut mailbox, 5, None), None, "no number is final yet");
+            let (inlet, mut outlet) = outlet();
+            mailbox.attach(inlet, last, WELCOME, known);
+            mailbox.flush(0);
+            let numbers = numbers(&sent(&mut outlet)[1..]);
+            let expected = if last == 5 { vec![7, 8, 9, 10] } else { vec![21, 22, 23] };
+            assert_eq!(numbers, expected.into_iter().map(Some).collect::<Vec<_>>());
+            mailbox.put(event(6, JobEvent::Cancelled));
+            let next = numbers.last().copied().flatten().map(|seq| seq + 1);
+            assert_eq!(hold(&mut mailbox, 6, None), next);
+        }
     }
 }

@@ -10,7 +10,7 @@ use futures_util::SinkExt as _;
 use futures_util::future::poll_immediate;
 use futures_util::stream::SplitSink;
 
-use crate::mailbox::Outlet;
+use crate::outlet::{Outlet, Parcel};
 
 /// A session whose connection takes nothing for so long is given up.
 const STALL_TIME_MAX: Duration = Duration::from_secs(60);
@@ -21,8 +21,8 @@ const CLOSE_TIME_MAX: Duration = Duration::from_secs(2);
 /// Why a session's writing ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteEnd {
-    /// The mailbox was closed: all that was in it is written.
-    Closed,
+    /// All is written, and the connection is to be closed with this code and reason.
+    Closed(u16, &'static str),
     /// The client does not read: too much waits for it, or nothing has left for too long.
     SlowReader,
     /// The connection broke.
@@ -43,34 +43,42 @@ impl Writer {
         Self { sink, outlet, encoding }
     }
 
-    /// Writes until the mailbox is closed or the connection ends. To be called again if it was
+    /// Writes until the connection is to be closed or ends. To be called again if it was
     /// cancelled: no event is lost by that but the ones being written.
     pub async fn run(&mut self) -> WriteEnd {
         loop {
-            let Some(events) = self.outlet.recv().await else {
+            let Some(parcel) = self.outlet.recv().await else {
                 return if self.outlet.has_overflowed() {
                     WriteEnd::SlowReader
                 } else {
-                    WriteEnd::Closed
+                    WriteEnd::Lost
                 };
             };
-            if let Err(end) = self.write(events).await {
+            if let Err(end) = self.write(parcel).await {
                 return end;
             }
         }
     }
 
-    async fn write(&mut self, events: Vec<Event>) -> Result<(), WriteEnd> {
-        let mut events = Some(events);
-        while let Some(batch) = events {
-            for event in batch {
-                let message = encode(self.encoding, &event);
-                unless_stalled(&self.outlet, self.sink.feed(message)).await?;
-                self.outlet.written(&event);
+    async fn write(&mut self, parcel: Parcel) -> Result<(), WriteEnd> {
+        let mut next = Some(parcel);
+        let mut close = None;
+        while let Some(parcel) = next {
+            match parcel {
+                Parcel::Events(first_seq, events) => {
+                    for (nth, event) in (0..).zip(events) {
+                        let seq = first_seq.map(|first| first + nth);
+                        let message = encode(self.encoding, &event, seq);
+                        unless_stalled(&self.outlet, self.sink.feed(message)).await?;
+                        self.outlet.written(&event);
+                    }
+                }
+                Parcel::Close(code, reason) => close = Some(WriteEnd::Closed(code, reason)),
             }
-            events = self.outlet.try_recv();
+            next = self.outlet.try_recv();
         }
-        unless_stalled(&self.outlet, self.sink.flush()).await
+        unless_stalled(&self.outlet, self.sink.flush()).await?;
+        close.map_or(Ok(()), Err)
     }
 
     /// Lets the answer to the client's own close leave.
@@ -88,14 +96,14 @@ impl Writer {
     }
 }
 
-fn encode(encoding: Encoding, event: &Event) -> Message {
+fn encode(encoding: Encoding, event: &Event, seq: Option<u64>) -> Message {
     match encoding {
         Encoding::Json => {
             let mut text = String::with_capacity(160 + event.payload_len());
-            event.encode_json(None, &mut text);
+            event.encode_json(seq, &mut text);
             Message::Text(text.into())
         }
-        Encoding::MsgPack => Message::Binary(event.encode_msgpack(None).into()),
+        Encoding::MsgPack => Message::Binary(event.encode_msgpack(seq).into()),
     }
 }
 

@@ -34,11 +34,11 @@ impl Entry {
     pub(crate) fn of(
         tokens: Option<&Arc<TokenDoor>>,
         headers: &HeaderMap,
-    ) -> Result<Self, Response> {
+    ) -> Result<Self, Box<Response>> {
         let Some(tokens) = tokens else { return Ok(Self::Open) };
         if let Some(token) = bearer(headers) {
             let granted = tokens.check(token).map(|grant| Self::Granted(tokens.clone(), grant));
-            return granted.map_err(|_| unauthorized());
+            return granted.map_err(|_| Box::new(unauthorized()));
         }
         if let Some(token) = of_subprotocols(headers) {
             let granted = tokens.check(token).map(|grant| Self::Granted(tokens.clone(), grant));
@@ -50,7 +50,7 @@ impl Entry {
             let message = "too many clients have not said their token yet; try again, or send it \
                            with the request\n";
             let status = StatusCode::SERVICE_UNAVAILABLE;
-            (status, [(header::RETRY_AFTER, "5")], message).into_response()
+            Box::new((status, [(header::RETRY_AFTER, "5")], message).into_response())
         })
     }
 }

@@ -76,6 +76,7 @@ impl TokenDoor {
         tracing::debug!(%why, "a client's token is refused");
     }
 
+    /// Judges a token as of `now`.
     fn judge(&self, token: &str, now: SystemTime) -> Result<Grant, RefusedToken> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(RefusedToken::Malformed);
@@ -90,7 +91,9 @@ impl TokenDoor {
         for key in keys.candidates(header.kid.as_deref()) {
             // A key has one algorithm, whatever the token says of itself.
             if key.algorithm != header.alg {
-                why = RefusedToken::Algorithm;
+                if why == RefusedToken::Key {
+                    why = RefusedToken::Algorithm;
+                }
                 continue;
             }
             match self.verify(token, key) {

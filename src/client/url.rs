@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use tokio_tungstenite::tungstenite::http::Uri;
 
@@ -16,6 +17,17 @@ pub struct ServerUrl {
     /// `HOST:PORT`, which is what is dialled.
     authority: String,
     path: String,
+    token: Option<Token>,
+}
+
+/// A client's token; its `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+struct Token(Arc<str>);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
 }
 
 /// A text that is no URL of a server.
@@ -36,6 +48,16 @@ impl ServerUrl {
     pub fn authority(&self) -> &str {
         &self.authority
     }
+
+    /// The same, where this JSON Web Token is shown.
+    #[must_use]
+    pub fn with_token(self, token: &str) -> Self {
+        Self { token: Some(Token(token.into())), ..self }
+    }
+
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token.as_ref().map(|token| &*token.0)
+    }
 }
 
 impl FromStr for ServerUrl {
@@ -53,7 +75,7 @@ impl FromStr for ServerUrl {
         let port = uri.port_u16().unwrap_or(80);
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let path = if path == "/" { PATH } else { path };
-        Ok(Self { authority: format!("{host}:{port}"), path: path.to_owned() })
+        Ok(Self { authority: format!("{host}:{port}"), path: path.to_owned(), token: None })
     }
 }
 

@@ -1,16 +1,35 @@
 //! What the scheduler and the journal call the same things.
 
 use acequia_journal::{Admitted, Counts, DeadLetter as Buried, Entry, Kept, LiveJob, Outcome};
-use acequia_scheduler::{Action, ClientId, DeadLetter, Recovered, Retained, Ticket, Time};
+use acequia_scheduler::{
+    Action, ClientId, DeadLetter, Recovered, Retained, SessionId, Ticket, Time,
+};
 use acequia_wire::client::JobEvent;
 
+/// The session of a job, if it can be resumed, and the number of the event that tells its outcome,
+/// once it has one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) session: Option<SessionId>,
+    pub(crate) seq: Option<u64>,
+}
+
+fn number(session: Option<SessionId>) -> u64 {
+    session.map_or(0, |session| session.0)
+}
+
+fn session(number: u64) -> Option<SessionId> {
+    (number > 0).then_some(SessionId(number))
+}
+
 /// What an action has the journal write, if anything.
-pub(super) fn entry(action: Action) -> Option<Entry> {
+pub(super) fn entry(action: Action, told: Told) -> Option<Entry> {
     Some(match action {
-        Action::Record { ticket, job, client, submitted, spec } => Entry::Admitted(Admitted {
+        Action::Record { ticket, job, client, submitted, spec, .. } => Entry::Admitted(Admitted {
             ticket: ticket.0,
             job,
             client: client.0,
+            session: number(told.session),
             submitted_ms: submitted.as_millis(),
             spec,
         }),
@@ -20,7 +39,7 @@ pub(super) fn entry(action: Action) -> Option<Entry> {
             Entry::Counted { ticket: ticket.0, counts }
         }
         Action::Settle { ticket, retain } => {
-            let outcome = retain.and_then(|retained| kept(&retained)).map(Box::new);
+            let outcome = retain.and_then(|retained| kept(&retained, told)).map(Box::new);
             Entry::Settled { ticket: ticket.0, outcome }
         }
         Action::Bury { letter } => Entry::Buried(Box::new(buried(&letter))),
@@ -35,10 +54,12 @@ pub(super) fn entry(action: Action) -> Option<Entry> {
 
 /// A live job that goes on.
 pub(super) fn recovered(job: LiveJob) -> Recovered {
-    let LiveJob { admitted: Admitted { ticket, job, client, submitted_ms, spec }, counts } = job;
+    let LiveJob { admitted, counts } = job;
+    let Admitted { ticket, job, client, session: name, submitted_ms, spec } = admitted;
     Recovered {
         job,
         client: ClientId(client),
+        session: session(name),
         ticket: Ticket(ticket),
         spec,
         submitted: Time::from_millis(submitted_ms),
@@ -50,17 +71,18 @@ pub(super) fn recovered(job: LiveJob) -> Recovered {
 }
 
 pub(super) fn retained(kept: Kept) -> Retained {
-    let Kept { job, client, id, key, ended_ms, outcome } = kept;
+    let Kept { job, client, session: name, seq: _, id, key, ended_ms, outcome } = kept;
     let outcome = match outcome {
         Outcome::Done { result } => JobEvent::Done { result },
         Outcome::Failed { code, message, attempt } => JobEvent::Failed { code, message, attempt },
         Outcome::Cancelled => JobEvent::Cancelled,
     };
-    Retained { job, client: ClientId(client), id, key, ended: Time::from_millis(ended_ms), outcome }
+    let (client, session) = (ClientId(client), session(name));
+    Retained { job, client, session, id, key, ended: Time::from_millis(ended_ms), outcome }
 }
 
-fn kept(retained: &Retained) -> Option<Kept> {
-    let Retained { job, client, id, key, ended, outcome } = retained.clone();
+fn kept(retained: &Retained, told: Told) -> Option<Kept> {
+    let Retained { job, client, session: _, id, key, ended, outcome } = retained.clone();
     let outcome = match outcome {
         JobEvent::Done { result } => Outcome::Done { result },
         JobEvent::Failed { code, message, attempt } => Outcome::Failed { code, message, attempt },
@@ -68,12 +90,14 @@ fn kept(retained: &Retained) -> Option<Kept> {
         // No outcome.
         _ => return None,
     };
-    Some(Kept { job, client: client.0, id, key, ended_ms: ended.as_millis(), outcome })
+    let (session, seq) = (number(told.session), told.seq.unwrap_or(0));
+    let ended_ms = ended.as_millis();
+    Some(Kept { job, client: client.0, session, seq, id, key, ended_ms, outcome })
 }
 
 pub(super) fn dead_letter(buried: Buried) -> DeadLetter {
     let Buried { job, failed_ms, code, message, runs, failures, losses } = buried;
-    let Admitted { ticket, job, client, submitted_ms, spec } = job;
+    let Admitted { ticket, job, client, session: _, submitted_ms, spec } = job;
     DeadLetter {
         ticket: Ticket(ticket),
         job,
@@ -107,6 +131,7 @@ fn buried(letter: &DeadLetter) -> Buried {
         ticket: ticket.0,
         job,
         client: client.0,
+        session: 0,
         submitted_ms: submitted.as_millis(),
         spec,
     };

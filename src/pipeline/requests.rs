@@ -1,30 +1,55 @@
 //! What sessions ask for, and what they are told.
 
 use acequia_scheduler::{Event, SessionId, Time};
-use acequia_ventilator::Request;
-use acequia_wire::client::{Event as ClientEvent, Refusal, Welcome};
+use acequia_ventilator::{ConnectionId, Request};
+use acequia_wire::client::{Event as ClientEvent, Refusal};
 use acequia_wire::code::RejectCode;
 use acequia_wire::limits::TOPICS_PER_SESSION_MAX;
+use tokio::time::Instant;
 
 use super::Pipeline;
 
 impl Pipeline {
-    pub(super) fn take_request(&mut self, now: Time, session: SessionId, request: Request) {
+    pub(super) fn take_requests(
+        &mut self,
+        now: Time,
+        instant: Instant,
+        connection: ConnectionId,
+        requests: Vec<Request>,
+    ) {
+        // A connection whose session another has taken over speaks for nobody.
+        let Some(mut session) = self.sessions.of(connection) else { return };
+        // What its token allows is not of the client's own saying.
+        let speaks = requests.iter().any(|one| !matches!(one, Request::Limited { .. }));
+        for request in requests {
+            if let Request::Hello(hello) = request {
+                // What came before it in this message is told first.
+                self.act(instant);
+                self.greet(now, instant, connection, hello);
+                let Some(of) = self.sessions.of(connection) else { return };
+                session = of;
+            } else {
+                self.take_request(now, session, request);
+            }
+        }
+        if speaks {
+            self.sessions.speaks(connection);
+        }
+    }
+
+    fn take_request(&mut self, now: Time, session: SessionId, request: Request) {
         match request {
             Request::Submit { job, spec } => {
                 self.handle(now, Event::Submit { session, job, spec });
             }
             Request::Cancel { id } => self.handle(now, Event::Cancel { session, id }),
             Request::Refused(refusal) => self.tell(session, refusal.into()),
-            Request::Hello(_) => {
-                let welcome = Welcome { session: None, resumed: false, limits: self.limits };
-                self.tell(session, ClientEvent::Welcome(Box::new(welcome)));
-            }
+            // Answered by whoever knows the connection.
+            Request::Hello(_) => {}
+            Request::Ack { seq } => self.mailboxes.ack(session, seq),
             Request::Limited { jobs } => {
                 self.handle(now, Event::SessionLimited { session, jobs });
             }
-            // Only a session that can be resumed keeps events that an `ack` could release.
-            Request::Ack { .. } => {}
             Request::Subscribe { topic } => {
                 if !self.topics.subscribe(session, &topic) {
                     let message = format!(
@@ -42,6 +67,8 @@ impl Pipeline {
         if let ClientEvent::Rejected { code, .. } | ClientEvent::Error { code, .. } = &event {
             self.metrics.rejected(*code);
         }
-        self.mailboxes.put(session, event);
+        if !self.mailboxes.put(session, event) {
+            self.hopeless.push(session);
+        }
     }
 }

@@ -12,6 +12,12 @@ impl Pipeline {
     pub(super) fn hear_journal(&mut self, now: Time, notice: Notice) {
         if let Some(event) = self.durability.hear(notice) {
             self.handle(now, event);
+            self.mailboxes.durable(self.durability.durable());
+        }
+        if !self.durability.can_write() {
+            // A client that is told now may be told again after a crash; one that is not told
+            // waits for as long as the disk is full.
+            self.mailboxes.release();
         }
     }
 

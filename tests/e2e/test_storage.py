@@ -77,6 +77,24 @@ def test_a_disk_that_is_full_and_free_again(server, make, admin, encoding):
     assert admin.ended(names[0])["state"] == "done"
 
 
+def test_a_session_that_can_be_resumed_hears_of_its_results_all_the_same(server, make):
+    """It hears of them once they are on the disk; but then not while nothing is written."""
+    client, worker = make(Client(server)), make(Worker(server, slots=2))
+    client.send({"op": "hello", "resume": True})
+    client.heard("welcome")
+    ids = [client.submit("one"), client.submit("two")]
+    jobs = [worker.job(), worker.job()]
+    client.accepted(ids)
+    fill(server)
+    # This outcome is the first that is not written.
+    for id, job in zip(ids, jobs, strict=True):
+        worker.done(job, job.body)
+        assert client.outcome(id)["ev"] == "done"
+    eventually(lambda: server.metric("acequia_journal_writable") == 0, "the failure")
+    free(server)
+    eventually(lambda: server.get("/readyz")[0] == 200, "the disk to be well again")
+
+
 def test_nothing_is_accepted_that_is_not_written(server, make):
     """Jobs that came in the moment of the failure: no `accepted` before they are on the disk."""
     client = make(Client(server))

@@ -159,7 +159,7 @@ def test_the_command(server, client, token_file, tmp_path):
     acequia_worker(server, "--token-file", token_file, "--", "tr", "a-z", "A-Z")
     assert client.result(client.submit("text")) == "TEXT"
     # By the environment too, as every flag.
-    acequia_worker(server, "--queue", "more", "--", "cat", env={"ACEQUIA_TOKEN_FILE": str(token_file)})
+    acequia_worker(server, "--queue", "more", "--", "cat", env={"ACEQUIA_WORKER_TOKEN_FILE": str(token_file)})
 
 
 def test_the_command_without_the_token(server, client, tmp_path):

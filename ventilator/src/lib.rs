@@ -14,15 +14,19 @@ pub use lanes::{JobLanes, accept_lanes};
 pub use reader::{ReadEnd, Reader, Request};
 
 use acequia_gate::JobsConnection;
-use acequia_scheduler::{LaneKey, SessionId};
+use acequia_scheduler::LaneKey;
+
+/// The connection of a client, named by whoever accepts it; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConnectionId(pub u64);
 
 /// What the ventilator tells the pipeline.
 #[derive(Debug)]
 pub enum Input {
-    /// A session wants things, in this order.
+    /// A client wants things, in this order.
     Requests {
-        /// The session.
-        session: SessionId,
+        /// Its connection.
+        connection: ConnectionId,
         /// What it wants.
         requests: Vec<Request>,
     },

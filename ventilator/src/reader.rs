@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use acequia_scheduler::SessionId;
 use acequia_wire::client::{Encoding, HelloOp, Op, Refusal, Submit};
 use acequia_wire::code::close;
 use acequia_wire::{CorrelationId, JobId, Limits};
@@ -13,7 +12,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite;
 
-use crate::Input;
+use crate::{ConnectionId, Input};
 
 /// Most requests that go to the pipeline at once, beyond those of one message.
 const BATCH: usize = 128;
@@ -72,24 +71,24 @@ pub enum ReadEnd {
     Stopping,
 }
 
-/// The read half of one session.
+/// The read half of one connection.
 #[derive(Debug)]
 pub struct Reader {
     stream: SplitStream<WebSocket>,
-    session: SessionId,
+    connection: ConnectionId,
     encoding: Encoding,
     limits: Limits,
 }
 
 impl Reader {
-    /// Reads for `session` from `stream`.
+    /// Reads what `connection` brings from `stream`.
     pub fn new(
         stream: SplitStream<WebSocket>,
-        session: SessionId,
+        connection: ConnectionId,
         encoding: Encoding,
         limits: Limits,
     ) -> Self {
-        Self { stream, session, encoding, limits }
+        Self { stream, connection, encoding, limits }
     }
 
     /// Waits for a message, has `judge` look at what it and those at hand behind it ask for, and
@@ -135,7 +134,7 @@ impl Reader {
         requests: Vec<Request>,
     ) -> Result<(), ReadEnd> {
         if !requests.is_empty() {
-            let input = Input::Requests { session: self.session, requests };
+            let input = Input::Requests { connection: self.connection, requests };
             inbox.send(input.into()).await.map_err(|_| ReadEnd::Stopping)?;
         }
         Ok(())

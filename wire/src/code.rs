@@ -107,6 +107,8 @@ pub mod close {
     pub const TRY_AGAIN_LATER: u16 = 1013;
     /// The client has no valid token, or the time of its token is over.
     pub const UNAUTHORIZED: u16 = 4401;
+    /// Another connection has resumed the session; this one is not to come back.
+    pub const TAKEN_OVER: u16 = 4001;
     /// The client reads its events too slowly and too much waits for it.
     pub const SLOW_READER: u16 = 4008;
 }

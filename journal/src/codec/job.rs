@@ -21,12 +21,14 @@ mod flag {
     pub(super) const BATCH: u8 = 1 << 3;
     /// On disconnect: cancel. A value, not a field.
     pub(super) const CANCEL: u8 = 1 << 4;
-    pub(super) const ALL: u8 = (1 << 5) - 1;
+    /// On disconnect: cancel later; a field, for how much later.
+    pub(super) const CANCEL_AFTER: u8 = 1 << 5;
+    pub(super) const ALL: u8 = (1 << 6) - 1;
 }
 
 /// Appends the record of a job; its layout is in the doc of [`Admitted`].
 pub(crate) fn encode_job(admitted: &Admitted, into: &mut Vec<u8>) {
-    let Admitted { ticket: _, job, client, submitted_ms, spec } = admitted;
+    let Admitted { ticket: _, job, client, session, submitted_ms, spec } = admitted;
     // Taken apart in full, so that a new field cannot be forgotten here.
     let Submit {
         id,
@@ -46,12 +48,17 @@ pub(crate) fn encode_job(admitted: &Admitted, into: &mut Vec<u8>) {
         | flag_if(ttl_ms.is_some(), flag::TTL)
         | flag_if(key.is_some(), flag::KEY)
         | flag_if(batch.is_some(), flag::BATCH)
-        | flag_if(*on_disconnect == OnDisconnect::Cancel, flag::CANCEL);
+        | match on_disconnect {
+            OnDisconnect::Keep => 0,
+            OnDisconnect::Cancel => flag::CANCEL,
+            OnDisconnect::CancelAfter { .. } => flag::CANCEL_AFTER,
+        };
 
     let mut out = Out(into);
     out.byte(VERSION);
     out.rest(job.as_bytes());
     out.number(*client);
+    out.number(*session);
     out.number(*submitted_ms);
     out.byte(flags);
     out.byte(*priority);
@@ -59,6 +66,9 @@ pub(crate) fn encode_job(admitted: &Admitted, into: &mut Vec<u8>) {
     out.number((*attempts).into());
     for number in [timeout_ms, ttl_ms].into_iter().flatten() {
         out.number((*number).into());
+    }
+    if let OnDisconnect::CancelAfter { ms } = on_disconnect {
+        out.number((*ms).into());
     }
     out.id(id);
     out.text(queue.as_str());
@@ -79,6 +89,7 @@ pub(crate) fn decode_job(
     from.version(VERSION)?;
     let job = from.job()?;
     let client = from.number()?;
+    let session = from.number()?;
     let submitted_ms = from.number()?;
     let flags = from.byte()?;
     if flags & !flag::ALL != 0 {
@@ -95,14 +106,18 @@ pub(crate) fn decode_job(
         attempts,
         timeout_ms: has(flag::TIMEOUT).then(|| from.number_u32()).transpose()?,
         ttl_ms: has(flag::TTL).then(|| from.number_u32()).transpose()?,
+        on_disconnect: match (has(flag::CANCEL), has(flag::CANCEL_AFTER)) {
+            (false, false) => OnDisconnect::Keep,
+            (true, _) => OnDisconnect::Cancel,
+            (false, true) => OnDisconnect::CancelAfter { ms: from.number_u32()? },
+        },
         id: from.id()?,
         queue: names.queue(from.text()?)?,
         key: has(flag::KEY).then(|| from.text().map(Box::from)).transpose()?,
         batch: has(flag::BATCH).then(|| from.text().map(Box::from)).transpose()?,
-        on_disconnect: if has(flag::CANCEL) { OnDisconnect::Cancel } else { OnDisconnect::Keep },
         payload: from.payload()?,
     };
-    Ok(Admitted { ticket, job, client, submitted_ms, spec: Arc::new(spec) })
+    Ok(Admitted { ticket, job, client, session, submitted_ms, spec: Arc::new(spec) })
 }
 
 /// Queue names that were decoded before: a million jobs of one queue share one name.

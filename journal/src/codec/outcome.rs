@@ -10,12 +10,13 @@ const VERSION: u8 = 1;
 
 /// Appends the record of an outcome; its layout is in the doc of [`Kept`].
 pub(super) fn encode(kept: &Kept, into: &mut Vec<u8>) {
-    let Kept { job, client, id, key, ended_ms, outcome } = kept;
+    let Kept { job, client, session, seq, id, key, ended_ms, outcome } = kept;
     let mut out = Out(into);
     out.byte(VERSION);
     out.rest(job.as_bytes());
-    out.number(*client);
-    out.number(*ended_ms);
+    for number in [client, session, seq, ended_ms] {
+        out.number(*number);
+    }
     out.id(id);
     match key {
         None => out.byte(0),
@@ -44,7 +45,8 @@ pub(super) fn encode(kept: &Kept, into: &mut Vec<u8>) {
 pub(super) fn decode(record: &[u8]) -> Result<Kept, BadRecord> {
     let mut from = In(record);
     from.version(VERSION)?;
-    let (job, client, ended_ms, id) = (from.job()?, from.number()?, from.number()?, from.id()?);
+    let (job, client, session) = (from.job()?, from.number()?, from.number()?);
+    let (seq, ended_ms, id) = (from.number()?, from.number()?, from.id()?);
     let key = match from.byte()? {
         0 => None,
         1 => Some(from.text()?.into()),
@@ -61,5 +63,5 @@ pub(super) fn decode(record: &[u8]) -> Result<Kept, BadRecord> {
         value => return Err(BadRecord::Unknown { field: "outcome", value }),
     };
     from.end()?;
-    Ok(Kept { job, client, id, key, ended_ms, outcome })
+    Ok(Kept { job, client, session, seq, id, key, ended_ms, outcome })
 }

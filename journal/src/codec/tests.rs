@@ -38,13 +38,21 @@ fn payload() -> impl Strategy<Value = Payload> {
         })
 }
 
+fn on_disconnect() -> impl Strategy<Value = OnDisconnect> {
+    prop_oneof![
+        Just(OnDisconnect::Keep),
+        Just(OnDisconnect::Cancel),
+        any::<u32>().prop_map(|ms| OnDisconnect::CancelAfter { ms }),
+    ]
+}
+
 prop_compose! {
     fn submit()(
         id in id(), payload in payload(), queue in "[A-Za-z0-9._-]{1,64}", priority in 0_u8..=9,
         delay_ms in any::<u32>(), timeout_ms in of(any::<u32>()), ttl_ms in of(any::<u32>()),
-        attempts in any::<u32>(), key in of(text()), cancel in any::<bool>(), batch in of(text()),
+        attempts in any::<u32>(), key in of(text()), on_disconnect in on_disconnect(),
+        batch in of(text()),
     ) -> Submit {
-        let on_disconnect = if cancel { OnDisconnect::Cancel } else { OnDisconnect::Keep };
         let queue = queue.parse().expect("a queue name");
         Submit {
             id, payload, queue, priority, delay_ms, timeout_ms, ttl_ms, attempts, key,
@@ -56,10 +64,10 @@ prop_compose! {
 prop_compose! {
     pub(crate) fn admitted()(
         ticket in any::<u64>(), job in any::<[u8; 16]>(), client in any::<u64>(),
-        submitted_ms in any::<u64>(), spec in submit(),
+        session in any::<u64>(), submitted_ms in any::<u64>(), spec in submit(),
     ) -> Admitted {
         let spec = Arc::new(spec);
-        Admitted { ticket, job: JobId::from_bytes(job), client, submitted_ms, spec }
+        Admitted { ticket, job: JobId::from_bytes(job), client, session, submitted_ms, spec }
     }
 }
 
@@ -94,9 +102,10 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 prop_compose! {
     fn kept()(
         job in any::<[u8; 16]>(), client in any::<u64>(), id in id(), key in of(text()),
-        ended_ms in any::<u64>(), outcome in outcome(),
+        session in any::<u64>(), seq in any::<u64>(), ended_ms in any::<u64>(),
+        outcome in outcome(),
     ) -> Kept {
-        Kept { job: JobId::from_bytes(job), client, id, key, ended_ms, outcome }
+        Kept { job: JobId::from_bytes(job), client, session, seq, id, key, ended_ms, outcome }
     }
 }
 
@@ -218,10 +227,11 @@ fn known_job() -> (Admitted, Vec<u8>) {
         batch: None,
     };
     let job = JobId::from_bytes([7; 16]);
-    let admitted = Admitted { ticket: 1, job, client: 1, submitted_ms: 128, spec: Arc::new(spec) };
+    let spec = Arc::new(spec);
+    let admitted = Admitted { ticket: 1, job, client: 1, session: 9, submitted_ms: 128, spec };
     let mut expected = vec![1];
     expected.extend([7; 16]);
-    expected.extend([1, 0x80, 1, 0b1_0101, 4, 0xac, 2, 2, 5, 0, 3, 1, b'q', 1, b'k', 0]);
+    expected.extend([1, 9, 0x80, 1, 0b1_0101, 4, 0xac, 2, 2, 5, 0, 3, 1, b'q', 1, b'k', 0]);
     expected.extend(b"[1]");
     (admitted, expected)
 }

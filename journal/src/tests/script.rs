@@ -86,7 +86,14 @@ pub(super) fn admitted(ticket: u64, payload_bytes: usize) -> Admitted {
     let mut job = [0; 16];
     job[8..].copy_from_slice(&ticket.to_be_bytes());
     let job = JobId::from_bytes(job);
-    Admitted { ticket, job, client: ticket % 5, submitted_ms: 1_000, spec: Arc::new(spec) }
+    Admitted {
+        ticket,
+        job,
+        client: ticket % 5,
+        session: ticket % 3,
+        submitted_ms: 1_000,
+        spec: Arc::new(spec),
+    }
 }
 
 pub(super) fn kept(ticket: u64, ended_ms: u64) -> Kept {
@@ -100,7 +107,17 @@ pub(super) fn kept(ticket: u64, ended_ms: u64) -> Kept {
             attempt: 3,
         },
     };
-    Kept { job, client, id: spec.id.clone(), key: spec.key.clone(), ended_ms, outcome }
+    let (session, seq) = (ticket % 3, ticket % 7);
+    Kept {
+        job,
+        client,
+        session,
+        seq,
+        id: spec.id.clone(),
+        key: spec.key.clone(),
+        ended_ms,
+        outcome,
+    }
 }
 
 /// The letter of the job that was admitted with `of`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use acequia_wire::{Body, JobId};
 
-use super::model::{Held, Lane, Model, Owed, State, Told};
+use super::model::{Held, Job, Lane, Model, Owed, State, Told};
 use crate::{Dropped, Event, LaneKey, LaneOffer, Outcome, Ticket};
 
 impl Model {
@@ -44,6 +44,12 @@ impl Model {
             }
             Event::Redrive { job, as_job } => self.expect_redrive(*job, *as_job),
             Event::DropDeadLetter { job } => self.expect_exhumed(*job),
+            Event::SessionAbsent { session } => self.expect_session_absent(*session),
+            Event::SessionBack { session } => {
+                self.absent.remove(session);
+                let watched = |job: &&mut Job| job.watchers.iter().any(|of| of.session == *session);
+                self.jobs.values_mut().filter(watched).for_each(|job| job.forsaken = None);
+            }
             Event::SessionClosed { session } => self.expect_session_closed(*session),
             Event::Submit { session, job, spec } => self.expect_submit(*session, *job, spec),
             Event::Cancel { session, id } => self.expect_cancel(*session, id),
@@ -168,6 +174,7 @@ impl Model {
         let job = self.jobs.get_mut(&id).unwrap();
         match kind {
             0 => job.state = State::Between,
+            3 => self.expect_cancelled(id),
             1 => {
                 let ran = self.expect_abandoned(id);
                 self.expect_end(id, Told::Failed("expired".to_owned()), ran);

@@ -24,6 +24,8 @@ pub(super) struct Watcher {
     pub(super) on_disconnect: OnDisconnect,
     /// Whether it was told of this run's start.
     pub(super) knows_start: bool,
+    /// It began the job.
+    pub(super) began: bool,
 }
 
 /// A live job.
@@ -31,6 +33,8 @@ pub(super) struct Job {
     pub(super) watchers: Vec<Watcher>,
     /// A session that is over, or an operator, wanted it to run all the same.
     pub(super) kept: bool,
+    /// When it is cancelled, unless a watcher comes back.
+    pub(super) forsaken: Option<Time>,
     /// The letter that it was, until this server ends.
     pub(super) redriven: Option<Arc<DeadLetter>>,
     pub(super) client: ClientId,
@@ -54,6 +58,14 @@ pub(super) struct Job {
 
 /// What the journal knows of how far a job is: runs, failures, losses, and when it may go on.
 pub(super) type Counted = (u32, u32, u32, Option<Time>);
+
+impl Job {
+    /// The session that began it, if it is still told.
+    pub(super) fn began_in(&self) -> Option<SessionId> {
+        let began = self.watchers.iter().find(|of| of.began);
+        began.map(|of| of.session)
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -161,6 +173,8 @@ pub(super) struct Model {
     pub(super) sessions: BTreeMap<SessionId, ClientId>,
     /// Sessions whose clients may have fewer live jobs than others.
     pub(super) limited: BTreeMap<SessionId, u32>,
+    /// Those of them whose clients are away.
+    pub(super) absent: BTreeSet<SessionId>,
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) ended: BTreeSet<JobId>,
     pub(super) lanes: BTreeMap<LaneKey, Lane>,
@@ -186,6 +200,7 @@ impl Model {
             draining: false,
             sessions: BTreeMap::new(),
             limited: BTreeMap::new(),
+            absent: BTreeSet::new(),
             jobs: BTreeMap::new(),
             ended: BTreeSet::new(),
             lanes: BTreeMap::new(),
@@ -276,7 +291,8 @@ impl Model {
     }
 
     /// When time is next of importance, for whom and in which order: at one time, first the leases;
-    /// then what is due before what expires, and that before what takes too long; then the older
+    /// then what is due before what expires, that before what takes too long, and that before what
+    /// nobody came back for; then the older
     /// job.
     pub(super) fn first_timer(&self) -> Option<(Time, Timer)> {
         let timers = self.jobs.iter().flat_map(|(id, job)| {
@@ -290,7 +306,8 @@ impl Model {
                 State::Running { deadline: Some(at), .. } => Some((at, 2)),
                 _ => None,
             };
-            let all = [due, expires, timeout].into_iter().flatten();
+            let forsaken = job.forsaken.map(|at| (at, 3));
+            let all = [due, expires, timeout, forsaken].into_iter().flatten();
             all.map(|(at, kind)| (at, Timer::Job(kind, job.ticket, *id)))
         });
         let on_lease = self.lanes.iter().filter(|(_, lane)| lane.beats && !lane.is_idle());

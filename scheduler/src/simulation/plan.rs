@@ -26,7 +26,7 @@ pub(super) struct Plan {
     pub(super) wait_ms_max: u32,
     pub(super) drains_at: Option<u32>,
     pub(super) crashes_at: Option<u32>,
-    pub(super) weights: [(Habit, u32); 14],
+    pub(super) weights: [(Habit, u32); 16],
 }
 
 /// What may happen next.
@@ -34,6 +34,8 @@ pub(super) struct Plan {
 pub(super) enum Habit {
     OpenSession,
     CloseSession,
+    LoseSession,
+    ResumeSession,
     Submit,
     Cancel,
     AddLane,
@@ -118,10 +120,12 @@ impl Plan {
 
 /// Some worlds starve, some idle, in some nobody stays. `bustle` is how much more of the jobs'
 /// life there is than of the comings and goings around it.
-fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 14] {
+fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 16] {
     [
         (Habit::OpenSession, random.within(1, 3)),
         (Habit::CloseSession, random.within(0, 2)),
+        (Habit::LoseSession, random.within(0, 2)),
+        (Habit::ResumeSession, random.within(0, 2)),
         (Habit::Submit, bustle * random.within(2, 12)),
         (Habit::Cancel, random.within(0, 3)),
         (Habit::AddLane, random.within(1, 4)),

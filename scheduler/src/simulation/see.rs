@@ -27,9 +27,11 @@ impl Model {
             }
             Action::CancelRun { lane, job } => self.pay(&Owed::CancelRun(*lane, *job)),
             Action::SayBye { lane } => self.pay(&Owed::SayBye(*lane)),
-            Action::Record { ticket, job, client, submitted, spec } => {
+            Action::Record { ticket, job, client, session, submitted, spec } => {
                 self.pay(&Owed::Record(*job));
-                assert_eq!((*client, *submitted), (self.jobs[job].client, self.now));
+                let recorded = &self.jobs[job];
+                assert_eq!((*client, *submitted), (recorded.client, self.now));
+                assert_eq!(*session, recorded.watchers.first().map(|of| of.session));
                 self.last_ticket = Ticket(self.last_ticket.0 + 1);
                 assert_eq!(*ticket, self.last_ticket);
                 assert!(Arc::ptr_eq(spec, &self.jobs[job].spec));
@@ -153,6 +155,7 @@ impl Model {
             assert_eq!(retain.key, job.spec.key.clone().filter(|_| !cancelled));
             assert_eq!((retain.job, retain.client, &retain.id), (id, job.client, &job.spec.id));
             assert_eq!(retain.ended, self.now);
+            assert_eq!(retain.session, job.began_in());
             self.retain(retain);
         }
     }

@@ -64,7 +64,7 @@ impl Model {
         let due = self.now.plus_ms(spec.delay_ms);
         let ticket = Ticket(self.last_ticket.0 + 1);
         self.begin(id, client, spec.clone(), ticket, self.now, due);
-        self.jobs.get_mut(&id).unwrap().watchers.push(watcher(session, spec));
+        self.jobs.get_mut(&id).unwrap().watchers.push(watcher(session, spec, true));
         self.attend(id, session);
         self.owed.extend([Owed::Submitted(spec.queue.clone()), Owed::Record(id)]);
     }
@@ -82,6 +82,7 @@ impl Model {
         let job = Job {
             watchers: Vec::new(),
             kept: false,
+            forsaken: None,
             redriven: None,
             client,
             spec,
@@ -160,7 +161,17 @@ impl Model {
         let due = of.submitted.plus_ms(of.spec.delay_ms).max(of.not_before.unwrap_or_default());
         self.begin(of.job, of.client, of.spec.clone(), of.ticket, of.submitted, due);
         let job = self.jobs.get_mut(&of.job).unwrap();
-        (job.kept, job.accepted) = (true, true);
+        let wish = of.spec.on_disconnect;
+        job.accepted = true;
+        job.kept = of.session.is_none() && wish == OnDisconnect::Keep;
+        match of.session {
+            Some(session) => {
+                job.watchers.push(watcher(session, &of.spec, true));
+                self.attend(of.job, session);
+            }
+            None => self.expect_forsaken(of.job, &[wish]),
+        }
+        let job = self.jobs.get_mut(&of.job).unwrap();
         (job.runs, job.failures, job.losses) = (of.runs, of.failures, of.losses);
         job.counted = (of.runs, of.failures, of.losses, of.not_before);
         self.last_ticket = self.last_ticket.max(of.ticket);
@@ -185,7 +196,8 @@ impl Model {
             let runs = matches!(job.state, State::Running { .. });
             self.owed.extend((runs && job.start_told).then(|| tell(Told::Started)));
             let job = self.jobs.get_mut(&id).unwrap();
-            job.watchers.push(watcher(session, spec));
+            job.watchers.push(watcher(session, spec, false));
+            job.forsaken = None;
             if job.spec.batch == spec.batch {
                 self.attend(id, session);
             }
@@ -215,25 +227,61 @@ impl Model {
         }
         watchers.retain(|of| (of.session, &of.id) != (session, id));
         self.owed.push(Owed::Tell(session, id.clone(), job, Told::Cancelled));
+        self.expect_forsaken(job, &[]);
+    }
+
+    pub(super) fn expect_session_absent(&mut self, session: SessionId) {
+        if !self.sessions.contains_key(&session) || !self.absent.insert(session) {
+            return;
+        }
+        for id in self.jobs.keys().copied().collect::<Vec<_>>() {
+            if self.jobs[&id].watchers.iter().any(|of| of.session == session) {
+                self.expect_forsaken(id, &[]);
+            }
+        }
+    }
+
+    /// Somebody is gone, who wanted `left` of the job if that was for good.
+    fn expect_forsaken(&mut self, id: JobId, left: &[OnDisconnect]) {
+        let absent = &self.absent;
+        let job = self.jobs.get_mut(&id).unwrap();
+        let away: Vec<_> = job.watchers.iter().filter(|of| absent.contains(&of.session)).collect();
+        if job.kept || away.len() < job.watchers.len() {
+            return;
+        }
+        let wishes: Vec<_> =
+            away.iter().map(|of| of.on_disconnect).chain(left.iter().copied()).collect();
+        if wishes.contains(&OnDisconnect::Keep) {
+            return;
+        }
+        let waits = |wish: &OnDisconnect| match wish {
+            OnDisconnect::CancelAfter { ms } => Some(*ms),
+            _ => None,
+        };
+        match wishes.iter().filter_map(waits).max() {
+            Some(ms) => job.forsaken = Some(self.now.plus_ms(ms)),
+            None => self.expect_cancelled(id),
+        }
     }
 
     pub(super) fn expect_session_closed(&mut self, session: SessionId) {
         self.sessions.remove(&session);
         self.limited.remove(&session);
+        let was_absent = self.absent.remove(&session);
         for id in self.jobs.keys().copied().collect::<Vec<_>>() {
             let job = self.jobs.get_mut(&id).unwrap();
-            let leaves = |of: &Watcher| of.session == session;
-            let keeps = |of: &&Watcher| leaves(of) && of.on_disconnect == OnDisconnect::Keep;
-            job.kept |= job.watchers.iter().any(|of| keeps(&of));
-            let before = job.watchers.len();
-            job.watchers.retain(|of| !leaves(of));
-            if before > 0 && job.watchers.is_empty() && !job.kept {
-                self.expect_cancelled(id);
+            let (left, stay): (Vec<_>, Vec<_>) =
+                job.watchers.drain(..).partition(|of| of.session == session);
+            job.watchers = stay;
+            let left: Vec<_> = left.iter().map(|of| of.on_disconnect).collect();
+            job.kept |= left.contains(&OnDisconnect::Keep);
+            if !left.is_empty() && !was_absent {
+                self.expect_forsaken(id, &left);
             }
         }
     }
 
-    fn expect_cancelled(&mut self, id: JobId) {
+    pub(super) fn expect_cancelled(&mut self, id: JobId) {
         let ran = self.expect_abandoned(id);
         self.expect_end(id, Told::Cancelled, ran);
     }
@@ -271,7 +319,7 @@ fn bytes_of(retained: &Retained) -> usize {
     256 + retained.key.as_deref().map_or(0, str::len) + outcome
 }
 
-fn watcher(session: SessionId, spec: &Submit) -> Watcher {
+fn watcher(session: SessionId, spec: &Submit, began: bool) -> Watcher {
     let (id, on_disconnect) = (spec.id.clone(), spec.on_disconnect);
-    Watcher { session, id, on_disconnect, knows_start: false }
+    Watcher { session, id, on_disconnect, knows_start: false, began }
 }

@@ -11,7 +11,7 @@ use acequia_wire::client::OnDisconnect;
 use acequia_wire::{Body, JobId, QueueName};
 
 use self::habits::queue;
-use super::model::{Model, State};
+use super::model::{Job, Model, State};
 use super::plan::Plan;
 use super::random::Random;
 use crate::time::Time;
@@ -170,8 +170,15 @@ impl World {
             self.happen(Event::RecoveredDeadLetter(letter));
         }
         let mut kept: Vec<_> = before.jobs.into_iter().collect();
+        // Every other session can be resumed.
+        for (session, client) in before.sessions.iter().filter(|(session, _)| session.0 % 2 == 0) {
+            self.happen(Event::SessionOpened { session: *session, client: *client });
+        }
+        let goes_on = |job: &Job| job.began_in().filter(|session| session.0 % 2 == 0);
         kept.retain(|(_, job)| {
-            job.ticket <= before.durable && job.spec.on_disconnect == OnDisconnect::Keep
+            let is_wanted =
+                job.spec.on_disconnect != OnDisconnect::Cancel || goes_on(job).is_some();
+            job.ticket <= before.durable && is_wanted
         });
         kept.sort_by_key(|(_, job)| job.ticket);
         for (id, job) in kept {
@@ -179,6 +186,7 @@ impl World {
             self.happen(Event::Recovered(Recovered {
                 job: id,
                 client: job.client,
+                session: goes_on(&job),
                 ticket: job.ticket,
                 spec: job.spec,
                 submitted: job.submitted,
@@ -187,6 +195,9 @@ impl World {
                 losses,
                 not_before,
             }));
+        }
+        for session in self.model.sessions.keys().copied().collect::<Vec<_>>() {
+            self.happen(Event::SessionAbsent { session });
         }
     }
 

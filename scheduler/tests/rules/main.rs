@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
+mod absence;
 mod admission;
 mod batches;
 mod dead_letters;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_scheduler::{ClientId, Config, Event, Recovered, Retained, Ticket, Time};
-use acequia_wire::client::{JobEvent, Submit};
+use acequia_scheduler::{ClientId, Config, Event, Recovered, Retained, SessionId, Ticket, Time};
+use acequia_wire::client::{JobEvent, OnDisconnect, Submit};
 
 use crate::scene::{Scene, job, job_id, runs};
 
@@ -17,6 +17,7 @@ fn recovered(id: u32, spec: Submit) -> Recovered {
     Recovered {
         job: job_id(id),
         client: ClientId(1),
+        session: None,
         ticket: Ticket(id.into()),
         spec: Arc::new(spec),
         submitted: Time::default(),
@@ -176,4 +177,21 @@ fn a_clock_that_was_ahead_before_the_restart_holds_nothing_back() {
     scene.handle(Event::Recovered(retried));
     assert_eq!(runs(&scene.lane(1, 1)), ["1 on 1"]);
     assert_eq!(scene.next_ms(), Some(75_000), "no retry waits longer");
+}
+
+#[test]
+fn a_session_that_goes_on_is_told_of_its_jobs() {
+    let mut scene = empty();
+    scene.open(7, 1);
+    let mine = |id, spec| Recovered { session: Some(SessionId(7)), ..recovered(id, spec) };
+    let leaving = Submit { on_disconnect: OnDisconnect::Cancel, ..job(3) };
+    for recovered in [mine(1, job(1)), recovered(2, job(2)), mine(3, leaving)] {
+        assert!(scene.handle(Event::Recovered(recovered)).is_empty());
+    }
+    assert_eq!(scene.submit_as(7, job(1)), ["1 rejected: duplicate_id"]);
+    let began = scene.lane(1, 1);
+    assert_eq!(began, ["run 1 on 1", "1 started: 1 by w1"]);
+    assert_eq!(scene.done(1, 1)[..2], ["1 done", "settle 1"]);
+    assert_eq!(scene.retained.last().and_then(|of| of.session), Some(SessionId(7)));
+    assert_eq!(scene.close(7), ["settle 3"], "it was to end with its session");
 }

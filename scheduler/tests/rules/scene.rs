@@ -135,6 +135,14 @@ impl Scene {
         self.handle(Event::SessionLimited { session: SessionId(session), jobs })
     }
 
+    pub(crate) fn absent(&mut self, session: u64) -> Vec<String> {
+        self.handle(Event::SessionAbsent { session: SessionId(session) })
+    }
+
+    pub(crate) fn back(&mut self, session: u64) {
+        assert!(self.handle(Event::SessionBack { session: SessionId(session) }).is_empty());
+    }
+
     pub(crate) fn close(&mut self, session: u64) -> Vec<String> {
         self.handle(Event::SessionClosed { session: SessionId(session) })
     }

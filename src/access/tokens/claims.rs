@@ -54,11 +54,11 @@ impl Claims {
             return Err(RefusedToken::Claims);
         }
         let now_s = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        // Not a number compares as neither, and is refused.
-        if !(self.exp > now_s) {
+        // JSON has no number that is none, so each of them compares.
+        if self.exp <= now_s {
             return Err(RefusedToken::Expired);
         }
-        if self.nbf.is_some_and(|nbf| !(nbf <= now_s + CLOCK_AHEAD_MAX_S)) {
+        if self.nbf.is_some_and(|nbf| nbf > now_s + CLOCK_AHEAD_MAX_S) {
             return Err(RefusedToken::NotYet);
         }
         let left = Duration::from_secs_f64((self.exp - now_s).min(LIFE_MAX_S));

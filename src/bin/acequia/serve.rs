@@ -38,6 +38,10 @@ pub(crate) struct Args {
     #[arg(long, env = "ACEQUIA_RETENTION_S", default_value_t = Config::RETENTION.as_secs(), value_name = "SECONDS")]
     retention_s: u64,
 
+    /// How long a session that can be resumed goes on without a connection
+    #[arg(long, env = "ACEQUIA_SESSION_S", default_value_t = Config::ABSENCE.as_secs(), value_name = "SECONDS")]
+    session_s: u64,
+
     /// Live jobs of one client
     #[arg(long, env = "ACEQUIA_CLIENT_JOBS", default_value_t = limits::CLIENT_JOBS_MAX, value_name = "N")]
     client_jobs: usize,
@@ -102,6 +106,7 @@ impl Args {
             results,
             journal: (self.journal.as_os_str() != "none").then_some(self.journal),
             retention: Duration::from_secs(self.retention_s),
+            absence: Duration::from_secs(self.session_s),
             limits: Limits {
                 client_jobs: self.client_jobs,
                 waiting_jobs: self.waiting_jobs,

@@ -39,7 +39,7 @@ pub(crate) struct Args {
     results: String,
 
     /// The worker token that the server asks for, in a file: the same as its --worker-token-file
-    #[arg(long, env = "ACEQUIA_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, env = "ACEQUIA_WORKER_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
 
     /// A queue to serve; may be given several times

@@ -24,7 +24,7 @@ pub(super) struct Fields<'a> {
     pub(super) ttl_ms: Option<u64>,
     pub(super) attempts: Option<u64>,
     pub(super) key: Option<Cow<'a, str>>,
-    pub(super) on_disconnect: Option<Cow<'a, str>>,
+    pub(super) on_disconnect: Option<RawOnDisconnect<'a>>,
     pub(super) batch: Option<Cow<'a, str>>,
     pub(super) seq: Option<u64>,
     pub(super) topic: Option<Cow<'a, str>>,
@@ -44,6 +44,32 @@ pub(super) enum RawId<'a> {
 pub(super) enum RawResume<'a> {
     Flag(bool),
     Secret(Cow<'a, str>),
+}
+
+/// `on_disconnect` as it was sent.
+pub(super) enum RawOnDisconnect<'a> {
+    Word(Cow<'a, str>),
+    CancelAfterMs(u64),
+}
+
+impl RawOnDisconnect<'_> {
+    /// What it may be.
+    pub(super) const EXPECTED: &'static str =
+        "\"keep\", \"cancel\" or a map with the key `cancel_after_ms` alone";
+
+    fn check(self) -> Result<OnDisconnect, Refusal> {
+        match self {
+            Self::Word(word) if word == "keep" => Ok(OnDisconnect::Keep),
+            Self::Word(word) if word == "cancel" => Ok(OnDisconnect::Cancel),
+            Self::Word(_) => {
+                Err(Refusal::bad_request(format!("`on_disconnect` must be {}", Self::EXPECTED)))
+            }
+            Self::CancelAfterMs(ms) => {
+                let ms = bounded("cancel_after_ms", Some(ms), 1, DURATION_MS_MAX)?;
+                Ok(ms.map_or(OnDisconnect::Cancel, |ms| OnDisconnect::CancelAfter { ms }))
+            }
+        }
+    }
 }
 
 impl RawId<'_> {
@@ -127,13 +153,7 @@ impl Fields<'_> {
                 name.parse().map_err(|bad| Refusal::bad_request(format!("`queue`: {bad}")))?
             }
         };
-        let on_disconnect = match self.on_disconnect.as_deref() {
-            None | Some("keep") => OnDisconnect::Keep,
-            Some("cancel") => OnDisconnect::Cancel,
-            Some(_) => {
-                return Err(Refusal::bad_request("`on_disconnect` must be \"keep\" or \"cancel\""));
-            }
-        };
+        let on_disconnect = self.on_disconnect.map(RawOnDisconnect::check).transpose()?;
         let priority = bounded("priority", self.priority, 0, PRIORITY_MAX.into())?;
         let attempts = bounded("attempts", self.attempts, 1, ATTEMPTS_MAX.into())?;
         Ok(Submit {
@@ -146,7 +166,7 @@ impl Fields<'_> {
             ttl_ms: bounded("ttl_ms", self.ttl_ms, 1, DURATION_MS_MAX)?,
             attempts: attempts.unwrap_or(1),
             key: text("key", self.key, KEY_BYTES_MAX)?,
-            on_disconnect,
+            on_disconnect: on_disconnect.unwrap_or_default(),
             batch: text("batch", self.batch, KEY_BYTES_MAX)?,
         })
     }

@@ -82,7 +82,8 @@ pub struct Submit {
     pub batch: Option<Box<str>>,
 }
 
-/// What becomes of a job when its client's session ends.
+/// What becomes of a job when its client is gone: the connection is over, also if the session is
+/// not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnDisconnect {
     /// It runs all the same.
@@ -90,6 +91,23 @@ pub enum OnDisconnect {
     Keep,
     /// It is cancelled.
     Cancel,
+    /// It is cancelled if the client is not back by then.
+    CancelAfter {
+        /// For how many milliseconds the client may be away.
+        ms: u32,
+    },
+}
+
+impl OnDisconnect {
+    /// For how many milliseconds the client may be away before the job is cancelled; `None` if it
+    /// is not.
+    pub const fn patience_ms(self) -> Option<u32> {
+        match self {
+            Self::Keep => None,
+            Self::Cancel => Some(0),
+            Self::CancelAfter { ms } => Some(ms),
+        }
+    }
 }
 
 /// Why an op was not taken: `rejected` where it is known which job, `error` where it is not.

@@ -5,11 +5,12 @@ use std::fmt;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Encoding;
-use super::fields::{Fields, RawId, RawResume, cut_for_message, shorten};
+use super::fields::{Fields, RawId, RawOnDisconnect, RawResume, cut_for_message, shorten};
 use super::op::{Op, Refusal};
 use crate::code::RejectCode;
 use crate::limits::OPS_PER_MESSAGE_MAX;
@@ -149,7 +150,7 @@ struct JsonOp<'a> {
     #[serde(borrow)]
     key: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    on_disconnect: Option<Cow<'a, str>>,
+    on_disconnect: Option<RawOnDisconnect<'a>>,
     #[serde(borrow)]
     batch: Option<Cow<'a, str>>,
     seq: Option<u64>,
@@ -248,6 +249,31 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawResume<'a> {
     }
 }
 
+impl<'de: 'a, 'a> Deserialize<'de> for RawOnDisconnect<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct CancelAfter {
+            cancel_after_ms: u64,
+        }
+        struct OnDisconnectVisitor;
+        impl<'de> Visitor<'de> for OnDisconnectVisitor {
+            type Value = RawOnDisconnect<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "`on_disconnect` as {}", RawOnDisconnect::EXPECTED)
+            }
+            fn visit_str<E>(self, word: &str) -> Result<Self::Value, E> {
+                Ok(RawOnDisconnect::Word(Cow::Owned(word.to_owned())))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, from: A) -> Result<Self::Value, A::Error> {
+                let map = CancelAfter::deserialize(MapAccessDeserializer::new(from))?;
+                Ok(RawOnDisconnect::CancelAfterMs(map.cancel_after_ms))
+            }
+        }
+        from.deserialize_any(OnDisconnectVisitor)
+    }
+}
+
 fn not_msgpack(bad: &BadMsgPack) -> Refusal {
     Refusal::bad_request(format!("not an op, nor an array of ops, in MessagePack: {bad}"))
 }
@@ -341,7 +367,13 @@ fn set_msgpack_field<'a>(
         "ttl_ms" => fields.ttl_ms = integer()?,
         "attempts" => fields.attempts = integer()?,
         "key" => fields.key = text()?,
-        "on_disconnect" => fields.on_disconnect = text()?,
+        "on_disconnect" => {
+            fields.on_disconnect = match scalar() {
+                Ok(Scalar::Str(word)) => Some(RawOnDisconnect::Word(Cow::Borrowed(word))),
+                Ok(Scalar::Nil) => None,
+                _ => Some(cancel_after(value).ok_or_else(|| bad(RawOnDisconnect::EXPECTED))?),
+            };
+        }
         "batch" => fields.batch = text()?,
         "seq" => fields.seq = integer()?,
         "topic" => fields.topic = text()?,
@@ -360,6 +392,20 @@ fn set_msgpack_field<'a>(
         }
     }
     Ok(())
+}
+
+/// The map of `on_disconnect`, if it is one.
+fn cancel_after(value: &[u8]) -> Option<RawOnDisconnect<'_>> {
+    let mut reader = Reader::new(value);
+    if (reader.map().ok()?, reader.str().ok()?) != (1, "cancel_after_ms") {
+        return None;
+    }
+    let ms = match reader.scalar().ok()? {
+        Scalar::Int(ms) => u64::try_from(ms).ok()?,
+        Scalar::BigInt(ms) => ms,
+        _ => return None,
+    };
+    Some(RawOnDisconnect::CancelAfterMs(ms))
 }
 
 /// `bin` is its bytes, anything else its MessagePack.

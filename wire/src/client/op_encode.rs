@@ -14,6 +14,8 @@ enum Value<'a> {
     Text(&'a str),
     Int(u64),
     Flag(bool),
+    /// A map of one key.
+    Map(&'static str, u64),
 }
 
 impl Op {
@@ -33,6 +35,7 @@ impl Op {
                         Value::Text(text) => value::json_str(&mut out, text),
                         Value::Int(n) => out.push_str(&n.to_string()),
                         Value::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
+                        Value::Map(key, n) => out.push_str(&format!("{{\"{key}\":{n}}}")),
                     }
                 }
                 out.push('}');
@@ -49,6 +52,11 @@ impl Op {
                         Value::Text(text) => write::str(&mut out, text),
                         Value::Int(n) => write::uint(&mut out, *n),
                         Value::Flag(flag) => write::bool(&mut out, *flag),
+                        Value::Map(key, n) => {
+                            write::map(&mut out, 1);
+                            write::str(&mut out, key);
+                            write::uint(&mut out, *n);
+                        }
                     }
                 }
                 out.into_vec()
@@ -107,8 +115,12 @@ fn submit_pairs(submit: &Submit) -> Vec<(&'static str, Value<'_>)> {
             pairs.push((key, Value::Text(value)));
         }
     }
-    if submit.on_disconnect == OnDisconnect::Cancel {
-        pairs.push(("on_disconnect", Value::Text("cancel")));
+    match submit.on_disconnect {
+        OnDisconnect::Keep => {}
+        OnDisconnect::Cancel => pairs.push(("on_disconnect", Value::Text("cancel"))),
+        OnDisconnect::CancelAfter { ms } => {
+            pairs.push(("on_disconnect", Value::Map("cancel_after_ms", ms.into())));
+        }
     }
     pairs.push(("payload", Value::Payload(&submit.payload)));
     pairs

@@ -105,7 +105,11 @@ pub(crate) fn submits(encoding: Encoding) -> impl Strategy<Value = Submit> {
     let month = u32::try_from(DURATION_MS_MAX).expect("asserted");
     let duration = move || option::of(1..=month);
     let name = || option::of(named_text().prop_map(String::into_boxed_str));
-    let on_disconnect = prop::sample::select(&[OnDisconnect::Keep, OnDisconnect::Cancel]);
+    let on_disconnect = prop_oneof![
+        Just(OnDisconnect::Keep),
+        Just(OnDisconnect::Cancel),
+        (1..=month).prop_map(|ms| OnDisconnect::CancelAfter { ms }),
+    ];
     let numbers = (0..=PRIORITY_MAX, 0..=month, duration(), duration(), 1..=ATTEMPTS_MAX);
     (ids(), payloads(encoding, false), queues(), numbers, name(), on_disconnect, name()).prop_map(
         |(id, payload, queue, numbers, key, on_disconnect, batch)| {

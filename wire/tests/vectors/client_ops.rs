@@ -110,8 +110,9 @@ fn submit_form(submit: &Submit) -> Value {
         "attempts": submit.attempts,
         "key": submit.key,
         "on_disconnect": match submit.on_disconnect {
-            OnDisconnect::Keep => "keep",
-            OnDisconnect::Cancel => "cancel",
+            OnDisconnect::Keep => json!("keep"),
+            OnDisconnect::Cancel => json!("cancel"),
+            OnDisconnect::CancelAfter { ms } => json!({"cancel_after_ms": ms}),
         },
         "batch": submit.batch,
         "payload": null,

@@ -29,6 +29,15 @@ impl World {
                 let session = self.random.key(&self.model.sessions).unwrap_or(SessionId(0));
                 self.happen(Event::SessionClosed { session });
             }
+            Habit::LoseSession => {
+                let session = self.random.key(&self.model.sessions).unwrap_or(SessionId(0));
+                self.happen(Event::SessionAbsent { session });
+            }
+            Habit::ResumeSession => {
+                // Also one that was there all the time, or is over.
+                let session = self.random.key(&self.model.sessions).unwrap_or(SessionId(0));
+                self.happen(Event::SessionBack { session });
+            }
             Habit::Submit => self.submit(),
             Habit::Cancel => self.cancel(),
             Habit::AddLane if self.model.lanes.len() < self.plan.lanes_max => {
@@ -151,7 +160,12 @@ impl World {
             ttl_ms,
             attempts: random.within(1, 4),
             key,
-            on_disconnect: random.pick(&[OnDisconnect::Keep, OnDisconnect::Cancel]),
+            on_disconnect: random.pick(&[
+                OnDisconnect::Keep,
+                OnDisconnect::Cancel,
+                OnDisconnect::CancelAfter { ms: 20 },
+                OnDisconnect::CancelAfter { ms: 300 },
+            ]),
             batch,
         }
     }

@@ -1,0 +1,170 @@
+//! The mailboxes of all sessions.
+
+use acequia_scheduler::SessionId;
+use acequia_wire::client::Event;
+use acequia_wire::{CorrelationId, JobId};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::history::{History, KeptElsewhere};
+use crate::mailbox::{Mailbox, Put};
+use crate::outlet::Inlet;
+
+/// The pipeline owns it: what is put in one pass goes to the writers with [`flush`](Self::flush).
+#[derive(Debug, Default)]
+pub struct Mailboxes {
+    boxes: FxHashMap<SessionId, Mailbox>,
+    /// Sessions that something is to be sent to, now or once it is on the disk, each once or more.
+    unsent: Vec<SessionId>,
+    /// Sessions with events that wait for the disk.
+    holding: FxHashSet<SessionId>,
+    /// Groups of records that are on the disk.
+    durable: u64,
+    /// What is kept for clients that are not there.
+    absent_bytes: usize,
+}
+
+impl Mailboxes {
+    /// A session begins, with its connection.
+    pub fn open(&mut self, session: SessionId, inlet: Inlet) {
+        self.boxes.insert(session, Mailbox::plain(inlet));
+    }
+
+    /// A session that another server has begun goes on. It left these outcomes, each with its
+    /// number if it was told.
+    pub fn restore(&mut self, session: SessionId, left: Vec<(Option<u64>, CorrelationId, JobId)>) {
+        self.boxes.insert(session, Mailbox::restored(History::restored(left)));
+    }
+
+    /// From now on the session can be resumed: its events are numbered, and kept until they are
+    /// acknowledged.
+    pub fn number(&mut self, session: SessionId) {
+        if let Some(mailbox) = self.boxes.get_mut(&session) {
+            mailbox.flush(self.durable);
+            mailbox.number();
+        }
+    }
+
+    /// The client has seen all events up to this one.
+    pub fn ack(&mut self, session: SessionId, seq: u64) {
+        if let Some(history) = self.boxes.get_mut(&session).and_then(Mailbox::history) {
+            history.ack(seq);
+        }
+    }
+
+    /// The session has no connection any more, but goes on. Returns the way to that connection.
+    pub fn detach(&mut self, session: SessionId) -> Option<Inlet> {
+        let mailbox = self.boxes.get_mut(&session)?;
+        self.absent_bytes -= mailbox.absent_bytes();
+        let inlet = mailbox.detach();
+        self.absent_bytes += mailbox.absent_bytes();
+        inlet
+    }
+
+    /// A session goes on with a new connection, whose client has seen all up to `last`. It gets
+    /// `welcome` and all that it has missed; outcomes that are not kept here are asked of
+    /// `look_up`.
+    pub fn attach(
+        &mut self,
+        session: SessionId,
+        inlet: Inlet,
+        last: u64,
+        welcome: Event,
+        look_up: impl Fn(&KeptElsewhere) -> Option<Event>,
+    ) {
+        if let Some(mailbox) = self.boxes.get_mut(&session) {
+            self.absent_bytes -= mailbox.absent_bytes();
+            mailbox.attach(inlet, last, welcome, look_up);
+            self.unsent.push(session);
+        }
+    }
+
+    /// A session is over. Returns the way to its connection, if it has one.
+    pub fn take(&mut self, session: SessionId) -> Option<Inlet> {
+        self.holding.remove(&session);
+        let mut mailbox = self.boxes.remove(&session)?;
+        self.absent_bytes -= mailbox.absent_bytes();
+        mailbox.detach()
+    }
+
+    /// Bytes that are kept in all for clients that are not there.
+    pub fn absent_bytes(&self) -> usize {
+        self.absent_bytes
+    }
+
+    /// All sessions that have a mailbox, in no order.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
+        self.boxes.keys().copied()
+    }
+
+    /// Puts an event into the mailbox of a session, if there still is one. Returns whether the
+    /// session goes on.
+    pub fn put(&mut self, session: SessionId, event: Event) -> bool {
+        let Some(mailbox) = self.boxes.get_mut(&session) else { return true };
+        self.absent_bytes -= mailbox.absent_bytes();
+        let put = mailbox.put(event);
+        self.absent_bytes += mailbox.absent_bytes();
+        if put == Put::Done {
+            self.unsent.push(session);
+            return true;
+        }
+        tracing::info!(session = session.0, "too much waits for a client that does not read");
+        if put == Put::Over {
+            drop(self.take(session));
+        }
+        put != Put::Over
+    }
+
+    /// Puts an event that is about the connection, and has no number.
+    pub fn put_aside(&mut self, session: SessionId, event: Event) {
+        if let Some(mailbox) = self.boxes.get_mut(&session) {
+            mailbox.put_aside(event, self.durable);
+        }
+    }
+
+    /// The outcome of a job, which was just put into this mailbox, is kept elsewhere too, and is to
+    /// be told once the group is on the disk, if there is a disk. Returns the event's number, if it
+    /// has one that is final.
+    pub fn hold(
+        &mut self,
+        session: SessionId,
+        job: JobId,
+        id: &CorrelationId,
+        group: Option<u64>,
+    ) -> Option<u64> {
+        let history = self.boxes.get_mut(&session)?.history()?;
+        if group.is_some() {
+            self.holding.insert(session);
+        }
+        history.hold(job, id, group)
+    }
+
+    /// So many groups of records are on the disk.
+    pub fn durable(&mut self, groups: u64) {
+        self.durable = groups;
+        let (boxes, unsent) = (&mut self.boxes, &mut self.unsent);
+        self.holding.retain(|session| {
+            unsent.push(*session);
+            let history = boxes.get_mut(session).and_then(Mailbox::history);
+            history.is_some_and(|history| history.is_holding_beyond(groups))
+        });
+    }
+
+    /// The disk takes nothing more: what waits for it is told without.
+    pub fn release(&mut self) {
+        for session in self.holding.drain() {
+            if let Some(history) = self.boxes.get_mut(&session).and_then(Mailbox::history) {
+                history.release();
+                self.unsent.push(session);
+            }
+        }
+    }
+
+    /// Hands all that is to be sent to the writers.
+    pub fn flush(&mut self) {
+        for session in self.unsent.drain(..) {
+            if let Some(mailbox) = self.boxes.get_mut(&session) {
+                mailbox.flush(self.durable);
+            }
+        }
+    }
+}

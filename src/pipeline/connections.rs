@@ -1,0 +1,209 @@
+//! Connections come and go, and sessions with them or not.
+
+use acequia_journal::Session;
+use acequia_scheduler::{Action, ClientId, Event, Found, Retained, SessionId, Time};
+use acequia_sink::Inlet;
+use acequia_ventilator::ConnectionId;
+use acequia_wire::client::{Event as ClientEvent, HelloOp, Refusal, Resume, Welcome};
+use acequia_wire::code::{RejectCode, close};
+use tokio::time::Instant;
+
+use super::Pipeline;
+use crate::durability::{Restored, Told};
+use crate::sessions::Closed;
+
+/// Clients that a stopping server sends away come back spread over this time.
+const RECONNECT_MS: std::ops::Range<u32> = 500..5_000;
+
+/// Bytes that are kept in all for clients that are not there. Beyond it those that have been away
+/// for longest lose their sessions.
+const ABSENT_BYTES_MAX: usize = 256 << 20;
+
+impl Pipeline {
+    pub(super) fn open_connection(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        client: Option<ClientId>,
+        inlet: Inlet,
+    ) {
+        let session = SessionId(connection.0);
+        self.sessions.opened(connection, session, client);
+        self.mailboxes.open(session, inlet);
+        // Without authentication each session is a client of its own.
+        let client = client.unwrap_or(ClientId(session.0));
+        self.handle(now, Event::SessionOpened { session, client });
+    }
+
+    pub(super) fn close_connection(
+        &mut self,
+        now: Time,
+        instant: Instant,
+        connection: ConnectionId,
+    ) {
+        match self.sessions.closed(connection, instant) {
+            Closed::Over(session) => self.forget_session(now, session),
+            Closed::Absent(session) => {
+                drop(self.mailboxes.detach(session));
+                self.handle(now, Event::SessionAbsent { session });
+            }
+            Closed::Nothing => {}
+        }
+    }
+
+    /// A session that another server began may be resumed.
+    pub(super) fn restore(&mut self, restored: Restored) {
+        let Restored { session, secret, outcomes } = restored;
+        self.sessions.restored(session, secret, Instant::now());
+        self.mailboxes.restore(session, outcomes);
+    }
+
+    /// Answers `hello`. The connection may speak for another session then.
+    pub(super) fn greet(
+        &mut self,
+        now: Time,
+        instant: Instant,
+        connection: ConnectionId,
+        hello: HelloOp,
+    ) {
+        let is_first = self.sessions.speaks(connection);
+        let Some(session) = self.sessions.of(connection) else { return };
+        match hello.resume {
+            None => {
+                let welcome = self.welcome(None, false);
+                self.mailboxes.put_aside(session, welcome);
+            }
+            Some(_) if !is_first => {
+                let message = "hello: `resume` is for the first op of a connection";
+                let refusal = Refusal::new(RejectCode::BadRequest, message);
+                self.tell(session, refusal.into());
+            }
+            Some(Resume::Session { secret, last }) => match self.find(connection, &secret) {
+                Some(known) => self.resume(now, connection, known, secret, last),
+                None => self.begin_resumable(instant, connection, session),
+            },
+            Some(Resume::New) => self.begin_resumable(instant, connection, session),
+        }
+    }
+
+    /// The session with this secret. Whoever has proven who it is resumes its own only: to it,
+    /// those of others are not there.
+    fn find(&self, connection: ConnectionId, secret: &str) -> Option<SessionId> {
+        let proven = self.sessions.proven(connection);
+        let is_own = |of: &SessionId| proven.is_none() || self.scheduler.client_of(*of) == proven;
+        self.sessions.find(secret).filter(is_own)
+    }
+
+    fn welcome(&self, secret: Option<String>, resumed: bool) -> ClientEvent {
+        let welcome = Welcome { session: secret, resumed, limits: self.limits };
+        ClientEvent::Welcome(Box::new(welcome))
+    }
+
+    fn begin_resumable(&mut self, instant: Instant, connection: ConnectionId, own: SessionId) {
+        let made = self.sessions.make_resumable(connection);
+        let secret = made.map(|(session, secret, secret_hash)| {
+            self.mailboxes.number(session);
+            let client = self.scheduler.client_of(session).unwrap_or(ClientId(session.0)).0;
+            let session = session.0;
+            self.durability.session_began(Session { session, client, secret_hash }, instant);
+            secret
+        });
+        let welcome = self.welcome(secret, false);
+        self.mailboxes.put_aside(own, welcome);
+    }
+
+    /// A client comes back: all that it missed is told, then what comes, in one step.
+    fn resume(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        session: SessionId,
+        secret: String,
+        last: u64,
+    ) {
+        let Some(own) = self.sessions.resume(connection, session) else { return };
+        let Some(inlet) = self.mailboxes.take(own) else { return };
+        self.forget_session(now, own);
+        self.part(session, "another connection goes on with this session", 0, close::TAKEN_OVER);
+        let welcome = self.welcome(Some(secret), true);
+        let scheduler = &self.scheduler;
+        self.mailboxes.attach(session, inlet, last, welcome, |of| {
+            let Some(Found::Ended(retained)) = scheduler.find(now, of.job) else { return None };
+            let what = retained.outcome.clone();
+            Some(ClientEvent::Job { id: of.id.clone(), job: of.job, what })
+        });
+        self.handle(now, Event::SessionBack { session });
+    }
+
+    /// Says goodbye on the connection of a session, and closes it; the session is not touched.
+    fn part(&mut self, session: SessionId, reason: &'static str, reconnect_in_ms: u32, code: u16) {
+        let bye = ClientEvent::Bye { reason: reason.to_owned(), reconnect_in_ms };
+        self.mailboxes.put_aside(session, bye);
+        if let Some(inlet) = self.mailboxes.detach(session) {
+            inlet.close(code, reason);
+        }
+    }
+
+    /// Sessions end whose clients were away for too long, or that have grown too large meanwhile.
+    pub(super) fn end_sessions(&mut self, now: Time, instant: Instant) {
+        for session in std::mem::take(&mut self.hopeless) {
+            self.end_session(now, instant, session);
+        }
+        while let Some((until, session)) = self.sessions.longest_absent()
+            && (until <= instant
+                || self.sessions.absent() > self.limits.sessions
+                || self.mailboxes.absent_bytes() > ABSENT_BYTES_MAX)
+        {
+            self.end_session(now, instant, session);
+        }
+        self.act(instant);
+    }
+
+    /// A session that could be resumed is over.
+    fn end_session(&mut self, now: Time, instant: Instant, session: SessionId) {
+        if self.sessions.over(session) {
+            self.durability.session_ended(session, instant);
+            self.forget_session(now, session);
+        }
+    }
+
+    fn forget_session(&mut self, now: Time, session: SessionId) {
+        drop(self.mailboxes.take(session));
+        self.topics.close(session);
+        self.handle(now, Event::SessionClosed { session });
+    }
+
+    /// For whom a new job is recorded.
+    pub(super) fn recorded(&self, action: &Action) -> Told {
+        match action {
+            Action::Record { session, .. } => {
+                let session = session.filter(|session| self.sessions.is_resumable(*session));
+                Told { session, seq: None }
+            }
+            _ => Told::default(),
+        }
+    }
+
+    /// The outcome of a job that was just told to a session which can be resumed waits for its
+    /// record: were it told and then forgotten, the job would run again and end twice.
+    pub(super) fn told(&mut self, retained: Option<&Retained>) -> Told {
+        let resumable = |session: &SessionId| self.sessions.is_resumable(*session);
+        let Some(retained) = retained else { return Told::default() };
+        let Some(session) = retained.session.filter(resumable) else { return Told::default() };
+        let group = self.durability.next_group();
+        let seq = self.mailboxes.hold(session, retained.job, &retained.id, group);
+        Told { session: Some(session), seq }
+    }
+
+    /// Says goodbye to all sessions; their writers stop after it.
+    pub(super) fn send_all_away(&mut self) {
+        let sessions: Vec<SessionId> = self.mailboxes.sessions().collect();
+        let span = RECONNECT_MS.end - RECONNECT_MS.start;
+        for (nth, session) in sessions.into_iter().enumerate() {
+            // Spread evenly; a prime stride keeps neighbours apart.
+            let spread = u32::try_from(nth * 1_777 % span as usize).unwrap_or(0);
+            let reconnect_in_ms = RECONNECT_MS.start + spread;
+            self.part(session, "the server stops", reconnect_in_ms, close::GOING_AWAY);
+        }
+    }
+}

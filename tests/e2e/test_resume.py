@@ -1,0 +1,303 @@
+"""Sessions that outlive their connection, and the server."""
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import Client, Process, Serving
+from harness.process import eventually
+
+HERE = Path(__file__).parent
+NUMBERLESS = {"welcome", "bye"}
+SLOW = 30  # milliseconds of a run
+
+
+@pytest.fixture(params=["json", "msgpack"])
+def encoding(request):
+    return request.param
+
+
+def slow_worker(server, name="slow"):
+    """Jobs are milliseconds to sleep; it reconnects by itself."""
+    return Process([sys.executable, HERE / "timing_worker.py", server.jobs, server.results, name], name=name)
+
+
+def begin(server, encoding="json"):
+    """A session that can be resumed; the client and its secret."""
+    client = Client(server, encoding)
+    client.send({"op": "hello", "resume": True})
+    welcome = client.heard("welcome")
+    assert welcome["resumed"] is False and "seq" not in welcome
+    return client, welcome["session"]
+
+
+def resume(server, secret, last, encoding="json"):
+    client = Client(server, encoding)
+    client.send({"op": "hello", "resume": secret, "last": last})
+    return client, client.heard("welcome")
+
+
+def numbered(client):
+    """The events that have a number, in the order in which they came; the numbers go up."""
+    events = [event for event in list(client.events) if "seq" in event]
+    numbers = [event["seq"] for event in events]
+    assert numbers == sorted(set(numbers)), numbers
+    return events
+
+
+def cut(client):
+    """Ends the connection without a word."""
+    client.socket.socket.shutdown(2)
+    client.wait_closed()
+
+
+def last_of(client):
+    return max((event["seq"] for event in numbered(client)), default=0)
+
+
+def ends(events):
+    return [event["id"] for event in events if event["ev"] in ("done", "failed", "cancelled")]
+
+
+def test_every_event_has_its_number(server, encoding):
+    slow_worker(server)
+    client, _ = begin(server, encoding)
+    with client:
+        client.result(client.submit(1))
+        client.barrier()
+        told = [event for event in client.events if event["ev"] not in NUMBERLESS]
+        assert [event["seq"] for event in told] == list(range(1, len(told) + 1))
+
+
+def test_other_sessions_have_none(server, encoding):
+    slow_worker(server)
+    with Client(server, encoding) as client:
+        client.send({"op": "hello"})
+        assert "session" not in client.heard("welcome")
+        client.result(client.submit(1))
+        assert not numbered(client)
+
+
+def test_a_client_that_comes_back_gets_what_it_missed(server, encoding):
+    slow_worker(server)
+    client, secret = begin(server, encoding)
+    ids = client.submit_many([SLOW] * 100)
+    client.outcomes(5)
+    cut(client)
+    seen = numbered(client)
+    eventually(lambda: server.total("acequia_jobs_ended_total") == 100, "the end of all jobs", 30)
+    again, welcome = resume(server, secret, last_of(client), encoding)
+    with again:
+        assert welcome["resumed"] is True and welcome["session"] == secret
+        again.outcomes(100 - len(ends(seen)))
+        again.barrier()
+        all_of_them = seen + [event for event in numbered(again) if event["ev"] != "error"]
+        assert sorted(ends(all_of_them)) == ids, "each outcome once"
+        numbers = [event["seq"] for event in all_of_them]
+        assert numbers == list(range(1, len(numbers) + 1)), "no hole and no double"
+        # It goes on as any other.
+        assert again.result(again.submit(1, id="more")) == "done"
+
+
+def test_what_was_acknowledged_does_not_come_again(server):
+    slow_worker(server)
+    client, secret = begin(server)
+    client.result(client.submit(1))
+    client.barrier()
+    client.send({"op": "ack", "seq": last_of(client)})
+    client.barrier()
+    cut(client)
+    # Whatever it claims to have seen.
+    again, _ = resume(server, secret, 0)
+    with again:
+        again.barrier()
+        assert [event["ev"] for event in numbered(again)] == ["error", "error"], "the barriers alone"
+
+
+def test_whoever_has_the_secret_takes_over_and_the_other_is_told(server):
+    slow_worker(server)
+    client, secret = begin(server)
+    id = client.submit(300)
+    client.heard("started", id=id)
+    again, welcome = resume(server, secret, last_of(client))
+    with again:
+        assert welcome["resumed"] is True
+        assert client.heard("bye")["reason"]
+        client.wait_closed()
+        assert client.closed == 4001
+        assert again.result(id) == "done"
+        assert not ends(numbered(client))
+
+
+def test_an_unknown_secret_gets_a_new_session(server):
+    client, welcome = resume(server, "0" * 64, 7)
+    with client:
+        assert welcome["resumed"] is False and welcome["session"] != "0" * 64
+        id = client.submit(1)
+        slow_worker(server)
+        client.result(id)
+        assert numbered(client)[0]["seq"] == 1
+
+
+def test_hello_comes_first(server):
+    with Client(server) as client:
+        client.barrier()
+        client.send({"op": "hello", "resume": True})
+        assert client.heard("error", code="bad_request", nth=2)["message"].startswith("hello")
+
+
+def test_a_session_ends_when_nobody_comes_back(new_server):
+    server = new_server("--session-s", "1")
+    client, secret = begin(server)
+    client.submit(1)
+    client.barrier()
+    cut(client)
+    eventually(lambda: server.metric("acequia_sessions") == 0, "the end of the session")
+    again, welcome = resume(server, secret, 0)
+    with again:
+        assert welcome["resumed"] is False
+
+
+def test_across_kill_9_of_the_server(new_server, tmp_path, encoding):
+    server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb")
+    slow_worker(server)
+    client, secret = begin(server, encoding)
+    ids = client.submit_many([SLOW] * 100)
+    client.accepted(ids)
+    client.outcomes(10)
+    cut(client)
+    seen = numbered(client)
+    ended = len(ends(seen)) + 10
+    eventually(lambda: server.total("acequia_jobs_ended_total") >= ended, "some more outcomes", 30)
+    server.kill()
+    server.start_again()
+    again, welcome = resume(server, secret, last_of(client), encoding)
+    with again:
+        assert welcome["resumed"] is True
+        again.outcomes(100 - len(ends(seen)))
+        again.barrier()
+        all_of_them = seen + numbered(again)
+        assert sorted(ends(all_of_them)) == ids, "each outcome once"
+        numbers = [event["seq"] for event in all_of_them]
+        assert numbers == sorted(set(numbers))
+
+
+def test_what_was_told_at_the_instant_of_the_kill_is_not_told_again(new_server, tmp_path):
+    """Each outcome that a client has heard is on the disk."""
+    server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb")
+    slow_worker(server)
+    seen, last, secret, ids = [], 0, True, []
+    for nth in range(5):
+        client = Client(server)
+        client.send({"op": "hello", "resume": secret, **({"last": last} if nth else {})})
+        secret = client.heard("welcome")["session"]
+        new = [f"{nth}-{k}" for k in range(20)]
+        client.send([{"op": "submit", "id": id, "payload": 10} for id in new])
+        client.accepted(new)
+        ids += new
+        client.outcomes(7)
+        server.kill()
+        client.wait_closed()
+        seen += ends(numbered(client))
+        last = max(last, last_of(client))
+        server.start_again()
+    client, welcome = resume(server, secret, last)
+    with client:
+        assert welcome["resumed"] is True
+        client.outcomes(len(ids) - len(seen))
+        client.barrier()
+        assert sorted(seen + ends(numbered(client))) == sorted(ids), "each once"
+
+
+def test_a_drain_and_a_restart(new_server, tmp_path):
+    server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb")
+    slow_worker(server)
+    client, secret = begin(server)
+    ids = client.submit_many([SLOW] * 50)
+    client.accepted(ids)
+    server.process.signal(signal.SIGTERM)
+    bye = client.heard("bye")
+    assert bye["reconnect_in_ms"] > 0
+    client.wait_closed()
+    assert client.closed == 1001
+    assert server.process.wait() == 0
+    server.start_again()
+    again, welcome = resume(server, secret, last_of(client))
+    with again:
+        assert welcome["resumed"] is True
+        again.outcomes(50 - len(ends(numbered(client))))
+        assert sorted(ends(numbered(client)) + ends(numbered(again))) == ids
+
+
+def test_a_client_that_is_away_for_long_loses_progress_and_no_outcome(server):
+    """More comes than a mailbox holds: of what is kept elsewhere nothing is lost."""
+    client, secret = begin(server)
+    ids = client.submit_many(["text"] * 3000)
+    client.barrier()
+    cut(client)
+    with Serving(server, slots=64):
+        eventually(lambda: server.total("acequia_jobs_ended_total") == 3000, "the end of all jobs", 60)
+    assert not ends(numbered(client))
+    again, _ = resume(server, secret, last_of(client))
+    with again:
+        again.outcomes(3000)
+        again.barrier()
+        assert ends(numbered(again)) == ids, "each once, in the order in which they ended"
+
+
+def waiting(server):
+    return server.total("acequia_queue_depth")
+
+
+def test_jobs_of_a_client_that_is_away_follow_their_on_disconnect(server, encoding):
+    client, secret = begin(server, encoding)
+    wishes = {"a": "keep", "b": "cancel", "c": {"cancel_after_ms": 300}, "d": {"cancel_after_ms": 600_000}}
+    for id, wish in wishes.items():
+        client.submit(1, id=id, on_disconnect=wish)
+    client.barrier()
+    assert waiting(server) == 4
+    cut(client)
+    eventually(lambda: waiting(server) == 2, "the end of two jobs")
+    again, _ = resume(server, secret, last_of(client), encoding)
+    with again:
+        again.outcomes(2)
+        again.barrier()
+        assert [(event["id"], event["ev"]) for event in numbered(again) if event["ev"] == "cancelled"] == [
+            ("b", "cancelled"), ("c", "cancelled")]
+        slow_worker(server)
+        assert again.result("a") == again.result("d") == "done"
+
+
+def test_a_client_that_is_back_in_time_finds_its_job(server):
+    client, secret = begin(server)
+    client.submit(1, id="c", on_disconnect={"cancel_after_ms": 60_000})
+    client.submit(1, id="b", on_disconnect="cancel")
+    client.barrier()
+    cut(client)
+    eventually(lambda: waiting(server) == 1, "the end of the other")
+    again, _ = resume(server, secret, last_of(client))
+    with again:
+        slow_worker(server)
+        assert again.result("c") == "done"
+
+
+def test_jobs_wait_for_clients_over_a_restart_of_the_server(new_server, tmp_path):
+    server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb")
+    client, secret = begin(server)
+    with Client(server) as plain:
+        for of, prefix in ((client, "r"), (plain, "p")):
+            of.submit(1, id=prefix + "1", on_disconnect="cancel")
+            of.submit(1, id=prefix + "2", on_disconnect={"cancel_after_ms": 300})
+            of.submit(1, id=prefix + "3", on_disconnect={"cancel_after_ms": 600_000})
+            of.accepted([prefix + "1", prefix + "2", prefix + "3"])
+        server.kill()
+    server.start_again()
+    eventually(lambda: waiting(server) == 2, "the end of the jobs that nobody came back for")
+    again, _ = resume(server, secret, last_of(client))
+    with again:
+        assert again.outcome("r1")["ev"] == again.outcome("r2")["ev"] == "cancelled"
+        slow_worker(server)
+        assert again.result("r3") == "done"
+    eventually(lambda: waiting(server) == 0, "the end of all")
