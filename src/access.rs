@@ -5,7 +5,6 @@ mod entry;
 mod headers;
 mod local;
 mod origin;
-mod reload;
 mod secret;
 mod tokens;
 mod workers;

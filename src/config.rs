@@ -9,12 +9,16 @@ use acequia_journal::{OpenError, ReadError};
 use acequia_wire::Limits;
 
 use crate::access::{AllowedOrigin, BadKeys, ClientTokens, Secret};
+use crate::tls::{BadTls, TlsFiles};
 
 /// How a server is set up.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where HTTP and WebSocket listen, `HOST:PORT`; port 0 lets the system choose.
     pub listen: String,
+    /// The certificate and key that HTTP and WebSocket are encrypted with. With `None` they are
+    /// not.
+    pub tls: Option<TlsFiles>,
     /// Where workers fetch jobs.
     pub jobs: Endpoint,
     /// Where workers bring results.
@@ -68,6 +72,7 @@ impl Default for Config {
         let endpoint = |text: &str| text.parse().expect("a default endpoint is one");
         Self {
             listen: Self::LISTEN.to_owned(),
+            tls: None,
             jobs: endpoint(Self::JOBS),
             results: endpoint(Self::RESULTS),
             journal: Some(Self::JOURNAL.into()),
@@ -101,6 +106,9 @@ pub enum StartError {
     /// An endpoint for workers is not to be had.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// The certificate or its key is of no use.
+    #[error(transparent)]
+    Tls(#[from] BadTls),
     /// The keys of clients' tokens cannot be read.
     #[error(transparent)]
     Keys(#[from] BadKeys),

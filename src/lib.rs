@@ -29,12 +29,15 @@ mod page;
 mod pairing;
 mod pipeline;
 mod readiness;
+mod reload;
 mod server;
 mod sessions;
+mod tls;
 
 pub use access::{AllowedOrigin, BadKeys, BadOrigin, BadSecret, ClientTokens, KeySource, Secret};
 pub use config::{Config, StartError};
 pub use server::{Addresses, Server};
+pub use tls::{BadTls, TlsFiles};
 
 // What an embedding program needs to fill in a `Config`.
 pub use acequia_gate::Endpoint;

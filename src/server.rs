@@ -24,6 +24,7 @@ use crate::front::Front;
 use crate::http::{self, Door};
 use crate::metrics::{Metrics, RefusedRequests};
 use crate::pipeline::{INBOX, Input, Pipeline, Times};
+use crate::tls::{Keys, Listener};
 
 /// How often the samples of histograms, which gather, are folded into their buckets.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -54,7 +55,7 @@ impl fmt::Display for Addresses {
 
 /// A server that holds its ports and its journal. Nothing is served before [`run`](Self::run).
 pub struct Server {
-    http: TcpListener,
+    http: Listener,
     jobs: JobsGate,
     results: ResultsGate,
     addresses: Addresses,
@@ -99,6 +100,8 @@ impl Server {
         let tokens = config.client_tokens.as_ref();
         let tokens = tokens.map(|of| TokenDoor::open(of, metrics.refused())).transpose()?;
         let tokens = tokens.map(Arc::new);
+        let keys = config.tls.clone().map(Keys::open).transpose()?;
+        let http = Listener::new(http, keys, refused.clone()).map_err(StartError::System)?;
         let (inbox, inputs) = mpsc::channel(INBOX);
         let pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
         // A connection gives its session its number. Those of a server before this one may have
@@ -148,7 +151,7 @@ impl Server {
             tokio::spawn(accept_results(results, inbox.clone())),
         ];
         let http = http.tap_io(|stream| {
-            if let Err(error) = tune(stream) {
+            if let Err(error) = tune(stream.tcp()) {
                 tracing::debug!(%error, "a connection keeps the system's settings");
             }
         });

@@ -17,8 +17,8 @@ use self::claims::Claims;
 pub(crate) use self::claims::Grant;
 pub use self::keys::{BadKeys, KeySource};
 use self::keys::{Key, Keys};
-use super::reload;
 use crate::metrics::{RefusedToken, RefusedTokens};
+use crate::reload;
 
 /// The longest token, in bytes.
 const TOKEN_BYTES_MAX: usize = 8 << 10;

@@ -142,11 +142,14 @@ pub(crate) enum RefusedRequest {
     Admin,
     /// An admin call that did not name the admin token.
     AdminToken,
+    /// A connection without a TLS handshake, or without room for one.
+    Tls,
 }
 
 impl Reason for RefusedRequest {
     const METRIC: &'static str = "acequia_http_refused_total";
-    const ALL: &'static [Self] = &[Self::Origin, Self::Sessions, Self::Admin, Self::AdminToken];
+    const ALL: &'static [Self] =
+        &[Self::Origin, Self::Sessions, Self::Admin, Self::AdminToken, Self::Tls];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -154,6 +157,7 @@ impl Reason for RefusedRequest {
             Self::Sessions => "sessions",
             Self::Admin => "admin",
             Self::AdminToken => "admin_token",
+            Self::Tls => "tls",
         }
     }
 }

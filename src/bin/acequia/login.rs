@@ -13,11 +13,20 @@ pub(crate) struct Login {
     /// The JSON Web Token to show to a server that asks for one, in a file
     #[arg(long, env = "ACEQUIA_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
+
+    /// The certificates of those who vouch for the server, in PEM, for wss:// [default: those that
+    /// this system trusts]
+    #[arg(long, env = "ACEQUIA_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
 }
 
 impl Login {
     /// The server, with what is shown to it.
     pub(crate) fn at(&self, server: ServerUrl) -> anyhow::Result<ServerUrl> {
+        let server = match &self.ca_file {
+            Some(file) => server.with_authorities(file).context("--ca-file")?,
+            None => server,
+        };
         let Some(file) = &self.token_file else { return Ok(server) };
         let named = || format!("--token-file {}", file.display());
         let size = std::fs::metadata(file).with_context(named)?.len();

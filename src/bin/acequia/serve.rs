@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use acequia::{Config, Endpoint, Limits, Server};
+use acequia::{Config, Endpoint, Limits, Server, TlsFiles};
 use acequia_wire::limits;
 use anyhow::Context as _;
 
@@ -20,6 +20,15 @@ pub(crate) struct Args {
     /// Where HTTP and WebSocket listen
     #[arg(long, env = "ACEQUIA_LISTEN", default_value = Config::LISTEN, value_name = "HOST:PORT")]
     listen: String,
+
+    /// The certificate for HTTPS and WSS, and behind it those that lead to its authority, in PEM.
+    /// Read again when it changes
+    #[arg(long, env = "ACEQUIA_TLS_CERT", requires = "tls_key", value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+
+    /// The private key of that certificate, in PEM
+    #[arg(long, env = "ACEQUIA_TLS_KEY", requires = "tls_cert", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
 
     /// Where workers fetch jobs: tcp://HOST:PORT or ipc://PATH
     #[arg(long, env = "ACEQUIA_JOBS", default_value = Config::JOBS, value_name = "URL")]
@@ -102,6 +111,7 @@ impl Args {
         let results = endpoint("--results", &self.results)?;
         let config = Config {
             listen: self.listen,
+            tls: self.tls_cert.zip(self.tls_key).map(|(cert, key)| TlsFiles { cert, key }),
             jobs,
             results,
             journal: (self.journal.as_os_str() != "none").then_some(self.journal),

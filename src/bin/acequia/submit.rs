@@ -54,7 +54,7 @@ pub(crate) struct Args {
     #[arg(default_value = "-", value_name = "FILE|-")]
     file: PathBuf,
 
-    /// The server: ws://HOST:PORT/v1/ws or http://HOST:PORT
+    /// The server: ws://HOST:PORT/v1/ws or http://HOST:PORT, wss:// or https:// by TLS
     #[arg(
         long,
         env = "ACEQUIA_SERVER",
@@ -263,7 +263,10 @@ fn unconnected(args: &Args, error: &ConnectError) -> Failure {
                 "; start one with `acequia serve --listen {authority}`, or name another with --server"
             )
         }
-        ConnectError::Refused { .. } => String::new(),
+        ConnectError::Refused { .. } | ConnectError::Authorities(_) => String::new(),
+        ConnectError::Tls { .. } => {
+            "; --ca-file names the certificate of whoever vouches for the server".to_owned()
+        }
         ConnectError::Handshake { .. } | ConnectError::Time { .. } => {
             "; is another program on that port? Name the server with --server".to_owned()
         }
