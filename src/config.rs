@@ -41,6 +41,8 @@ pub struct Config {
     pub absence: Duration,
     /// What clients may do.
     pub limits: Limits,
+    /// Connections that workers may have to each of their two ports.
+    pub worker_connections: usize,
     /// How long a worker that beats may be silent while it holds jobs before they are given to
     /// others.
     pub lease: Duration,
@@ -61,6 +63,8 @@ impl Config {
     pub const RETENTION: Duration = acequia_scheduler::Config::RETENTION;
     /// How long a session goes on without a connection by default.
     pub const ABSENCE: Duration = Duration::from_secs(10 * 60);
+    /// Connections that workers may have by default.
+    pub const WORKER_CONNECTIONS: usize = acequia_gate::CONNECTIONS_MAX;
     /// How long a worker may be silent by default.
     pub const LEASE: Duration = acequia_scheduler::Config::LEASE;
     /// The time that running jobs get by default.
@@ -83,6 +87,7 @@ impl Default for Config {
             client_tokens: None,
             absence: Self::ABSENCE,
             limits: Limits::default(),
+            worker_connections: Self::WORKER_CONNECTIONS,
             lease: Self::LEASE,
             grace: Self::GRACE,
         }

@@ -95,7 +95,7 @@ pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place, e
     let pressure = outlet.pressure();
     let mut writer = Writer::new(sink, outlet, encoding);
     let mut reader = Reader::new(stream, connection, encoding, front.limits);
-    let (mut pass, first) = match Pass::enter(entry, &mut reader).await {
+    let (mut pass, first) = match Pass::enter(entry, &mut reader, &front.inbox).await {
         Ok(entered) => entered,
         Err(end) => return part(End::Read(end), &mut writer, &mut reader).await,
     };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use acequia_wire::client::Encoding;
+use axum::extract::Extension;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -16,6 +17,7 @@ use crate::access::{self, Access, Entry};
 use crate::admin;
 use crate::ask::ask;
 use crate::front::{self, Front};
+use crate::listener;
 use crate::metrics::{RefusedRequest, RefusedRequests};
 use crate::page;
 use crate::pipeline::Input;
@@ -59,6 +61,7 @@ async fn file(uri: Uri) -> Response {
 
 async fn upgrade(
     State(door): State<Arc<Door>>,
+    Extension(connection): Extension<Arc<listener::Place>>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -84,7 +87,10 @@ async fn upgrade(
     let encoding = Encoding::ALL.into_iter().find(|known| chosen == Some(known.subprotocol()));
     // JSON also where no subprotocol was offered.
     let encoding = encoding.unwrap_or(Encoding::Json);
-    upgrade.on_upgrade(move |socket| front::serve(socket, encoding, place, entry))
+    upgrade.on_upgrade(move |socket| async move {
+        front::serve(socket, encoding, place, entry).await;
+        drop(connection);
+    })
 }
 
 async fn ready(State(door): State<Arc<Door>>) -> Response {

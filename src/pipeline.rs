@@ -32,6 +32,7 @@ use crate::clock::Clock;
 use crate::durability::{Durability, Start};
 use crate::metrics::Metrics;
 use crate::pairing::Pairing;
+use crate::rates::Rates;
 use crate::readiness::{self, Readiness};
 use crate::sessions::Sessions;
 
@@ -94,6 +95,7 @@ pub(crate) struct Pipeline {
     sessions: Sessions,
     /// Sessions that too much waits for, and nobody to read it.
     hopeless: Vec<SessionId>,
+    rates: Rates,
     topics: Topics,
     pairing: Pairing,
     worker_door: WorkerDoor,
@@ -127,6 +129,7 @@ impl Pipeline {
             mailboxes: Mailboxes::default(),
             sessions: Sessions::new(times.absence),
             hopeless: Vec::new(),
+            rates: Rates::new(),
             topics: Topics::default(),
             pairing: Pairing::default(),
             worker_door,
@@ -235,6 +238,11 @@ impl Pipeline {
         match input {
             Input::Ventilator(Ventilator::Requests { connection, requests }) => {
                 self.take_requests(now, instant, connection, requests);
+            }
+            Input::Ventilator(Ventilator::Quiet { connection }) => {
+                if let Some(session) = self.sessions.of(connection) {
+                    self.mailboxes.ping(session);
+                }
             }
             Input::Sink(Sink::Messages { results, messages }) => {
                 for message in messages {

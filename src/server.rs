@@ -1,7 +1,7 @@
 //! A server: bound, then run.
 
 use std::fmt;
-use std::future::{Future, IntoFuture as _};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,8 @@ use acequia_gate::{Endpoint, GateConfig, JobsGate, Limits as FrameLimits, Result
 use acequia_scheduler::Config as SchedulerConfig;
 use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
-use axum::serve::ListenerExt as _;
 use metrics_exporter_prometheus::PrometheusHandle;
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::access::{Access, TokenDoor, WorkerDoor};
@@ -22,16 +20,13 @@ use crate::config::{Config, StartError};
 use crate::durability;
 use crate::front::Front;
 use crate::http::{self, Door};
+use crate::listener;
 use crate::metrics::{Metrics, RefusedRequests};
 use crate::pipeline::{INBOX, Input, Pipeline, Times};
-use crate::tls::{Keys, Listener};
+use crate::tls::Keys;
 
 /// How often the samples of histograms, which gather, are folded into their buckets.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// A silent client is asked this often whether it is still there.
-const KEEPALIVE: Duration = Duration::from_secs(30);
-/// A client that acknowledges nothing for so long is gone. Long enough for a phone in a tunnel.
-const UNANSWERED_TIME_MAX: Duration = Duration::from_secs(90);
 /// How long sessions may take to close at the end.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
 
@@ -55,7 +50,8 @@ impl fmt::Display for Addresses {
 
 /// A server that holds its ports and its journal. Nothing is served before [`run`](Self::run).
 pub struct Server {
-    http: Listener,
+    http: TcpListener,
+    keys: Option<Keys>,
     jobs: JobsGate,
     results: ResultsGate,
     addresses: Addresses,
@@ -88,7 +84,7 @@ impl Server {
         let (http, address) = listening
             .await
             .map_err(|source| StartError::Listen { listen: config.listen.clone(), source })?;
-        let jobs = JobsGate::bind(&config.jobs, GateConfig::default()).await?;
+        let jobs = JobsGate::bind(&config.jobs, jobs_gate(&config)).await?;
         let results = ResultsGate::bind(&config.results, results_gate(&config)).await?;
         let addresses = Addresses {
             http: address,
@@ -101,7 +97,6 @@ impl Server {
         let tokens = tokens.map(|of| TokenDoor::open(of, metrics.refused())).transpose()?;
         let tokens = tokens.map(Arc::new);
         let keys = config.tls.clone().map(Keys::open).transpose()?;
-        let http = Listener::new(http, keys, refused.clone()).map_err(StartError::System)?;
         let (inbox, inputs) = mpsc::channel(INBOX);
         let pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
         // A connection gives its session its number. Those of a server before this one may have
@@ -115,6 +110,7 @@ impl Server {
         };
         Ok(Self {
             http,
+            keys,
             jobs,
             results,
             addresses,
@@ -136,13 +132,25 @@ impl Server {
     /// Serves until `shutdown` resolves; then takes no more jobs, lets the running ones end within
     /// the grace time, says goodbye and returns.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { http, jobs, results, pipeline, inbox, inputs, metrics, front, .. } = self;
+        let Self {
+            http,
+            keys,
+            refused,
+            jobs,
+            results,
+            pipeline,
+            inbox,
+            inputs,
+            metrics,
+            front,
+            ..
+        } = self;
         let door = Arc::new(Door {
             front: front.clone(),
             inbox: inbox.clone(),
             access: self.access,
             metrics: metrics.clone(),
-            refused: self.refused,
+            refused: refused.clone(),
             readiness: pipeline.readiness(),
         });
         let pipeline = tokio::spawn(pipeline.run(inputs));
@@ -150,13 +158,8 @@ impl Server {
             tokio::spawn(accept_jobs(jobs, inbox.clone())),
             tokio::spawn(accept_results(results, inbox.clone())),
         ];
-        let http = http.tap_io(|stream| {
-            if let Err(error) = tune(stream.tcp()) {
-                tracing::debug!(%error, "a connection keeps the system's settings");
-            }
-        });
-        let app = http::router(door).into_make_service_with_connect_info::<SocketAddr>();
-        let served = tokio::spawn(axum::serve(http, app).into_future());
+        let (limits, door) = (front.limits, http::router(door));
+        let served = tokio::spawn(listener::serve(http, keys, door, limits, refused));
         let upkeep = tokio::spawn(upkeep(metrics));
 
         shutdown.await;
@@ -195,25 +198,18 @@ async fn open_pipeline(
     Ok(Pipeline::new(start, clock, limits, times, worker_door, metrics))
 }
 
+fn jobs_gate(config: &Config) -> GateConfig {
+    GateConfig { connections_max: config.worker_connections, ..GateConfig::default() }
+}
+
 /// A result somewhat over its limit fails its job with a word about it; only one far over it costs
 /// the worker its connection.
 fn results_gate(config: &Config) -> GateConfig {
-    let default = GateConfig::default();
+    let default = jobs_gate(config);
     let frame_bytes_max = default.limits.frame_bytes_max.max(2 * config.limits.result_bytes as u64);
     let message_bytes_max = default.limits.message_bytes_max.max(2 * frame_bytes_max);
     let limits = FrameLimits { frame_bytes_max, message_bytes_max, ..default.limits };
     GateConfig { limits, ..default }
-}
-
-/// Sets a client's connection up for small messages, each of which somebody waits for, and for
-/// clients that go without a word.
-fn tune(stream: &TcpStream) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(UNANSWERED_TIME_MAX))?;
-    Ok(())
 }
 
 async fn upkeep(metrics: PrometheusHandle) {

@@ -22,6 +22,8 @@ struct Connection {
     session: SessionId,
     /// The client that it has proven to be of, if clients have to.
     client: Option<ClientId>,
+    /// Ops that its token allows in a second.
+    ops_per_s: u32,
     /// It has said something, so that it is too late for a `hello`.
     has_spoken: bool,
 }
@@ -75,7 +77,23 @@ impl Sessions {
         session: SessionId,
         client: Option<ClientId>,
     ) {
-        self.connections.insert(connection, Connection { session, client, has_spoken: false });
+        self.connections.insert(
+            connection,
+            Connection { session, client, ops_per_s: u32::MAX, has_spoken: false },
+        );
+    }
+
+    /// The token of a connection allows so many ops in a second.
+    pub(crate) fn limit(&mut self, connection: ConnectionId, ops_per_s: u32) {
+        if let Some(known) = self.connections.get_mut(&connection) {
+            known.ops_per_s = ops_per_s;
+        }
+    }
+
+    /// How many ops the token of a connection allows in a second.
+    pub(crate) fn ops_per_s(&self, connection: ConnectionId) -> usize {
+        let known = self.connections.get(&connection);
+        known.and_then(|known| usize::try_from(known.ops_per_s).ok()).unwrap_or(usize::MAX)
     }
 
     /// The client that a connection has proven to be of.

@@ -1,7 +1,6 @@
 //! TLS for HTTP and WebSocket: by rustls, with *ring*.
 
 mod client;
-mod listener;
 mod server;
 mod stream;
 
@@ -14,7 +13,6 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
 
 pub(crate) use self::client::{Roots, shake};
-pub(crate) use self::listener::Listener;
 pub(crate) use self::server::Keys;
 pub use self::server::TlsFiles;
 pub(crate) use self::stream::Stream;

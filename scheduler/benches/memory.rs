@@ -25,7 +25,8 @@ fn main() {
         return;
     }
     let jobs = usize::try_from(JOBS).unwrap();
-    let limits = Limits { client_jobs: jobs, waiting_jobs: jobs, ..Limits::default() };
+    let limits =
+        Limits { client_jobs: jobs, waiting_jobs: jobs, queue_jobs: jobs, ..Limits::default() };
     let mut scheduler = Scheduler::new(Config { limits, ..Config::default() });
     let (session, client) = (SessionId(1), ClientId(1));
     let mut out = Vec::new();

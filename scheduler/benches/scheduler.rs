@@ -46,7 +46,8 @@ fn spec(id: usize) -> Arc<Submit> {
 
 impl Load {
     fn new(lanes: u64, slots: u32, clients: u64, jobs: usize) -> Self {
-        let limits = Limits { waiting_jobs: usize::MAX, ..Limits::default() };
+        let limits =
+            Limits { waiting_jobs: usize::MAX, queue_jobs: usize::MAX, ..Limits::default() };
         let sessions = (1..=clients).map(SessionId).cycle();
         let mut load = Self {
             scheduler: Scheduler::new(Config { limits, seed: 1, ..Config::default() }),

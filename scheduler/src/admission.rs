@@ -187,11 +187,16 @@ impl Scheduler {
         if self.jobs.len() - self.running >= limits.waiting_jobs {
             return Err(full(format!("{} jobs are waiting, the limit", limits.waiting_jobs)));
         }
+        let queue = self.queues.find(&spec.queue);
+        if queue.is_some_and(|queue| self.queues[queue].live >= limits.queue_jobs) {
+            let (queue, limit) = (&spec.queue, limits.queue_jobs);
+            return Err(full(format!("the queue {queue} has {limit} live jobs, the limit")));
+        }
         if self.payload_bytes + spec.payload.bytes().len() > limits.payloads_bytes {
             let limit = limits.payloads_bytes;
             return Err(full(format!("live jobs hold all of the {limit} bytes for payloads")));
         }
-        if self.queues.len() >= QUEUES_MAX && self.queues.find(&spec.queue).is_none() {
+        if self.queues.len() >= QUEUES_MAX && queue.is_none() {
             return Err(full(format!("{QUEUES_MAX} queues are in use, the limit")));
         }
         Ok(())

@@ -86,10 +86,6 @@ impl Clients {
         Some((open.client, usize::try_from(open.jobs_max).unwrap_or(usize::MAX)))
     }
 
-    pub(crate) fn client_of(&self, session: SessionId) -> Option<ClientId> {
-        self.sessions.get(&session).map(|open| self.id_of(open.client))
-    }
-
     pub(crate) fn sessions(&self) -> usize {
         self.sessions.len()
     }

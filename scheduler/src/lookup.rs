@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 use slab::Slab;
 
-use crate::event::{ClientId, Retained};
+use crate::event::{ClientId, Retained, SessionId};
 use crate::job::{Job, State};
 use crate::list::index;
 use crate::scheduler::Scheduler;
@@ -95,6 +95,11 @@ impl ById {
 }
 
 impl Scheduler {
+    /// Whose session this is; `None` if it is over.
+    pub fn client_of(&self, session: SessionId) -> Option<ClientId> {
+        Some(self.clients.id_of(self.clients.look_at(session)?.client))
+    }
+
     /// What is known at `now` of the job of this id; `None` of one that never was, that ended long
     /// ago or before it was accepted. One that failed may still have a
     /// [dead letter](Self::dead_letter).

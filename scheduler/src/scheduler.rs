@@ -11,7 +11,7 @@ use crate::batches::Batches;
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::dead_letters::DeadLetters;
-use crate::event::{ClientId, Event, SessionId, Ticket};
+use crate::event::{Event, SessionId, Ticket};
 use crate::job::Job;
 use crate::keys::Keys;
 use crate::lanes::Lanes;
@@ -143,11 +143,6 @@ impl Scheduler {
             Event::Drain => self.drain(step),
             Event::Tick => self.tick(step),
         }
-    }
-
-    /// Whose a session is.
-    pub fn client_of(&self, session: SessionId) -> Option<ClientId> {
-        self.clients.client_of(session)
     }
 
     /// When [`Event::Tick`] is due; `None` if nothing waits for time to pass.

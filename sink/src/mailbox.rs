@@ -138,6 +138,13 @@ impl Mailbox {
         }
     }
 
+    /// Has the client asked whether it is still there.
+    pub(crate) fn ping(&self) {
+        if let Some(inlet) = &self.inlet {
+            inlet.ping();
+        }
+    }
+
     /// The connection is over. Returns its way, if it had one.
     pub(crate) fn detach(&mut self) -> Option<Inlet> {
         let inlet = self.inlet.take();

@@ -121,6 +121,13 @@ impl Mailboxes {
         }
     }
 
+    /// Has the client of a session asked whether it is still there.
+    pub fn ping(&self, session: SessionId) {
+        if let Some(mailbox) = self.boxes.get(&session) {
+            mailbox.ping();
+        }
+    }
+
     /// The outcome of a job, which was just put into this mailbox, is kept elsewhere too, and is to
     /// be told once the group is on the disk, if there is a disk. Returns the event's number, if it
     /// has one that is final.

@@ -36,6 +36,8 @@ struct Meter {
 pub(crate) enum Parcel {
     /// Events in a row. Their numbers, if they have any, go up by one from the first's.
     Events(Option<u64>, Vec<Event>),
+    /// Is the client still there?
+    Ping,
     /// The connection is to be closed, with this code and reason.
     Close(u16, &'static str),
 }
@@ -72,6 +74,11 @@ impl Inlet {
     pub(crate) fn send(&self, first_seq: Option<u64>, events: Vec<Event>) {
         // A writer that is gone has told its connection's end.
         _ = self.sender.unbounded_send(Parcel::Events(first_seq, events));
+    }
+
+    /// Has the client asked whether it is still there.
+    pub(crate) fn ping(&self) {
+        _ = self.sender.unbounded_send(Parcel::Ping);
     }
 
     /// Has the connection closed once all is written that was sent.

@@ -73,6 +73,10 @@ impl Writer {
                         self.outlet.written(&event);
                     }
                 }
+                Parcel::Ping => {
+                    let ping = self.sink.feed(Message::Ping(Default::default()));
+                    unless_stalled(&self.outlet, ping).await?;
+                }
                 Parcel::Close(code, reason) => close = Some(WriteEnd::Closed(code, reason)),
             }
             next = self.outlet.try_recv();

@@ -2,6 +2,7 @@
 //! against its token before the pipeline sees it.
 
 use std::future::pending;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -9,10 +10,12 @@ use acequia_scheduler::ClientId;
 use acequia_ventilator::{ReadEnd, Reader, Request};
 use acequia_wire::client::Refusal;
 use acequia_wire::code::{RejectCode, close};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::access::{Entry, Grant, TokenDoor};
 use crate::metrics::RefusedToken;
+use crate::pipeline::Input;
 
 /// How long a client may take to say its token.
 const PROOF_TIME_MAX: Duration = Duration::from_secs(10);
@@ -40,7 +43,11 @@ pub(crate) struct First {
 
 impl Pass {
     /// Lets a client in, if need be once it has said its token.
-    pub(crate) async fn enter(entry: Entry, reader: &mut Reader) -> Result<(Self, First), ReadEnd> {
+    pub(crate) async fn enter(
+        entry: Entry,
+        reader: &mut Reader,
+        inbox: &mpsc::Sender<Input>,
+    ) -> Result<(Self, First), ReadEnd> {
         let (tokens, grant, mut first) = match entry {
             Entry::Open => return Ok((Self(None), First { requests: Vec::new(), end: Ok(()) })),
             Entry::Refused => return Err(UNAUTHORIZED),
@@ -49,7 +56,7 @@ impl Pass {
                 (tokens, grant, first)
             }
             Entry::Unproven(tokens, _place) => {
-                let Ok(mut first) = timeout(PROOF_TIME_MAX, first(reader)).await else {
+                let Ok(mut first) = timeout(PROOF_TIME_MAX, first(reader, inbox)).await else {
                     tokens.refuse(RefusedToken::Missing);
                     return Err(UNAUTHORIZED);
                 };
@@ -127,9 +134,9 @@ pub(crate) async fn expired(until: Option<SystemTime>) -> ReadEnd {
 }
 
 /// The first requests of a client; none if it goes without any.
-async fn first(reader: &mut Reader) -> First {
+async fn first(reader: &mut Reader, inbox: &mpsc::Sender<Input>) -> First {
     loop {
-        let (requests, end) = reader.read().await;
+        let (requests, end) = reader.read(inbox).await;
         if !requests.is_empty() || end.is_err() {
             return First { requests, end };
         }
@@ -143,7 +150,10 @@ fn token_of(request: &mut Request) -> Option<String> {
 }
 
 fn limited(grant: &Grant) -> Request {
-    Request::Limited { jobs: grant.jobs.unwrap_or(u32::MAX) }
+    Request::Limited {
+        jobs: grant.jobs.unwrap_or(u32::MAX),
+        ops_per_s: grant.ops_per_s.map_or(u32::MAX, NonZeroU32::get),
+    }
 }
 
 fn renew(tokens: &TokenDoor, grant: &mut Grant, token: &str) -> Result<(), Refusal> {

@@ -19,9 +19,20 @@ impl Pipeline {
     ) {
         // A connection whose session another has taken over speaks for nobody.
         let Some(mut session) = self.sessions.of(connection) else { return };
-        // What its token allows is not of the client's own saying.
-        let speaks = requests.iter().any(|one| !matches!(one, Request::Limited { .. }));
+        self.limit(connection, &requests);
+        let is_op = |request: &Request| !matches!(request, Request::Limited { .. });
+        let ops = requests.iter().filter(|request| is_op(request)).count();
+        let Some(client) = self.scheduler.client_of(session) else { return };
+        let ops_per_s = self.sessions.ops_per_s(connection).min(self.limits.ops_per_s);
+        let mut allowed = self.rates.take(client, ops, ops_per_s, instant);
         for request in requests {
+            if is_op(&request) {
+                if allowed == 0 {
+                    self.tell(session, too_fast(request, ops_per_s).into());
+                    continue;
+                }
+                allowed -= 1;
+            }
             if let Request::Hello(hello) = request {
                 // What came before it in this message is told first.
                 self.act(instant);
@@ -32,8 +43,18 @@ impl Pipeline {
                 self.take_request(now, session, request);
             }
         }
-        if speaks {
+        // What its token allows is not of the client's own saying.
+        if ops > 0 {
             self.sessions.speaks(connection);
+        }
+    }
+
+    /// What a token allows of ops counts for those that come with it, too.
+    fn limit(&mut self, connection: ConnectionId, requests: &[Request]) {
+        for request in requests {
+            if let Request::Limited { ops_per_s, .. } = request {
+                self.sessions.limit(connection, *ops_per_s);
+            }
         }
     }
 
@@ -47,7 +68,7 @@ impl Pipeline {
             // Answered by whoever knows the connection.
             Request::Hello(_) => {}
             Request::Ack { seq } => self.mailboxes.ack(session, seq),
-            Request::Limited { jobs } => {
+            Request::Limited { jobs, .. } => {
                 self.handle(now, Event::SessionLimited { session, jobs });
             }
             Request::Subscribe { topic } => {
@@ -70,5 +91,25 @@ impl Pipeline {
         if !self.mailboxes.put(session, event) {
             self.hopeless.push(session);
         }
+    }
+}
+
+/// The refusal of an op that is one too many in its second.
+fn too_fast(request: Request, ops_per_s: usize) -> Refusal {
+    let message = format!("more than {ops_per_s} ops in a second, the limit; send more slowly");
+    let refusal = Refusal {
+        // Then there is a second's worth of them again.
+        retry_after_ms: Some(1_000),
+        ..Refusal::new(RejectCode::RateLimited, message)
+    };
+    match request {
+        Request::Submit { spec, .. } => refusal.of_submit(spec.id.clone()),
+        Request::Cancel { id } => Refusal { id: Some(id), ..refusal },
+        Request::Refused(Refusal { id, submit, .. }) => Refusal { id, submit, ..refusal },
+        Request::Hello(_)
+        | Request::Limited { .. }
+        | Request::Ack { .. }
+        | Request::Subscribe { .. }
+        | Request::Unsubscribe { .. } => refusal,
     }
 }

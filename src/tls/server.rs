@@ -34,7 +34,7 @@ impl Keys {
         Ok(Self(keys))
     }
 
-    pub(super) fn now(&self) -> Arc<ServerConfig> {
+    pub(crate) fn now(&self) -> Arc<ServerConfig> {
         self.0.borrow().clone()
     }
 }

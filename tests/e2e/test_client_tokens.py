@@ -261,6 +261,17 @@ def test_jobs_of_a_token(server, make, way):
     more.heard("accepted", id=more.submit("text"))
 
 
+def test_ops_of_a_token(server, make, way):
+    client = make(way(server, token(acequia={"ops_per_s": 3})))
+    client.send([{"op": "submit", "id": n, "payload": n} for n in range(20)])
+    rejected = client.heard("rejected", id=19)
+    assert rejected["code"] == "rate_limited" and "3 ops" in rejected["message"]
+    assert sum(event["ev"] == "rejected" for event in client.events) >= 17
+    client = make(way(server, token(sub="bob")))
+    client.send([{"op": "submit", "id": n, "payload": n} for n in range(20)])
+    client.heard("accepted", id=19)
+
+
 def test_a_token_runs_out(server, make, way):
     client = make(way(server, token(life_s=1.5)))
     client.heard("accepted", id=client.submit("text"))

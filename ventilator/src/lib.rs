@@ -9,6 +9,7 @@
 
 mod lanes;
 mod reader;
+mod silence;
 
 pub use lanes::{JobLanes, accept_lanes};
 pub use reader::{ReadEnd, Reader, Request};
@@ -29,6 +30,11 @@ pub enum Input {
         connection: ConnectionId,
         /// What it wants.
         requests: Vec<Request>,
+    },
+    /// Nothing has come from a client for a while: it is to be pinged.
+    Quiet {
+        /// Its connection.
+        connection: ConnectionId,
     },
     /// A worker has connected to the jobs port.
     LaneOpened(Box<JobsConnection>),

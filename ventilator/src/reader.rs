@@ -1,6 +1,7 @@
 //! The read half of a WebSocket: messages in, requests out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use acequia_wire::client::{Encoding, HelloOp, Op, Refusal, Submit};
 use acequia_wire::code::close;
@@ -12,6 +13,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite;
 
+use crate::silence::{Grown, Silence};
 use crate::{ConnectionId, Input};
 
 /// Most requests that go to the pipeline at once, beyond those of one message.
@@ -38,6 +40,8 @@ pub enum Request {
     Limited {
         /// Live jobs, if all clients may have as many.
         jobs: u32,
+        /// Ops in a second, if all clients may send as many.
+        ops_per_s: u32,
     },
     /// Events that may be forgotten.
     Ack {
@@ -78,6 +82,7 @@ pub struct Reader {
     connection: ConnectionId,
     encoding: Encoding,
     limits: Limits,
+    silence: Silence,
 }
 
 impl Reader {
@@ -88,7 +93,8 @@ impl Reader {
         encoding: Encoding,
         limits: Limits,
     ) -> Self {
-        Self { stream, connection, encoding, limits }
+        let silence = Silence::new(Duration::from_secs(limits.idle_s as u64));
+        Self { stream, connection, encoding, limits, silence }
     }
 
     /// Waits for a message, has `judge` look at what it and those at hand behind it ask for, and
@@ -102,17 +108,36 @@ impl Reader {
         inbox: &mpsc::Sender<I>,
         judge: impl FnOnce(&mut Vec<Request>),
     ) -> Result<(), ReadEnd> {
-        let (mut requests, end) = self.read().await;
+        let (mut requests, end) = self.read(inbox).await;
         judge(&mut requests);
         self.send(inbox, requests).await?;
         end
     }
 
     /// Waits for a message. Returns what it and those at hand behind it ask for, and whether there
-    /// may be more to read.
-    pub async fn read(&mut self) -> (Vec<Request>, Result<(), ReadEnd>) {
+    /// may be more to read. A client that is silent is to be pinged, which the pipeline is told.
+    pub async fn read<I: From<Input>>(
+        &mut self,
+        inbox: &mpsc::Sender<I>,
+    ) -> (Vec<Request>, Result<(), ReadEnd>) {
         let mut requests = Vec::new();
-        let mut next = Some(self.stream.next().await);
+        let mut next = Some(loop {
+            tokio::select! {
+                biased;
+                item = self.stream.next() => break item,
+                silence = self.silence.grows() => {
+                    if silence == Grown::TooLong {
+                        let why = "nothing came for too long, not even a pong";
+                        return (requests, Err(ReadEnd::Violation(close::SILENT, why)));
+                    }
+                    let input = Input::Quiet { connection: self.connection };
+                    if inbox.send(input.into()).await.is_err() {
+                        return (requests, Err(ReadEnd::Stopping));
+                    }
+                }
+            }
+        });
+        self.silence.broken();
         let mut end = Ok(());
         while let Some(item) = next {
             end = self.take(item, &mut requests);

@@ -109,6 +109,8 @@ pub mod close {
     pub const UNAUTHORIZED: u16 = 4401;
     /// Another connection has resumed the session; this one is not to come back.
     pub const TAKEN_OVER: u16 = 4001;
+    /// Nothing came from the client for too long, not even the answer to a ping.
+    pub const SILENT: u16 = 4002;
     /// The client reads its events too slowly and too much waits for it.
     pub const SLOW_READER: u16 = 4008;
 }

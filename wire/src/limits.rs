@@ -34,12 +34,24 @@ pub const CLIENT_JOBS_MAX: usize = 10_000;
 pub const WATCHERS_MAX: usize = 100;
 /// Waiting jobs in all.
 pub const WAITING_JOBS_MAX: usize = 1_000_000;
+/// Live jobs of one queue.
+pub const QUEUE_JOBS_MAX: usize = 1_000_000;
 /// Payload bytes of all live jobs.
 pub const PAYLOADS_BYTES_MAX: usize = 1 << 30;
 /// Queue names in use at one time.
 pub const QUEUES_MAX: usize = 10_000;
 /// Sessions at one time.
 pub const SESSIONS_MAX: usize = 100_000;
+/// Connections to the HTTP port from one address at one time. Many browsers may be behind one, and
+/// all of them are behind one proxy.
+pub const ADDRESS_CONNECTIONS_MAX: usize = 20_000;
+/// Ops of one client in a second, beyond those that it has saved up in the second before.
+pub const OPS_PER_S_MAX: usize = 100_000;
+/// Seconds until a connection must have brought a request's head, and its `hello` where one is
+/// needed.
+pub const HANDSHAKE_S_MAX: usize = 10;
+/// Seconds for which a connection may bring nothing, not even the answer to a ping.
+pub const IDLE_S_MAX: usize = 120;
 /// Topics that one session may subscribe to.
 pub const TOPICS_PER_SESSION_MAX: usize = 64;
 /// Events that wait for a session before progress, chunks and messages are given up.
@@ -66,6 +78,9 @@ pub const LOSSES_MAX: u32 = 3;
 const _: () = assert!(PAYLOAD_BYTES_MAX < MESSAGE_BYTES_MAX);
 const _: () = assert!(PAYLOAD_BYTES_MAX <= RESULT_BYTES_MAX);
 const _: () = assert!(CLIENT_JOBS_MAX <= WAITING_JOBS_MAX);
+const _: () = assert!(CLIENT_JOBS_MAX <= QUEUE_JOBS_MAX && CLIENT_JOBS_MAX <= OPS_PER_S_MAX);
+const _: () = assert!(ADDRESS_CONNECTIONS_MAX <= SESSIONS_MAX);
+const _: () = assert!(HANDSHAKE_S_MAX < IDLE_S_MAX);
 const _: () = assert!(PRIORITY_DEFAULT <= PRIORITY_MAX);
 const _: () = assert!(TEXT_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(
@@ -85,12 +100,22 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Live jobs of one client.
     pub client_jobs: usize,
+    /// Live jobs of one queue.
+    pub queue_jobs: usize,
     /// Waiting jobs in all.
     pub waiting_jobs: usize,
     /// Payload bytes of all live jobs.
     pub payloads_bytes: usize,
     /// Sessions at one time.
     pub sessions: usize,
+    /// Connections to the HTTP port from one address at one time.
+    pub address_connections: usize,
+    /// Ops of one client in a second.
+    pub ops_per_s: usize,
+    /// Seconds until a connection must have brought a request's head.
+    pub handshake_s: usize,
+    /// Seconds for which a connection may bring nothing, not even the answer to a ping.
+    pub idle_s: usize,
 }
 
 impl Default for Limits {
@@ -100,9 +125,14 @@ impl Default for Limits {
             result_bytes: RESULT_BYTES_MAX,
             message_bytes: MESSAGE_BYTES_MAX,
             client_jobs: CLIENT_JOBS_MAX,
+            queue_jobs: QUEUE_JOBS_MAX,
             waiting_jobs: WAITING_JOBS_MAX,
             payloads_bytes: PAYLOADS_BYTES_MAX,
             sessions: SESSIONS_MAX,
+            address_connections: ADDRESS_CONNECTIONS_MAX,
+            ops_per_s: OPS_PER_S_MAX,
+            handshake_s: HANDSHAKE_S_MAX,
+            idle_s: IDLE_S_MAX,
         }
     }
 }

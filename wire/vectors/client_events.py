@@ -9,8 +9,9 @@ JSON, MSGPACK, OCTETS = "application/json", "application/msgpack", "application/
 PLAIN = "text/plain"
 JOB = "01890a5d-ac96-774b-bcce-b302099a8057"
 LIMITS = {"payload_bytes": 1048576, "result_bytes": 8388608, "message_bytes": 4194304,
-          "client_jobs": 10000, "waiting_jobs": 1000000, "payloads_bytes": 1073741824,
-          "sessions": 100000}
+          "client_jobs": 10000, "queue_jobs": 1000000, "waiting_jobs": 1000000,
+          "payloads_bytes": 1073741824, "sessions": 100000, "address_connections": 20000,
+          "ops_per_s": 100000, "handshake_s": 10, "idle_s": 120}
 REJECT_CODES = ["bad_request", "too_large", "queue_full", "too_many_jobs", "rate_limited",
                 "unauthorized", "forbidden", "draining", "duplicate_id", "storage"]
 FAIL_CODES = ["worker_error", "timeout", "worker_lost", "expired", "bad_result", "my_own_code"]

@@ -61,6 +61,9 @@ impl Plan {
         if random.percent(30) {
             limits.waiting_jobs = random.within(1, 12) as usize;
         }
+        if random.percent(30) {
+            limits.queue_jobs = random.within(1, 8) as usize;
+        }
         if random.percent(20) {
             limits.payloads_bytes = random.within(1, 60) as usize;
         }

@@ -35,11 +35,15 @@ impl Model {
         let running = |job: &&Job| matches!(job.state, State::Running { .. });
         let waiting = self.jobs.len() - self.jobs.values().filter(running).count();
         let bytes = self.payload_bytes() + spec.payload.bytes().len();
+        let in_queue = self.jobs.values().filter(|job| job.spec.queue == spec.queue).count();
         if self.storage_failed {
             Some(RejectCode::Storage)
         } else if self.live_jobs_of(client) >= self.jobs_max(session) {
             Some(RejectCode::TooManyJobs)
-        } else if waiting >= limits.waiting_jobs || bytes > limits.payloads_bytes {
+        } else if waiting >= limits.waiting_jobs
+            || in_queue >= limits.queue_jobs
+            || bytes > limits.payloads_bytes
+        {
             Some(RejectCode::QueueFull)
         } else {
             None

@@ -4,7 +4,7 @@ use acequia_wire::Limits;
 use acequia_wire::client::Submit;
 use acequia_wire::limits::QUEUES_MAX;
 
-use crate::scene::{Scene, job, queue};
+use crate::scene::{Scene, job, queue, runs};
 
 #[test]
 fn an_id_is_unique_among_the_live_jobs_of_a_session() {
@@ -60,6 +60,17 @@ fn so_many_jobs_wait_in_all() {
     // What runs does not wait.
     scene.lane(1, 1);
     assert_eq!(scene.submit(job(3)), ["record 3"]);
+}
+
+#[test]
+fn a_queue_has_so_many_live_jobs() {
+    let mut scene = Scene::with(Limits { queue_jobs: 1, ..Limits::default() });
+    scene.lane(1, 1);
+    scene.submit(job(1));
+    assert_eq!(scene.submit(job(2)), ["2 rejected: queue_full"], "it runs, and is live");
+    scene.submit(Submit { queue: "another".parse().unwrap(), ..job(3) });
+    scene.done(1, 1);
+    assert_eq!(runs(&scene.submit(job(2))), ["2 on 1"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a token says of its client.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use acequia_scheduler::ClientId;
@@ -33,6 +34,7 @@ pub(super) struct Claims {
 struct Restrictions {
     queues: Option<Vec<String>>,
     jobs: Option<u32>,
+    ops_per_s: Option<NonZeroU32>,
 }
 
 /// What a client may do, and until when.
@@ -46,6 +48,8 @@ pub(crate) struct Grant {
     pub(crate) queues: Option<Vec<QueueName>>,
     /// How many live jobs it may have, if not as many as all.
     pub(crate) jobs: Option<u32>,
+    /// How many ops it may send in a second, if not as many as all.
+    pub(crate) ops_per_s: Option<NonZeroU32>,
 }
 
 impl Claims {
@@ -62,10 +66,10 @@ impl Claims {
             return Err(RefusedToken::NotYet);
         }
         let left = Duration::from_secs_f64((self.exp - now_s).min(LIFE_MAX_S));
-        let Restrictions { queues, jobs } = self.acequia.unwrap_or_default();
+        let Restrictions { queues, jobs, ops_per_s } = self.acequia.unwrap_or_default();
         let queues = queues.map(|names| names.iter().map(|name| name.parse()).collect());
         let queues = queues.transpose().map_err(|_| RefusedToken::Claims)?;
-        Ok(Grant { client: client_of(&self.sub), until: now + left, queues, jobs })
+        Ok(Grant { client: client_of(&self.sub), until: now + left, queues, jobs, ops_per_s })
     }
 }
 

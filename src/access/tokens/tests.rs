@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::num::NonZeroU32;
 use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -75,9 +76,10 @@ async fn a_good_token_tells_who_and_what() {
     assert_eq!((&grant.queues, grant.jobs), (&None, None));
     // The first eight bytes of `printf alice | sha256sum`.
     assert_eq!(grant.client.0, 0x2bd8_06c9_7f0e_00af);
-    let limited = with("acequia", json!({"queues": ["a", "b"], "jobs": 3}));
+    let limited = with("acequia", json!({"queues": ["a", "b"], "jobs": 3, "ops_per_s": 7}));
     let limited = judge_claims(&door, &limited).expect("good");
     assert_eq!((limited.client, limited.jobs), (grant.client, Some(3)));
+    assert_eq!(limited.ops_per_s.map(NonZeroU32::get), Some(7));
     let allows = |queue: &str| limited.allows(&queue.parse().expect("a name"));
     assert!(allows("a") && allows("b") && !allows("c"));
     assert!(grant.allows(&"c".parse().expect("a name")));
@@ -100,6 +102,7 @@ async fn what_is_wrong_with_claims_is_told_apart() {
         ("aud", json!("acequia"), RefusedToken::Audience),
         ("acequia", json!({"queues": ["a/b"]}), RefusedToken::Claims),
         ("acequia", json!({"jobs": -1}), RefusedToken::Malformed),
+        ("acequia", json!({"ops_per_s": 0}), RefusedToken::Malformed),
         ("acequia", json!({"colour": "red"}), RefusedToken::Malformed),
     ] {
         assert_eq!(judge_claims(&door, &with(key, value.clone())), Err(why), "{key} {value}");

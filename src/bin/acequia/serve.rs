@@ -1,15 +1,17 @@
 //! `acequia serve`: the server.
 
 mod access;
+mod limits;
 
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use acequia::{Config, Endpoint, Limits, Server, TlsFiles};
-use acequia_wire::limits;
+use acequia::{Config, Endpoint, Server, TlsFiles};
 use anyhow::Context as _;
+
+use self::limits::LimitArgs;
 
 /// Run the server: browsers on one port, workers on two
 ///
@@ -51,21 +53,8 @@ pub(crate) struct Args {
     #[arg(long, env = "ACEQUIA_SESSION_S", default_value_t = Config::ABSENCE.as_secs(), value_name = "SECONDS")]
     session_s: u64,
 
-    /// Live jobs of one client
-    #[arg(long, env = "ACEQUIA_CLIENT_JOBS", default_value_t = limits::CLIENT_JOBS_MAX, value_name = "N")]
-    client_jobs: usize,
-
-    /// Waiting jobs in all
-    #[arg(long, env = "ACEQUIA_WAITING_JOBS", default_value_t = limits::WAITING_JOBS_MAX, value_name = "N")]
-    waiting_jobs: usize,
-
-    /// Payload bytes of all live jobs
-    #[arg(long, env = "ACEQUIA_PAYLOADS_BYTES", default_value_t = limits::PAYLOADS_BYTES_MAX, value_name = "BYTES")]
-    payloads_bytes: usize,
-
-    /// Sessions at one time
-    #[arg(long, env = "ACEQUIA_SESSIONS", default_value_t = limits::SESSIONS_MAX, value_name = "N")]
-    sessions: usize,
+    #[command(flatten)]
+    limits: LimitArgs,
 
     /// How long a worker that beats may be silent while it holds jobs before others get them; the
     /// SDKs beat every 5 seconds
@@ -109,6 +98,7 @@ impl Args {
     fn into_config(self) -> anyhow::Result<Config> {
         let jobs = endpoint("--jobs", &self.jobs)?;
         let results = endpoint("--results", &self.results)?;
+        let worker_connections = self.limits.worker_connections;
         let config = Config {
             listen: self.listen,
             tls: self.tls_cert.zip(self.tls_key).map(|(cert, key)| TlsFiles { cert, key }),
@@ -117,13 +107,8 @@ impl Args {
             journal: (self.journal.as_os_str() != "none").then_some(self.journal),
             retention: Duration::from_secs(self.retention_s),
             absence: Duration::from_secs(self.session_s),
-            limits: Limits {
-                client_jobs: self.client_jobs,
-                waiting_jobs: self.waiting_jobs,
-                payloads_bytes: self.payloads_bytes,
-                sessions: self.sessions,
-                ..Limits::default()
-            },
+            limits: self.limits.check()?,
+            worker_connections,
             lease: Duration::from_secs(self.lease_s),
             grace: Duration::from_secs(self.grace_s),
             ..Config::default()

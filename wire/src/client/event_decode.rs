@@ -383,9 +383,14 @@ impl Limits {
             "result_bytes" => self.result_bytes = n,
             "message_bytes" => self.message_bytes = n,
             "client_jobs" => self.client_jobs = n,
+            "queue_jobs" => self.queue_jobs = n,
             "waiting_jobs" => self.waiting_jobs = n,
             "payloads_bytes" => self.payloads_bytes = n,
             "sessions" => self.sessions = n,
+            "address_connections" => self.address_connections = n,
+            "ops_per_s" => self.ops_per_s = n,
+            "handshake_s" => self.handshake_s = n,
+            "idle_s" => self.idle_s = n,
             _ => {}
         }
     }

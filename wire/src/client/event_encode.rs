@@ -193,16 +193,21 @@ impl Welcome {
 
 impl Limits {
     /// The keys of `limits` in `welcome`.
-    pub(super) fn pairs(&self) -> [(&'static str, u64); 7] {
+    pub(super) fn pairs(&self) -> [(&'static str, u64); 12] {
         let n = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         [
             ("payload_bytes", n(self.payload_bytes)),
             ("result_bytes", n(self.result_bytes)),
             ("message_bytes", n(self.message_bytes)),
             ("client_jobs", n(self.client_jobs)),
+            ("queue_jobs", n(self.queue_jobs)),
             ("waiting_jobs", n(self.waiting_jobs)),
             ("payloads_bytes", n(self.payloads_bytes)),
             ("sessions", n(self.sessions)),
+            ("address_connections", n(self.address_connections)),
+            ("ops_per_s", n(self.ops_per_s)),
+            ("handshake_s", n(self.handshake_s)),
+            ("idle_s", n(self.idle_s)),
         ]
     }
 }

@@ -173,14 +173,19 @@ pub(crate) fn fail_codes() -> impl Strategy<Value = FailCode> {
 }
 
 pub(crate) fn limits() -> impl Strategy<Value = Limits> {
-    any::<[usize; 7]>().prop_map(|[a, b, c, d, e, f, g]| Limits {
+    any::<[usize; 12]>().prop_map(|[a, b, c, d, e, f, g, h, i, j, k, l]| Limits {
         payload_bytes: a,
         result_bytes: b,
         message_bytes: c,
         client_jobs: d,
-        waiting_jobs: e,
-        payloads_bytes: f,
-        sessions: g,
+        queue_jobs: e,
+        waiting_jobs: f,
+        payloads_bytes: g,
+        sessions: h,
+        address_connections: i,
+        ops_per_s: j,
+        handshake_s: k,
+        idle_s: l,
     })
 }
 

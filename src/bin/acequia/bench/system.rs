@@ -113,8 +113,11 @@ impl System {
     /// A server of the bench's own that nobody works for yet.
     pub(super) async fn without_workers(flags: &[&str]) -> anyhow::Result<Self> {
         const ANY: &str = "tcp://127.0.0.1:0";
+        // So that one connection can bring as much as many.
+        const OPS_PER_S: &str = "1000000000";
         let command = ["serve", "--listen", "127.0.0.1:0", "--jobs", ANY, "--results", ANY];
-        Self::start(&[&command, flags].concat(), true).await
+        let command = [&command[..], &["--ops-per-s", OPS_PER_S]].concat();
+        Self::start(&[&command[..], flags].concat(), true).await
     }
 
     /// The echo server.

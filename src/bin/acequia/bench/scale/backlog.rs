@@ -39,7 +39,8 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Part> {
     let jobs = u64::from(args.sizes.backlog);
     let waiting = (jobs + OTHER_JOBS).to_string();
     let bytes = (jobs * args.payload as u64 + OTHER_BYTES).to_string();
-    let flags = ["--journal", "none", "--waiting-jobs", &waiting, "--payloads-bytes", &bytes];
+    let flags = ["--journal", "none", "--waiting-jobs", &waiting, "--queue-jobs", &waiting];
+    let flags = [&flags[..], &["--payloads-bytes", &bytes]].concat();
     let mut empty = System::without_workers(&flags).await?;
     let mut full = System::without_workers(&flags).await?;
 
