@@ -1,12 +1,14 @@
 // One rendering: a job for each tile of a view, until each has ended. No DOM.
 
-import { RejectedError } from '/client/index.js';
+import { LostError, RejectedError } from '/client/index.js';
 import { payloadOf, tilesOf } from '/assets/view.js';
 
 export const QUEUE = 'mandelbrot';
 
 /** Runs of a tile that its worker fails. */
 const ATTEMPTS = 3;
+/** For so long after its connection was lost, a page may be back. */
+const ABSENCE_MS = 15_000;
 
 export class Rendering {
   #client;
@@ -41,7 +43,7 @@ export class Rendering {
     const { signal } = this.#abort;
     if (signal.aborted) return;
     // Nobody else wants the tiles of a page that is gone.
-    const options = { queue: QUEUE, attempts: ATTEMPTS, onDisconnect: 'cancel', signal };
+    const options = { queue: QUEUE, attempts: ATTEMPTS, onDisconnect: { cancelAfterMs: ABSENCE_MS }, signal };
     const job = this.#client.submit(payloadOf(this.#view, tile), options);
     job.addEventListener('started', ({ detail }) => {
       if (!signal.aborted) this.#on.started(tile, detail.worker || 'a worker without a name');
@@ -62,8 +64,10 @@ export class Rendering {
   }
 
   #failed(tile, error) {
-    if (error.code === 'connection_lost') {
-      // The server cancelled it, or is itself gone; submitted again, it waits for the connection.
+    const unasked = error instanceof LostError || error.code === 'cancelled';
+    if (unasked && this.#client.state !== 'closed') {
+      // The page was away for too long, or the server came back without the session. A tile may be
+      // computed twice: nobody minds.
       this.#on.stopped(tile);
       this.#submit(tile);
     } else if (error instanceof RejectedError && error.retryAfterMs !== null) {

@@ -13,13 +13,15 @@ export function showConnection(clients) {
     const before = pill.dataset.state;
     const waiting = clients.filter(({ state }) => state === 'waiting');
     if (waiting.length > 0) {
-      const ms = Math.max(...waiting.map((client) => retryAt.get(client) - performance.now()));
+      const ms = Math.max(...waiting.map((client) => retryAt.get(client))) - Date.now();
       pill.dataset.state = 'reconnecting';
       text.textContent = `reconnecting in ${Math.max(1, Math.ceil(ms / 1000))} s`;
       ticking = setTimeout(show, 250);
     } else if (clients.every(({ state }) => state === 'open')) {
       pill.dataset.state = 'live';
       text.textContent = 'live';
+    } else if (clients.some(({ state }) => state === 'closed')) {
+      pill.dataset.state = text.textContent = 'closed';
     } else {
       // A dial during an outage is not a change worth a flicker.
       if (before !== 'reconnecting') pill.dataset.state = 'connecting';
@@ -30,11 +32,9 @@ export function showConnection(clients) {
   }
 
   for (const client of clients) {
-    for (const type of ['connecting', 'open', 'close']) {
-      client.addEventListener(type, ({ detail }) => {
-        if (type === 'close') retryAt.set(client, performance.now() + detail.retryInMs);
-        show();
-      });
-    }
+    client.addEventListener('state', ({ detail }) => {
+      retryAt.set(client, detail.retryAt);
+      show();
+    });
   }
 }

@@ -109,7 +109,7 @@ for (const [encoding, options] of [['JSON', {}], ['MessagePack', { codec }]]) {
       const server = await start(t, 'serve', { ports: await quietPorts() });
       server.mayEnd = true;
       const worker = await startWorker(t, server, '--demo');
-      const client = connect(t, server, options);
+      const client = connect(t, server, { ...options, resume: false });
       assert.equal(await client.submit('before', { queue: 'upper' }), 'BEFORE');
       const unheard = client.submit('held', { queue: 'nobody' });
       await new Promise((resolve) => unheard.addEventListener('accepted', resolve));

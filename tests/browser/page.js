@@ -1,6 +1,7 @@
 // The page in Debian's Chromium.
 
 import { mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 
 import { chromium } from 'playwright-core';
 
@@ -23,10 +24,32 @@ export async function closeBrowser() {
   await browser?.close();
 }
 
+/** Windows that share cookies and storages, closed after the test `t`. */
+export async function newContext(t, options = {}) {
+  // A document that a test makes up is of no address space, from where 127.0.0.1 may not be dialled.
+  const context = await (await launch()).newContext({ permissions: ['local-network-access'], ...options });
+  t.after(() => context.close());
+  if (process.env.ACEQUIA_PAGE === 'tree') await useTree(context, '/client/', '/assets/');
+  return context;
+}
+
+const FOLDERS = { '/client/': '../../clients/js/src/', '/assets/': '../../dashboard/' };
+const TYPES = { js: 'text/javascript', mjs: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
+
+/** These folders come from this tree and not from the binary, which need not be built for them. */
+export async function useTree(context, ...prefixes) {
+  for (const prefix of prefixes) {
+    await context.route(`**${prefix}**`, async (route) => {
+      const name = new URL(route.request().url()).pathname.slice(prefix.length);
+      const body = await readFile(new URL(FOLDERS[prefix] + name, import.meta.url), 'utf8');
+      await route.fulfill({ contentType: TYPES[name.split('.').at(-1)], body });
+    });
+  }
+}
+
 /** A page whose trouble is gathered in `page.trouble`. Closed after the test `t`. */
 export async function open(t, url, options = {}) {
-  const context = await (await launch()).newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  t.after(() => context.close());
+  const context = await newContext(t, { viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
   page.trouble = [];

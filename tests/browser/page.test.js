@@ -1,6 +1,9 @@
 // What a person sees: the page of `acequia demo`, with nobody's help.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { quietPorts, sample, start, startWorker } from './harness.js';
@@ -176,6 +179,32 @@ test('it survives a restart of the server', async (t) => {
   await waitFor(page, '#job-result[data-state=done]');
   assert.equal(await page.textContent('#job-result'), 'BACK');
 });
+
+for (const [what, journal] of [['its sessions', true], ['nothing', false]]) {
+  test(`a picture whose server is killed and comes back with ${what} is finished`, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'acequia-journal-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const args = journal ? ['--journal', join(folder, 'acequia.redb')] : [];
+    const server = await start(t, 'serve', { ports: await quietPorts(), args });
+    server.mayEnd = true;
+    const page = await open(t, server.url);
+    await page.selectOption('#max-iter', '250');
+    await submitText(page, 'held', 'upper');
+    await page.waitForFunction(() => document.querySelector('#job-events [data-ev=accepted]'));
+    await server.process.kill();
+    await waitFor(page, '#connection[data-state=reconnecting]');
+    assert.match(await page.textContent('#connection-text'), /^reconnecting/);
+    await screenshot(page, `page-gone-${journal ? 'journal' : 'none'}`);
+    const next = await start(t, 'serve', { ports: server, args });
+    await waitFor(page, LIVE);
+    await startWorker(t, next, '--demo', '--slots', '4');
+    await waitFor(page, DONE);
+    assert.equal(await page.textContent('#picture-trouble'), '');
+    await waitFor(page, `#job-result[data-state=${journal ? 'done' : 'failed'}]`);
+    assert.match(await page.textContent('#job-result'), journal ? /^HELD$/ : /^session_lost: /);
+    await screenshot(page, `page-back-${journal ? 'journal' : 'none'}`);
+  });
+}
 
 test('the sample of the README', async (t) => {
   const server = await start(t, 'serve');

@@ -1,5 +1,12 @@
 // One WebSocket after another: dial, hello, welcome, and again with a growing pause when it ends.
-// Knows nothing of jobs.
+// Knows nothing of jobs, nor what there is to go on with.
+
+import { Pause } from './pause.js';
+
+/** The close code that says: another connection goes on with the session. */
+export const TAKEN_OVER = 4001;
+/** A connection that ended sooner was none, as far as the pause before the next dial goes. */
+const STEADY_MS = 5_000;
 
 /**
  * @typedef {object} ConnectionOptions
@@ -10,8 +17,9 @@
  *
  * @typedef {object} Handler what the owner wants to know
  * @property {() => void} connecting
+ * @property {() => object | null} hello what the op says beside the token; null: the session is another's now
  * @property {(welcome: any) => void} open
- * @property {(event: any) => void} event
+ * @property {(event: any, bytes: number) => void} event and about how many bytes it took
  * @property {(code: string, message: string) => void} trouble not the end of the connection
  * @property {(down: { code: number, reason: string, retryInMs: number | null }) => void} down
  */
@@ -21,7 +29,7 @@
  * connecting ──welcome──▶ open
  *   ▲     │                │ the socket ends
  *   │     ▼                ▼
- *   └── waiting ◀──────────┘     any ──close()──▶ closed
+ *   └── waiting ◀──────────┘     any ──close(), taken over, no retry left──▶ closed
  * ```
  */
 export class Connection {
@@ -39,8 +47,9 @@ export class Connection {
   #socket;
   /** Of the pause while waiting, of the deadline while connecting. @type {any} */
   #timer;
-  /** The pause that a `bye` asked for: the server spreads its clients' return. @type {number | null} */
-  #byePauseMs = null;
+  /** Its pause spreads the return of the server's clients. @type {{ reason?: string, reconnect_in_ms?: number } | null} */
+  #bye = null;
+  #openSinceMs = 0;
 
   /**
    * @param {string} url
@@ -57,6 +66,7 @@ export class Connection {
     this.#pause = new Pause(options.reconnect);
     this.#handler = handler;
     if (!this.#WebSocket) throw new TypeError('no WebSocket here: pass the option `WebSocket`');
+    globalThis.addEventListener?.('online', this.#onOnline); // there is none in Node.js
     // Later, so that the owner has its listeners in place before the first call of its handler.
     queueMicrotask(() => this.#dial());
   }
@@ -66,12 +76,26 @@ export class Connection {
     this.#socket?.send(message);
   }
 
+  /** For good. The code 1000 tells the server that nobody will come back; a page that is left sends 1001. */
   close() {
     if (this.state === 'closed') return;
-    this.#drop();
-    this.state = 'closed';
+    this.#drop(1000);
+    this.#end();
     this.#handler.down({ code: 1000, reason: 'closed by this client', retryInMs: null });
   }
+
+  #end() {
+    this.state = 'closed';
+    globalThis.removeEventListener?.('online', this.#onOnline);
+  }
+
+  /** There is a network again: what the pause was for is over. */
+  #onOnline = () => {
+    if (this.state !== 'waiting') return;
+    clearTimeout(this.#timer);
+    this.#pause.reset();
+    this.#dial();
+  };
 
   async #dial() {
     if (this.state === 'closed') return;
@@ -82,7 +106,10 @@ export class Connection {
     try {
       // Asked for anew at each dial: tokens expire.
       const token = typeof this.#token === 'function' ? await this.#token() : this.#token;
-      if (this.#timer === deadline) this.#open({ op: 'hello', ...(token === undefined ? {} : { token }) });
+      if (this.#timer !== deadline) return;
+      const more = this.#handler.hello();
+      if (more) this.#open({ op: 'hello', ...(token === undefined ? {} : { token }), ...more });
+      else this.#lost(TAKEN_OVER, 'another page goes on with this session');
     } catch (error) {
       if (this.#timer !== deadline) return;
       this.#handler.trouble('connect', String(error));
@@ -111,69 +138,41 @@ export class Connection {
       this.#handler.trouble('bad_event', `a message of the server was not understood: ${error}`);
       return;
     }
-    if (event.ev === 'bye') this.#byePauseMs = event.reconnect_in_ms ?? null;
+    if (event.ev === 'bye') this.#bye = event;
     if (event.ev === 'welcome' && this.state === 'connecting') {
       clearTimeout(this.#timer);
-      this.#pause.reset();
+      this.#openSinceMs = performance.now();
       this.state = 'open';
       this.#handler.open(event);
     } else {
-      this.#handler.event(event);
+      this.#handler.event(event, data.length ?? data.byteLength);
     }
   }
 
   /** @param {number} code @param {string} reason */
   #lost(code, reason) {
     this.#drop();
-    const own = this.#pause.next();
-    const retryInMs = own === null ? null : (this.#byePauseMs ?? own);
-    this.#byePauseMs = null;
+    if (this.state === 'open' && performance.now() - this.#openSinceMs >= STEADY_MS) this.#pause.reset();
+    const retryInMs = code === TAKEN_OVER ? null : this.#pause.next(this.#bye?.reconnect_in_ms);
+    const why = reason || this.#bye?.reason || '';
+    this.#bye = null;
     if (retryInMs === null) {
-      this.state = 'closed';
+      this.#end();
     } else {
       this.state = 'waiting';
       this.#timer = setTimeout(() => this.#dial(), retryInMs);
     }
-    this.#handler.down({ code, reason, retryInMs });
+    this.#handler.down({ code, reason: why, retryInMs });
   }
 
-  /** Nothing of the present socket or timer may be heard any more. */
-  #drop() {
+  /** Nothing of the present socket or timer may be heard any more. @param {number} [code] */
+  #drop(code) {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const socket = this.#socket;
     this.#socket = undefined;
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
-  }
-}
-
-/** How long to wait before the next dial: doubling, with jitter, up to a limit. */
-export class Pause {
-  #minMs;
-  #maxMs;
-  #retries;
-  #count = 0;
-
-  /** @param {ConnectionOptions['reconnect']} [options] */
-  constructor(options = {}) {
-    const { minMs = 250, maxMs = 15_000, retries = Infinity } = options || { retries: 0 };
-    this.#minMs = minMs;
-    this.#maxMs = maxMs;
-    this.#retries = retries;
-  }
-
-  /** In ms; null when it is time to give up. */
-  next() {
-    if (this.#count >= this.#retries) return null;
-    const limit = Math.min(this.#maxMs, this.#minMs * 2 ** this.#count);
-    this.#count += 1;
-    // Half of it is random, so that the clients of a restarted server do not return as one.
-    return limit * (0.5 + Math.random() / 2);
-  }
-
-  reset() {
-    this.#count = 0;
+    socket.close(code);
   }
 }

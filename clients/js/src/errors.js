@@ -1,10 +1,10 @@
-// The two errors that a job can end with.
+// The errors that a job can end with.
 
 /**
  * Why a job gave no result.
  *
  * `code` is the server's or the worker's own (`timeout`, `worker_lost`, …), or one of ours:
- * `cancelled`, `connection_lost` (the outcome is unknown), `closed` (this client was closed).
+ * `cancelled`, `closed` (this client was closed), and those of `LostError`.
  */
 export class JobError extends Error {
   /** @param {{ code: string, message?: string, attempt?: number, job?: string }} what */
@@ -29,3 +29,11 @@ export class RejectedError extends JobError {
     this.retryAfterMs = what.retry_after_ms ?? null;
   }
 }
+
+/**
+ * No word of the job's outcome can come here any more: it may have run, run now, or never run.
+ * `code`: `session_lost` (the server does not know the session any more), `connection_lost` (there
+ * was none that could be resumed, or there will be no other connection), `taken_over` (another page
+ * goes on with the session, and with the job).
+ */
+export class LostError extends JobError {}

@@ -9,6 +9,8 @@
  * @property {(part: Part) => number} size in bytes on the wire
  * @property {(parts: Part[]) => Part} join parts to one message: an array of ops
  * @property {(data: any) => any} decode
+ * @property {(part: Part) => string} pack a part as text, for a storage
+ * @property {(text: string) => Part} unpack throws at what was never packed
  */
 
 /** @type {Format} */
@@ -22,6 +24,11 @@ export const json = {
     if ('result' in event) event.result = bytesOrValue(event.result);
     if ('data' in event) event.data = bytesOrValue(event.data);
     return event;
+  },
+  pack: (part) => /** @type {string} */ (part),
+  unpack(text) {
+    JSON.parse(text); // one op that is none would spoil the message that it is sent in
+    return text;
   },
 };
 
@@ -46,6 +53,12 @@ export function msgpack(codec) {
       return bytes;
     },
     decode: (data) => codec.decode(new Uint8Array(data)),
+    pack: (part) => btoa(Array.from(/** @type {Uint8Array} */ (part), (byte) => String.fromCharCode(byte)).join('')),
+    unpack(text) {
+      const part = bytesOfBase64(text);
+      codec.decode(part);
+      return part;
+    },
   };
 }
 
@@ -96,11 +109,16 @@ function refuseBytes(_key, value) {
 function bytesOrValue(value) {
   if (typeof value?.$base64 !== 'string' || Object.keys(value).length !== 1) return value;
   try {
-    const text = atob(value.$base64);
-    const bytes = new Uint8Array(text.length);
-    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-    return bytes;
+    return bytesOfBase64(value.$base64);
   } catch {
     return value; // a worker's own JSON that only looks like it
   }
+}
+
+/** @param {string} base64 */
+function bytesOfBase64(base64) {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }

@@ -13,16 +13,45 @@ export interface AcequiaOptions {
   WebSocket?: unknown;
   /**
    * The pause before a lost connection is dialled again: from `minMs` (250) doubling up to `maxMs`
-   * (15000), half of it random, `retries` times in a row (no limit). `false`: never.
+   * (15000), half of it random, `retries` times in a row (no limit). Only a connection that lasted
+   * for five seconds ends the row. A `bye` of the server names the first pause itself. `false`: never.
    */
   reconnect?: { minMs?: number; maxMs?: number; retries?: number } | false;
   /** How long a connection may take until its `welcome`. Default: 10000. */
   connectTimeoutMs?: number;
   /**
+   * Whether to ask for a session that outlives its connection, so that after a loss all events that
+   * were missed come. Default: true. A server that has no such sessions is served all the same.
+   */
+  resume?: boolean;
+  /**
    * Whether a job that was sent on a connection which then ended without a word about it is sent
    * again. It may run twice then; give such jobs a `key`. Default: true.
    */
   resend?: boolean;
+  /**
+   * Whether jobs that the server had taken are submitted anew when it does not know the session any
+   * more. They may run twice then: at least once. Default: false, and they end with a `LostError`
+   * of the code `session_lost`; only those with a `key` are submitted again.
+   */
+  resubmit?: boolean;
+  /**
+   * Keeps the session over a reload of the page. `true`: in `sessionStorage`. What it holds is as
+   * secret as the jobs. A storage that is missing, full or damaged is told as an `error` with the
+   * code `storage`, and done without. Without one, no page goes on with the session of another.
+   */
+  storage?: boolean | SessionStorage;
+  /**
+   * The name in the storage. Default: the encoding and the URL. Two clients of one page need two.
+   */
+  storageKey?: string;
+}
+
+/** What is needed of a `Storage`. */
+export interface SessionStorage {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+  removeItem(key: string): void;
 }
 
 export interface SubmitOptions {
@@ -40,17 +69,25 @@ export interface SubmitOptions {
   attempts?: number;
   /** Idempotency: a second submit of the same key is the same job. */
   key?: string;
-  /** What becomes of the job when this connection ends. Default: `keep`. */
-  onDisconnect?: 'keep' | 'cancel';
+  /**
+   * What becomes of the job when the connection is over, by `close()` or lost: it runs all the same,
+   * it is cancelled at once, or so much later unless this client is back. Default: `keep`.
+   */
+  onDisconnect?: 'keep' | 'cancel' | { cancelAfterMs: number };
   /** Counts the job with the others of this name; the client's event `batch` tells their end. */
   batch?: string;
   /** Cancels the job. */
   signal?: AbortSignal;
+  /** What this page calls the job: `job.label`, also after a reload. Not sent. With a `storage`, JSON. */
+  label?: unknown;
 }
 
 export interface Welcome {
   ev: 'welcome';
+  /** Whether the session of an earlier connection goes on. */
   resumed: boolean;
+  /** The secret that the session is resumed with; missing if it cannot be. */
+  session?: string;
   limits?: Record<string, number>;
 }
 
@@ -68,11 +105,21 @@ export interface BatchEnd {
 }
 
 export interface Close {
-  /** Of the WebSocket. */
+  /** Of the WebSocket. 4001: another connection goes on with the session. */
   code: number;
   reason: string;
   /** Until the next dial; null when there will be none. */
   retryInMs: number | null;
+}
+
+export type State = 'connecting' | 'open' | 'waiting' | 'closed';
+
+export interface StateChange {
+  state: State;
+  /** While `waiting`: until the next dial; null otherwise. */
+  retryInMs: number | null;
+  /** The same as a point in time, as of `Date.now()`. */
+  retryAt: number | null;
 }
 
 /** An event of the server as it came; bytes are `Uint8Array` in both formats. */
@@ -84,12 +131,16 @@ export interface ServerEvent {
 }
 
 interface ClientEvents {
+  /** Each change of `state`. */
+  state: CustomEvent<StateChange>;
   connecting: CustomEvent<null>;
   open: CustomEvent<Welcome>;
   close: CustomEvent<Close>;
   event: CustomEvent<ServerEvent>;
   message: CustomEvent<{ ev: 'message'; topic: string; data: unknown }>;
   batch: CustomEvent<BatchEnd>;
+  /** So many events could not be kept for us; an outcome only if the server does not retain it any more. */
+  gap: CustomEvent<{ ev: 'gap'; missed: number }>;
   error: CustomEvent<{ ev: 'error'; code: string; message: string }>;
 }
 
@@ -128,7 +179,13 @@ export class Acequia {
   /** Resolves with the first `welcome`; rejects if there will never be one. */
   readonly ready: Promise<Welcome>;
   /** `waiting`: before the next dial. `closed`: for good. */
-  readonly state: 'connecting' | 'open' | 'waiting' | 'closed';
+  readonly state: State;
+  /**
+   * The live jobs, in the order of submission. With a `storage`, right after the construction:
+   * those that this page had before it was loaded again. None of their events is missed by who
+   * listens in the same turn.
+   */
+  readonly jobs: Job[];
   /** The limits that the last `welcome` named. */
   readonly limits: Record<string, number>;
   /**
@@ -145,7 +202,7 @@ export class Acequia {
   /** Wants the topic's `message` events, on this connection and on those after it. */
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
-  /** For good. Live jobs end with the code `closed` here. */
+  /** For good, and with it the session. Live jobs end with the code `closed` here. */
   close(): void;
 }
 
@@ -154,8 +211,12 @@ export interface Job<Result = any> extends TypedTarget<JobEvents> {}
 /** Made by `submit`. `await job` is `await job.result`. */
 export class Job<Result = any> implements PromiseLike<Result> {
   private constructor();
-  /** The correlation id: unique among the live jobs of this client. */
+  /** The correlation id: unique among the jobs of this client. */
   readonly id: number;
+  /** The option `label`. */
+  readonly label: any;
+  /** Whether it was submitted before the page was loaded again. */
+  readonly restored: boolean;
   /** The server's UUID of the job, once it was heard. */
   readonly uuid: string | undefined;
   readonly state:
@@ -189,13 +250,21 @@ export class Job<Result = any> implements PromiseLike<Result> {
 
 export class JobError extends Error {
   constructor(what: { code: string; message?: string; attempt?: number; job?: string });
-  /** The server's or the worker's own, or `cancelled`, `connection_lost`, `closed`. */
+  /** The server's or the worker's own, or `cancelled`, `closed`, or one of those of `LostError`. */
   readonly code: string;
   /** The run that failed, from 1. */
   readonly attempt: number | undefined;
   /** The server's UUID of the job, if it was heard. */
   readonly job: string | undefined;
 }
+
+/**
+ * No word of the job's outcome can come here any more: it may have run, run now, or never run.
+ * `code`: `session_lost` (the server does not know the session any more), `connection_lost` (there
+ * was none that could be resumed, or there will be no other connection), `taken_over` (another page
+ * goes on with the session, and with the job).
+ */
+export class LostError extends JobError {}
 
 /** The server did not take the job: nothing was run, and nothing will be. */
 export class RejectedError extends JobError {

@@ -10,8 +10,9 @@ import { JobError, RejectedError } from './errors.js';
 export let deliver;
 
 /**
- * Ends a job with an error that did not come from the server.
- * @type {(job: Job, code: string, message: string) => void}
+ * Ends a job with an error that did not come from the server, and that no worker's code can be
+ * mistaken for.
+ * @type {(job: Job, code: string, message: string, Kind?: typeof JobError) => void}
  */
 export let fail;
 
@@ -42,15 +43,24 @@ export class Job extends EventTarget {
 
   static {
     deliver = (job, event) => job.#deliver(event);
-    fail = (job, code, message) => job.#fail(code, message);
+    fail = (job, code, message, Kind) => job.#deliver({ ev: 'failed', id: job.id, job: job.uuid, code, message }, Kind);
   }
 
-  /** @param {number} id @param {() => void} cancel */
-  constructor(id, cancel) {
+  /**
+   * @param {number} id @param {() => void} cancel @param {any} [label]
+   * @param {{ uuid?: string, heard?: boolean }} [restored] what a storage had of it
+   */
+  constructor(id, cancel, label, restored) {
     super();
     this.#cancel = cancel;
-    /** The correlation id: unique among the live jobs of this client. */
+    /** The correlation id: unique among the jobs of this client. */
     this.id = id;
+    /** What the submitter calls it. */
+    this.label = label;
+    /** Whether it was submitted before the page was loaded again. */
+    this.restored = restored !== undefined;
+    this.#uuid = restored?.uuid;
+    if (restored?.heard) this.#state = 'accepted';
     /** The result; rejects with a `JobError`. @type {Promise<any>} */
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -113,8 +123,8 @@ export class Job extends EventTarget {
     return this.result.finally(onEnd);
   }
 
-  /** @param {any} event */
-  #deliver(event) {
+  /** @param {any} event @param {typeof JobError} [Kind] of the error, if it failed */
+  #deliver(event, Kind = JobError) {
     if (this.ended) return;
     this.#uuid = event.job ?? this.#uuid;
     if (STATES.has(event.ev)) this.#state = event.ev;
@@ -123,7 +133,7 @@ export class Job extends EventTarget {
         this.#resolve(event.result);
         break;
       case 'failed':
-        this.#end(new JobError(event));
+        this.#end(new Kind(event));
         break;
       case 'cancelled':
         this.#end(new JobError({ code: 'cancelled', message: 'the job was cancelled', job: this.#uuid }));
@@ -133,11 +143,6 @@ export class Job extends EventTarget {
         break;
     }
     this.dispatchEvent(new CustomEvent(event.ev, { detail: event }));
-  }
-
-  /** @param {string} code @param {string} message */
-  #fail(code, message) {
-    this.#deliver({ ev: 'failed', id: this.id, job: this.#uuid, code, message });
   }
 
   /** @param {JobError} error */

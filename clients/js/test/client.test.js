@@ -28,7 +28,7 @@ test('hello goes first, and jobs wait for the welcome', async () => {
   assert.equal(client.state, 'connecting');
   socket.open();
   await turn();
-  assert.deepEqual(socket.heard(), [{ op: 'hello' }]);
+  assert.deepEqual(socket.heard(), [{ op: 'hello', resume: true }]);
   socket.say({ ev: 'welcome', resumed: false, limits: { payload_bytes: 9 } });
   assert.deepEqual(socket.heard(), [{ op: 'submit', id: 1, payload: 'early' }]);
   assert.equal((await client.ready).ev, 'welcome');
@@ -42,10 +42,10 @@ test('the token is asked for at each connection', async () => {
   const token = async () => `token ${++asked}`;
   new Acequia(URL, { WebSocket: network.WebSocket, token, reconnect: PROMPT });
   const first = (await network.next()).welcome();
-  assert.deepEqual(first.heard(), [{ op: 'hello', token: 'token 1' }]);
+  assert.deepEqual(first.heard(), [{ op: 'hello', token: 'token 1', resume: true }]);
   first.end();
   const second = (await network.next()).welcome();
-  assert.deepEqual(second.heard(), [{ op: 'hello', token: 'token 2' }]);
+  assert.deepEqual(second.heard(), [{ op: 'hello', token: 'token 2', resume: true }]);
 });
 
 test('a token that cannot be had is told, and tried again', async () => {
@@ -59,7 +59,7 @@ test('a token that cannot be had is told, and tried again', async () => {
   const errors = [];
   client.addEventListener('error', ({ detail }) => errors.push(detail));
   const socket = (await network.next()).welcome();
-  assert.deepEqual(socket.heard(), [{ op: 'hello', token: 'fresh' }]);
+  assert.deepEqual(socket.heard(), [{ op: 'hello', token: 'fresh', resume: true }]);
   assert.equal(errors.length, 1);
   assert.match(errors[0].message, /no token today/);
 });
@@ -75,6 +75,14 @@ test('options become the fields of the op', async () => {
     op: 'submit', id: 1, payload: { a: 1 }, queue: 'q', priority: 9, delay_ms: 1, timeout_ms: 2,
     ttl_ms: 3, attempts: 4, key: 'k', on_disconnect: 'cancel', batch: 'b',
   }]);
+});
+
+test('a job may wait for its client a while', async () => {
+  const { client, socket } = await connected();
+  client.submit(1, { onDisconnect: { cancelAfterMs: 500 } });
+  await turn();
+  assert.deepEqual(socket.heard(), [{ op: 'submit', id: 1, payload: 1, on_disconnect: { cancel_after_ms: 500 } }]);
+  assert.throws(() => client.submit(2, { onDisconnect: { cancel_after_ms: 500 } }), /cancel_after_ms/);
 });
 
 test('what cannot be submitted throws at once and uses no id', async () => {
@@ -259,7 +267,7 @@ test('topics are subscribed again after a loss', async () => {
   ]]);
   socket.end();
   const second = (await network.next()).welcome();
-  assert.deepEqual(second.heard(), [{ op: 'hello' }, { op: 'subscribe', topic: 'news' }]);
+  assert.deepEqual(second.heard(), [{ op: 'hello', resume: true }, { op: 'subscribe', topic: 'news' }]);
   second.say({ ev: 'message', topic: 'news', data: { $base64: 'AAH/' } });
   assert.deepEqual(seen, [['news', new Uint8Array([0, 1, 255])]]);
 });
@@ -292,7 +300,7 @@ test('a MessagePack session sends bytes, and arrays of ops put together from the
   assert.equal(socket.binaryType, 'arraybuffer');
   const say = (event) => socket.onmessage({ data: codec.encode(event).slice().buffer });
   socket.open();
-  assert.deepEqual(codec.decode(socket.sent.shift()), { op: 'hello' });
+  assert.deepEqual(codec.decode(socket.sent.shift()), { op: 'hello', resume: true });
   say({ ev: 'welcome', resumed: false, limits: {} });
   const [a] = client.submitMany([{ payload: 'a' }, { payload: 'b' }]);
   await turn();

@@ -18,8 +18,9 @@ export function fakeNetwork() {
       this.sent.push(message);
     }
 
-    close() {
+    close(code) {
       this.closed = true;
+      this.closeCode = code;
     }
 
     /** The handshake went well: the client says hello. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Pause } from '../src/connection.js';
+import { Pause } from '../src/pause.js';
 import { Acequia } from '../src/index.js';
 import { fakeNetwork, turn } from './fake-socket.js';
 
@@ -55,7 +55,7 @@ test('a job that is being cancelled is not sent again', async () => {
   socket.end();
   await assert.rejects(job, { code: 'connection_lost' });
   const second = (await network.next()).welcome();
-  assert.deepEqual(second.heard(), [{ op: 'hello' }]);
+  assert.deepEqual(second.heard(), [{ op: 'hello', resume: true }]);
 });
 
 test('a job that waits for a connection can be cancelled', async () => {
@@ -65,7 +65,7 @@ test('a job that waits for a connection can be cancelled', async () => {
   job.cancel();
   await assert.rejects(job, { code: 'cancelled' });
   const second = (await network.next()).welcome();
-  assert.deepEqual(second.heard(), [{ op: 'hello' }]);
+  assert.deepEqual(second.heard(), [{ op: 'hello', resume: true }]);
 });
 
 test('events of the connection, and the pause that a bye asks for', async () => {

@@ -1,0 +1,49 @@
+// A live job as its client keeps it, and as a storage does.
+
+/**
+ * @typedef {import('./recovery.js').Progress & {
+ *   job: import('./job.js').Job,
+ *   repeated: boolean,
+ *   saved: string | null,
+ * }} Entry
+ * - `repeated`: sent again under its id, so that the server may know it already;
+ * - `saved`: what was written of it last, while that still holds.
+ */
+
+/**
+ * @param {import('./job.js').Job} job @param {import('./format.js').Part} part
+ * @param {{ key?: string }} [options]
+ * @returns {Entry}
+ */
+export function entryOf(job, part, { key } = {}) {
+  return { job, part, keyed: key !== undefined, sent: false, heard: false, cancelling: false, repeated: false, saved: null };
+}
+
+/** @param {Entry} entry @param {import('./format.js').Format} format @returns {string} JSON of a `SavedJob` */
+export function saved(entry, format) {
+  entry.saved ??= JSON.stringify({ ...savedLean(entry), part: entry.part === null ? undefined : format.pack(entry.part) });
+  return entry.saved;
+}
+
+/**
+ * Without the payload: after a reload, such a job can be waited for, and not be sent again.
+ * @param {Entry} entry @returns {import('./store.js').SavedJob}
+ */
+export function savedLean({ job, ...entry }) {
+  const flags = Object.fromEntries(FLAGS.filter((flag) => entry[flag]).map((flag) => [flag, true]));
+  return { id: job.id, uuid: job.uuid, ...flags, label: job.label };
+}
+
+/**
+ * @param {import('./job.js').Job} job @param {import('./store.js').SavedJob} from
+ * @param {import('./format.js').Format} format
+ * @returns {Entry}
+ * @throws if the op is not of this format
+ */
+export function restored(job, from, format) {
+  const flags = Object.fromEntries(FLAGS.map((flag) => [flag, from[flag] === true]));
+  return { ...entryOf(job, ''), ...flags, part: from.part === undefined ? null : format.unpack(from.part) };
+}
+
+/** What is written down of an entry beside its job, if it is true. */
+const FLAGS = /** @type {const} */ (['sent', 'heard', 'cancelling', 'keyed']);

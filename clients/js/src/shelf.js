@@ -1,0 +1,109 @@
+// Puts a session and its live jobs into a storage, and takes them out after a reload.
+
+import { restored, saved, savedLean } from './entry.js';
+import { Job } from './job.js';
+import { Store } from './store.js';
+
+/** The storage of one client. Trouble with it is told once, and then it is let go of. */
+export class Shelf {
+  #store;
+  #format;
+  #trouble;
+  #broken = false;
+
+  /**
+   * @param {import('./index.js').SessionStorage} storage @param {string} key
+   * @param {import('./format.js').Format} format @param {(why: string) => void} trouble
+   */
+  constructor(storage, key, format, trouble) {
+    this.#store = new Store(storage, key);
+    this.#format = format;
+    this.#trouble = trouble;
+  }
+
+  /** Whether the session is still this client's to go on with. */
+  get mine() {
+    try {
+      return this.#broken || this.#store.mine;
+    } catch {
+      return true; // a storage that cannot be read, of which the next `save` tells
+    }
+  }
+
+  /**
+   * Fills the session, and returns its jobs.
+   * @param {import('./session.js').Session} session @param {(id: number) => void} cancel
+   */
+  load(session, cancel) {
+    const saved = this.#take();
+    if (!saved) return [];
+    let entries;
+    try {
+      entries = saved.jobs.map((from) => restored(new Job(from.id, () => cancel(from.id), from.label, from), from, this.#format));
+    } catch {
+      return []; // somebody else's, like all that cannot be understood
+    }
+    session.secret = saved.secret;
+    session.last = saved.last;
+    return entries;
+  }
+
+  #take() {
+    try {
+      return this.#store.load();
+    } catch (error) {
+      this.#broken = true; // a storage that cannot be written
+      queueMicrotask(() => this.#trouble(`the session cannot be kept for a reload: ${error}`)); // once somebody listens
+      return null;
+    }
+  }
+
+  /** @param {import('./session.js').Session} session @param {import('./entry.js').Entry[]} entries */
+  save({ secret, last }, entries) {
+    if (this.#broken) return;
+    try {
+      this.#store.save(secret, last, entries.map((entry) => saved(entry, this.#format)));
+    } catch {
+      this.#saveLean(secret, last, entries);
+    }
+  }
+
+  /** A page may store 5 MB or so, which a few payloads fill. @param {string | null} secret @param {number} last @param {import('./entry.js').Entry[]} entries */
+  #saveLean(secret, last, entries) {
+    try {
+      this.#store.save(secret, last, entries.map((entry) => JSON.stringify(savedLean(entry))));
+    } catch (error) {
+      // What is there is out of date: to go on from it would bring back what has ended.
+      this.clear();
+      this.#broken = true;
+      this.#trouble(`the session cannot be kept for a reload: ${error}`);
+    }
+  }
+
+  /** The session will not go on here. */
+  clear() {
+    try {
+      this.#store.clear();
+    } catch {} // nor will the next page be able to read it
+  }
+
+  /** What is there stays, for the next client. */
+  release() {
+    this.#store.release();
+  }
+}
+
+/**
+ * The `sessionStorage` of this page, if it has one that it may use.
+ * @param {(why: string) => void} trouble
+ */
+export function pageStorage(trouble) {
+  let why = 'there is no sessionStorage here';
+  try {
+    if (globalThis.sessionStorage) return globalThis.sessionStorage;
+  } catch (error) {
+    why = String(error); // the user's settings, or a frame in a sandbox
+  }
+  queueMicrotask(() => trouble(`the session cannot be kept for a reload: ${why}`)); // once somebody listens
+  return undefined;
+}
