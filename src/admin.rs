@@ -28,7 +28,7 @@ const PAGE: usize = 100;
 /// Dead letters on a page at most.
 const PAGE_MAX: usize = 1_000;
 
-pub(crate) fn router() -> Router<Arc<Door>> {
+pub(crate) fn router(door: &Arc<Door>) -> Router<Arc<Door>> {
     Router::new()
         .route("/jobs/{job}", get(job))
         .route("/dead-letters", get(dead_letters).delete(drop_all))
@@ -40,7 +40,7 @@ pub(crate) fn router() -> Router<Arc<Door>> {
             let message = "not this way; docs/admin.md says how each call is made";
             Refused::new(StatusCode::METHOD_NOT_ALLOWED, "bad_request", message)
         })
-        .layer(middleware::from_fn(guard::only_for_operators))
+        .layer(middleware::from_fn_with_state(door.clone(), guard::only_for_operators))
 }
 
 /// What a call is refused with.

@@ -25,6 +25,7 @@ use acequia_wire::client::{BadEvent, Encoding, Event, Op};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::error::Error as WsError;
@@ -33,6 +34,8 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 pub use url::{BadServerUrl, ServerUrl};
+
+use crate::tls::{self, BadTls, Stream};
 
 /// How long the WebSocket handshake may take.
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -49,7 +52,7 @@ const MESSAGE_BYTES_MAX: usize = 256 << 20;
 /// One connection to a server, and with it one session.
 #[derive(Debug)]
 pub struct Client {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Stream>,
     encoding: Encoding,
 }
 
@@ -87,6 +90,17 @@ pub enum ConnectError {
         /// What the system says.
         source: io::Error,
     },
+    /// Whoever answers does not prove to be the server by TLS.
+    #[error("{url}: no TLS: {source}")]
+    Tls {
+        /// The whole URL.
+        url: String,
+        /// What is wrong.
+        source: io::Error,
+    },
+    /// There is nobody to trust.
+    #[error(transparent)]
+    Authorities(#[from] BadTls),
     /// Whoever answers refuses the WebSocket.
     #[error("{url} answers {status}: {body}")]
     Refused {
@@ -160,13 +174,30 @@ impl Client {
         let mut request = url().into_client_request().map_err(failed)?;
         let subprotocol = HeaderValue::from_static(encoding.subprotocol());
         request.headers_mut().insert("sec-websocket-protocol", subprotocol);
+        if let Some(token) = server.token() {
+            let shown = HeaderValue::from_str(&format!("Bearer {token}"));
+            let mut shown = shown.map_err(|error| failed(WsError::HttpFormat(error.into())))?;
+            shown.set_sensitive(true);
+            request.headers_mut().insert("authorization", shown);
+        }
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
             .max_message_size(Some(MESSAGE_BYTES_MAX))
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
+        let until = Instant::now() + HANDSHAKE_TIME_MAX;
+        let stream = match server.to_be_proven() {
+            None => Stream::Plain(stream),
+            Some((roots, host)) => {
+                let roots = roots?;
+                let shaken = tls::shake(&roots, host, stream);
+                let shaken = timeout_at(until, shaken).await;
+                let shaken = shaken.map_err(|_| ConnectError::Time { url: url() })?;
+                shaken.map_err(|source| ConnectError::Tls { url: url(), source })?
+            }
+        };
         let shake = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
-        match tokio::time::timeout(HANDSHAKE_TIME_MAX, shake).await {
+        match timeout_at(until, shake).await {
             Ok(Ok((socket, _))) => Ok(Self { socket, encoding }),
             Ok(Err(WsError::Http(response))) => {
                 let body = response.body().as_deref().unwrap_or_default();

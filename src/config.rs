@@ -8,11 +8,17 @@ use acequia_gate::{Endpoint, EndpointError, GateError};
 use acequia_journal::{OpenError, ReadError};
 use acequia_wire::Limits;
 
+use crate::access::{AllowedOrigin, BadKeys, ClientTokens, Secret};
+use crate::tls::{BadTls, TlsFiles};
+
 /// How a server is set up.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where HTTP and WebSocket listen, `HOST:PORT`; port 0 lets the system choose.
     pub listen: String,
+    /// The certificate and key that HTTP and WebSocket are encrypted with. With `None` they are
+    /// not.
+    pub tls: Option<TlsFiles>,
     /// Where workers fetch jobs.
     pub jobs: Endpoint,
     /// Where workers bring results.
@@ -22,6 +28,15 @@ pub struct Config {
     pub journal: Option<PathBuf>,
     /// How long the outcome of an accepted job is kept for whoever asks for it.
     pub retention: Duration,
+    /// Pages that may open sessions beside the server's own.
+    pub allowed_origins: Vec<AllowedOrigin>,
+    /// What workers have to know before they get jobs. With `None` whoever reaches the endpoints
+    /// may work.
+    pub worker_token: Option<Secret>,
+    /// What admin calls have to name. With `None` they are for this machine only.
+    pub admin_token: Option<Secret>,
+    /// Whose tokens let clients in. With `None` they need none.
+    pub client_tokens: Option<ClientTokens>,
     /// How long a session that can be resumed goes on without a connection.
     pub absence: Duration,
     /// What clients may do.
@@ -61,10 +76,15 @@ impl Default for Config {
         let endpoint = |text: &str| text.parse().expect("a default endpoint is one");
         Self {
             listen: Self::LISTEN.to_owned(),
+            tls: None,
             jobs: endpoint(Self::JOBS),
             results: endpoint(Self::RESULTS),
             journal: Some(Self::JOURNAL.into()),
             retention: Self::RETENTION,
+            allowed_origins: Vec::new(),
+            worker_token: None,
+            admin_token: None,
+            client_tokens: None,
             absence: Self::ABSENCE,
             limits: Limits::default(),
             worker_connections: Self::WORKER_CONNECTIONS,
@@ -91,6 +111,12 @@ pub enum StartError {
     /// An endpoint for workers is not to be had.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// The certificate or its key is of no use.
+    #[error(transparent)]
+    Tls(#[from] BadTls),
+    /// The keys of clients' tokens cannot be read.
+    #[error(transparent)]
+    Keys(#[from] BadKeys),
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] OpenError),

@@ -2,6 +2,8 @@
 //! ventilator and its write half to the sink, and whichever ends first ends the connection. Whether its session ends with it is
 //! the pipeline's to say.
 
+mod pass;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,6 +17,8 @@ use axum::extract::ws::WebSocket;
 use futures_util::StreamExt as _;
 use tokio::sync::{Notify, mpsc};
 
+use self::pass::{First, Pass};
+use crate::access::Entry;
 use crate::pipeline::Input;
 
 /// How long a client that is sent away may take to close its side.
@@ -83,24 +87,34 @@ enum End {
 }
 
 /// Serves one connection until it ends.
-pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place) {
+pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place, entry: Entry) {
     let front = &place.0;
     let connection = ConnectionId(front.next_connection.fetch_add(1, Ordering::Relaxed));
     let (sink, stream) = socket.split();
     let (inlet, outlet) = outlet();
     let pressure = outlet.pressure();
-    if front.inbox.send(Input::ConnectionOpened { connection, inlet }).await.is_err() {
-        return;
-    }
     let mut writer = Writer::new(sink, outlet, encoding);
     let mut reader = Reader::new(stream, connection, encoding, front.limits);
+    let (mut pass, first) = match Pass::enter(entry, &mut reader, &front.inbox).await {
+        Ok(entered) => entered,
+        Err(end) => return part(End::Read(end), &mut writer, &mut reader).await,
+    };
+    let opened = Input::ConnectionOpened { connection, client: pass.client(), inlet };
+    if front.inbox.send(opened).await.is_err() {
+        return;
+    }
     let end = tokio::select! {
-        end = read(&mut reader, &pressure, &front.inbox) => End::Read(end),
+        end = read(first, &mut reader, &mut pass, &pressure, &front.inbox) => End::Read(end),
         end = writer.run() => End::Write(end),
     };
     // A pipeline that is gone does not need to know.
     let for_good = matches!(end, End::Read(ReadEnd::Finished));
     _ = front.inbox.send(Input::ConnectionClosed { connection, for_good }).await;
+    part(end, &mut writer, &mut reader).await;
+}
+
+/// Closes a connection as its end asks for.
+async fn part(end: End, writer: &mut Writer, reader: &mut Reader) {
     let (code, reason) = match end {
         End::Read(ReadEnd::Closed | ReadEnd::Finished) => return writer.finish().await,
         End::Read(ReadEnd::Lost) | End::Write(WriteEnd::Lost) => return,
@@ -114,11 +128,24 @@ pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place) {
     _ = tokio::time::timeout(LINGER, reader.drain()).await;
 }
 
-async fn read(reader: &mut Reader, pressure: &Pressure, inbox: &mpsc::Sender<Input>) -> ReadEnd {
-    loop {
-        pressure.relieved().await;
-        if let Err(end) = reader.step(inbox).await {
-            return end;
-        }
+/// Reads until there is nothing more to read, or the client's token runs out.
+async fn read(
+    first: First,
+    reader: &mut Reader,
+    pass: &mut Pass,
+    pressure: &Pressure,
+    inbox: &mpsc::Sender<Input>,
+) -> ReadEnd {
+    let mut so_far = reader.send(inbox, first.requests).await.and(first.end);
+    while so_far.is_ok() {
+        let until = pass.until();
+        so_far = tokio::select! {
+            so_far = async {
+                pressure.relieved().await;
+                reader.step(inbox, |requests| pass.judge(requests)).await
+            } => so_far,
+            end = pass::expired(until) => Err(end),
+        };
     }
+    so_far.err().unwrap_or(ReadEnd::Lost)
 }

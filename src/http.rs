@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use acequia_wire::client::Encoding;
-use axum::Router;
 use axum::extract::Extension;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use axum::{Router, middleware};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::mpsc;
 
+use crate::access::{self, Access, Entry};
 use crate::admin;
 use crate::ask::ask;
 use crate::front::{self, Front};
 use crate::listener;
+use crate::metrics::{RefusedRequest, RefusedRequests};
 use crate::page;
 use crate::pipeline::Input;
 use crate::readiness::{self, Readiness};
@@ -31,18 +33,22 @@ const WRITE_BUFFER: usize = 16 << 10;
 pub(crate) struct Door {
     pub(crate) front: Arc<Front>,
     pub(crate) inbox: mpsc::Sender<Input>,
+    pub(crate) access: Access,
     pub(crate) metrics: PrometheusHandle,
+    pub(crate) refused: RefusedRequests,
     pub(crate) readiness: readiness::Watcher,
 }
 
 pub(crate) fn router(door: Arc<Door>) -> Router {
+    let known_pages = middleware::from_fn_with_state(door.clone(), access::only_known_pages);
     Router::new()
-        .route("/v1/ws", any(upgrade))
+        .route("/v1/ws", any(upgrade).layer(known_pages))
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
-        .nest("/v1/admin", admin::router())
+        .nest("/v1/admin", admin::router(&door))
         .fallback(get(file))
+        .layer(middleware::map_response(access::harden))
         .with_state(door)
 }
 
@@ -56,9 +62,15 @@ async fn file(uri: Uri) -> Response {
 async fn upgrade(
     State(door): State<Arc<Door>>,
     Extension(connection): Extension<Arc<listener::Place>>,
+    headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    let entry = match Entry::of(door.access.tokens.as_ref(), &headers) {
+        Ok(entry) => entry,
+        Err(refusal) => return *refusal,
+    };
     let Some(place) = door.front.place() else {
+        door.refused.count(RefusedRequest::Sessions);
         let limit = door.front.limits.sessions;
         let message = format!("{limit} sessions are open, the limit; try again later\n");
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], message)
@@ -76,7 +88,7 @@ async fn upgrade(
     // JSON also where no subprotocol was offered.
     let encoding = encoding.unwrap_or(Encoding::Json);
     upgrade.on_upgrade(move |socket| async move {
-        front::serve(socket, encoding, place).await;
+        front::serve(socket, encoding, place, entry).await;
         drop(connection);
     })
 }

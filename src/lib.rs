@@ -15,6 +15,7 @@
 //!
 //! `ARCHITECTURE.md` has the picture; the stages are crates of their own.
 
+mod access;
 mod admin;
 mod ask;
 pub mod client;
@@ -30,11 +31,15 @@ mod pairing;
 mod pipeline;
 mod rates;
 mod readiness;
+mod reload;
 mod server;
 mod sessions;
+mod tls;
 
+pub use access::{AllowedOrigin, BadKeys, BadOrigin, BadSecret, ClientTokens, KeySource, Secret};
 pub use config::{Config, StartError};
 pub use server::{Addresses, Server};
+pub use tls::{BadTls, TlsFiles};
 
 // What an embedding program needs to fill in a `Config`.
 pub use acequia_gate::Endpoint;

@@ -20,7 +20,11 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
+
+use crate::metrics::{RefusedRequest, RefusedRequests};
+use crate::tls::{Keys, Stream};
 
 /// A silent client is asked by the kernel this often whether its host is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -38,9 +42,15 @@ const TOO_MANY: &str = "HTTP/1.1 429 Too Many Requests\r\n\
     retry-after: 5\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 61\r\n\r\n\
     this address has as many connections as it may; close others\n";
 
-/// Accepts connections and serves `app` to them, for ever. All that have not been upgraded end with
+/// Accepts connections, by TLS if there are keys, and serves `app` to them, for ever. All that have not been upgraded end with
 /// it.
-pub(crate) async fn serve(listener: TcpListener, app: Router, limits: Limits) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    keys: Option<Keys>,
+    app: Router,
+    limits: Limits,
+    refused: RefusedRequests,
+) {
     let addresses = Arc::new(Addresses::new(limits.address_connections));
     let handshake = Duration::from_secs(limits.handshake_s as u64);
     let mut connections = JoinSet::new();
@@ -60,14 +70,25 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, limits: Limits) {
             }
         };
         let Some(place) = addresses.place(address.ip()) else {
-            connections.spawn(turn_away(stream));
+            // Without a handshake there is no way to say why.
+            if keys.is_none() {
+                connections.spawn(turn_away(stream));
+            }
             continue;
         };
         if let Err(error) = tune(&stream) {
             tracing::debug!(%error, "a connection keeps the system's settings");
         }
-        let app = app.clone();
+        let acceptor = keys.as_ref().map(|keys| TlsAcceptor::from(keys.now()));
+        let (app, refused) = (app.clone(), refused.clone());
         connections.spawn(async move {
+            let stream = match secure(stream, acceptor, handshake).await {
+                Ok(stream) => stream,
+                Err(error) => {
+                    refused.count(RefusedRequest::Tls);
+                    return tracing::debug!(%address, %error, "no TLS handshake");
+                }
+            };
             let served = serve_connection(stream, address, place, app, handshake).await;
             if let Err(error) = served {
                 tracing::debug!(%address, %error, "a connection ended early");
@@ -76,8 +97,19 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, limits: Limits) {
     }
 }
 
-async fn serve_connection(
+/// Goes through the TLS handshake, if there is to be one.
+async fn secure(
     stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    handshake: Duration,
+) -> io::Result<Stream> {
+    let Some(acceptor) = acceptor else { return Ok(Stream::Plain(stream)) };
+    let shaken = tokio::time::timeout(handshake, acceptor.accept(stream)).await??;
+    Ok(Stream::Tls(Box::new(shaken.into())))
+}
+
+async fn serve_connection(
+    stream: Stream,
     address: SocketAddr,
     place: Place,
     app: Router,

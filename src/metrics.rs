@@ -3,6 +3,8 @@
 //! Handles are made once and kept; a job's path touches only handles. What is a state and not an
 //! event (depths, slots) is asked of the scheduler when somebody scrapes.
 
+mod refused;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -16,6 +18,9 @@ use metrics::{
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use rustc_hash::FxHashMap;
 
+pub(crate) use self::refused::{
+    RefusedRequest, RefusedRequests, RefusedToken, RefusedTokens, RefusedWorker, RefusedWorkers,
+};
 use crate::durability::Durability;
 
 /// Queues that get a label of their own; the rest share `other`, for clients choose the names.
@@ -215,6 +220,9 @@ const COUNTERS: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_dead_letters_evicted_total", None, "Dead letters that left for want of room."),
     ("acequia_worker_messages_dropped_total", None, "Messages of workers dropped, by reason."),
     ("acequia_journal_syncs_total", None, "Syncs of the journal's file to its disk."),
+    ("acequia_http_refused_total", None, "Requests that the front door refused, by reason."),
+    ("acequia_tokens_refused_total", None, "Clients refused for their token, by reason."),
+    ("acequia_workers_refused_total", None, "Workers turned away at their `ready`, by reason."),
     ("acequia_gate_connections_refused_total", None, "Worker connections turned away, by reason."),
     ("acequia_gate_connections_closed_total", None, "Worker connections ended otherwise."),
     ("acequia_gate_received_bytes_total", Some(Unit::Bytes), "Bytes from workers."),

@@ -3,10 +3,6 @@
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-/// Everything on the page comes from here, and it talks to nobody else.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
 macro_rules! files {
     ($($path:literal => $file:literal,)*) => {
         /// The path in a URL, and the bytes.
@@ -66,9 +62,6 @@ pub(crate) fn file(path: &str) -> Option<Response> {
     };
     let headers = [
         (header::CONTENT_TYPE, media_type),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
         // The files change with the binary and have no version in their names.
         (header::CACHE_CONTROL, "no-cache"),
     ];

@@ -3,7 +3,7 @@
 //! A jobs connection gets a lane with a secret id; the `ready` that names this id, and the results
 //! connection that it comes on, complete the lane. Pure bookkeeping: no IO.
 
-use acequia_gate::ConnectionHandle;
+use acequia_gate::{CloseReason, ConnectionHandle, Peer};
 use acequia_scheduler::LaneKey;
 use acequia_sink::ResultsKey;
 use acequia_wire::LaneId;
@@ -19,6 +19,8 @@ struct Lane {
 struct Results {
     handle: ConnectionHandle,
     lane: Option<LaneKey>,
+    /// Closed by us: what its worker says is not to be heard.
+    turned_away: bool,
 }
 
 /// All connections of workers.
@@ -66,7 +68,7 @@ impl Pairing {
         results: ResultsKey,
         handle: ConnectionHandle,
     ) -> Vec<LaneKey> {
-        self.results.insert(results, Results { handle, lane: None });
+        self.results.insert(results, Results { handle, lane: None, turned_away: false });
         if !std::mem::take(&mut self.lost_a_word) {
             return Vec::new();
         }
@@ -93,6 +95,21 @@ impl Pairing {
         Ok(Completed { lane: key, superseded, nth: self.ready })
     }
 
+    /// The lane of this id, if its worker was greeted and is not ready.
+    pub(crate) fn greeted(&self, id: LaneId) -> Option<LaneKey> {
+        let key = self.by_id.get(&id)?;
+        self.lanes.get(key).filter(|lane| lane.results.is_none()).map(|_| *key)
+    }
+
+    /// Closes a results connection whose worker did not prove who it is. Returns where that is,
+    /// the first time.
+    pub(crate) fn turn_away(&mut self, results: ResultsKey) -> Option<Peer> {
+        let connection = self.results.get_mut(&results)?;
+        connection.handle.close(CloseReason::Unauthorized);
+        let again = std::mem::replace(&mut connection.turned_away, true);
+        (!again).then(|| connection.handle.peer())
+    }
+
     /// The lane whose worker speaks on `results`.
     pub(crate) fn lane_of(&self, results: ResultsKey) -> Option<LaneKey> {
         self.results.get(&results)?.lane
@@ -110,8 +127,8 @@ impl Pairing {
 
     /// A results connection is over. Returns the lane that is over with it.
     pub(crate) fn results_closed(&mut self, results: ResultsKey) -> Option<LaneKey> {
-        let lane = self.results.remove(&results)?.lane;
-        self.lost_a_word |= lane.is_none();
+        let Results { lane, turned_away, .. } = self.results.remove(&results)?;
+        self.lost_a_word |= lane.is_none() && !turned_away;
         lane
     }
 

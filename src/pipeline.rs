@@ -11,6 +11,7 @@
 //! the inbox and the clock, so no client or worker can hold up another.
 
 mod connections;
+mod proof;
 mod requests;
 mod storage;
 mod workers;
@@ -18,13 +19,14 @@ mod workers;
 use std::time::Duration;
 
 use acequia_journal::Notice;
-use acequia_scheduler::{Action, Event, LaneKey, Scheduler, SessionId, Time};
+use acequia_scheduler::{Action, ClientId, Event, LaneKey, Scheduler, SessionId, Time};
 use acequia_sink::{Inlet, Mailboxes, Topics};
 use acequia_ventilator::{ConnectionId, JobLanes};
 use acequia_wire::Limits;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use crate::access::WorkerDoor;
 use crate::admin;
 use crate::clock::Clock;
 use crate::durability::{Durability, Start};
@@ -47,7 +49,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) enum Input {
     /// A client connects.
-    ConnectionOpened { connection: ConnectionId, inlet: Inlet },
+    ConnectionOpened { connection: ConnectionId, client: Option<ClientId>, inlet: Inlet },
     /// A client's connection is over.
     ConnectionClosed {
         connection: ConnectionId,
@@ -100,6 +102,7 @@ pub(crate) struct Pipeline {
     rates: Rates,
     topics: Topics,
     pairing: Pairing,
+    worker_door: WorkerDoor,
     metrics: Metrics,
     readiness: watch::Sender<Readiness>,
     limits: Limits,
@@ -119,6 +122,7 @@ impl Pipeline {
         clock: Clock,
         limits: Limits,
         times: Times,
+        worker_door: WorkerDoor,
         metrics: Metrics,
     ) -> Self {
         let Start { scheduler, durability, actions, sessions: restored } = start;
@@ -129,9 +133,10 @@ impl Pipeline {
             mailboxes: Mailboxes::default(),
             sessions: Sessions::new(times.absence),
             hopeless: Vec::new(),
-            rates: Rates::new(limits.ops_per_s),
+            rates: Rates::new(),
             topics: Topics::default(),
             pairing: Pairing::default(),
+            worker_door,
             metrics,
             readiness: watch::Sender::new(Readiness::Ready),
             limits,
@@ -267,8 +272,8 @@ impl Pipeline {
                 }
             }
             Input::Journal(notice) => self.hear_journal(now, notice),
-            Input::ConnectionOpened { connection, inlet } => {
-                self.open_connection(now, connection, inlet);
+            Input::ConnectionOpened { connection, client, inlet } => {
+                self.open_connection(now, connection, client, inlet);
             }
             Input::ConnectionClosed { connection, for_good } => {
                 self.close_connection(now, instant, connection, for_good);

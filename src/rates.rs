@@ -13,26 +13,30 @@ const BUCKETS_MIN: usize = 1_024;
 /// The buckets of all clients that have sent anything lately. One that is not here is full.
 #[derive(Debug)]
 pub(crate) struct Rates {
-    ops_per_s: usize,
     /// When each bucket will be full.
     full_at: FxHashMap<ClientId, Instant>,
     clean_at: usize,
 }
 
 impl Rates {
-    /// Each client may send so many ops in a second, and as many more that it has saved up in the
-    /// second before.
-    pub(crate) fn new(ops_per_s: usize) -> Self {
-        Self { ops_per_s, full_at: FxHashMap::default(), clean_at: BUCKETS_MIN }
+    pub(crate) fn new() -> Self {
+        Self { full_at: FxHashMap::default(), clean_at: BUCKETS_MIN }
     }
 
-    /// A client sends so many ops at once. Returns how many of them it may, the first ones.
-    pub(crate) fn take(&mut self, client: ClientId, ops: usize, now: Instant) -> usize {
+    /// A client sends so many ops at once, that may send `per_s` in a second, and as many more that
+    /// it has saved up in the second before. Returns how many of them it may, the first ones.
+    pub(crate) fn take(
+        &mut self,
+        client: ClientId,
+        ops: usize,
+        per_s: usize,
+        now: Instant,
+    ) -> usize {
         let full_at = self.full_at.entry(client).or_insert(now);
         *full_at = (*full_at).max(now);
-        let there = tokens(self.ops_per_s, Duration::from_secs(1).saturating_sub(*full_at - now));
+        let there = tokens(per_s, Duration::from_secs(1).saturating_sub(*full_at - now));
         let taken = ops.min(there);
-        *full_at += time_of(self.ops_per_s, taken);
+        *full_at += time_of(per_s, taken);
         if self.full_at.len() >= self.clean_at {
             self.full_at.retain(|_, full_at| *full_at > now);
             self.clean_at = (2 * self.full_at.len()).max(BUCKETS_MIN);
@@ -64,23 +68,23 @@ mod tests {
     fn a_second_fills_a_bucket_and_no_more_is_saved_up() {
         let now = Instant::now();
         let at = |ms| now + Duration::from_millis(ms);
-        let mut rates = Rates::new(10);
-        assert_eq!(rates.take(A, 7, now), 7);
-        assert_eq!(rates.take(A, 7, now), 3);
-        assert_eq!(rates.take(A, 1, at(99)), 0);
-        assert_eq!(rates.take(A, 1, at(100)), 1);
-        assert_eq!(rates.take(B, 11, at(100)), 10, "another client has its own");
-        assert_eq!(rates.take(A, 100, at(60_000)), 10);
-        assert_eq!(rates.take(A, 100, at(60_500)), 5);
+        let mut rates = Rates::new();
+        assert_eq!(rates.take(A, 7, 10, now), 7);
+        assert_eq!(rates.take(A, 7, 10, now), 3);
+        assert_eq!(rates.take(A, 1, 10, at(99)), 0);
+        assert_eq!(rates.take(A, 1, 10, at(100)), 1);
+        assert_eq!(rates.take(B, 11, 10, at(100)), 10, "another client has its own");
+        assert_eq!(rates.take(A, 100, 10, at(60_000)), 10);
+        assert_eq!(rates.take(A, 100, 10, at(60_500)), 5);
     }
 
     #[test]
     fn a_bucket_that_is_full_is_forgotten() {
         let now = Instant::now();
-        let mut rates = Rates::new(10);
+        let mut rates = Rates::new();
         for client in 0..10 * BUCKETS_MIN as u64 {
             let at = now + Duration::from_millis(client);
-            assert_eq!(rates.take(ClientId(client), 1, at), 1);
+            assert_eq!(rates.take(ClientId(client), 1, 10, at), 1);
         }
         assert!(rates.full_at.len() <= BUCKETS_MIN);
     }
@@ -88,7 +92,7 @@ mod tests {
     #[test]
     fn any_rate_is_one() {
         let now = Instant::now();
-        assert_eq!(Rates::new(usize::MAX).take(A, 1 << 40, now), 1 << 40);
-        assert_eq!(Rates::new(1).take(A, 2, now), 1);
+        assert_eq!(Rates::new().take(A, 1 << 40, usize::MAX, now), 1 << 40);
+        assert_eq!(Rates::new().take(A, 2, 1, now), 1);
     }
 }

@@ -14,14 +14,16 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use crate::access::{Access, TokenDoor, WorkerDoor};
 use crate::clock::Clock;
 use crate::config::{Config, StartError};
 use crate::durability;
 use crate::front::Front;
 use crate::http::{self, Door};
 use crate::listener;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, RefusedRequests};
 use crate::pipeline::{INBOX, Input, Pipeline, Times};
+use crate::tls::Keys;
 
 /// How often the samples of histograms, which gather, are folded into their buckets.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -49,6 +51,7 @@ impl fmt::Display for Addresses {
 /// A server that holds its ports and its journal. Nothing is served before [`run`](Self::run).
 pub struct Server {
     http: TcpListener,
+    keys: Option<Keys>,
     jobs: JobsGate,
     results: ResultsGate,
     addresses: Addresses,
@@ -56,6 +59,8 @@ pub struct Server {
     inbox: mpsc::Sender<Input>,
     inputs: mpsc::Receiver<Input>,
     metrics: PrometheusHandle,
+    refused: RefusedRequests,
+    access: Access,
     front: Arc<Front>,
 }
 
@@ -87,14 +92,36 @@ impl Server {
             results: results.local_endpoint().clone(),
         };
         let metrics = Metrics::new(jobs.stats(), results.stats());
-        let handle = metrics.handle();
+        let (handle, refused) = (metrics.handle(), metrics.refused());
+        let tokens = config.client_tokens.as_ref();
+        let tokens = tokens.map(|of| TokenDoor::open(of, metrics.refused())).transpose()?;
+        let tokens = tokens.map(Arc::new);
+        let keys = config.tls.clone().map(Keys::open).transpose()?;
         let (inbox, inputs) = mpsc::channel(INBOX);
         let pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
         // A connection gives its session its number. Those of a server before this one may have
         // jobs in the journal, and nobody is to be taken for one of them.
         let first = pipeline.start_time().as_micros();
         let front = Arc::new(Front::new(inbox.clone(), config.limits, first));
-        Ok(Self { http, jobs, results, addresses, pipeline, inbox, inputs, metrics: handle, front })
+        let access = Access {
+            allowed_origins: config.allowed_origins,
+            admin_token: config.admin_token,
+            tokens,
+        };
+        Ok(Self {
+            http,
+            keys,
+            jobs,
+            results,
+            addresses,
+            pipeline,
+            inbox,
+            inputs,
+            metrics: handle,
+            refused,
+            access,
+            front,
+        })
     }
 
     /// Where the server listens.
@@ -105,11 +132,25 @@ impl Server {
     /// Serves until `shutdown` resolves; then takes no more jobs, lets the running ones end within
     /// the grace time, says goodbye and returns.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { http, jobs, results, pipeline, inbox, inputs, metrics, front, .. } = self;
+        let Self {
+            http,
+            keys,
+            refused,
+            jobs,
+            results,
+            pipeline,
+            inbox,
+            inputs,
+            metrics,
+            front,
+            ..
+        } = self;
         let door = Arc::new(Door {
             front: front.clone(),
             inbox: inbox.clone(),
+            access: self.access,
             metrics: metrics.clone(),
+            refused: refused.clone(),
             readiness: pipeline.readiness(),
         });
         let pipeline = tokio::spawn(pipeline.run(inputs));
@@ -117,8 +158,8 @@ impl Server {
             tokio::spawn(accept_jobs(jobs, inbox.clone())),
             tokio::spawn(accept_results(results, inbox.clone())),
         ];
-        let limits = front.limits;
-        let served = tokio::spawn(listener::serve(http, http::router(door), limits));
+        let (limits, door) = (front.limits, http::router(door));
+        let served = tokio::spawn(listener::serve(http, keys, door, limits, refused));
         let upkeep = tokio::spawn(upkeep(metrics));
 
         shutdown.await;
@@ -152,8 +193,9 @@ async fn open_pipeline(
         _ = inbox.blocking_send(Input::Journal(notice));
     };
     let start = opened.start(notify).map_err(StartError::System)?;
+    let worker_door = WorkerDoor::new(config.worker_token.clone(), metrics.refused());
     let times = Times { grace, absence };
-    Ok(Pipeline::new(start, clock, limits, times, metrics))
+    Ok(Pipeline::new(start, clock, limits, times, worker_door, metrics))
 }
 
 fn jobs_gate(config: &Config) -> GateConfig {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use acequia_scheduler::SessionId;
+use acequia_scheduler::{ClientId, SessionId};
 use acequia_ventilator::ConnectionId;
 use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
@@ -20,6 +20,10 @@ pub(crate) type SecretHash = [u8; 32];
 #[derive(Debug)]
 struct Connection {
     session: SessionId,
+    /// The client that it has proven to be of, if clients have to.
+    client: Option<ClientId>,
+    /// Ops that its token allows in a second.
+    ops_per_s: u32,
     /// It has said something, so that it is too late for a `hello`.
     has_spoken: bool,
 }
@@ -67,8 +71,34 @@ impl Sessions {
     }
 
     /// A connection opens, with a session of its own.
-    pub(crate) fn opened(&mut self, connection: ConnectionId, session: SessionId) {
-        self.connections.insert(connection, Connection { session, has_spoken: false });
+    pub(crate) fn opened(
+        &mut self,
+        connection: ConnectionId,
+        session: SessionId,
+        client: Option<ClientId>,
+    ) {
+        self.connections.insert(
+            connection,
+            Connection { session, client, ops_per_s: u32::MAX, has_spoken: false },
+        );
+    }
+
+    /// The token of a connection allows so many ops in a second.
+    pub(crate) fn limit(&mut self, connection: ConnectionId, ops_per_s: u32) {
+        if let Some(known) = self.connections.get_mut(&connection) {
+            known.ops_per_s = ops_per_s;
+        }
+    }
+
+    /// How many ops the token of a connection allows in a second.
+    pub(crate) fn ops_per_s(&self, connection: ConnectionId) -> usize {
+        let known = self.connections.get(&connection);
+        known.and_then(|known| usize::try_from(known.ops_per_s).ok()).unwrap_or(usize::MAX)
+    }
+
+    /// The client that a connection has proven to be of.
+    pub(crate) fn proven(&self, connection: ConnectionId) -> Option<ClientId> {
+        self.connections.get(&connection)?.client
     }
 
     /// The session that a connection speaks for.
@@ -182,8 +212,8 @@ mod tests {
 
     fn sessions() -> Sessions {
         let mut sessions = Sessions::new(Duration::from_secs(10));
-        sessions.opened(FIRST, SessionId(1));
-        sessions.opened(SECOND, SessionId(2));
+        sessions.opened(FIRST, SessionId(1), None);
+        sessions.opened(SECOND, SessionId(2), None);
         sessions
     }
 

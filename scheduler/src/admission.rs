@@ -39,8 +39,10 @@ fn later(code: RejectCode, message: String) -> Refusal {
 }
 
 impl Clients {
-    /// Whether a client may have another live job.
-    pub(crate) fn check_jobs(&self, client: usize, limit: usize) -> Result<(), Refusal> {
+    /// Whether the client of a session may have another live job, by this session.
+    pub(crate) fn check_jobs(&self, session: SessionId, limit: usize) -> Result<(), Refusal> {
+        let Some((client, own_limit)) = self.quota(session) else { return Ok(()) };
+        let limit = limit.min(own_limit);
         if self.jobs_of(client) < limit {
             return Ok(());
         }
@@ -71,7 +73,7 @@ impl Scheduler {
         if self.answer_by_key(step, session, client, &spec) {
             return;
         }
-        if let Err(refusal) = self.admit(client, &spec) {
+        if let Err(refusal) = self.admit(session, &spec) {
             return refuse(step, refusal);
         }
         step.measure(Measure::Submitted { queue: spec.queue.clone() });
@@ -174,13 +176,13 @@ impl Scheduler {
     }
 
     /// Whether there is room for another job.
-    fn admit(&self, client: usize, spec: &Submit) -> Result<(), Refusal> {
+    fn admit(&self, session: SessionId, spec: &Submit) -> Result<(), Refusal> {
         let limits = &self.config.limits;
         if self.storage_failed {
             let message = "the server cannot write to its disk; try again later".to_owned();
             return Err(later(RejectCode::Storage, message));
         }
-        self.clients.check_jobs(client, limits.client_jobs)?;
+        self.clients.check_jobs(session, limits.client_jobs)?;
         let full = |what: String| later(RejectCode::QueueFull, format!("{what}; try again later"));
         if self.jobs.len() - self.running >= limits.waiting_jobs {
             return Err(full(format!("{} jobs are waiting, the limit", limits.waiting_jobs)));

@@ -21,6 +21,8 @@ pub(crate) struct Client {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client: usize,
+    /// Live jobs that its client may have for it to submit more, if all may have as many.
+    pub(crate) jobs_max: u32,
     /// The live jobs that it is told about.
     pub(crate) jobs: SessionJobs,
     /// The batches that it submitted to.
@@ -57,7 +59,8 @@ impl Clients {
         let client = self.find_or_add(id);
         self.clients[client].sessions += 1;
         let (jobs, batches) = (SessionJobs::default(), BTreeSet::new());
-        self.sessions.insert(session, Session { client, jobs, batches, is_absent: false });
+        let new = Session { client, jobs_max: u32::MAX, jobs, batches, is_absent: false };
+        self.sessions.insert(session, new);
     }
 
     /// Ends a session and returns the jobs that it watched and its batches.
@@ -65,7 +68,7 @@ impl Clients {
         let Some(session) = self.sessions.remove(&session) else { return Closed::default() };
         self.clients[session.client].sessions -= 1;
         self.forget_if_gone(session.client);
-        let Session { client: _, jobs, batches, is_absent } = session;
+        let Session { client: _, jobs, batches, is_absent, jobs_max: _ } = session;
         Closed { jobs: jobs.keys(), batches, was_absent: is_absent }
     }
 
@@ -75,6 +78,12 @@ impl Clients {
 
     pub(crate) fn session(&mut self, session: SessionId) -> Option<&mut Session> {
         self.sessions.get_mut(&session)
+    }
+
+    /// The client of a session, and the live jobs that it may have for this session to submit more.
+    pub(crate) fn quota(&self, session: SessionId) -> Option<(usize, usize)> {
+        let open = self.sessions.get(&session)?;
+        Some((open.client, usize::try_from(open.jobs_max).unwrap_or(usize::MAX)))
     }
 
     pub(crate) fn sessions(&self) -> usize {

@@ -98,6 +98,14 @@ pub enum Event {
         /// Whose it is.
         client: ClientId,
     },
+    /// Submits of a session are taken only while its client has fewer live jobs than this, and
+    /// than all clients may have. What is live already stays. The last word counts.
+    SessionLimited {
+        /// Its name.
+        session: SessionId,
+        /// How many; `u32::MAX` for as many as all clients may have.
+        jobs: u32,
+    },
     /// The client of a session is gone, and may come back; its jobs go on or are cancelled as they
     /// asked.
     SessionAbsent {

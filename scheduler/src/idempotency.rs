@@ -58,7 +58,7 @@ impl Scheduler {
             return Err(Refusal::new(RejectCode::TooManyJobs, message));
         }
         if watchers > 0 {
-            self.clients.check_jobs(job.client, self.config.limits.client_jobs)?;
+            self.clients.check_jobs(session, self.config.limits.client_jobs)?;
             self.clients.job_begins(job.client);
         }
         let watcher = Watcher::of(session, spec);

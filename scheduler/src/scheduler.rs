@@ -125,6 +125,11 @@ impl Scheduler {
             }
             Event::LaneClosed { lane } => self.lane_closed(step, lane),
             Event::SessionOpened { session, client } => self.clients.open(session, client),
+            Event::SessionLimited { session, jobs } => {
+                if let Some(open) = self.clients.session(session) {
+                    open.jobs_max = jobs;
+                }
+            }
             Event::SessionAbsent { session } => self.session_absent(step, session),
             Event::SessionBack { session } => self.session_back(session),
             Event::SessionClosed { session } => self.session_closed(step, session),

@@ -1,31 +1,58 @@
 //! Who may make admin calls.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::Refused;
+use crate::access::{Secret, bearer, is_this_machine, proxied};
+use crate::http::Door;
+use crate::metrics::RefusedRequest;
 
-/// Headers that a proxy adds: whoever comes through one is not on this machine, although the
-/// connection is.
-const OF_PROXIES: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
+/// What a caller without the token is told to come with.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"acequia admin\"");
 
-/// Passes on what comes from this machine, by no proxy and from no page of elsewhere.
+/// Passes on what names the admin token; if there is none, what comes from this machine, by no
+/// proxy and from no page of elsewhere.
 pub(super) async fn only_for_operators(
+    State(door): State<Arc<Door>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
     next: Next,
 ) -> Response {
+    if let Some(token) = &door.access.admin_token {
+        return if names(request.headers(), token) {
+            next.run(request).await
+        } else {
+            door.refused.count(RefusedRequest::AdminToken);
+            challenge()
+        };
+    }
     match why_not(peer.ip(), request.headers()) {
         None => next.run(request).await,
         Some(why) => {
+            door.refused.count(RefusedRequest::Admin);
             let message = format!("admin calls are for this machine only: {why}");
             Refused::new(StatusCode::FORBIDDEN, "forbidden", message).into_response()
         }
     }
+}
+
+/// Whether a request names the token. A page of elsewhere cannot have a browser do that, and a page
+/// that knows it may, so nothing else is looked at.
+fn names(headers: &HeaderMap, token: &Secret) -> bool {
+    bearer(headers).is_some_and(|given| token.is(given.as_bytes()))
+}
+
+fn challenge() -> Response {
+    let message = "admin calls need the header `Authorization: Bearer TOKEN` with the token of \
+                   --admin-token-file";
+    let refused = Refused::new(StatusCode::UNAUTHORIZED, "unauthorized", message);
+    ([(header::WWW_AUTHENTICATE, CHALLENGE)], refused).into_response()
 }
 
 fn why_not(peer: IpAddr, headers: &HeaderMap) -> Option<&'static str> {
@@ -33,7 +60,7 @@ fn why_not(peer: IpAddr, headers: &HeaderMap) -> Option<&'static str> {
     if !peer.to_canonical().is_loopback() {
         return Some("this one comes from another; use a tunnel, such as ssh -L");
     }
-    if OF_PROXIES.iter().any(|name| headers.contains_key(*name)) {
+    if proxied(headers) {
         return Some("this one came through a proxy");
     }
     // A page of elsewhere that had its name point here would be asked for by that name.
@@ -47,15 +74,6 @@ fn why_not(peer: IpAddr, headers: &HeaderMap) -> Option<&'static str> {
         return Some("this one comes from a page of elsewhere");
     }
     None
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -85,9 +103,27 @@ mod tests {
     }
 
     #[test]
+    fn the_token_is_named_as_it_is() {
+        const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+        let token = Secret::new(TOKEN.as_bytes()).expect("a secret");
+        let with = |value: String| {
+            names(
+                &[(header::AUTHORIZATION, value.parse().expect("a header"))].into_iter().collect(),
+                &token,
+            )
+        };
+        assert!(with(format!("Bearer {TOKEN}")));
+        assert!(!with(format!("Basic {TOKEN}")));
+        assert!(!with(format!("Bearer {TOKEN}x")));
+        assert!(!with(format!("Bearer {}", &TOKEN[1..])));
+        assert!(!with("Bearer ".to_owned()));
+        assert!(!names(&HeaderMap::new(), &token));
+    }
+
+    #[test]
     fn proxies_and_pages_of_elsewhere_are_refused() {
         let here = ("host", "localhost:8080");
-        for name in OF_PROXIES {
+        for name in ["forwarded", "via", "x-forwarded-for", "x-real-ip"] {
             assert!(refused("127.0.0.1", &[here, (name, "192.0.2.1")]));
         }
         for origin in ["http://evil.example", "null", "https://localhost:8080", "http://localhost"]

@@ -20,12 +20,18 @@ const RECONNECT_MS: std::ops::Range<u32> = 500..5_000;
 const ABSENT_BYTES_MAX: usize = 256 << 20;
 
 impl Pipeline {
-    pub(super) fn open_connection(&mut self, now: Time, connection: ConnectionId, inlet: Inlet) {
+    pub(super) fn open_connection(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        client: Option<ClientId>,
+        inlet: Inlet,
+    ) {
         let session = SessionId(connection.0);
-        self.sessions.opened(connection, session);
+        self.sessions.opened(connection, session, client);
         self.mailboxes.open(session, inlet);
         // Without authentication each session is a client of its own.
-        let client = ClientId(session.0);
+        let client = client.unwrap_or(ClientId(session.0));
         self.handle(now, Event::SessionOpened { session, client });
     }
 
@@ -74,12 +80,20 @@ impl Pipeline {
                 let refusal = Refusal::new(RejectCode::BadRequest, message);
                 self.tell(session, refusal.into());
             }
-            Some(Resume::Session { secret, last }) => match self.sessions.find(&secret) {
+            Some(Resume::Session { secret, last }) => match self.find(connection, &secret) {
                 Some(known) => self.resume(now, connection, known, secret, last),
                 None => self.begin_resumable(instant, connection, session),
             },
             Some(Resume::New) => self.begin_resumable(instant, connection, session),
         }
+    }
+
+    /// The session with this secret. Whoever has proven who it is resumes its own only: to it,
+    /// those of others are not there.
+    fn find(&self, connection: ConnectionId, secret: &str) -> Option<SessionId> {
+        let proven = self.sessions.proven(connection);
+        let is_own = |of: &SessionId| proven.is_none() || self.scheduler.client_of(*of) == proven;
+        self.sessions.find(secret).filter(is_own)
     }
 
     fn welcome(&self, secret: Option<String>, resumed: bool) -> ClientEvent {
@@ -91,8 +105,8 @@ impl Pipeline {
         let made = self.sessions.make_resumable(connection);
         let secret = made.map(|(session, secret, secret_hash)| {
             self.mailboxes.number(session);
-            // Without authentication each session is a client of its own.
-            let (session, client) = (session.0, session.0);
+            let client = self.scheduler.client_of(session).unwrap_or(ClientId(session.0)).0;
+            let session = session.0;
             self.durability.session_began(Session { session, client, secret_hash }, instant);
             secret
         });

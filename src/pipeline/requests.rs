@@ -19,13 +19,19 @@ impl Pipeline {
     ) {
         // A connection whose session another has taken over speaks for nobody.
         let Some(mut session) = self.sessions.of(connection) else { return };
+        self.limit(connection, &requests);
+        let is_op = |request: &Request| !matches!(request, Request::Limited { .. });
+        let ops = requests.iter().filter(|request| is_op(request)).count();
         let Some(client) = self.scheduler.client_of(session) else { return };
-        let allowed = self.rates.take(client, requests.len(), instant);
-        for (nth, request) in requests.into_iter().enumerate() {
-            if nth >= allowed {
-                let refusal = too_fast(request, self.limits.ops_per_s);
-                self.tell(session, refusal.into());
-                continue;
+        let ops_per_s = self.sessions.ops_per_s(connection).min(self.limits.ops_per_s);
+        let mut allowed = self.rates.take(client, ops, ops_per_s, instant);
+        for request in requests {
+            if is_op(&request) {
+                if allowed == 0 {
+                    self.tell(session, too_fast(request, ops_per_s).into());
+                    continue;
+                }
+                allowed -= 1;
             }
             if let Request::Hello(hello) = request {
                 // What came before it in this message is told first.
@@ -37,7 +43,19 @@ impl Pipeline {
                 self.take_request(now, session, request);
             }
         }
-        self.sessions.speaks(connection);
+        // What its token allows is not of the client's own saying.
+        if ops > 0 {
+            self.sessions.speaks(connection);
+        }
+    }
+
+    /// What a token allows of ops counts for those that come with it, too.
+    fn limit(&mut self, connection: ConnectionId, requests: &[Request]) {
+        for request in requests {
+            if let Request::Limited { ops_per_s, .. } = request {
+                self.sessions.limit(connection, *ops_per_s);
+            }
+        }
     }
 
     fn take_request(&mut self, now: Time, session: SessionId, request: Request) {
@@ -50,6 +68,9 @@ impl Pipeline {
             // Answered by whoever knows the connection.
             Request::Hello(_) => {}
             Request::Ack { seq } => self.mailboxes.ack(session, seq),
+            Request::Limited { jobs, .. } => {
+                self.handle(now, Event::SessionLimited { session, jobs });
+            }
             Request::Subscribe { topic } => {
                 if !self.topics.subscribe(session, &topic) {
                     let message = format!(
@@ -86,6 +107,7 @@ fn too_fast(request: Request, ops_per_s: usize) -> Refusal {
         Request::Cancel { id } => Refusal { id: Some(id), ..refusal },
         Request::Refused(Refusal { id, submit, .. }) => Refusal { id, submit, ..refusal },
         Request::Hello(_)
+        | Request::Limited { .. }
         | Request::Ack { .. }
         | Request::Subscribe { .. }
         | Request::Unsubscribe { .. } => refusal,

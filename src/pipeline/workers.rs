@@ -71,6 +71,9 @@ impl Pipeline {
     }
 
     fn lane_ready(&mut self, now: Time, results: ResultsKey, ready: Ready) {
+        if !self.may_work(results, &ready) {
+            return;
+        }
         let completed = match self.pairing.ready(results, ready.lane) {
             Ok(completed) => completed,
             Err(NotCompleted::UnknownLane) => {

@@ -105,6 +105,11 @@ impl JobLanes {
         );
     }
 
+    /// What its worker was given to prove itself with.
+    pub fn nonce(&self, key: LaneKey) -> Option<&[u8; 32]> {
+        self.lanes.get(&key).map(|lane| &lane.nonce)
+    }
+
     /// The worker is ready: it may get large messages, and packed ones.
     pub fn ready(&mut self, key: LaneKey, pack: u32) {
         if let Some(lane) = self.lanes.get_mut(&key) {

@@ -36,6 +36,13 @@ pub enum Request {
     },
     /// Who the client is.
     Hello(HelloOp),
+    /// What its token allows; no op of the client.
+    Limited {
+        /// Live jobs, if all clients may have as many.
+        jobs: u32,
+        /// Ops in a second, if all clients may send as many.
+        ops_per_s: u32,
+    },
     /// Events that may be forgotten.
     Ack {
         /// The last of them.
@@ -92,13 +99,29 @@ impl Reader {
         Self { stream, connection, encoding, limits, silence }
     }
 
-    /// Waits for a message and hands it to the pipeline together with those at hand behind it.
-    /// Waits for the pipeline if that is behind, so that a fast client is slowed by TCP. A client
-    /// that is silent is to be pinged, which the pipeline is told too.
+    /// Waits for a message, has `judge` look at what it and those at hand behind it ask for, and
+    /// hands that to the pipeline. Waits for the pipeline if that is behind, so that a fast client
+    /// is slowed by TCP.
     ///
     /// # Errors
     /// If there is nothing more to read.
-    pub async fn step<I: From<Input>>(&mut self, inbox: &mpsc::Sender<I>) -> Result<(), ReadEnd> {
+    pub async fn step<I: From<Input>>(
+        &mut self,
+        inbox: &mpsc::Sender<I>,
+        judge: impl FnOnce(&mut Vec<Request>),
+    ) -> Result<(), ReadEnd> {
+        let (mut requests, end) = self.read(inbox).await;
+        judge(&mut requests);
+        self.send(inbox, requests).await?;
+        end
+    }
+
+    /// Waits for a message. Returns what it and those at hand behind it ask for, and whether there
+    /// may be more to read. A client that is silent is to be pinged, which the pipeline is told.
+    pub async fn read<I: From<Input>>(
+        &mut self,
+        inbox: &mpsc::Sender<I>,
+    ) -> (Vec<Request>, Result<(), ReadEnd>) {
         let mut requests = Vec::new();
         let mut next = Some(loop {
             tokio::select! {
@@ -107,10 +130,12 @@ impl Reader {
                 silence = self.silence.grows() => {
                     if silence == Grown::TooLong {
                         let why = "nothing came for too long, not even a pong";
-                        return Err(ReadEnd::Violation(close::SILENT, why));
+                        return (requests, Err(ReadEnd::Violation(close::SILENT, why)));
                     }
                     let input = Input::Quiet { connection: self.connection };
-                    inbox.send(input.into()).await.map_err(|_| ReadEnd::Stopping)?;
+                    if inbox.send(input.into()).await.is_err() {
+                        return (requests, Err(ReadEnd::Stopping));
+                    }
                 }
             }
         });
@@ -123,11 +148,23 @@ impl Reader {
             }
             next = self.stream.next().now_or_never();
         }
+        (requests, end)
+    }
+
+    /// Hands requests of this session to the pipeline.
+    ///
+    /// # Errors
+    /// If the pipeline is gone.
+    pub async fn send<I: From<Input>>(
+        &self,
+        inbox: &mpsc::Sender<I>,
+        requests: Vec<Request>,
+    ) -> Result<(), ReadEnd> {
         if !requests.is_empty() {
             let input = Input::Requests { connection: self.connection, requests };
             inbox.send(input.into()).await.map_err(|_| ReadEnd::Stopping)?;
         }
-        end
+        Ok(())
     }
 
     /// Reads on without heed until the client has closed too: a connection that is dropped with

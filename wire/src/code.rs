@@ -107,6 +107,8 @@ pub mod close {
     pub const TRY_AGAIN_LATER: u16 = 1013;
     /// Sent by a client: its session is over, and nobody will resume it.
     pub const FINISHED: u16 = 4000;
+    /// The client has no valid token, or the time of its token is over.
+    pub const UNAUTHORIZED: u16 = 4401;
     /// Another connection has resumed the session; this one is not to come back.
     pub const TAKEN_OVER: u16 = 4001;
     /// Nothing came from the client for too long, not even the answer to a ping.

@@ -71,6 +71,8 @@ pub(crate) struct Connection<'a> {
     lane: Option<Arc<Lane>>,
     phase: Phase,
     greeted: bool,
+    /// The server has said more than `hello`, so it took our `ready`.
+    is_taken: bool,
     decoded: Vec<ToWorker>,
     /// Jobs of one queue that came in a row and are not started yet.
     batch: Vec<Job>,
@@ -102,6 +104,7 @@ impl<'a> Connection<'a> {
             lane: None,
             phase: Phase::Greeting { until: Instant::now() + HELLO_TIME_MAX },
             greeted: false,
+            is_taken: false,
             decoded: Vec::new(),
             batch: Vec::new(),
         }
@@ -173,7 +176,15 @@ impl<'a> Connection<'a> {
 
     /// A connection that ends while we leave has nothing more to give us.
     fn gone(&self, why: &str) -> End {
-        if matches!(self.phase, Phase::Leaving { .. }) { End::Stopped } else { self.lost(why) }
+        match self.phase {
+            Phase::Leaving { .. } => End::Stopped,
+            // Most often a server that has stopped; but one that refuses us looks the same.
+            Phase::Serving if !self.is_taken => self.lost(format!(
+                "{why} before any job; if this goes on, see whether the server asks for another \
+                 worker token"
+            )),
+            _ => self.lost(why),
+        }
     }
 
     fn receive(&mut self, frames: Vec<Bytes>) -> Option<End> {
@@ -181,6 +192,7 @@ impl<'a> Connection<'a> {
         let result = ToWorker::decode(frames.into_iter(), &mut decoded);
         let mut end = None;
         for message in decoded.drain(..) {
+            self.is_taken |= !matches!(message, ToWorker::Hello(_));
             let ended = match message {
                 ToWorker::Job(job) => self.take(job),
                 ToWorker::Cancel { job } => self.cancel(job),

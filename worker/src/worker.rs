@@ -92,7 +92,8 @@ impl Worker {
         self
     }
 
-    /// The secret that a server with a worker token asks for.
+    /// The worker token, for a server that asks for one. Of a file, without the line end: the
+    /// server drops white space around its own.
     pub fn token(mut self, token: impl Into<Vec<u8>>) -> Self {
         self.token = Some(token.into());
         self

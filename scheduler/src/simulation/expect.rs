@@ -24,6 +24,11 @@ impl Model {
             Event::SessionOpened { session, client } => {
                 self.sessions.insert(*session, *client);
             }
+            Event::SessionLimited { session, jobs } => {
+                if self.sessions.contains_key(session) {
+                    self.limited.insert(*session, *jobs);
+                }
+            }
             Event::StorageFailed => self.storage_failed = true,
             Event::StorageBack => self.storage_failed = false,
             Event::Recovered(recovered) => self.expect_recovered(recovered),

@@ -171,6 +171,8 @@ pub(super) struct Model {
     pub(super) now: Time,
     pub(super) draining: bool,
     pub(super) sessions: BTreeMap<SessionId, ClientId>,
+    /// Sessions whose clients may have fewer live jobs than others.
+    pub(super) limited: BTreeMap<SessionId, u32>,
     /// Those of them whose clients are away.
     pub(super) absent: BTreeSet<SessionId>,
     pub(super) jobs: BTreeMap<JobId, Job>,
@@ -197,6 +199,7 @@ impl Model {
             now: Time::default(),
             draining: false,
             sessions: BTreeMap::new(),
+            limited: BTreeMap::new(),
             absent: BTreeSet::new(),
             jobs: BTreeMap::new(),
             ended: BTreeSet::new(),

@@ -24,8 +24,13 @@ impl Model {
         of_client.map(|job| job.watchers.len().max(1)).sum()
     }
 
+    fn jobs_max(&self, session: SessionId) -> usize {
+        let own = self.limited.get(&session).map_or(usize::MAX, |jobs| *jobs as usize);
+        own.min(self.config.limits.client_jobs)
+    }
+
     /// Why there is no room for another job.
-    fn refusal(&self, client: ClientId, spec: &Submit) -> Option<RejectCode> {
+    fn refusal(&self, session: SessionId, client: ClientId, spec: &Submit) -> Option<RejectCode> {
         let limits = &self.config.limits;
         let running = |job: &&Job| matches!(job.state, State::Running { .. });
         let waiting = self.jobs.len() - self.jobs.values().filter(running).count();
@@ -33,7 +38,7 @@ impl Model {
         let in_queue = self.jobs.values().filter(|job| job.spec.queue == spec.queue).count();
         if self.storage_failed {
             Some(RejectCode::Storage)
-        } else if self.live_jobs_of(client) >= limits.client_jobs {
+        } else if self.live_jobs_of(client) >= self.jobs_max(session) {
             Some(RejectCode::TooManyJobs)
         } else if waiting >= limits.waiting_jobs
             || in_queue >= limits.queue_jobs
@@ -57,7 +62,7 @@ impl Model {
         if self.expect_answer(session, client, spec) {
             return;
         }
-        if let Some(code) = self.refusal(client, spec) {
+        if let Some(code) = self.refusal(session, client, spec) {
             return self.owed.push(rejected(code));
         }
         let due = self.now.plus_ms(spec.delay_ms);
@@ -183,7 +188,7 @@ impl Model {
         let is_it = |job: &Job| job.client == client && job.spec.key.as_ref() == Some(key);
         let live = self.jobs.iter().find(|(_, job)| is_it(job)).map(|(id, _)| *id);
         if let Some(id) = live {
-            let (job, limit) = (&self.jobs[&id], self.config.limits.client_jobs);
+            let (job, limit) = (&self.jobs[&id], self.jobs_max(session));
             let full = !job.watchers.is_empty() && self.live_jobs_of(client) >= limit;
             if full || job.watchers.len() >= WATCHERS_MAX {
                 let code = RejectCode::TooManyJobs;
@@ -265,6 +270,7 @@ impl Model {
 
     pub(super) fn expect_session_closed(&mut self, session: SessionId) {
         self.sessions.remove(&session);
+        self.limited.remove(&session);
         let was_absent = self.absent.remove(&session);
         for id in self.jobs.keys().copied().collect::<Vec<_>>() {
             let job = self.jobs.get_mut(&id).unwrap();

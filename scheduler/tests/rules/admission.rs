@@ -29,6 +29,20 @@ fn a_client_has_so_many_live_jobs_over_all_of_its_sessions() {
 }
 
 #[test]
+fn a_session_may_be_limited_to_fewer_jobs_of_its_client() {
+    let mut scene = Scene::with(Limits { client_jobs: 3, ..Limits::default() });
+    scene.open(2, 1);
+    assert!(scene.limit(2, 1).is_empty());
+    scene.submit(job(1));
+    assert_eq!(scene.submit_as(2, job(2)), ["2 rejected: too_many_jobs"]);
+    assert_eq!(scene.submit(job(2)), ["record 2"], "the other session is not limited");
+    scene.limit(2, u32::MAX);
+    assert_eq!(scene.submit_as(2, job(3)), ["record 3"]);
+    assert_eq!(scene.submit_as(2, job(4)), ["4 rejected: too_many_jobs"], "as all clients");
+    assert!(scene.limit(9, 1).is_empty(), "a session that is not there");
+}
+
+#[test]
 fn jobs_that_outlive_their_session_still_count() {
     let mut scene = Scene::with(Limits { client_jobs: 1, ..Limits::default() });
     scene.submit(job(1));

@@ -131,6 +131,10 @@ impl Scene {
         assert!(self.handle(Event::SessionOpened { session, client }).is_empty());
     }
 
+    pub(crate) fn limit(&mut self, session: u64, jobs: u32) -> Vec<String> {
+        self.handle(Event::SessionLimited { session: SessionId(session), jobs })
+    }
+
     pub(crate) fn absent(&mut self, session: u64) -> Vec<String> {
         self.handle(Event::SessionAbsent { session: SessionId(session) })
     }

@@ -28,6 +28,8 @@ use acequia_wire::QueueName;
 use acequia_wire::client::Encoding;
 use clap::ValueEnum;
 
+use crate::login::Login;
+
 const EXAMPLES: &str = "\
 Examples:
   acequia bench                      jobs a second, latency, CPU a job, on a server of its own
@@ -51,6 +53,9 @@ pub(crate) struct Args {
     /// Load this running server instead of an own one; its workers must serve the queue
     #[arg(long, value_name = "URL")]
     server: Option<ServerUrl>,
+
+    #[command(flatten)]
+    login: Login,
 
     /// The process of that server, so that its CPU and memory are measured
     #[arg(long, requires = "server", value_name = "PID")]

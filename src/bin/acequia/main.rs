@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod login;
 mod serve;
 mod submit;
 mod worker;

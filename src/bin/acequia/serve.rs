@@ -1,15 +1,15 @@
 //! `acequia serve`: the server.
 
+mod access;
 mod limits;
 
 use std::io::Write as _;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use acequia::{Config, Endpoint, Server};
-use anyhow::{Context as _, bail};
+use acequia::{Config, Endpoint, Server, TlsFiles};
+use anyhow::Context as _;
 
 use self::limits::LimitArgs;
 
@@ -22,6 +22,15 @@ pub(crate) struct Args {
     /// Where HTTP and WebSocket listen
     #[arg(long, env = "ACEQUIA_LISTEN", default_value = Config::LISTEN, value_name = "HOST:PORT")]
     listen: String,
+
+    /// The certificate for HTTPS and WSS, and behind it those that lead to its authority, in PEM.
+    /// Read again when it changes
+    #[arg(long, env = "ACEQUIA_TLS_CERT", requires = "tls_key", value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+
+    /// The private key of that certificate, in PEM
+    #[arg(long, env = "ACEQUIA_TLS_KEY", requires = "tls_cert", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
 
     /// Where workers fetch jobs: tcp://HOST:PORT or ipc://PATH
     #[arg(long, env = "ACEQUIA_JOBS", default_value = Config::JOBS, value_name = "URL")]
@@ -44,10 +53,6 @@ pub(crate) struct Args {
     #[arg(long, env = "ACEQUIA_SESSION_S", default_value_t = Config::ABSENCE.as_secs(), value_name = "SECONDS")]
     session_s: u64,
 
-    /// Let workers connect from other machines although nothing proves who they are
-    #[arg(long, env = "ACEQUIA_ALLOW_OPEN_WORKERS")]
-    allow_open_workers: bool,
-
     #[command(flatten)]
     limits: LimitArgs,
 
@@ -65,6 +70,10 @@ pub(crate) struct Args {
     /// How long running jobs may take to end once the server is told to stop
     #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = Config::GRACE.as_secs(), value_name = "SECONDS")]
     grace_s: u64,
+
+    // Last: its heading is that of all behind it.
+    #[command(flatten)]
+    access: access::AccessArgs,
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -88,11 +97,12 @@ pub(crate) fn raise_file_limit() {
 
 impl Args {
     fn into_config(self) -> anyhow::Result<Config> {
-        let jobs = self.endpoint("--jobs", &self.jobs)?;
-        let results = self.endpoint("--results", &self.results)?;
+        let jobs = endpoint("--jobs", &self.jobs)?;
+        let results = endpoint("--results", &self.results)?;
         let worker_connections = self.limits.worker_connections;
-        Ok(Config {
+        let config = Config {
             listen: self.listen,
+            tls: self.tls_cert.zip(self.tls_key).map(|(cert, key)| TlsFiles { cert, key }),
             jobs,
             results,
             journal: (self.journal.as_os_str() != "none").then_some(self.journal),
@@ -102,26 +112,14 @@ impl Args {
             worker_connections,
             lease: Duration::from_secs(self.lease_s),
             grace: Duration::from_secs(self.grace_s),
-        })
-    }
-
-    fn endpoint(&self, flag: &str, url: &str) -> anyhow::Result<Endpoint> {
-        let endpoint: Endpoint = url.parse().with_context(|| flag.to_owned())?;
-        if let Endpoint::Tcp { host, .. } = &endpoint
-            && !is_loopback(host)
-            && !self.allow_open_workers
-        {
-            bail!(
-                "{flag} {url}: whoever reaches this port can take jobs and answer them. Use a \
-                 loopback address, ipc:// or a tunnel, or say --allow-open-workers"
-            );
-        }
-        Ok(endpoint)
+            ..Config::default()
+        };
+        self.access.apply(config)
     }
 }
 
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+fn endpoint(flag: &str, url: &str) -> anyhow::Result<Endpoint> {
+    url.parse().with_context(|| flag.to_owned())
 }
 
 /// The allocator asks for pages of 2 MiB. Between what is used they keep memory that is not, 1.5 KiB

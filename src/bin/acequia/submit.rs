@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use self::display::Display;
+use crate::login::Login;
 use acequia::client::{Client, ClientError, ConnectError, ServerUrl};
 use acequia_wire::client::{Encoding, Event, HelloOp, JobEvent, OnDisconnect, Op, Submit};
 use acequia_wire::code::RejectCode;
 use acequia_wire::limits::{ATTEMPTS_MAX, PRIORITY_DEFAULT, PRIORITY_MAX};
 use acequia_wire::{ContentType, CorrelationId, Limits, Payload, QueueName};
 use bytes::Bytes;
-use display::Display;
 use tokio::time::{Instant, timeout_at};
 
 /// The job failed, or its result could not be written.
@@ -53,7 +54,7 @@ pub(crate) struct Args {
     #[arg(default_value = "-", value_name = "FILE|-")]
     file: PathBuf,
 
-    /// The server: ws://HOST:PORT/v1/ws or http://HOST:PORT
+    /// The server: ws://HOST:PORT/v1/ws or http://HOST:PORT, wss:// or https:// by TLS
     #[arg(
         long,
         env = "ACEQUIA_SERVER",
@@ -61,6 +62,9 @@ pub(crate) struct Args {
         value_name = "URL"
     )]
     server: ServerUrl,
+
+    #[command(flatten)]
+    login: Login,
 
     /// The queue in which the job waits for a worker
     #[arg(long, env = "ACEQUIA_QUEUE", default_value_t, value_name = "NAME")]
@@ -115,8 +119,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 async fn submit(args: &Args, display: &mut Display) -> Outcome<()> {
     let payload = args.payload(display)?;
     let encoding = if args.json { Encoding::Json } else { Encoding::MsgPack };
+    let server = args.login.at(args.server.clone());
+    let server = server.map_err(|error| Failure(USAGE, format!("{error:#}")))?;
     let mut client =
-        Client::connect(&args.server, encoding).await.map_err(|error| unconnected(args, &error))?;
+        Client::connect(&server, encoding).await.map_err(|error| unconnected(args, &error))?;
     let limits = greet(&mut client).await?;
     let size = payload.bytes().len();
     // A message that is much too large costs the connection, and its end would not say why.
@@ -257,7 +263,10 @@ fn unconnected(args: &Args, error: &ConnectError) -> Failure {
                 "; start one with `acequia serve --listen {authority}`, or name another with --server"
             )
         }
-        ConnectError::Refused { .. } => String::new(),
+        ConnectError::Refused { .. } | ConnectError::Authorities(_) => String::new(),
+        ConnectError::Tls { .. } => {
+            "; --ca-file names the certificate of whoever vouches for the server".to_owned()
+        }
         ConnectError::Handshake { .. } | ConnectError::Time { .. } => {
             "; is another program on that port? Name the server with --server".to_owned()
         }

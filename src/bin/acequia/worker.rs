@@ -1,10 +1,11 @@
 //! `acequia worker`: a worker that runs a command for each job, or the demo's queues.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use acequia::Config;
+use acequia::{Config, Secret};
 use acequia_worker::exec::Exec;
 use acequia_worker::{Worker, demo};
 use anyhow::Context as _;
@@ -36,6 +37,10 @@ pub(crate) struct Args {
     /// The server's results endpoint
     #[arg(long, env = "ACEQUIA_RESULTS", default_value = Config::RESULTS, value_name = "URL")]
     results: String,
+
+    /// The worker token that the server asks for, in a file: the same as its --worker-token-file
+    #[arg(long, env = "ACEQUIA_WORKER_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
 
     /// A queue to serve; may be given several times
     #[arg(
@@ -92,6 +97,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut worker = Worker::new(args.jobs, args.results)
         .grace(Duration::from_secs(args.grace_s))
         .slots(args.slots.unwrap_or(1));
+    if let Some(file) = args.token_file {
+        worker = worker.token(Secret::read(&file).context("--token-file")?.expose());
+    }
     worker = match args.command.split_first() {
         None => demo::queues(worker).name(args.name.unwrap_or_else(demo_name)),
         Some((program, arguments)) => {

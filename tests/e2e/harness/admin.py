@@ -13,8 +13,9 @@ ENDED = {"done", "failed", "cancelled"}
 class Admin:
     """Each call is an HTTP request, on one connection; what it answers is JSON."""
 
-    def __init__(self, server):
+    def __init__(self, server, token=None):
         self._server = server
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._process, self._connection = None, None
 
     def close(self):
@@ -28,7 +29,7 @@ class Admin:
             self.close()
             self._process = self._server.process
             self._connection = http.client.HTTPConnection(*self._server.address("http"), timeout=30)
-        self._connection.request(method, url)
+        self._connection.request(method, url, headers=self._headers)
         response = self._connection.getresponse()
         return response.status, response.headers, response.read().decode()
 

@@ -17,12 +17,15 @@ OUTCOMES = {"done", "failed", "cancelled", "rejected"}
 class Client:
     """One session, in either encoding."""
 
-    def __init__(self, server, encoding="json", *, subprotocols=None):
+    def __init__(self, server, encoding="json", *, subprotocols=None, uri=None, origin=None,
+                 headers=None):
         self.encoding = encoding
         if subprotocols is None:
             subprotocols = [f"acequia.v1.{encoding}"]
         self._connection = connect(
-            server.ws,
+            uri or server.ws,
+            origin=origin,
+            additional_headers=headers,
             subprotocols=subprotocols or None,
             compression=None,
             proxy=None,

@@ -82,7 +82,10 @@ class Server:
     @classmethod
     def on_quiet_ports(cls, *flags, **options):
         """A server that can be restarted while its peers dial."""
-        ports = [quiet_port() for _ in range(3)]
+        ports = set()
+        while len(ports) < 3:  # the same may be drawn twice
+            ports.add(quiet_port())
+        ports = list(ports)
         return cls(*flags, listen=f"127.0.0.1:{ports[0]}", jobs=f"tcp://127.0.0.1:{ports[1]}",
                    results=f"tcp://127.0.0.1:{ports[2]}", **options)
 

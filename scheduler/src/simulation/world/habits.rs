@@ -19,6 +19,10 @@ impl World {
                 let session = SessionId(self.name());
                 let client = ClientId(self.random.within(1, self.plan.clients).into());
                 self.happen(Event::SessionOpened { session, client });
+                if self.random.percent(30) {
+                    let jobs = self.random.within(0, 5);
+                    self.happen(Event::SessionLimited { session, jobs });
+                }
             }
             Habit::CloseSession => {
                 // Now and then one that is over already.

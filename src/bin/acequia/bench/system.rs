@@ -96,7 +96,7 @@ impl System {
             let flags = ["--journal", &args.journal];
             return Self::own(args, &flags, workers).await;
         };
-        let (url, server) = (url.clone(), args.server_pid);
+        let (url, server) = (args.login.at(url.clone())?, args.server_pid);
         let system = Self { url, server, workers: Vec::new(), own: None };
         system.first_job(args).await?;
         Ok(system)

@@ -1,0 +1,132 @@
+//! The flags that decide who may come in.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use acequia::{AllowedOrigin, ClientTokens, Config, Endpoint, KeySource, Secret};
+use anyhow::{Context as _, bail};
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Who may come in")]
+pub(super) struct AccessArgs {
+    /// Pages of this origin, such as https://app.example, may open sessions; may be given several
+    /// times. `*` lets every page in that a browser of one of your users has open, which is
+    /// dangerous unless clients need tokens
+    #[arg(long, env = "ACEQUIA_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
+    allow_origin: Vec<AllowedOrigin>,
+
+    /// Workers have to know the token in this file before they get jobs
+    #[arg(long, env = "ACEQUIA_WORKER_TOKEN_FILE", value_name = "FILE")]
+    worker_token_file: Option<PathBuf>,
+
+    /// Let workers connect from other machines although nothing proves who they are
+    #[arg(long, env = "ACEQUIA_ALLOW_OPEN_WORKERS")]
+    allow_open_workers: bool,
+
+    /// What clients prove who they are with: nothing, or a JSON Web Token
+    #[arg(long, env = "ACEQUIA_CLIENT_AUTH", default_value = "none", value_name = "none|jwt")]
+    client_auth: ClientAuth,
+
+    /// The secret that clients' tokens are signed with, by HS256. Read again when it changes
+    #[arg(long, env = "ACEQUIA_JWT_SECRET_FILE", value_name = "FILE")]
+    jwt_secret_file: Option<PathBuf>,
+
+    /// Public keys of those who sign clients' tokens, by RS256, ES256 or EdDSA: in PEM, or a JSON
+    /// Web Key Set. Read again when they change
+    #[arg(
+        long,
+        env = "ACEQUIA_JWT_KEYS_FILE",
+        value_name = "FILE",
+        conflicts_with = "jwt_secret_file"
+    )]
+    jwt_keys_file: Option<PathBuf>,
+
+    /// The audience that clients' tokens have to be for; without it none may name one
+    #[arg(long, env = "ACEQUIA_JWT_AUDIENCE", value_name = "AUD")]
+    jwt_audience: Option<String>,
+
+    /// Who has to have issued clients' tokens
+    #[arg(long, env = "ACEQUIA_JWT_ISSUER", value_name = "ISS")]
+    jwt_issuer: Option<String>,
+
+    /// Admin calls have to name the token in this file, and may come from anywhere then; without
+    /// it they may come from this machine only
+    #[arg(long, env = "ACEQUIA_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
+}
+
+/// What clients prove who they are with.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ClientAuth {
+    None,
+    Jwt,
+}
+
+impl AccessArgs {
+    /// The configuration with what these flags say.
+    pub(super) fn apply(self, config: Config) -> anyhow::Result<Config> {
+        if self.allow_origin.iter().any(AllowedOrigin::is_any) {
+            tracing::warn!(
+                "--allow-origin *: any page may have its visitors' browsers submit jobs"
+            );
+        }
+        if self.worker_token_file.is_none() && !self.allow_open_workers {
+            check_loopback("--jobs", &config.jobs)?;
+            check_loopback("--results", &config.results)?;
+        }
+        let client_tokens = self.client_tokens()?;
+        Ok(Config {
+            client_tokens,
+            allowed_origins: self.allow_origin,
+            worker_token: secret("--worker-token-file", self.worker_token_file)?,
+            admin_token: secret("--admin-token-file", self.admin_token_file)?,
+            ..config
+        })
+    }
+
+    fn client_tokens(&self) -> anyhow::Result<Option<ClientTokens>> {
+        let keys = match (&self.jwt_secret_file, &self.jwt_keys_file) {
+            (Some(file), _) => Some(KeySource::Secret(file.clone())),
+            (None, keys) => keys.clone().map(KeySource::Public),
+        };
+        match (self.client_auth, keys) {
+            (ClientAuth::Jwt, Some(keys)) => Ok(Some(ClientTokens {
+                keys,
+                audience: self.jwt_audience.clone(),
+                issuer: self.jwt_issuer.clone(),
+            })),
+            (ClientAuth::Jwt, None) => bail!(
+                "--client-auth jwt: what are tokens signed with? Give --jwt-secret-file FILE, or \
+                 --jwt-keys-file FILE with public keys"
+            ),
+            // A server that looks guarded and is not would be worse than none.
+            (ClientAuth::None, keys)
+                if keys.is_some() || self.jwt_audience.is_some() || self.jwt_issuer.is_some() =>
+            {
+                bail!("--jwt-…: clients' tokens are not looked at without --client-auth jwt")
+            }
+            (ClientAuth::None, _) => Ok(None),
+        }
+    }
+}
+
+fn secret(flag: &str, file: Option<PathBuf>) -> anyhow::Result<Option<Secret>> {
+    file.map(|file| Secret::read(&file)).transpose().with_context(|| flag.to_owned())
+}
+
+fn check_loopback(flag: &str, endpoint: &Endpoint) -> anyhow::Result<()> {
+    if let Endpoint::Tcp { host, .. } = endpoint
+        && !is_loopback(host)
+    {
+        bail!(
+            "{flag} {endpoint}: whoever reaches this port can take jobs and answer them. Have \
+             workers prove themselves with --worker-token-file, use a loopback address, ipc:// or \
+             a tunnel, or say --allow-open-workers"
+        );
+    }
+    Ok(())
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}

@@ -1,0 +1,190 @@
+//! Who is refused, by reason.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
+
+use metrics::Counter;
+
+use super::{Maker, Metrics};
+
+/// A closed list of reasons to refuse somebody, with a metric of its own.
+pub(crate) trait Reason: Copy + Eq + Hash + 'static {
+    /// The metric that counts them.
+    const METRIC: &'static str;
+    /// All of them.
+    const ALL: &'static [Self];
+
+    /// The value of the label `reason`.
+    fn as_str(self) -> &'static str;
+}
+
+/// Counts refusals, from any task.
+#[derive(Clone)]
+pub(crate) struct Refused<R>(HashMap<R, Counter>);
+
+impl<R: Reason> Refused<R> {
+    pub(crate) fn count(&self, reason: R) {
+        if let Some(counter) = self.0.get(&reason) {
+            counter.increment(1);
+        }
+    }
+
+    /// Counts for nobody.
+    #[cfg(test)]
+    pub(crate) fn unseen() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<R> fmt::Debug for Refused<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Refused")
+    }
+}
+
+impl Metrics {
+    /// The counters of these refusals.
+    pub(crate) fn refused<R: Reason>(&self) -> Refused<R> {
+        let make = Maker(&self.recorder);
+        let counter =
+            |reason: &R| (*reason, make.counter(R::METRIC, &[("reason", reason.as_str())]));
+        Refused(R::ALL.iter().map(counter).collect())
+    }
+}
+
+/// Counts refused requests.
+pub(crate) type RefusedRequests = Refused<RefusedRequest>;
+/// Counts workers that were turned away.
+pub(crate) type RefusedWorkers = Refused<RefusedWorker>;
+
+/// Counts tokens that were refused.
+pub(crate) type RefusedTokens = Refused<RefusedToken>;
+
+/// Why a client was refused for its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RefusedToken {
+    /// None came, or not in time.
+    Missing,
+    /// Too many clients have not shown theirs.
+    Crowd,
+    /// It is no JSON Web Token, or asks for what is not understood.
+    Malformed,
+    /// It is signed in a way that none of the keys is for.
+    Algorithm,
+    /// No key has the name that it gives.
+    Key,
+    /// Nobody who is trusted signed it.
+    Signature,
+    /// Its time is over.
+    Expired,
+    /// Its time has not come.
+    NotYet,
+    /// It is for somebody else.
+    Audience,
+    /// Somebody else issued it.
+    Issuer,
+    /// A claim is missing or not as it should be.
+    Claims,
+    /// It is of another client than the connection.
+    Subject,
+}
+
+impl Reason for RefusedToken {
+    const METRIC: &'static str = "acequia_tokens_refused_total";
+    const ALL: &'static [Self] = &[
+        Self::Missing,
+        Self::Crowd,
+        Self::Malformed,
+        Self::Algorithm,
+        Self::Key,
+        Self::Signature,
+        Self::Expired,
+        Self::NotYet,
+        Self::Audience,
+        Self::Issuer,
+        Self::Claims,
+        Self::Subject,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Crowd => "crowd",
+            Self::Malformed => "malformed",
+            Self::Algorithm => "algorithm",
+            Self::Key => "key",
+            Self::Signature => "signature",
+            Self::Expired => "expired",
+            Self::NotYet => "not_yet",
+            Self::Audience => "audience",
+            Self::Issuer => "issuer",
+            Self::Claims => "claims",
+            Self::Subject => "subject",
+        }
+    }
+}
+
+impl fmt::Display for RefusedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a request was refused at the front door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RefusedRequest {
+    /// A foreign page had a browser ask.
+    Origin,
+    /// As many sessions are open as may be.
+    Sessions,
+    /// An admin call of somebody who may not make one.
+    Admin,
+    /// An admin call that did not name the admin token.
+    AdminToken,
+    /// A connection without a TLS handshake, or without room for one.
+    Tls,
+}
+
+impl Reason for RefusedRequest {
+    const METRIC: &'static str = "acequia_http_refused_total";
+    const ALL: &'static [Self] =
+        &[Self::Origin, Self::Sessions, Self::Admin, Self::AdminToken, Self::Tls];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Origin => "origin",
+            Self::Sessions => "sessions",
+            Self::Admin => "admin",
+            Self::AdminToken => "admin_token",
+            Self::Tls => "tls",
+        }
+    }
+}
+
+/// Why a worker was turned away at its `ready`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RefusedWorker {
+    /// There is no `auth` in it.
+    NoAuth,
+    /// Its `auth` was made of another token, or for another lane.
+    WrongAuth,
+}
+
+impl fmt::Display for RefusedWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Reason for RefusedWorker {
+    const METRIC: &'static str = "acequia_workers_refused_total";
+    const ALL: &'static [Self] = &[Self::NoAuth, Self::WrongAuth];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAuth => "no_auth",
+            Self::WrongAuth => "wrong_auth",
+        }
+    }
+}
