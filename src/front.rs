@@ -95,7 +95,8 @@ pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place, e
     let pressure = outlet.pressure();
     let mut writer = Writer::new(sink, outlet, encoding);
     let mut reader = Reader::new(stream, connection, encoding, front.limits);
-    let (mut pass, first) = match Pass::enter(entry, &mut reader, &front.inbox).await {
+    let handshake = Duration::from_secs(front.limits.handshake_s as u64);
+    let (mut pass, first) = match Pass::enter(entry, handshake, &mut reader, &front.inbox).await {
         Ok(entered) => entered,
         Err(end) => return part(End::Read(end), &mut writer, &mut reader).await,
     };

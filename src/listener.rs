@@ -42,8 +42,8 @@ const TOO_MANY: &str = "HTTP/1.1 429 Too Many Requests\r\n\
     retry-after: 5\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 61\r\n\r\n\
     this address has as many connections as it may; close others\n";
 
-/// Accepts connections, by TLS if there are keys, and serves `app` to them, for ever. All that have not been upgraded end with
-/// it.
+/// Accepts connections, by TLS if there are keys, and serves `app` to them, for ever. All that have
+/// not been upgraded end with it.
 pub(crate) async fn serve(
     listener: TcpListener,
     keys: Option<Keys>,
@@ -70,6 +70,7 @@ pub(crate) async fn serve(
             }
         };
         let Some(place) = addresses.place(address.ip()) else {
+            refused.count(RefusedRequest::Address);
             // Without a handshake there is no way to say why.
             if keys.is_none() {
                 connections.spawn(turn_away(stream));

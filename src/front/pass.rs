@@ -17,8 +17,6 @@ use crate::access::{Entry, Grant, TokenDoor};
 use crate::metrics::RefusedToken;
 use crate::pipeline::Input;
 
-/// How long a client may take to say its token.
-const PROOF_TIME_MAX: Duration = Duration::from_secs(10);
 /// The clock is looked at this often, so that a connection ends in time although it was set.
 const CLOCK_LOOK: Duration = Duration::from_secs(60);
 
@@ -42,9 +40,10 @@ pub(crate) struct First {
 }
 
 impl Pass {
-    /// Lets a client in, if need be once it has said its token.
+    /// Lets a client in, if need be once it has said its token, which may take so long.
     pub(crate) async fn enter(
         entry: Entry,
+        handshake: Duration,
         reader: &mut Reader,
         inbox: &mpsc::Sender<Input>,
     ) -> Result<(Self, First), ReadEnd> {
@@ -56,7 +55,7 @@ impl Pass {
                 (tokens, grant, first)
             }
             Entry::Unproven(tokens, _place) => {
-                let Ok(mut first) = timeout(PROOF_TIME_MAX, first(reader, inbox)).await else {
+                let Ok(mut first) = timeout(handshake, first(reader, inbox)).await else {
                     tokens.refuse(RefusedToken::Missing);
                     return Err(UNAUTHORIZED);
                 };

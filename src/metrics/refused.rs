@@ -134,6 +134,8 @@ impl fmt::Display for RefusedToken {
 /// Why a request was refused at the front door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RefusedRequest {
+    /// As many connections are open from its address as may be.
+    Address,
     /// A foreign page had a browser ask.
     Origin,
     /// As many sessions are open as may be.
@@ -149,10 +151,11 @@ pub(crate) enum RefusedRequest {
 impl Reason for RefusedRequest {
     const METRIC: &'static str = "acequia_http_refused_total";
     const ALL: &'static [Self] =
-        &[Self::Origin, Self::Sessions, Self::Admin, Self::AdminToken, Self::Tls];
+        &[Self::Address, Self::Origin, Self::Sessions, Self::Admin, Self::AdminToken, Self::Tls];
 
     fn as_str(self) -> &'static str {
         match self {
+            Self::Address => "address",
             Self::Origin => "origin",
             Self::Sessions => "sessions",
             Self::Admin => "admin",

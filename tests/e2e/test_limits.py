@@ -92,6 +92,7 @@ def test_connections_of_an_address(new_server):
             assert refused.value.response.headers["retry-after"] == "5"
             assert b"close others" in refused.value.response.body
             third.barrier()
+            assert server.metric("acequia_http_refused_total", reason="address") == 1
             # Another address has its own.
             with socket.create_connection(server.address("http"), source_address=("127.0.0.2", 0)) as other:
                 other.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
