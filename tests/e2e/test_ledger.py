@@ -123,6 +123,18 @@ def refused(book, known):
     book.note({"session": "s2", "what": "rejected", "id": 1, "code": "storage"})
 
 
+def forgotten(book, known):
+    book.note({"session": "s1", "what": "forgotten"})
+
+
+def heard_twice(book, known):
+    book.note({"session": "s1", "what": "double", "ev": "done", "id": 1, "seq": 3})
+
+
+def cannot_be_told(book, known):
+    book.note({"session": "s1", "what": "gap", "ev": "gap", "id": 1, "job": "j1", "missed": 1})
+
+
 def buried_alive(book, known):
     book.letters.append("j3")
 
@@ -136,6 +148,7 @@ def buried_twice(book, known):
 
 
 @pytest.mark.parametrize("break_it, rule", [
+    (forgotten, "in order"), (heard_twice, "in order"), (cannot_be_told, "in order"),
     (buried_alive, "buried"), (not_buried, "buried"), (buried_twice, "buried"),
     (forget, "readable"), (leave_over, "readable"), (another_result, "readable"),
     (told_twice, "told once"), (not_told, "told all"), (told_a_stranger, "nothing strange"),

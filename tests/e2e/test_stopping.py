@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from harness import Client, Server, Worker
+from harness import Client, Server, Serving, Worker
 from harness.raw_ws import RawWebSocket
 
 
@@ -74,6 +74,45 @@ def test_waiting_jobs_do_not_hold_it_up(make):
     client.heard("accepted", id=ids[-1])
     assert server.stop() == 0
     client.heard("bye")
+
+
+def test_under_load_everything_accepted_ends_once(make, new_server, tmp_path):
+    """500 jobs are in flight; some end in the grace time, the rest with the server that comes after."""
+    server = new_server("--grace-s", "1", quiet_ports=True, journal=tmp_path / "jobs.redb")
+    clients = [make(Client(server)) for _ in range(10)]
+    for client in clients:
+        client.send({"op": "hello", "resume": True})
+    secrets = [client.heard("welcome")["session"] for client in clients]
+    make(Serving(server, slots=200, queues=["quick"]))
+    held = make(Worker(server, slots=50, queues=["held"]))
+    ids = [client.submit_many(range(40), queue="quick") + client.submit_many(range(10), queue="held")
+           for client in clients]
+    for client, own in zip(clients, ids, strict=True):
+        client.heard("accepted", id=own[-1])
+    held_jobs = [held.job() for _ in range(50)]
+    server.process.signal(signal.SIGTERM)
+    held.expect("bye")
+    # Ten end while it waits, the others it does not wait for.
+    for job in held_jobs[:10]:
+        held.done(job, job.body)
+    assert server.process.wait() == 0
+    for client in clients:
+        assert client.wait_closed() == 1001
+    held.close()
+    server.start_again()
+    make(Serving(server, slots=50, queues=["held", "quick"]))
+    pauses = {client.heard("bye")["reconnect_in_ms"] for client in clients}
+    assert len(pauses) > 5, "they should not all come back at once"
+    for client, secret, own in zip(clients, secrets, ids, strict=True):
+        last = max(event.get("seq", 0) for event in client.events)
+        again = make(Client(server))
+        again.send({"op": "hello", "resume": secret, "last": last})
+        assert again.heard("welcome")["resumed"] is True
+        before = [event["id"] for event in client.events if event["ev"] == "done"]
+        again.outcomes(len(own) - len(before))
+        again.barrier()
+        after = [event["id"] for event in again.events if event["ev"] == "done"]
+        assert sorted(before + after) == own, "each of its jobs once"
 
 
 def test_a_second_signal_ends_it_at_once(make):

@@ -20,7 +20,7 @@ from fleet import Fleet  # noqa: E402
 from harness import Admin  # noqa: E402
 
 COLUMNS = ("round", "submitted", "accepted", "told", "looked up", "refused", "unknown", "runs",
-           "again", "lost", "letters", "sessions", "cut off", "servers", "workers", "wrong")
+           "again", "lost", "letters", "sessions", "resumed", "cut off", "servers", "workers", "wrong")
 
 
 def arguments():
@@ -86,7 +86,7 @@ def a_round(nth, fleet, seed, seconds):
         sum(not (submit.accepted or submit.ended or submit.rejected) for submit in submits),
         runs, runs - len(book.runs_by_nonce),
         sum(audit.end_of(each) == audit.LOST for each in known.values() if each),
-        len(book.letters), len(book.opened), len(book.opened - book.finished),
+        len(book.letters), len(book.opened), len(book.resumed), len(book.opened - book.finished),
         done.get("kill_server", 0) + done.get("stop_server", 0),
         done.get("kill_worker", 0) + done.get("pause_worker", 0), len(wrong),
     ], wrong

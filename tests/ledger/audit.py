@@ -8,7 +8,7 @@ REFUSALS = {"draining"}  # nothing else is a reason to refuse these jobs
 
 def violations(books, known):
     """All of them. `known` maps each accepted job to what the server knows of it, or None."""
-    for rule in (nothing_strange, told_once, told_all, ended_well, readable, agreed, buried, executed, one_job,
+    for rule in (nothing_strange, in_order, told_once, told_all, ended_well, readable, agreed, buried, executed, one_job,
                  not_too_early):
         for what in rule(books, known):
             yield f"{rule.__name__.replace('_', ' ')}: {what}"
@@ -31,6 +31,17 @@ def nothing_strange(books, _):
     nonces = {submit.nonce for submit in books.submits.values()}
     for nonce in books.runs_by_nonce.keys() - nonces:
         yield f"{nonce} ran, and nobody submitted it"
+
+
+def in_order(books, _):
+    """A session that is resumed goes on, with no event twice, and none of its outcomes missing."""
+    for session in books.forgotten:
+        yield f"session {session} was forgotten"
+    for line in books.doubles:
+        yield f"session {line['session']} heard twice: {line}"
+    for line in books.gaps:
+        if "id" in line:
+            yield f"session {line['session']} cannot be told of an outcome: {line}"
 
 
 def told_once(books, _):
@@ -108,9 +119,14 @@ def executed(books, known):
 
 
 def one_job(books, _):
-    """One submit is one job, under one name, however often it runs and whoever speaks of it."""
+    """One submit is one job, under one name, however often it runs and whoever speaks of it.
+
+    One that is submitted again may have run before and ended before anything of it was written.
+    """
     names = {}
     for submit in books.submits.values():
+        if submit.nonce in books.resubmitted and not submit.fields.get("key"):
+            continue
         of_it = names.setdefault(submit.nonce, set())
         of_it.update(submit.accepted, (said["job"] for said in submit.ended))
     for nonce, of_it in names.items():

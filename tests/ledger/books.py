@@ -42,6 +42,11 @@ class Books:
     strangers: list = field(default_factory=list)  # events about an id that was never submitted
     opened: set = field(default_factory=set)  # sessions
     finished: set = field(default_factory=set)  # sessions that heard all that they were owed
+    resumed: set = field(default_factory=set)  # sessions that went on with another connection
+    forgotten: set = field(default_factory=set)  # sessions that the server did not know any more
+    doubles: list = field(default_factory=list)  # events whose number was there before
+    gaps: list = field(default_factory=list)  # outcomes that nobody could tell
+    resubmitted: set = field(default_factory=set)  # nonces that were submitted again
     letters: list = field(default_factory=list)  # jobs of the dead letters
     runs_by_nonce: dict = field(default_factory=lambda: defaultdict(list))
 
@@ -52,6 +57,14 @@ class Books:
             self.opened.add(session)
         elif what == "finished":
             self.finished.add(session)
+        elif what in ("resumed", "forgotten"):
+            getattr(self, what).add(session)
+        elif what == "double":
+            self.doubles.append(line)
+        elif what == "gap":
+            self.gaps.append(line)
+        elif what == "resubmit":
+            self.resubmitted.add(self.submits[session, line["id"]].nonce)
         elif what == "submit":
             known = {"t", "session", "what", "id", "kind", "nonce"}
             fields = {key: value for key, value in line.items() if key not in known}

@@ -3,8 +3,9 @@
     client.py WS_URL BOOK NAME ENCODING SEED
 
 When a line comes on its standard input it submits no more, waits for every outcome that it is owed,
-and ends. If its connection dies before, it begins a new session, to which it is owed nothing yet.
-A line is in the book before its op is sent, and as soon as its event is read.
+and ends. If its connection dies before, every other client resumes its session, on whatever server
+is there then, and is owed all the same; the others begin a new session, to which they are owed
+nothing yet. A line is in the book before its op is sent, and as soon as its event is read.
 """
 
 import itertools
@@ -28,16 +29,23 @@ REFUSALS_THAT_PASS = {"draining", "storage"}
 
 
 class Session:
-    """One connection, from its upgrade to its end."""
+    """One connection, from its upgrade to its end; or, if it can be resumed, several."""
 
-    def __init__(self, socket, encoding, book, name, rng, finishing):
-        self._socket, self._encoding = socket, encoding
+    def __init__(self, encoding, book, name, rng, finishing):
+        self._socket, self._encoding = None, encoding
         self._book, self._name, self._rng = book, name, rng
         self._finishing = finishing
         self._ids, self._nonces = itertools.count(1), itertools.count(1)
         self._live = set()
         self._to_cancel = []
         self._not_before = 0.0
+        self._secret, self._last = None, 0
+        self._unheard = {}  # ops of which the server has said nothing
+        self._keyed = {}  # ops of live jobs with a key
+
+    @property
+    def can_be_resumed(self):
+        return self._secret is not None
 
     def write(self, what, **fields):
         line = {"t": time.time_ns(), "session": self._name, "what": what, **fields}
@@ -58,26 +66,40 @@ class Session:
             for _ in range(2 if kind == "keyed" else 1):
                 id = next(self._ids)
                 self.write("submit", id=id, nonce=nonce, kind=kind, **job)
-                ops.append({"op": "submit", "id": id, "payload": payload, **job})
+                op = {"op": "submit", "id": id, "payload": payload, **job}
+                ops.append(op)
                 self._live.add(id)
+                if self.can_be_resumed:
+                    self._unheard[id] = op
+                    if "key" in op:
+                        self._keyed[id] = op
                 if kind == "cancelled":
                     self._to_cancel.append(id)
         self.send(ops if len(ops) > 1 else ops[0])
 
     def heard(self, event):
         ev, id = event["ev"], event.get("id")
+        if ev == "rejected" and event["code"] == "duplicate_id":
+            return  # it was submitted again, and is live
         if ev == "accepted":
             self.write("accepted", id=id, job=event["job"])
         elif ev in OUTCOMES:
             result = event.get("result")
             result = result.decode() if isinstance(result, bytes) else result
             self.write("ended", id=id, job=event["job"], outcome=ev, result=result, code=event.get("code"))
-            self._live.discard(id)
+            self.over(id)
         elif ev == "rejected":
             self.write("rejected", id=id, code=event["code"], message=event["message"])
-            self._live.discard(id)
+            self.over(id)
             if event["code"] in REFUSALS_THAT_PASS:
                 self._not_before = time.monotonic() + event["retry_after_ms"] / 1000
+        elif ev == "gap":
+            self.write("gap", **event)
+        self._unheard.pop(id, None)
+
+    def over(self, id):
+        self._live.discard(id)
+        self._keyed.pop(id, None)
 
     def go_on(self):
         """What there is to say now."""
@@ -89,9 +111,38 @@ class Session:
         if may and len(self._live) < LIVE_MAX:
             self.submit()
 
-    def run(self):
-        """Until the connection ends, or all is done."""
+    def begin(self, socket, resumable):
+        self._socket = socket
         self.write("opened")
+        if resumable:
+            self.send({"op": "hello", "resume": True})
+            self._secret = self.welcomed()["session"]
+
+    def resume(self, socket):
+        """Goes on with another connection. Returns whether it does."""
+        self._socket = socket
+        self.send({"op": "hello", "resume": self._secret, "last": self._last})
+        if not self.welcomed()["resumed"]:
+            self.write("forgotten")
+            return False
+        self.write("resumed")
+        self.send({"op": "cancel", "id": "all is told"})
+        while self.hear(1) != "all is told":
+            pass
+        # What never came there, and other ids of keys, which a new server does not know of.
+        for id, op in {**self._unheard, **self._keyed}.items():
+            self.write("resubmit", id=id)
+            self.send(op)
+        return True
+
+    def welcomed(self):
+        while True:
+            event = self.read(None)
+            if event["ev"] == "welcome":
+                return event
+
+    def run(self):
+        """Until the connection ends, or all is done. Returns whether all is."""
         try:
             while self._live or not self._finishing.is_set():
                 self.go_on()
@@ -99,40 +150,58 @@ class Session:
                 until = time.monotonic() + self._rng.uniform(0, PAUSE_S)
                 while (left := until - time.monotonic()) > 0:
                     self.hear(left)
+                if self.can_be_resumed and self._rng.random() < 0.2:
+                    self.send({"op": "ack", "seq": self._last})
             # The answer comes behind all that the server still had to say.
             self.send({"op": "cancel", "id": "the last word"})
             while self.hear(1) != "the last word":
                 pass
             self.write("finished")
+            return True
         except ConnectionClosed:
             self.write("lost")
+            return False
+
+    def read(self, patience_s):
+        message = self._socket.recv(timeout=patience_s)
+        return json.loads(message) if self._encoding == "json" else msgpack.unpackb(message)
 
     def hear(self, patience_s):
         """One event, if one comes; returns its id."""
         try:
-            message = self._socket.recv(timeout=patience_s)
+            event = self.read(patience_s)
         except TimeoutError:
             return None
-        event = json.loads(message) if self._encoding == "json" else msgpack.unpackb(message)
+        seq = event.get("seq")
+        if seq is not None:
+            if seq <= self._last:
+                self.write("double", **event)
+            self._last = seq
         self.heard(event)
         return event.get("id")
 
 
 def main(url, book, name, encoding, seed):
     rng = random.Random(seed)
+    resumable = rng.random() < 0.5
     book = os.open(book, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     finishing = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.readline(), finishing.set()), daemon=True).start()
-    for nth in itertools.count(1):
+    numbers, session = itertools.count(1), None
+    while session is not None or not finishing.is_set():
         try:
             with connect(url, subprotocols=[f"acequia.v1.{encoding}"], compression=None, proxy=None,
                          max_size=None, ping_interval=None, open_timeout=5, close_timeout=1) as socket:
-                Session(socket, encoding, book, f"{name}.{nth}", rng, finishing).run()
+                if session is None or not session.resume(socket):
+                    session = Session(encoding, book, f"{name}.{next(numbers)}", rng, finishing)
+                    session.begin(socket, resumable)
+                if session.run() or not session.can_be_resumed:
+                    session = None
         except (OSError, EOFError, WebSocketException):
             # Nobody is there, or not any more.
-            finishing.wait(0.02)
-        if finishing.is_set():
-            return
+            if session is not None and not session.can_be_resumed:
+                session = None
+            time.sleep(0.02)
 
 
 if __name__ == "__main__":
