@@ -51,9 +51,8 @@ pub(crate) struct History {
     elsewhere: VecDeque<KeptElsewhere>,
     /// The number of the first event that this server has numbered.
     first_seq: u64,
-    /// No client has seen a number since this server began: which numbers are free, the client
-    /// that comes back will say.
-    is_provisional: bool,
+    /// No client has seen a number since this server began.
+    is_unseen: bool,
 }
 
 impl History {
@@ -62,10 +61,13 @@ impl History {
         Self::starting_at(1, VecDeque::new(), false)
     }
 
-    /// That of a session which another server has begun. It left these outcomes, in the order of
-    /// their numbers; one without was never told.
-    pub(crate) fn restored(left: Vec<(Option<u64>, CorrelationId, JobId)>) -> Self {
-        let mut next_seq = left.iter().filter_map(|(seq, ..)| *seq).max().unwrap_or(0) + 1;
+    /// That of a session which another server has begun. It left these outcomes, of which one
+    /// without a number was never told. Its own numbers begin at `first`, which that server has not
+    /// come to: the number of an outcome is on the disk before the client hears of it, so it has to
+    /// be the last word.
+    pub(crate) fn restored(left: Vec<(Option<u64>, CorrelationId, JobId)>, first: u64) -> Self {
+        let highest = left.iter().filter_map(|(seq, ..)| *seq).max().unwrap_or(0);
+        let mut next_seq = first.max(highest + 1);
         let first_seq = next_seq;
         let mut elsewhere = Vec::with_capacity(left.len());
         for (seq, id, job) in left {
@@ -79,11 +81,7 @@ impl History {
         Self { first_seq, ..Self::starting_at(next_seq, elsewhere.into(), true) }
     }
 
-    fn starting_at(
-        next_seq: u64,
-        elsewhere: VecDeque<KeptElsewhere>,
-        is_provisional: bool,
-    ) -> Self {
+    fn starting_at(next_seq: u64, elsewhere: VecDeque<KeptElsewhere>, is_unseen: bool) -> Self {
         Self {
             kept: VecDeque::new(),
             bytes: 0,
@@ -92,7 +90,7 @@ impl History {
             held: VecDeque::new(),
             elsewhere,
             first_seq: next_seq,
-            is_provisional,
+            is_unseen,
         }
     }
 
@@ -121,7 +119,7 @@ impl History {
         if let Some(group) = group {
             self.held.push_back((entry.seq, group));
         }
-        (!self.is_provisional).then_some(entry.seq)
+        Some(entry.seq)
     }
 
     /// What waits here for a connection: how many events, and how many bytes.
@@ -181,7 +179,8 @@ impl History {
         last: u64,
         look_up: impl Fn(&KeptElsewhere) -> Option<Event>,
     ) -> u64 {
-        if std::mem::take(&mut self.is_provisional) && last >= self.first_seq {
+        // Else somebody has set the clock back, which the numbers come from.
+        if std::mem::take(&mut self.is_unseen) && last >= self.first_seq {
             self.renumber_from(last + 1);
         }
         self.ack(last);

@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_restart_the_numbers_go_on_where_the_client_says() {
+    fn after_a_restart_numbers_go_on_where_none_was_used() {
         let id = |id| (CorrelationId::Int(id), JobId::from_bytes([0; 16]));
         let left = |seq, name| {
             let (name, job) = id(name);
@@ -359,17 +359,19 @@ mod tests {
         let known = |of: &KeptElsewhere| {
             Some(Event::Job { id: of.id.clone(), job: of.job, what: JobEvent::Cancelled })
         };
-        for last in [5, 20] {
+        // A client that has seen a number of ours before it was given: the clock was set back.
+        for last in [5, 1_020] {
             let left = vec![left(Some(7), 1), left(None, 2), left(Some(5), 3)];
-            let mut mailbox = Mailbox::restored(History::restored(left));
+            let mut mailbox = Mailbox::restored(History::restored(left, 1_000));
             mailbox.put(event(4, JobEvent::Accepted));
             mailbox.put(event(5, JobEvent::Cancelled));
-            assert_eq!(hold(&mut mailbox, 5, None), None, "no number is final yet");
+            assert_eq!(hold(&mut mailbox, 5, None), Some(1_002));
             let (inlet, mut outlet) = outlet();
             mailbox.attach(inlet, last, WELCOME, known);
             mailbox.flush(0);
             let numbers = numbers(&sent(&mut outlet)[1..]);
-            let expected = if last == 5 { vec![7, 8, 9, 10] } else { vec![21, 22, 23] };
+            let expected =
+                if last == 5 { vec![7, 1_000, 1_001, 1_002] } else { vec![1_021, 1_022, 1_023] };
             assert_eq!(numbers, expected.into_iter().map(Some).collect::<Vec<_>>());
             mailbox.put(event(6, JobEvent::Cancelled));
             let next = numbers.last().copied().flatten().map(|seq| seq + 1);

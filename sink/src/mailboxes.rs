@@ -30,9 +30,14 @@ impl Mailboxes {
     }
 
     /// A session that another server has begun goes on. It left these outcomes, each with its
-    /// number if it was told.
-    pub fn restore(&mut self, session: SessionId, left: Vec<(Option<u64>, CorrelationId, JobId)>) {
-        self.boxes.insert(session, Mailbox::restored(History::restored(left)));
+    /// number if it was told. From `first` on numbers are free.
+    pub fn restore(
+        &mut self,
+        session: SessionId,
+        left: Vec<(Option<u64>, CorrelationId, JobId)>,
+        first: u64,
+    ) {
+        self.boxes.insert(session, Mailbox::restored(History::restored(left, first)));
     }
 
     /// From now on the session can be resumed: its events are numbered, and kept until they are
@@ -130,7 +135,7 @@ impl Mailboxes {
 
     /// The outcome of a job, which was just put into this mailbox, is kept elsewhere too, and is to
     /// be told once the group is on the disk, if there is a disk. Returns the event's number, if it
-    /// has one that is final.
+    /// has one.
     pub fn hold(
         &mut self,
         session: SessionId,

@@ -57,7 +57,10 @@ impl Pipeline {
     pub(super) fn restore(&mut self, restored: Restored) {
         let Restored { session, secret, outcomes } = restored;
         self.sessions.restored(session, secret, Instant::now());
-        self.mailboxes.restore(session, outcomes);
+        // A session has fewer events than there are microseconds, and the numbers stay below 2^53,
+        // which JavaScript can count to, for two hundred years.
+        let first = self.start_time().as_micros();
+        self.mailboxes.restore(session, outcomes, first);
     }
 
     /// Answers `hello`. The connection may speak for another session then.

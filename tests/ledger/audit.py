@@ -47,7 +47,9 @@ def in_order(books, _):
 def told_once(books, _):
     """No outcome comes twice, and none after a refusal."""
     for submit in books.submits.values():
-        if len(submit.ended) + len(submit.rejected) > 1 or len(submit.accepted) > 1:
+        # Whoever submits a key again hears again that its job is taken.
+        accepted = set(submit.accepted) if submit.nonce in books.resubmitted else submit.accepted
+        if len(submit.ended) + len(submit.rejected) > 1 or len(accepted) > 1:
             yield f"{submit}: accepted {submit.accepted}, rejected {submit.rejected}, ended {submit.ended}"
 
 
