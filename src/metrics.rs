@@ -3,29 +3,25 @@
 //! Handles are made once and kept; a job's path touches only handles. What is a state and not an
 //! event (depths, slots) is asked of the scheduler when somebody scrapes.
 
+mod queues;
 mod refused;
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use acequia_gate::{CloseReason, GateStats};
-use acequia_scheduler::{Dropped, Measure, Outcome, Stats};
+use acequia_scheduler::{Dropped, Measure, Stats};
 use acequia_wire::QueueName;
 use acequia_wire::code::RejectCode;
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
-use rustc_hash::FxHashMap;
 
+use self::queues::{QueueHandles, Queues};
 pub(crate) use self::refused::{
     RefusedRequest, RefusedRequests, RefusedToken, RefusedTokens, RefusedWorker, RefusedWorkers,
 };
 use crate::durability::Durability;
-
-/// Queues that get a label of their own; the rest share `other`, for clients choose the names.
-const QUEUE_LABELS_MAX: usize = 100;
-const OTHER: &str = "other";
 
 /// Bounds of the histograms, in seconds: from a fraction of a round trip to minutes of CPU.
 const SECONDS: &[f64] = &[
@@ -73,28 +69,10 @@ impl DroppedMessage {
     }
 }
 
-/// The handles of one queue.
-struct QueueHandles {
-    submitted: Counter,
-    /// In the order of `Outcome::ALL`.
-    ended: [Counter; Outcome::ALL.len()],
-    redelivered: Counter,
-    letters_evicted: Counter,
-    waiting_seconds: Histogram,
-    running_seconds: Histogram,
-    round_trip_seconds: Histogram,
-    depth: Gauge,
-    dead_letters: Gauge,
-    running: Gauge,
-    oldest: Gauge,
-}
-
 /// All metrics of one server. The pipeline owns it.
 pub(crate) struct Metrics {
     recorder: PrometheusRecorder,
-    /// Small, however many names clients come up with, so a quick hasher is safe.
-    queues: FxHashMap<QueueName, QueueHandles>,
-    other: QueueHandles,
+    queues: Queues,
     dropped: HashMap<DroppedMessage, Counter>,
     rejected: HashMap<RejectCode, Counter>,
     workers: Gauge,
@@ -160,27 +138,6 @@ impl Maker<'_> {
         }
     }
 
-    fn queue(&self, queue: &str) -> QueueHandles {
-        let labels = [("queue", queue)];
-        let ended = |outcome: Outcome| {
-            let labels = [("queue", queue), ("outcome", outcome.as_str())];
-            self.counter("acequia_jobs_ended_total", &labels)
-        };
-        QueueHandles {
-            submitted: self.counter("acequia_jobs_submitted_total", &labels),
-            ended: Outcome::ALL.map(ended),
-            redelivered: self.counter("acequia_jobs_redelivered_total", &labels),
-            letters_evicted: self.counter("acequia_dead_letters_evicted_total", &labels),
-            waiting_seconds: self.histogram("acequia_job_waiting_seconds", &labels),
-            running_seconds: self.histogram("acequia_job_running_seconds", &labels),
-            round_trip_seconds: self.histogram("acequia_job_round_trip_seconds", &labels),
-            depth: self.gauge("acequia_queue_depth", &labels),
-            dead_letters: self.gauge("acequia_dead_letters", &labels),
-            running: self.gauge("acequia_jobs_running", &labels),
-            oldest: self.gauge("acequia_queue_oldest_waiting_seconds", &labels),
-        }
-    }
-
     fn journal(&self) -> JournalHandles {
         JournalHandles {
             writable: self.gauge("acequia_journal_writable", &[]),
@@ -234,6 +191,9 @@ const GAUGES: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_dead_letters", None, "Jobs that failed and are kept until an operator decides."),
     ("acequia_jobs_running", None, "Jobs with a worker."),
     ("acequia_queue_oldest_waiting_seconds", Some(Unit::Seconds), "Age of the oldest waiting job."),
+    ("acequia_queue_slots", None, "Slots of the workers that serve the queue and take jobs."),
+    ("acequia_queue_slots_busy", None, "Those of them that hold a job, of whichever queue."),
+    ("acequia_queue_load_ratio", None, "Busy slots and waiting jobs to slots, or to 1 if none."),
     ("acequia_workers", None, "Workers that are ready."),
     ("acequia_workers_silent", None, "Those of them whose lease ran out; they get no jobs."),
     ("acequia_slots_busy", None, "Slots that hold a job."),
@@ -274,8 +234,7 @@ impl Metrics {
             (*code, make.counter("acequia_jobs_rejected_total", &labels))
         };
         Self {
-            queues: FxHashMap::default(),
-            other: make.queue(OTHER),
+            queues: Queues::new(&make),
             dropped: DroppedMessage::ALL.into_iter().map(dropped).collect(),
             rejected: RejectCode::ALL.iter().map(rejected).collect(),
             workers: make.gauge("acequia_workers", &[]),
@@ -346,34 +305,13 @@ impl Metrics {
     }
 
     fn queue(&mut self, name: &QueueName) -> &QueueHandles {
-        let count = self.queues.len();
-        match self.queues.entry(name.clone()) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(_) if count >= QUEUE_LABELS_MAX => &self.other,
-            Entry::Vacant(new) => new.insert(Maker(&self.recorder).queue(name.as_str())),
-        }
+        self.queues.of(&Maker(&self.recorder), name)
     }
 
     /// Sets all that is a state.
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
     pub(crate) fn set_states(&mut self, stats: &Stats) {
-        // Queues that are no longer in use are not in the stats.
-        for queue in self.queues.values().chain([&self.other]) {
-            queue.depth.set(0.0);
-            queue.running.set(0.0);
-            queue.oldest.set(0.0);
-            queue.dead_letters.set(0.0);
-        }
-        for stats in &stats.queues {
-            let queue = self.queue(&stats.name);
-            let oldest = stats.oldest.unwrap_or_default().as_secs_f64();
-            queue.depth.increment(stats.waiting as f64);
-            queue.running.increment(stats.running as f64);
-            queue.oldest.set(oldest);
-        }
-        for (queue, letters) in &stats.dead_letters_of {
-            self.queue(queue).dead_letters.increment(*letters as f64);
-        }
+        self.queues.set_states(&Maker(&self.recorder), stats);
         let takes_jobs = stats.lanes.iter().filter(|lane| !lane.silent);
         let free: usize = takes_jobs.map(|lane| lane.slots as usize - lane.busy).sum();
         let busy: usize = stats.lanes.iter().map(|lane| lane.busy).sum();
@@ -398,6 +336,6 @@ impl Metrics {
 
 impl std::fmt::Debug for Metrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Metrics").field("queues", &self.queues.len()).finish_non_exhaustive()
+        f.debug_struct("Metrics").field("queues", &self.queues.with_label()).finish_non_exhaustive()
     }
 }

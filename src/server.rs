@@ -94,7 +94,9 @@ impl Server {
         let metrics = Metrics::new(jobs.stats(), results.stats());
         let (handle, refused) = (metrics.handle(), metrics.refused());
         let tokens = config.client_tokens.as_ref();
-        let tokens = tokens.map(|of| TokenDoor::open(of, metrics.refused())).transpose()?;
+        // There, and 0, also where clients need no tokens.
+        let refused_tokens = metrics.refused();
+        let tokens = tokens.map(|of| TokenDoor::open(of, refused_tokens)).transpose()?;
         let tokens = tokens.map(Arc::new);
         let keys = config.tls.clone().map(Keys::open).transpose()?;
         let (inbox, inputs) = mpsc::channel(INBOX);

@@ -37,6 +37,13 @@ pub(crate) struct Lane {
     place: Option<Place>,
 }
 
+impl Lane {
+    /// Whether jobs go to its free slots, if it has any.
+    fn takes_jobs(&self) -> bool {
+        !self.draining && !self.silent
+    }
+}
+
 /// A run in a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Run {
@@ -57,6 +64,13 @@ pub(crate) struct Group {
     pub(crate) cursor: usize,
     members: usize,
     free: BTreeSet<Place>,
+}
+
+/// Slots of the lanes of a group that take jobs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct GroupSlots {
+    pub(crate) all: u64,
+    pub(crate) busy: u64,
 }
 
 /// A lane that was taken away.
@@ -143,6 +157,17 @@ impl Lanes {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&LaneKey, &Lane)> {
         self.lanes.iter()
+    }
+
+    /// The slots of each group in which a lane takes jobs.
+    pub(crate) fn slots_of_groups(&self) -> FxHashMap<usize, GroupSlots> {
+        let mut groups: FxHashMap<usize, GroupSlots> = FxHashMap::default();
+        for lane in self.lanes.values().filter(|lane| lane.takes_jobs()) {
+            let group = groups.entry(lane.group).or_default();
+            group.all += u64::from(lane.slots);
+            group.busy += lane.held.len() as u64;
+        }
+        groups
     }
 
     pub(crate) fn group(&mut self, group: usize) -> &mut Group {
@@ -255,7 +280,7 @@ impl Lanes {
             free.remove(&place);
         }
         let (held, slots) = (lane.held.len() as u64, u64::from(lane.slots));
-        if held < slots && !lane.draining && !lane.silent {
+        if held < slots && lane.takes_jobs() {
             self.uses += 1;
             let place = ((held << 32) / slots, self.uses, key);
             free.insert(place);

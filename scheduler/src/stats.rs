@@ -39,6 +39,21 @@ pub struct QueueStats {
     pub running: usize,
     /// How long the oldest of the waiting has waited.
     pub oldest: Option<Duration>,
+    /// Slots that its jobs may be put into: all those of each worker that serves it and takes jobs,
+    /// whichever other queues that worker serves too.
+    pub slots: u64,
+    /// Those of them that hold a job, of whichever queue.
+    pub slots_busy: u64,
+}
+
+impl QueueStats {
+    /// How many slots the queue would fill, in parts of those that it has: up to 1 while there are
+    /// free ones, more when jobs wait. A queue without slots counts as one that has a single one,
+    /// so that a job that waits there asks for a worker.
+    #[expect(clippy::cast_precision_loss, reason = "a ratio is a double")]
+    pub fn load(&self) -> f64 {
+        (self.slots_busy + self.waiting as u64) as f64 / self.slots.max(1) as f64
+    }
 }
 
 /// A worker at one moment.
@@ -62,11 +77,17 @@ impl Scheduler {
     /// The state at this moment. Costs a walk over all queues and lanes, and over the queues
     /// of dead letters.
     pub fn stats(&self, now: Time) -> Stats {
-        let queues = self.queues.iter().map(|queue| QueueStats {
-            name: queue.name.clone(),
-            waiting: queue.waiting,
-            running: queue.running,
-            oldest: queue.oldest_waiting(&self.jobs).map(|since| now - since),
+        let in_groups = self.lanes.slots_of_groups();
+        let queues = self.queues.iter().map(|queue| {
+            let of_groups = || queue.groups.iter().filter_map(|group| in_groups.get(group));
+            QueueStats {
+                name: queue.name.clone(),
+                waiting: queue.waiting,
+                running: queue.running,
+                oldest: queue.oldest_waiting(&self.jobs).map(|since| now - since),
+                slots: of_groups().map(|slots| slots.all).sum(),
+                slots_busy: of_groups().map(|slots| slots.busy).sum(),
+            }
         });
         let lanes = self.lanes.iter().map(|(key, lane)| LaneStats {
             lane: *key,

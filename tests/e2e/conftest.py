@@ -6,6 +6,7 @@ import pytest
 
 from harness import Admin, Client, Serving, Server, Worker
 from harness.process import take_all
+from harness.prometheus import Prometheus
 
 
 @pytest.hookimpl(wrapper=True)
@@ -106,3 +107,19 @@ def new_worker(server, make):
 @pytest.fixture
 def new_serving(server, make):
     return lambda handler=lambda job: job.body, **offer: make(Serving(server, handler, **offer))
+
+
+@pytest.fixture
+def new_prometheus(tmp_path_factory):
+    """Starts a Prometheus for a server, and checks at the end of the test that all scrapes went well."""
+    started = []
+
+    def start(server, *, checked=True):
+        prometheus = Prometheus(server, tmp_path_factory.mktemp("prometheus"))
+        if checked:
+            started.append(prometheus)
+        return prometheus
+
+    yield start
+    for prometheus in started:
+        prometheus.check()

@@ -61,6 +61,9 @@ def test_counters_match_what_was_done(server, client, new_worker):
     assert metric("acequia_jobs_running", **counted) == 2
     assert metric("acequia_queue_depth", **counted) == 1
     assert metric("acequia_queue_oldest_waiting_seconds", **counted) > 0
+    assert metric("acequia_queue_slots", **counted) == 2
+    assert metric("acequia_queue_slots_busy", **counted) == 2
+    assert metric("acequia_queue_load_ratio", **counted) == 1.5
     assert metric("acequia_workers") == 1
     assert (metric("acequia_slots_busy"), metric("acequia_slots_free")) == (2, 0)
     assert metric("acequia_sessions") == 1
@@ -97,6 +100,28 @@ def test_gauges_come_down_again(server, client, new_worker):
     eventually(lambda: server.metric("acequia_gate_connections", port="jobs") == 0, "no connection")
     closed = "acequia_gate_connections_closed_total"
     server.wait_metric(closed, 1, port="results", reason="peer_closed")
+
+
+def test_a_queue_that_nobody_serves_asks_for_a_worker(server, client, new_worker):
+    def load():
+        names = ("acequia_queue_slots", "acequia_queue_slots_busy", "acequia_queue_load_ratio")
+        return [server.metric(name, queue="default") for name in names]
+
+    client.accepted([client.submit(1)])
+    assert load() == [0, 0, 1]
+    client.accepted([client.submit(1)])
+    assert load() == [0, 0, 2]
+    worker = new_worker(slots=4, queues=["default", "another"])
+    worker.job(), worker.job()
+    assert load() == [4, 2, 0.5]
+    # A slot that another queue's job has is not free for this one.
+    client.submit(1, queue="another")
+    worker.job()
+    assert load() == [4, 3, 0.75]
+    # Told that it drains: its jobs are on their way out with it.
+    worker.send("bye", worker.lane)
+    worker.expect("bye")
+    assert load() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("queues", [300])

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use acequia_wire::{JobId, QueueName};
 
-use super::model::{Held, Model, State};
+use super::model::{Held, Lane, Model, State};
 use crate::{Found, LiveJob, LiveState, Retained, Scheduler};
 
 impl Model {
@@ -30,6 +30,13 @@ impl Model {
         assert_eq!(stats.sessions, self.sessions.len());
         assert_eq!(stats.live_jobs, self.jobs.len());
         assert_eq!(stats.payload_bytes, self.payload_bytes());
+        let takes_jobs = |lane: &&Lane| !lane.draining && !lane.silent;
+        for queue in &stats.queues {
+            let serves = |lane: &&Lane| lane.queues.contains(&queue.name);
+            let lanes = || self.lanes.values().filter(takes_jobs).filter(serves);
+            assert_eq!(queue.slots, lanes().map(|lane| u64::from(lane.slots)).sum::<u64>());
+            assert_eq!(queue.slots_busy, lanes().map(|lane| lane.held.len() as u64).sum::<u64>());
+        }
         let mut queues: BTreeMap<&QueueName, (usize, usize, Option<Duration>)> = BTreeMap::new();
         for name in self.lanes.values().flat_map(|lane| &lane.queues) {
             queues.entry(name).or_default();

@@ -102,3 +102,60 @@ fn when_the_server_drains_nothing_starts() {
     assert!(scene.pass_ms(1_000).is_empty());
     assert!(scene.scheduler.is_idle());
 }
+
+/// Slots, those that are busy, and the load, by queue.
+fn loads(scene: &Scene) -> Vec<(String, u64, u64, f64)> {
+    let told = scene.scheduler.stats(scene.now()).queues.into_iter();
+    let mut told: Vec<_> =
+        told.map(|of| (of.name.as_str().to_owned(), of.slots, of.slots_busy, of.load())).collect();
+    told.sort_by(|one, other| one.0.cmp(&other.0));
+    told
+}
+
+fn load(queue: &str, slots: u64, busy: u64, load: f64) -> (String, u64, u64, f64) {
+    (queue.to_owned(), slots, busy, load)
+}
+
+#[test]
+fn the_load_of_a_queue_tells_how_many_slots_it_would_fill() {
+    let mut scene = Scene::new();
+    scene.submit(job(1));
+    scene.submit(job(2));
+    assert_eq!(loads(&scene), [load("default", 0, 0, 2.0)], "without a slot, jobs ask for some");
+    scene.lane(1, 4);
+    assert_eq!(loads(&scene), [load("default", 4, 2, 0.5)]);
+    (3..=6).for_each(|id| drop(scene.submit(job(id))));
+    assert_eq!(loads(&scene), [load("default", 4, 4, 1.5)]);
+    (1..=6).for_each(|id| drop(scene.done(1, id)));
+    assert_eq!(loads(&scene), [load("default", 4, 0, 0.0)]);
+    scene.lane_ends(1);
+    assert!(loads(&scene).is_empty());
+}
+
+#[test]
+fn a_slot_counts_for_each_queue_that_its_worker_serves() {
+    let mut scene = Scene::new();
+    scene.lane_of(1, 2, &["green", "red"]);
+    scene.lane_of(2, 1, &["red"]);
+    // Both go where no slot is taken yet: one to either lane.
+    scene.submit(Submit { queue: queue("red"), ..job(1) });
+    scene.submit(Submit { queue: queue("red"), ..job(2) });
+    // Of the slots that serve `green`, a job of `red` has one.
+    assert_eq!(loads(&scene), [load("green", 2, 1, 0.5), load("red", 3, 2, 2.0 / 3.0)]);
+}
+
+#[test]
+fn workers_that_take_no_jobs_have_no_slots_for_a_queue() {
+    let mut scene = Scene::new();
+    scene.lane(1, 1);
+    scene.lane(2, 1);
+    scene.submit(job(1));
+    scene.submit(job(2));
+    scene.submit(job(3));
+    scene.lane_drains(1);
+    assert_eq!(loads(&scene), [load("default", 1, 1, 2.0)], "one drains");
+    scene.beat(2);
+    scene.pass_ms(u64::try_from(acequia_scheduler::Config::LEASE.as_millis()).unwrap());
+    // The job of the other, which is silent, waits again.
+    assert_eq!(loads(&scene), [load("default", 0, 0, 2.0)]);
+}

@@ -1,0 +1,176 @@
+//! What is told of each queue, and how many queues have a label of their own.
+//!
+//! Clients choose the names of queues, so most that there may ever be share a label.
+
+use acequia_scheduler::{Outcome, QueueStats, Stats};
+use acequia_wire::QueueName;
+use metrics::{Counter, Gauge, Histogram};
+use rustc_hash::FxHashMap;
+
+use super::Maker;
+
+/// Queues that get a label of their own when they are first heard of.
+const QUEUE_LABELS_MAX: usize = 100;
+/// Queues that may have one if workers serve them: names that clients make up do not take the place
+/// of those that an operator looks after.
+const SERVED_LABELS_MAX: usize = 2 * QUEUE_LABELS_MAX;
+const OTHER: &str = "other";
+
+/// The handles of one queue.
+pub(super) struct QueueHandles {
+    pub(super) submitted: Counter,
+    /// In the order of `Outcome::ALL`.
+    pub(super) ended: [Counter; Outcome::ALL.len()],
+    pub(super) redelivered: Counter,
+    pub(super) letters_evicted: Counter,
+    pub(super) waiting_seconds: Histogram,
+    pub(super) running_seconds: Histogram,
+    pub(super) round_trip_seconds: Histogram,
+    states: StateHandles,
+}
+
+/// The handles of what is a state of a queue.
+struct StateHandles {
+    depth: Gauge,
+    running: Gauge,
+    oldest: Gauge,
+    slots: Gauge,
+    slots_busy: Gauge,
+    load: Gauge,
+    dead_letters: Gauge,
+}
+
+/// All queues.
+pub(super) struct Queues {
+    own: OwnLabels,
+    other: QueueHandles,
+}
+
+/// The queues that have a label of their own.
+#[derive(Default)]
+struct OwnLabels {
+    /// Small, however many names clients come up with, so a quick hasher is safe. Apart from the
+    /// handles, so that what is known is found without a copy of its name.
+    places: FxHashMap<QueueName, usize>,
+    handles: Vec<QueueHandles>,
+}
+
+impl Maker<'_> {
+    fn queue(&self, queue: &str) -> QueueHandles {
+        let labels = [("queue", queue)];
+        let ended = |outcome: Outcome| {
+            let labels = [("queue", queue), ("outcome", outcome.as_str())];
+            self.counter("acequia_jobs_ended_total", &labels)
+        };
+        QueueHandles {
+            submitted: self.counter("acequia_jobs_submitted_total", &labels),
+            ended: Outcome::ALL.map(ended),
+            redelivered: self.counter("acequia_jobs_redelivered_total", &labels),
+            letters_evicted: self.counter("acequia_dead_letters_evicted_total", &labels),
+            waiting_seconds: self.histogram("acequia_job_waiting_seconds", &labels),
+            running_seconds: self.histogram("acequia_job_running_seconds", &labels),
+            round_trip_seconds: self.histogram("acequia_job_round_trip_seconds", &labels),
+            states: StateHandles {
+                depth: self.gauge("acequia_queue_depth", &labels),
+                running: self.gauge("acequia_jobs_running", &labels),
+                oldest: self.gauge("acequia_queue_oldest_waiting_seconds", &labels),
+                slots: self.gauge("acequia_queue_slots", &labels),
+                slots_busy: self.gauge("acequia_queue_slots_busy", &labels),
+                load: self.gauge("acequia_queue_load_ratio", &labels),
+                dead_letters: self.gauge("acequia_dead_letters", &labels),
+            },
+        }
+    }
+}
+
+impl StateHandles {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+    fn set(&self, stats: &QueueStats) {
+        self.depth.set(stats.waiting as f64);
+        self.running.set(stats.running as f64);
+        self.oldest.set(stats.oldest.unwrap_or_default().as_secs_f64());
+        self.slots.set(stats.slots as f64);
+        self.slots_busy.set(stats.slots_busy as f64);
+        self.load.set(stats.load());
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+    fn set_letters(&self, letters: usize) {
+        self.dead_letters.set(letters as f64);
+    }
+}
+
+impl OwnLabels {
+    /// The handles of a queue that has a label of its own, or gets one while there are fewer.
+    fn of(
+        &mut self,
+        make: &Maker<'_>,
+        name: &QueueName,
+        labels_max: usize,
+    ) -> Option<&QueueHandles> {
+        let place = match self.places.get(name) {
+            Some(place) => *place,
+            None if self.handles.len() >= labels_max || name.as_str() == OTHER => return None,
+            None => {
+                self.handles.push(make.queue(name.as_str()));
+                self.places.insert(name.clone(), self.handles.len() - 1);
+                self.handles.len() - 1
+            }
+        };
+        self.handles.get(place)
+    }
+}
+
+impl Queues {
+    pub(super) fn new(make: &Maker<'_>) -> Self {
+        Self { own: OwnLabels::default(), other: make.queue(OTHER) }
+    }
+
+    pub(super) fn with_label(&self) -> usize {
+        self.own.handles.len()
+    }
+
+    /// The handles of a queue, or those that it shares.
+    pub(super) fn of(&mut self, make: &Maker<'_>, name: &QueueName) -> &QueueHandles {
+        self.own.of(make, name, QUEUE_LABELS_MAX).unwrap_or(&self.other)
+    }
+
+    /// Sets what is a state.
+    pub(super) fn set_states(&mut self, make: &Maker<'_>, stats: &Stats) {
+        let mut others = QueueStats {
+            name: QueueName::default(),
+            waiting: 0,
+            running: 0,
+            oldest: None,
+            slots: 0,
+            slots_busy: 0,
+        };
+        // Queues that are no longer in use are not in the stats.
+        for queue in &self.own.handles {
+            queue.states.set(&others);
+            queue.states.set_letters(0);
+        }
+        for stats in &stats.queues {
+            let labels_max = if stats.slots > 0 { SERVED_LABELS_MAX } else { QUEUE_LABELS_MAX };
+            match self.own.of(make, &stats.name, labels_max) {
+                Some(queue) => queue.states.set(stats),
+                None => {
+                    others.waiting += stats.waiting;
+                    others.running += stats.running;
+                    others.oldest = others.oldest.max(stats.oldest);
+                    others.slots += stats.slots;
+                    others.slots_busy += stats.slots_busy;
+                }
+            }
+        }
+        self.other.states.set(&others);
+        let mut letters_of_others = 0;
+        for (name, letters) in &stats.dead_letters_of {
+            match self.own.of(make, name, QUEUE_LABELS_MAX) {
+                Some(queue) => queue.states.set_letters(*letters),
+                None => letters_of_others += letters,
+            }
+        }
+        self.other.states.set_letters(letters_of_others);
+    }
+}
