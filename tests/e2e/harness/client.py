@@ -130,9 +130,10 @@ class Client:
         """Waits for so many outcomes in all."""
         def look(events):
             found = [event for event in events if event["ev"] in OUTCOMES]
-            return found if len(found) >= count else None
+            # In a list of its own: there may be none to wait for.
+            return [found] if len(found) >= count else None
 
-        return self.wait(look, f"{count} outcomes")
+        return self.wait(look, f"{count} outcomes")[0]
 
     def of(self, id):
         """What was said of a job so far, in order."""
