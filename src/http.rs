@@ -25,7 +25,7 @@ use crate::readiness::{self, Readiness};
 
 /// Memory that an idle session holds for what may come; the default of 128 KiB would be all of
 /// what a session costs.
-const READ_BUFFER: usize = 2 << 10;
+const READ_BUFFER: usize = 1_536;
 /// Events are written to the socket when so much has gathered, or nothing more waits.
 const WRITE_BUFFER: usize = 16 << 10;
 
