@@ -102,7 +102,7 @@ impl History {
     }
 
     /// The outcome of a job, one of the last events, waits until this group is on the disk, and is
-    /// kept elsewhere too. Returns its number, if that is final.
+    /// kept elsewhere too. Returns its number.
     pub(crate) fn hold(
         &mut self,
         of: JobId,

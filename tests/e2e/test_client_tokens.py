@@ -8,6 +8,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from harness import Client, Serving, eventually, run_acequia
+from harness.server import starts_not
 from harness.tokens import SECRET, EcKey, EdKey, HmacKey, RsaKey, base64url, token
 
 REFUSED = "acequia_tokens_refused_total"
@@ -403,16 +404,6 @@ def test_many_who_do_not_say_who_they_are(server, make):
     make(by_header(server, token())).barrier()
     answers = [stranger.recv(12) for stranger in strangers]
     assert answers.count(b"HTTP/1.1 503") == 76 and answers.count(b"HTTP/1.1 101") == 1024
-
-
-FREE = ["--listen", "127.0.0.1:0", "--jobs", "tcp://127.0.0.1:0", "--results", "tcp://127.0.0.1:0",
-        "--journal", "none"]
-
-
-def starts_not(*flags):
-    code, out, said = run_acequia("serve", *FREE, *flags)
-    assert code in (1, 2) and not out and "panicked" not in said
-    return said
 
 
 def test_flags_that_do_not_fit(secret_file, tmp_path):

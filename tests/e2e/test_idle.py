@@ -5,7 +5,6 @@ So many as `ACEQUIA_IDLE` says; `just idle` has more of them.
 
 import asyncio
 import os
-import resource
 import signal
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness import Server, Serving, eventually
-from harness.crowd import PATIENCE_S, Guest, crowd
+from harness.crowd import PATIENCE_S, Guest, crowd, files_for
 
 SESSIONS = int(os.environ.get("ACEQUIA_IDLE", "500"))
 QUEUE = "idle"
@@ -33,12 +32,8 @@ pytestmark = pytest.mark.timeout(900)
 
 @pytest.fixture(scope="module", autouse=True)
 def files():
-    """As many files as the system allows, for the sessions' other ends."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert hard == resource.RLIM_INFINITY or hard > SESSIONS + 1000, f"ulimit -Hn is {hard}: raise it"
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with files_for(SESSIONS):
+        yield
 
 
 def cpu_s(process):

@@ -7,19 +7,7 @@ import stat
 import pytest
 
 from harness import Client, Server, Serving, run_acequia
-from harness.server import quiet_port
-
-FREE = ["--listen", "127.0.0.1:0", "--jobs", "tcp://127.0.0.1:0", "--results", "tcp://127.0.0.1:0",
-        "--journal", "none"]
-
-
-def serve(*flags, **options):
-    """Runs a server that must not start; returns what it says."""
-    code, out, said = run_acequia("serve", *flags, **options)
-    assert code != 0, out
-    assert not out
-    assert "panicked" not in said
-    return said
+from harness.server import FREE, quiet_port, refused_to_serve, starts_not
 
 
 def test_the_ready_line(server):
@@ -32,7 +20,7 @@ def test_the_ready_line(server):
 @pytest.mark.parametrize("flag", ["--listen", "--jobs", "--results"])
 def test_a_port_that_is_taken(server, flag):
     taken = server.http if flag == "--listen" else server.jobs
-    said = serve(*swapped(flag, taken))
+    said = refused_to_serve(*swapped(flag, taken))
     assert taken.removeprefix("tcp://") in said
     assert "port" in said and ("--listen" in said or "another" in said), said
 
@@ -47,7 +35,7 @@ def swapped(flag, value):
 @pytest.mark.parametrize("url", ["", "127.0.0.1:5557", "udp://127.0.0.1:1", "tcp://127.0.0.1", "ipc://",
                                  "tcp://127.0.0.1:65536", "tcp://nowhere.invalid:1"])
 def test_a_bad_url(flag, url):
-    said = serve(*swapped(flag, url), *(["--allow-open-workers"] if "invalid" in url else []))
+    said = refused_to_serve(*swapped(flag, url), *(["--allow-open-workers"] if "invalid" in url else []))
     if "invalid" in url:
         assert "nowhere.invalid" in said
     else:
@@ -56,25 +44,25 @@ def test_a_bad_url(flag, url):
 
 @pytest.mark.parametrize("listen", ["", "nonsense", "127.0.0.1", "127.0.0.1:99999", "256.0.0.1:0"])
 def test_a_bad_address(listen):
-    said = serve(*swapped("--listen", listen))
+    said = refused_to_serve(*swapped("--listen", listen))
     assert said.strip()
     assert "listen" in said, said
 
 
 def test_an_unknown_flag():
-    said = serve("--colour", "red")
+    said = refused_to_serve("--colour", "red")
     assert "--colour" in said and "--help" in said
 
 
 def test_a_bad_number():
-    said = serve(*FREE, "--client-jobs", "many")
+    said = starts_not("--client-jobs", "many")
     assert "--client-jobs" in said and "many" in said
 
 
 @pytest.mark.parametrize("flag", ["--jobs", "--results"])
 @pytest.mark.parametrize("host", ["0.0.0.0", "*", "[::]"])
 def test_workers_from_elsewhere(flag, host):
-    said = serve(*swapped(flag, f"tcp://{host}:0"))
+    said = refused_to_serve(*swapped(flag, f"tcp://{host}:0"))
     assert "--allow-open-workers" in said and flag in said
     server = Server("--allow-open-workers", **{flag[2:]: f"tcp://{host}:0"})
     server.check()
@@ -84,7 +72,7 @@ def test_settings_from_the_environment():
     port = quiet_port()
     env = {"ACEQUIA_LISTEN": f"127.0.0.1:{port}", "ACEQUIA_JOBS": "tcp://127.0.0.1:0",
            "ACEQUIA_RESULTS": "nonsense", "ACEQUIA_JOURNAL": "none"}
-    said = serve(env=env)
+    said = refused_to_serve(env=env)
     assert "--results" in said and "nonsense" in said
     server = Server(env={"ACEQUIA_CLIENT_JOBS": "1"})
     with Client(server) as client:
@@ -109,10 +97,10 @@ def test_ipc(tmp_path, encoding):
 def test_ipc_paths_that_are_no_sockets(tmp_path):
     file = tmp_path / "precious"
     file.write_text("data")
-    said = serve(*swapped("--jobs", f"ipc://{file}"))
+    said = refused_to_serve(*swapped("--jobs", f"ipc://{file}"))
     assert str(file) in said
     assert file.read_text() == "data"
-    said = serve(*swapped("--jobs", f"ipc://{tmp_path}/no/such/folder/jobs"))
+    said = refused_to_serve(*swapped("--jobs", f"ipc://{tmp_path}/no/such/folder/jobs"))
     assert "no/such/folder" in said
     assert os.path.isdir(tmp_path)
 
@@ -120,7 +108,7 @@ def test_ipc_paths_that_are_no_sockets(tmp_path):
 def test_ipc_of_a_server_that_lives(tmp_path):
     jobs, results = f"ipc://{tmp_path}/jobs", f"ipc://{tmp_path}/results"
     server = Server(jobs=jobs, results=results)
-    said = serve(*FREE[:2], *FREE[-2:], "--jobs", jobs, "--results", results)
+    said = refused_to_serve(*FREE[:2], *FREE[-2:], "--jobs", jobs, "--results", results)
     assert f"{tmp_path}/jobs" in said
     with Serving(server), Client(server) as client:
         assert client.result(client.submit("still here")) == "still here"

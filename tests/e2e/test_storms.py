@@ -5,12 +5,11 @@ So many as `ACEQUIA_STORM` says; `just storm` has more of them.
 
 import asyncio
 import os
-import resource
 
 import pytest
 
 from harness import Serving, Steady, eventually
-from harness.crowd import Guest, crowd
+from harness.crowd import Guest, crowd, files_for
 from harness.watch import Watch
 
 SESSIONS = int(os.environ.get("ACEQUIA_STORM", "1000"))
@@ -28,12 +27,8 @@ pytestmark = pytest.mark.timeout(900)
 
 @pytest.fixture(scope="module", autouse=True)
 def files():
-    """As many files as the system allows, for the sessions' other ends."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert hard == resource.RLIM_INFINITY or hard > SESSIONS + 1000, f"ulimit -Hn is {hard}: raise it"
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with files_for(SESSIONS):
+        yield
 
 
 @pytest.fixture(params=["memory", "journal"])

@@ -11,6 +11,7 @@ from websockets.sync.client import connect
 
 from harness import Server, Serving, eventually, run_acequia
 from harness.certificates import Authority
+from harness.server import starts_not
 
 
 class TlsServer(Server):
@@ -190,16 +191,6 @@ def test_bench_by_tls(server, files, make):
                                   "--warmup-s", "0.1", "--connections", "2", "--json")
     assert code == 0, said
     assert json.loads(out)
-
-
-FREE = ["--listen", "127.0.0.1:0", "--jobs", "tcp://127.0.0.1:0", "--results", "tcp://127.0.0.1:0",
-        "--journal", "none"]
-
-
-def starts_not(*flags):
-    code, out, said = run_acequia("serve", *FREE, *flags)
-    assert code in (1, 2) and not out and "panicked" not in said
-    return said
 
 
 def test_files_that_do_not_fit(authority, files, tmp_path):

@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
+import resource
 import socket
 import struct
 
@@ -14,6 +16,16 @@ PER_ADDRESS = 10_000
 
 # Thousands that come at once have to wait for one another.
 PATIENCE_S = 300
+
+
+@contextlib.contextmanager
+def files_for(sessions):
+    """As many files as the system allows, for the other ends of so many sessions."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert hard == resource.RLIM_INFINITY or hard > sessions + 1000, f"ulimit -Hn is {hard}: raise it"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def dial(server, nth):

@@ -46,6 +46,22 @@ def run_acequia(*args, stdin=b"", patience_s=60, env=None, cwd=None):
     return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
 
+FREE = ["--listen", "127.0.0.1:0", "--jobs", "tcp://127.0.0.1:0", "--results", "tcp://127.0.0.1:0",
+        "--journal", "none"]
+
+
+def refused_to_serve(*flags, **options):
+    """Runs a server that must not start; returns what it says."""
+    code, out, said = run_acequia("serve", *flags, **options)
+    assert code in (1, 2) and not out and "panicked" not in said, (code, out, said)
+    return said
+
+
+def starts_not(*flags):
+    """The same, of one that would start without these flags."""
+    return refused_to_serve(*FREE, *flags)
+
+
 def quiet_port():
     """A free port below those that the system hands out.
 
