@@ -33,6 +33,8 @@ pub(crate) struct Opened {
     /// What came of it.
     actions: Vec<Action>,
     sessions: BTreeMap<u64, Restored>,
+    /// Jobs with tickets up to this one may have records.
+    up_to: Ticket,
     pub(crate) recovered: u64,
 }
 
@@ -59,7 +61,8 @@ pub(crate) struct Start {
 pub(crate) fn open(path: Option<&Path>, config: Config, now: Time) -> Result<Opened, StartError> {
     let scheduler = Scheduler::new(config);
     let (actions, sessions) = (Vec::new(), BTreeMap::new());
-    let mut opened = Opened { scheduler, store: None, actions, sessions, recovered: 0 };
+    let up_to = Ticket(0);
+    let mut opened = Opened { scheduler, store: None, actions, sessions, up_to, recovered: 0 };
     if let Some(path) = path {
         let retention = Retention {
             for_ms: u64::try_from(config.retention.as_millis()).unwrap_or(u64::MAX),
@@ -77,7 +80,8 @@ pub(crate) fn open(path: Option<&Path>, config: Config, now: Time) -> Result<Ope
 impl Opened {
     fn recover(&mut self, store: &Store, now: Time) -> Result<(), acequia_journal::ReadError> {
         let kept = store.recover()?;
-        self.scheduler.start_after(Ticket(kept.highest_ticket()));
+        self.up_to = Ticket(kept.highest_ticket());
+        self.scheduler.start_after(self.up_to);
         for session in kept.sessions()? {
             let Session { session, client, secret_hash: secret } = session?;
             let (name, client) = (SessionId(session), ClientId(client));
@@ -104,8 +108,8 @@ impl Opened {
             let goes_on = self.sessions.contains_key(&job.admitted.session);
             if job.admitted.spec.on_disconnect == OnDisconnect::Cancel && !goes_on {
                 // Its session is over.
-                let ticket = Ticket(job.admitted.ticket);
-                self.actions.push(Action::Settle { ticket, retain: None });
+                let (ticket, job) = (Ticket(job.admitted.ticket), job.admitted.job);
+                self.actions.push(Action::Settle { ticket, job, session: None, retain: None });
                 continue;
             }
             self.recovered += 1;
@@ -127,7 +131,7 @@ impl Opened {
         self,
         notify: impl FnMut(Notice) + Send + 'static,
     ) -> std::io::Result<Start> {
-        let Self { scheduler, store, actions, sessions, .. } = self;
+        let Self { scheduler, store, actions, sessions, up_to, .. } = self;
         let writer = store.map(|store| store.into_writer(notify)).transpose()?;
         let durability = Durability {
             writer,
@@ -135,6 +139,7 @@ impl Opened {
             due: None,
             fault: None,
             handed_over: 0,
+            last_handed_over: up_to,
             durable: 0,
         };
         Ok(Start { scheduler, durability, actions, sessions: sessions.into_values().collect() })
@@ -154,6 +159,8 @@ pub(crate) struct Durability {
     fault: Option<String>,
     /// Groups that were handed to the thread that writes.
     handed_over: u64,
+    /// The last job that was recorded in one of them.
+    last_handed_over: Ticket,
     /// Those of them that are on the disk.
     durable: u64,
 }
@@ -195,6 +202,11 @@ impl Durability {
         (self.writer.is_some() && self.can_write()).then_some(self.handed_over + 1)
     }
 
+    /// Whether the record of a job may be on the disk. Until then a job that ends leaves nothing.
+    pub(crate) fn is_handed_over(&self, ticket: Ticket) -> bool {
+        ticket <= self.last_handed_over
+    }
+
     /// Whether writing has not failed.
     pub(crate) fn can_write(&self) -> bool {
         self.fault.is_none()
@@ -213,12 +225,14 @@ impl Durability {
     /// Has what gathered written. Returns how far all is durable where that is known at once.
     pub(crate) fn commit(&mut self) -> Option<Event> {
         self.due = None;
-        match &mut self.writer {
-            Some(writer) => {
-                self.handed_over += u64::from(writer.commit());
-                None
-            }
-            None => Some(Event::Durable { up_to: self.last }),
+        self.hand_over();
+        self.writer.is_none().then_some(Event::Durable { up_to: self.last })
+    }
+
+    fn hand_over(&mut self) {
+        if self.writer.as_mut().is_some_and(Writer::commit) {
+            self.handed_over += 1;
+            self.last_handed_over = self.last_handed_over.max(self.last);
         }
     }
 
@@ -241,10 +255,8 @@ impl Durability {
             }
         };
         // A group may have waited for this one.
-        if self.due.is_none()
-            && let Some(writer) = &mut self.writer
-        {
-            self.handed_over += u64::from(writer.commit());
+        if self.due.is_none() {
+            self.hand_over();
         }
         event
     }

@@ -310,12 +310,8 @@ impl Pipeline {
                     let reason = if stops { "the server stops" } else { "as the worker asked" };
                     self.job_lanes.bye(lane, reason);
                 }
-                Action::Settle { ticket, retain } => {
-                    let told = self.told(retain.as_deref());
-                    let entry = Action::Settle { ticket, retain };
-                    self.durability.record(entry, told, instant);
-                }
                 entry @ (Action::Record { .. }
+                | Action::Settle { .. }
                 | Action::Count { .. }
                 | Action::Bury { .. }
                 | Action::Exhume { .. }) => {

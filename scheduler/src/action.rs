@@ -72,6 +72,10 @@ pub enum Action {
     Settle {
         /// The job, by the place of its record.
         ticket: Ticket,
+        /// The job.
+        job: JobId,
+        /// The session that began it, if it still watches it: it has just been told.
+        session: Option<SessionId>,
         /// Its outcome, to be kept for as long as
         /// [`Config::retention`](crate::Config::retention) says.
         retain: Option<Arc<Retained>>,

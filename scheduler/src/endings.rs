@@ -163,7 +163,8 @@ impl Scheduler {
         let queue = self.queues[job.queue].name.clone();
         self.queues[job.queue].live -= 1;
         self.queues.forget_if_unused(job.queue);
-        step.out.push(Action::Settle { ticket: job.ticket, retain });
+        let session = job.watchers.began_in();
+        step.out.push(Action::Settle { ticket: job.ticket, job: job.id, session, retain });
         let total = step.now - job.submitted;
         step.measure(Measure::Ended { queue, outcome: measured, ran, total });
         if let Some(batch) = job.batch() {

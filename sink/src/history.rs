@@ -101,21 +101,16 @@ impl History {
         self.next_seq += 1;
     }
 
-    /// The outcome of a job, one of the last events, waits until this group is on the disk, and is
-    /// kept elsewhere too. Returns its number.
-    pub(crate) fn hold(
-        &mut self,
-        of: JobId,
-        by: &CorrelationId,
-        group: Option<u64>,
-    ) -> Option<u64> {
+    /// The outcome of a job, one of the last events, waits until this group is on the disk, and may
+    /// be kept elsewhere too. Returns its number.
+    pub(crate) fn hold(&mut self, of: JobId, is_retained: bool, group: Option<u64>) -> Option<u64> {
+        let is_it = |entry: &&mut Entry| {
+            is_outcome(&entry.event) && matches!(&entry.event, Event::Job { job, .. } if *job == of)
+        };
         // The others who are told of the same job come behind it.
         let latest = self.kept.iter_mut().rev().take(1 + WATCHERS_MAX);
-        let mut latest = latest.filter(|entry| is_outcome(&entry.event));
-        let entry = latest.find(
-            |entry| matches!(&entry.event, Event::Job { id, job, .. } if (job, id) == (&of, by)),
-        )?;
-        entry.is_retained = true;
+        let entry = latest.skip_while(|entry| !is_it(entry)).take_while(is_it).last()?;
+        entry.is_retained = is_retained;
         if let Some(group) = group {
             self.held.push_back((entry.seq, group));
         }

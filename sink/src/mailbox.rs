@@ -190,7 +190,11 @@ mod tests {
     use crate::outlet::{Outlet, Parcel, outlet};
 
     fn event(id: i64, what: JobEvent) -> Event {
-        Event::Job { id: CorrelationId::Int(id), job: JobId::from_bytes([0; 16]), what }
+        Event::Job { id: CorrelationId::Int(id), job: job(id), what }
+    }
+
+    fn job(id: i64) -> JobId {
+        JobId::from_bytes(i128::from(id).to_be_bytes())
     }
 
     fn progress() -> Event {
@@ -228,8 +232,7 @@ mod tests {
     }
 
     fn hold(mailbox: &mut Mailbox, id: i64, group: Option<u64>) -> Option<u64> {
-        let history = mailbox.history().expect("numbered");
-        history.hold(JobId::from_bytes([0; 16]), &CorrelationId::Int(id), group)
+        mailbox.history().expect("numbered").hold(job(id), true, group)
     }
 
     const WELCOME: Event = Event::Gap { missed: 0, outcome_of: None };
@@ -351,7 +354,7 @@ mod tests {
 
     #[test]
     fn after_a_restart_numbers_go_on_where_none_was_used() {
-        let id = |id| (CorrelationId::Int(id), JobId::from_bytes([0; 16]));
+        let id = |id| (CorrelationId::Int(id), job(id));
         let left = |seq, name| {
             let (name, job) = id(name);
             (seq, name, job)

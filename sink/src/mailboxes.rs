@@ -133,21 +133,21 @@ impl Mailboxes {
         }
     }
 
-    /// The outcome of a job, which was just put into this mailbox, is kept elsewhere too, and is to
-    /// be told once the group is on the disk, if there is a disk. Returns the event's number, if it
-    /// has one.
+    /// The outcome of a job, which was just put into this mailbox, is to be told once the group is
+    /// on the disk, if there is a disk; it may be kept elsewhere too. Returns the event's number, if
+    /// it has one.
     pub fn hold(
         &mut self,
         session: SessionId,
         job: JobId,
-        id: &CorrelationId,
+        is_retained: bool,
         group: Option<u64>,
     ) -> Option<u64> {
         let history = self.boxes.get_mut(&session)?.history()?;
         if group.is_some() {
             self.holding.insert(session);
         }
-        history.hold(job, id, group)
+        history.hold(job, is_retained, group)
     }
 
     /// So many groups of records are on the disk.

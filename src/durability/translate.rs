@@ -38,7 +38,7 @@ pub(super) fn entry(action: Action, told: Told) -> Option<Entry> {
             let counts = Counts { runs, failures, losses, not_before_ms };
             Entry::Counted { ticket: ticket.0, counts }
         }
-        Action::Settle { ticket, retain } => {
+        Action::Settle { ticket, retain, .. } => {
             let outcome = retain.and_then(|retained| kept(&retained, told)).map(Box::new);
             Entry::Settled { ticket: ticket.0, outcome }
         }

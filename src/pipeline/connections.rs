@@ -1,9 +1,10 @@
 //! Connections come and go, and sessions with them or not.
 
 use acequia_journal::Session;
-use acequia_scheduler::{Action, ClientId, Event, Found, Retained, SessionId, Time};
+use acequia_scheduler::{Action, ClientId, Event, Found, SessionId, Ticket, Time};
 use acequia_sink::Inlet;
 use acequia_ventilator::ConnectionId;
+use acequia_wire::JobId;
 use acequia_wire::client::{Event as ClientEvent, HelloOp, Refusal, Resume, Welcome};
 use acequia_wire::code::{RejectCode, close};
 use tokio::time::Instant;
@@ -178,26 +179,37 @@ impl Pipeline {
         self.handle(now, Event::SessionClosed { session });
     }
 
-    /// For whom a new job is recorded.
-    pub(super) fn recorded(&self, action: &Action) -> Told {
-        match action {
-            Action::Record { session, .. } => {
-                let session = session.filter(|session| self.sessions.is_resumable(*session));
-                Told { session, seq: None }
+    /// For whom a new job is recorded, or the end of one.
+    pub(super) fn recorded(&mut self, action: &Action) -> Told {
+        let resumable = |session: &SessionId| self.sessions.is_resumable(*session);
+        let (Action::Record { session, .. } | Action::Settle { session, .. }) = action else {
+            return Told::default();
+        };
+        let Some(session) = session.filter(resumable) else { return Told::default() };
+        let seq = match action {
+            Action::Settle { ticket, job, retain, .. } => {
+                self.hold(session, *ticket, *job, retain.is_some())
             }
-            _ => Told::default(),
-        }
+            _ => None,
+        };
+        Told { session: Some(session), seq }
     }
 
-    /// The outcome of a job that was just told to a session which can be resumed waits for its
-    /// record: were it told and then forgotten, the job would run again and end twice.
-    pub(super) fn told(&mut self, retained: Option<&Retained>) -> Told {
-        let resumable = |session: &SessionId| self.sessions.is_resumable(*session);
-        let Some(retained) = retained else { return Told::default() };
-        let Some(session) = retained.session.filter(resumable) else { return Told::default() };
+    /// The outcome of a job that was just told to a session which can be resumed waits until the
+    /// disk knows of it: were it told and then forgotten, the job would run again and end twice.
+    /// Only a job that no server could find again is told of at once. Returns the event's number.
+    fn hold(
+        &mut self,
+        session: SessionId,
+        ticket: Ticket,
+        job: JobId,
+        is_retained: bool,
+    ) -> Option<u64> {
+        if !is_retained && !self.durability.is_handed_over(ticket) {
+            return None;
+        }
         let group = self.durability.next_group();
-        let seq = self.mailboxes.hold(session, retained.job, &retained.id, group);
-        Told { session: Some(session), seq }
+        self.mailboxes.hold(session, job, is_retained, group)
     }
 
     /// Says goodbye to all sessions; their writers stop after it.

@@ -1,5 +1,6 @@
 """Sessions that outlive their connection, and the server."""
 
+import random
 import signal
 import sys
 from pathlib import Path
@@ -210,6 +211,51 @@ def test_what_was_told_at_the_instant_of_the_kill_is_not_told_again(new_server, 
         client.outcomes(len(ids) - len(seen))
         client.barrier()
         assert sorted(seen + ends(numbered(client))) == sorted(ids), "each once"
+
+
+def test_a_job_that_ended_before_it_was_accepted_ends_once(new_server, tmp_path):
+    """Its record may have been on its way to the disk, where the next server finds it."""
+    server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb")
+    for nth in range(4):
+        slow_worker(server, f"slow {nth}")
+    last, secret, early = 0, True, []
+    for nth in range(10):
+        client = Client(server)
+        client.send({"op": "hello", "resume": secret, **({"last": last} if nth else {})})
+        secret = client.heard("welcome")["session"]
+        client.barrier()
+        assert not set(early) & set(ends(numbered(client))), "it was told again"
+        last = max(last, last_of(client))
+        early += end_early(client, f"round {nth}")
+        server.kill()
+        client.wait_closed()
+        last = max(last, last_of(client))
+        server.start_again()
+    assert early
+    client, welcome = resume(server, secret, last)
+    with client:
+        assert welcome["resumed"] is True
+        client.result(client.submit(0))
+        assert not set(early) & set(ends(numbered(client))), "it was told again"
+
+
+def end_early(client, name):
+    """Submits jobs that run for as long as records gather, until one ends that was not accepted yet."""
+    for nth in range(200):
+        ids = [f"{name}: {nth}.{k}" for k in range(4)]
+        ms = random.uniform(4.8, 6)
+        client.send([{"op": "submit", "id": id, "payload": ms} for id in ids])
+        early = client.wait(lambda events: ended_early(events, ids), "all outcomes")
+        if early != ["none"]:
+            return early
+    return []
+
+
+def ended_early(events, ids):
+    """Which of these jobs ended without having been accepted, as soon as one has."""
+    accepted = {event["id"] for event in events if event["ev"] == "accepted"}
+    ended = set(ends(events)) & set(ids)
+    return sorted(ended - accepted) or (len(ended) == len(ids) and ["none"])
 
 
 def test_a_drain_and_a_restart(new_server, tmp_path):

@@ -44,8 +44,10 @@ impl Model {
                 self.pay(&Owed::Count(id));
                 self.comes_back(id, *not_before);
             }
-            Action::Settle { ticket, retain } => {
-                self.see_settled(self.job_at(*ticket), retain.clone());
+            Action::Settle { ticket, job, session, retain } => {
+                let id = self.job_at(*ticket);
+                assert_eq!((*job, *session), (id, self.jobs[&id].began_in()));
+                self.see_settled(id, retain.clone());
             }
             Action::Bury { letter } => self.see_buried(letter),
             Action::Exhume { ticket } => self.pay(&Owed::Exhume(*ticket)),
