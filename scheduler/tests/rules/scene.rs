@@ -110,7 +110,7 @@ impl Scene {
                     let (job, counts) = (self.recorded[ticket], (runs, failures, losses));
                     self.journal.push(format!("{job} {counts:?} {in_ms:?}"));
                 }
-                Action::Settle { ticket, retain } => {
+                Action::Settle { ticket, retain, .. } => {
                     self.retained.extend(retain.clone());
                     lines.push(format!("settle {}", self.recorded[ticket]));
                 }
