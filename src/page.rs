@@ -15,6 +15,7 @@ macro_rules! files {
 files! {
     "/" => "dashboard/index.html",
     "/assets/app.js" => "dashboard/app.js",
+    "/assets/base.css" => "dashboard/base.css",
     "/assets/copy.js" => "dashboard/copy.js",
     "/assets/gestures.js" => "dashboard/gestures.js",
     "/assets/job-box.js" => "dashboard/job-box.js",
@@ -23,6 +24,7 @@ files! {
     "/assets/palette.js" => "dashboard/palette.js",
     "/assets/picture.js" => "dashboard/picture.js",
     "/assets/pool.js" => "dashboard/pool.js",
+    "/assets/readable.js" => "dashboard/readable.js",
     "/assets/rendering.js" => "dashboard/rendering.js",
     "/assets/status.js" => "dashboard/status.js",
     "/assets/style.css" => "dashboard/style.css",
