@@ -36,6 +36,7 @@ files! {
     "/assets/ops/queue-dialog.js" => "dashboard/ops/queue-dialog.js",
     "/assets/ops/queues.js" => "dashboard/ops/queues.js",
     "/assets/ops/say.js" => "dashboard/ops/say.js",
+    "/assets/ops/scaling.js" => "dashboard/ops/scaling.js",
     "/assets/ops/slots.js" => "dashboard/ops/slots.js",
     "/assets/ops/sse.js" => "dashboard/ops/sse.js",
     "/assets/ops/store.js" => "dashboard/ops/store.js",

@@ -45,14 +45,19 @@ const queues = queueTable({
   onChange: onChange('queue'),
   onChoose(queue) {
     chooseQueue(queue);
-    byId('charts-title').scrollIntoView({ block: 'start' });
+    goTo('charts-title');
   },
   onJobs: (queue, which) => openJobs(queue, which, { now, onJob }),
   onLetters(queue) {
     letters.choose(queue);
-    byId('letters-title').scrollIntoView({ block: 'start' });
+    goTo('letters-title');
   },
 });
+
+function goTo(id) {
+  byId(id).scrollIntoView({ block: 'start' });
+  byId(id).focus({ preventScroll: true });
+}
 
 function draw() {
   drawing = false;
@@ -73,6 +78,13 @@ function draw() {
   setText(byId('pools-count'), count(state.pools.length));
 }
 
+// Links within the page go where they say, and leave the address to the choice of a queue.
+for (const link of document.querySelectorAll('a[href^="#"]')) {
+  link.addEventListener('click', (event) => {
+    event.preventDefault();
+    goTo(link.getAttribute('href').slice(1));
+  });
+}
 byId('chart-queue').addEventListener('change', ({ target }) => chooseQueue(target.value));
 addEventListener('hashchange', draw);
 byId('find').addEventListener('submit', (event) => {

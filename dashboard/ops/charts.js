@@ -7,28 +7,32 @@ import { pointsOf, WINDOW_MS } from '/assets/ops/store.js';
 
 const HEIGHT = 168;
 
+/** Steps of the axes: seconds; and numbers of things, of which there are no halves. */
+const TIMES = [60, 120, 300];
+const COUNTS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat();
+
 /** What a counter of an interval is in a second. */
 const perSecond = (name) => (point, seconds) => point[name] / seconds;
 const asIs = (name) => (point) => point[name];
 
-/** The unit is named beside the title; `axis` writes the numbers on the left, `value` those of the key. */
+/** `axis` writes the numbers on the left, `value` those of the key; `counted`: there are no halves. */
 const CHARTS = [
   {
-    id: 'throughput', title: 'Throughput', unit: 'jobs a second', axis: compact, value: rate, least: 1,
+    id: 'throughput', title: 'Throughput', unit: 'jobs a second', axis: compact, value: rate,
     lines: [['done', 'done'], ['submitted', 'submitted'], ['failed', 'failed'], ['cancelled', 'cancelled']]
       .map(([name, label]) => ({ name, label, of: perSecond(name) })),
   },
   {
-    id: 'jobs', title: 'Waiting and running', unit: 'jobs', axis: compact, value: count, least: 1,
+    id: 'jobs', title: 'Waiting and running', unit: 'jobs', axis: compact, value: count, counted: true,
     lines: [['waiting', 'waiting'], ['running', 'running']].map(([name, label]) => ({ name, label, of: asIs(name) })),
   },
   {
-    id: 'waited', title: 'Time waited', unit: 'until a run began', axis: duration, value: duration, least: 1,
+    id: 'waited', title: 'Time waited', unit: 'until a run began', axis: duration, value: duration,
     lines: [['waiting_p50_ms', 'half under (p50)', 'p50'], ['waiting_p99_ms', '99 % under (p99)', 'p99']]
       .map(([name, label, key]) => ({ name: key, label, of: asIs(name) })),
   },
   {
-    id: 'ran', title: 'Time run', unit: 'from a start to its end', axis: duration, value: duration, least: 1,
+    id: 'ran', title: 'Time run', unit: 'from a start to its end', axis: duration, value: duration,
     lines: [['running_p50_ms', 'half under (p50)', 'p50'], ['running_p99_ms', '99 % under (p99)', 'p99']]
       .map(([name, label, key]) => ({ name: key, label, of: asIs(name) })),
   },
@@ -59,6 +63,7 @@ class Chart {
   #plot;
   #canvas;
   #empty;
+  #words;
   #time;
   #values;
   #keys;
@@ -72,7 +77,8 @@ class Chart {
     const legend = el('dl', { class: 'legend' },
       ...chart.lines.map(({ label }, n) => el('div', {}, el('dt', {}, this.#keys[n], label), this.#values[n])));
     this.#canvas = el('div', { class: 'plot', tabIndex: 0, role: 'img' });
-    this.#empty = el('p', { class: 'nothing', hidden: true });
+    this.#words = el('span');
+    this.#empty = el('p', { class: 'nothing', hidden: true }, this.#words);
     const frame = el('div', { class: 'plot-frame' }, this.#canvas, this.#empty);
     parent.append(el('figure', { id: `chart-${chart.id}` },
       el('figcaption', {}, el('h3', {}, chart.title, ' ', el('small', {}, chart.unit)), this.#time), frame, legend));
@@ -92,7 +98,7 @@ class Chart {
     this.#plot.setData(this.#data);
     const something = this.#data.slice(1).some((line) => line.some((value) => value > 0));
     this.#empty.hidden = something;
-    setText(this.#empty, followed ? 'No jobs in the last ten minutes' : 'This queue is not among the hundred that are followed');
+    setText(this.#words, followed ? 'No jobs in the last ten minutes' : 'This queue is not among the hundred that are followed');
     this.#legend();
   }
 
@@ -130,7 +136,7 @@ class Chart {
   }
 
   #options(syncKey) {
-    const { axis, lines, least } = this.#chart;
+    const { axis, lines, counted } = this.#chart;
     const own = (element, property) => () => getComputedStyle(element)[property];
     const soft = own(this.#time, 'color');
     const grid = own(this.#time, 'borderBottomColor');
@@ -147,18 +153,18 @@ class Chart {
         points: { size: 7 },
       },
       scales: {
-        x: { time: true, range: (_, __, newest) => [newest - WINDOW_MS / 1000, newest] },
-        y: { range: (_, __, most) => uPlot.rangeNum(0, Math.max(most ?? 0, least), 0.1, true) },
+        x: { time: true, range: (_, __, newest) => [(newest ?? 0) - WINDOW_MS / 1000, newest ?? 0] },
+        y: { range: (_, __, most) => uPlot.rangeNum(0, Math.max(most ?? 0, 1), 0.1, true) },
       },
       axes: [
-        { stroke: soft, font, size: 26, gap: 4, ticks: { show: false }, grid: { stroke: grid, width: 1 }, space: 70, values: (_, times) => times.map(minute) },
-        { stroke: soft, font, size: 58, gap: 6, ticks: { show: false }, grid: { stroke: grid, width: 1 }, space: 34, values: (_, numbers) => numbers.map((n) => axis(n)) },
+        { stroke: soft, font, size: 26, gap: 4, ticks: { show: false }, grid: { stroke: grid, width: 1 }, space: 60, incrs: TIMES, values: (_, times) => times.map(minute) },
+        { stroke: soft, font, size: 58, gap: 6, ticks: { show: false }, grid: { stroke: grid, width: 1 }, space: 34, incrs: counted ? COUNTS : undefined, values: (_, numbers) => numbers.map((n) => axis(n)) },
       ],
       series: [{}, ...lines.map((_, n) => ({
         stroke: own(this.#keys[n], 'borderTopColor'),
         width: 1.75,
         dash: getComputedStyle(this.#keys[n]).borderTopStyle === 'dashed' ? [5, 4] : undefined,
-        points: { show: alone },
+        points: { show: false, filter: alone },
       }))],
       hooks: { setCursor: [() => this.#legend()] },
     };
@@ -168,10 +174,8 @@ class Chart {
 const minute = (seconds) => new Date(seconds * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
 
 /** Points are drawn only where a line would show nothing: between two gaps. */
-function alone(plot, series, from, to) {
+function alone(plot, series) {
   const values = plot.data[series];
-  for (let n = from; n <= to; n++) {
-    if (values[n] != null && values[n - 1] == null && values[n + 1] == null) return true;
-  }
-  return false;
+  const is = (value, n) => value != null && values[n - 1] == null && values[n + 1] == null;
+  return values.flatMap((value, n) => (is(value, n) ? [n] : []));
 }

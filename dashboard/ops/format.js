@@ -38,8 +38,12 @@ export function duration(ms) {
 const trim = (text) => text.replace(/\.0$/, '');
 const pair = (big, unit, small, part) => (small === 0 ? `${big} ${unit}` : `${big} ${unit} ${small} ${part}`);
 
-/** Whole seconds and more, for what is looked at every two seconds. */
-export const age = (ms) => (ms == null ? NONE : duration(Math.round(Math.max(ms, 0) / 1000) * 1000));
+/** For what is looked at every two seconds: whole seconds, and from ten minutes on whole minutes. */
+export function age(ms) {
+  if (ms == null) return NONE;
+  const unit = ms < 600_000 ? 1000 : 60_000;
+  return duration(Math.floor(Math.max(ms, 0) / unit) * unit);
+}
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 

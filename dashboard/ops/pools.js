@@ -3,21 +3,12 @@
 import * as api from '/assets/ops/api.js';
 import { byId, el, keyedList, setAttribute, setDisabled, setText } from '/assets/ops/dom.js';
 import { age, plural } from '/assets/ops/format.js';
+import { oneLess, oneMore } from '/assets/ops/scaling.js';
 import { act, say } from '/assets/ops/say.js';
 
 /** A pool reports every second; one that has not for so long may be gone. */
 const SILENT_MS = 4000;
-const PROCESSES_MAX = 1000;
 const NONE_KEPT = 'It keeps none as it is: what there is leaves when it is idle';
-
-/** One more at once: the least it keeps goes above what it has. */
-export function oneMore({ processes, min, max }) {
-  const least = Math.min(Math.max(processes, min) + 1, PROCESSES_MAX);
-  return least > max ? { min: least, max: least } : { min: least };
-}
-
-/** One less to keep: what there is beyond it leaves when it is idle. */
-export const oneLess = ({ min }) => ({ min: Math.max(0, min - 1) });
 
 /** @param {{ now(): number, onChange(pool: object): void }} to */
 export function poolList({ now, onChange }) {

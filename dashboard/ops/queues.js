@@ -28,7 +28,7 @@ export function queueTable({ onChoose, onJobs, onLetters, onChange }) {
       { title: 'Oldest', width: '6.5rem', number: true, by: ({ oldest_ms: ms }) => ms, cell: text(({ oldest_ms: ms }) => age(ms)) },
       { title: 'Slots', width: '9.5rem', by: ({ slots }) => slots, cell: slotsCell },
       { title: 'Done/s', width: '5rem', number: true, by: done, cell: text((row) => rate(done(row))) },
-      { title: 'Waited p50', width: '6.5rem', ...recent('waiting_p50_ms') },
+      { title: 'Waited p50', width: '7.5rem', ...recent('waiting_p50_ms') },
       { title: 'p99', width: '5.5rem', ...recent('waiting_p99_ms') },
       {
         title: 'Dead', width: '4.8rem', number: true, by: (row) => row.dead_letters,

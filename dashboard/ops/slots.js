@@ -3,7 +3,7 @@
 import { el, setAttribute, setText } from '/assets/ops/dom.js';
 
 /** More boxes than that cannot be counted at a glance: a bar then. */
-const BOXES_MAX = 16;
+const BOXES_MAX = 8;
 
 /** @returns {{ element: Element, update(busy: number, all: number): void }} */
 export function slotBoxes() {

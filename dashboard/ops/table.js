@@ -7,6 +7,8 @@ import { byId, el, setAttribute, setText } from '/assets/ops/dom.js';
 const BEYOND = 8;
 /** A filter is of no use to fewer. */
 const FILTERED_FROM = 9;
+/** worker-2 before worker-10. */
+const NAMES = new Intl.Collator('en', { numeric: true });
 
 /**
  * A column: `title`; `width` (CSS); `cell(td, row)`, called once for each row element, which fills it
@@ -190,6 +192,6 @@ function sized(width) {
 /** What is not known comes last either way. */
 function compare(a, b, down) {
   if (a == null || b == null) return (a == null) - (b == null);
-  const order = typeof a === 'string' ? a.localeCompare(b, 'en', { numeric: true }) : a - b;
+  const order = typeof a === 'string' ? NAMES.compare(a, b) : a - b;
   return down ? -order : order;
 }

@@ -24,13 +24,13 @@ export function workerTable({ now, onJob, onChange }) {
     columns: [
       { title: 'Worker', width: '12rem', by: ({ name }) => name, cell: nameCell({ now, onJob }) },
       { title: 'State', width: '6.5rem', by: ({ state }) => state, cell: stateCell },
-      { title: 'Queues', width: '9rem', by: ({ queues }) => queues.join(', '), cell: text(({ queues }) => queues.join(', '), { long: true }) },
-      { title: 'Slots', width: '12rem', by: ({ busy, slots }) => busy / slots, cell: slotsCell },
-      { title: 'Jobs now', width: '22rem', cell: jobsCell({ now, onJob }) },
+      { title: 'Queues', width: '8.5rem', by: ({ queues }) => queues.join(', '), cell: text(({ queues }) => queues.join(', '), { long: true }) },
+      { title: 'Slots', width: '9.5rem', by: ({ busy, slots }) => busy / slots, cell: slotsCell },
+      { title: 'Jobs now', width: '23rem', cell: jobsCell({ now, onJob }) },
       { title: 'Done', width: '5.5rem', number: true, by: ({ done }) => done, cell: text(({ done }) => count(done)) },
       { title: 'Failed', width: '5rem', number: true, by: ({ failed }) => failed, cell: text(({ failed }) => count(failed)) },
-      { title: 'Where', width: '10.5rem', by: place, cell: text(place, { long: true }) },
-      { title: 'Actions', width: '6rem', cell: drainCell(onChange) },
+      { title: 'Where', width: '9.5rem', by: place, cell: text(place, { long: true }) },
+      { title: 'Actions', width: '5.5rem', cell: drainCell(onChange) },
     ],
   });
 }
