@@ -127,7 +127,7 @@ export class Letters {
     td.append(job);
     return () => {
       setText(job, shortId(row().job));
-      setAttribute(job, 'aria-label', `Dead letter ${row().job}`);
+      setAttribute(job, 'title', row().job);
     };
   }
 
@@ -136,8 +136,8 @@ export class Letters {
     const drop = el('button', { type: 'button', class: 'small', on: { click: () => this.#drop(drop, row()) } }, 'Drop');
     td.append(el('span', { class: 'pair' }, redrive, drop));
     return () => {
-      setAttribute(redrive, 'aria-label', `Redrive ${row().job}`);
-      setAttribute(drop, 'aria-label', `Drop ${row().job}`);
+      setAttribute(redrive, 'aria-label', `Redrive ${shortId(row().job)}`);
+      setAttribute(drop, 'aria-label', `Drop ${shortId(row().job)}`);
     };
   }
 

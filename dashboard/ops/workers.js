@@ -78,8 +78,8 @@ function jobsCell({ now, onJob }) {
         element.hidden = n >= jobs.length;
         if (element.hidden) return;
         setText(job, shortId(jobs[n].job));
-        setAttribute(job, 'aria-label', `Job ${jobs[n].job}`);
-        setText(rest, ` ${jobs[n].queue} ${age(now() - jobs[n].since_ms)}`);
+        setAttribute(job, 'title', jobs[n].job);
+        setText(rest, `${age(now() - jobs[n].since_ms)} ${jobs[n].queue}`);
       });
       const others = Math.max(busy, jobs.length) - JOBS_SHOWN;
       setText(more, others > 0 ? `+${count(others)}` : '');
