@@ -128,11 +128,16 @@ class Chart {
     const last = this.#data[0].length - 1;
     const from = this.#plot.cursor.left >= 0 ? this.#plot.cursor.idx : last;
     const to = Math.max(0, Math.min(last, from + step));
-    this.#plot.setCursor({ left: this.#plot.valToPos(this.#data[0][to], 'x'), top: 1 });
+    this.#point(this.#plot.valToPos(this.#data[0][to], 'x'), 1);
   }
 
   #leave() {
-    this.#plot.setCursor({ left: -10, top: -10 });
+    this.#point(-10, -10);
+  }
+
+  /** Here and, by the last argument, in the charts beside it. */
+  #point(left, top) {
+    this.#plot.setCursor({ left, top }, true, true);
   }
 
   #options(syncKey) {
