@@ -53,3 +53,8 @@ bench-durable:
 # A million waiting jobs, a thousand workers, ten thousand clients
 bench-scale:
     cargo run --release -- bench --scale
+
+# The documents that the command writes itself
+documents:
+    cargo run --quiet -- config --example > docs/acequia.toml.new
+    mv docs/acequia.toml.new docs/acequia.toml
