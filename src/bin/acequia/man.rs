@@ -23,7 +23,7 @@ pub(crate) fn page(args: &Args, root: Command) -> anyhow::Result<Vec<u8>> {
     match &args.folder {
         Some(folder) => clap_mangen::generate_to(root, folder)
             .with_context(|| format!("cannot write manual pages into {}", folder.display()))?,
-        None => Man::new(root).render(&mut page)?,
+        None => Man::new(root.disable_help_subcommand(true)).render(&mut page)?,
     }
     Ok(page)
 }
