@@ -120,11 +120,12 @@ impl Settings {
     /// Where a value of the command's is from; none if there is no value.
     pub(crate) fn source(&self, matches: &ArgMatches, key: Key<'_>) -> Option<Source> {
         let id = key.arg().get_id();
-        match (matches.value_source(id.as_str())?, self.told.0.get(id)) {
-            (ValueSource::DefaultValue, _) => Some(Source::Default),
-            (_, Some((_, source))) => Some(source.clone()),
-            (_, None) => Some(Source::Flag(key.flag())),
-        }
+        Some(match (matches.value_source(id.as_str())?, self.told.0.get(id)) {
+            // Also of a switch that is said to be off, as it would be anyway.
+            (_, Some((_, source))) => source.clone(),
+            (ValueSource::DefaultValue, None) => Source::Default,
+            (_, None) => Source::Flag(key.flag()),
+        })
     }
 
     /// An error of the command, with where the values are from of flags that it names.
@@ -233,7 +234,8 @@ impl Merged {
                 continue;
             };
             // A flag that rules a key out goes before it as the key's own flag does.
-            if given.iter().any(|given| exclude(command, given.arg(), key.arg())) {
+            let excluded = given.iter().any(|given| exclude(command, given.arg(), key.arg()));
+            if excluded || entry.value == Value::Many(Vec::new()) {
                 continue;
             }
             let source = Source::File { path: path.clone(), line: entry.line };
@@ -371,6 +373,19 @@ mod tests {
         assert_eq!(all(&["worker", "--queue", "c"], "queue"), ["c"]);
         assert_eq!(all(&["worker", "--", "cat", "--slots"], "command"), ["cat", "--slots"]);
         assert_eq!(all(&["worker", "--", "cat", "--slots"], "queue"), ["a", "b"]);
+        let case = Case::new("[worker]\nqueue = []\n");
+        assert_eq!(case.value(&["worker", "--demo"], "queue"), one("default", "default"));
+    }
+
+    #[test]
+    fn a_switch_is_on_or_as_it_would_be() {
+        let case = Case::new("[worker]\nstream = true\nraw = false\n");
+        let words = ["worker", "--", "cat"];
+        assert_eq!(case.value(&words, "stream"), one("true", "from FILE:2"));
+        assert_eq!(case.value(&words, "raw"), one("false", "from FILE:3"));
+        assert_eq!(case.value(&words, "verbose"), one("false", "default"));
+        let typed = ["worker", "--raw", "--", "cat"];
+        assert_eq!(case.value(&typed, "raw"), one("true", "from --raw"));
     }
 
     #[test]
