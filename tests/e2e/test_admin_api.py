@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from harness import Admin, Client, Process, Worker, eventually
-from harness.server import acequia
+from harness.server import acequia, starts_not
 
 QUEUES = ["blue", "green", "red"]
 
@@ -254,3 +254,28 @@ def test_what_is_no_report(admin, body, word):
 def test_a_body_that_is_too_large(admin):
     status, said = admin.call("PUT", "pools/thumbs", {**REPORT, "failing": "x" * (64 << 10)})
     assert (status, said["code"]) == (413, "too_large"), said
+
+
+def test_operators_may_have_a_port_of_their_own(new_server):
+    server = new_server("--admin-listen", "127.0.0.1:0")
+    ready = server.process.line(lambda line: line.startswith("acequia ready "))
+    own = ready.split(" admin=")[1]
+    assert own != server.http
+    for path in ("/v1/admin/server", "/v1/admin/dead-letters"):
+        status, _, text = server.get(path)
+        assert status == 404 and "--admin-listen" in text
+    assert server.get("/metrics")[0] == 200
+    server.http, clients = own, server.http
+    admin = Admin(server)
+    assert admin.get("server")["http"] == clients
+    assert server.get("/readyz")[0] == 200
+    assert server.get("/v1/ws")[0] == 404, "clients have another"
+    server.http = clients
+    with Client(server) as client:
+        client.barrier()
+    admin.close()
+
+
+def test_a_port_of_operators_that_is_taken(server):
+    said = starts_not("--admin-listen", server.http)
+    assert server.http in said and "--admin-listen" in said

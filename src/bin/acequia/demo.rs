@@ -93,7 +93,7 @@ fn start_worker(addresses: &Addresses, nth: usize, slots: u32) -> anyhow::Result
 }
 
 fn tell(addresses: &Addresses, workers: usize) -> std::io::Result<()> {
-    let Addresses { http, jobs, results } = addresses;
+    let Addresses { http, jobs, results, .. } = addresses;
     let usual = Config::default();
     let flags = if (jobs, results) == (&usual.jobs, &usual.results) {
         String::new()
