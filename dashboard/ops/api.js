@@ -27,7 +27,7 @@ export async function request(path, { method = 'GET', body, signal } = {}) {
     response = await fetch(BASE + path, { method, headers, body: body && JSON.stringify(body), signal, cache: 'no-store' });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Refused(0, 'unreachable', 'The server does not answer.');
+    throw new Refused(0, 'unreachable', 'the server does not answer');
   }
   if (response.ok) return response;
   const refused = await refusal(response);

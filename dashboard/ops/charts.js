@@ -15,24 +15,28 @@ const COUNTS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((n) => n *
 const perSecond = (name) => (point, seconds) => point[name] / seconds;
 const asIs = (name) => (point) => point[name];
 
-/** `axis` writes the numbers on the left, `value` those of the key; `counted`: there are no halves. */
+const isAny = (value) => value > 0;
+const isKnown = (value) => value !== null;
+
+/** `axis` writes the numbers on the left, `value` those of the key; `isSomething`: a value that makes a
+ * chart more than empty; `counted`: there are no halves. */
 const CHARTS = [
   {
-    id: 'throughput', title: 'Throughput', unit: 'jobs a second', axis: compact, value: rate,
+    id: 'throughput', title: 'Throughput', unit: 'jobs a second', axis: compact, value: rate, isSomething: isAny,
     lines: [['done', 'done'], ['submitted', 'submitted'], ['failed', 'failed'], ['cancelled', 'cancelled']]
       .map(([name, label]) => ({ name, label, of: perSecond(name) })),
   },
   {
-    id: 'jobs', title: 'Waiting and running', unit: 'jobs', axis: compact, value: count, counted: true,
+    id: 'jobs', title: 'Waiting and running', unit: 'jobs', axis: compact, value: count, isSomething: isAny, counted: true,
     lines: [['waiting', 'waiting'], ['running', 'running']].map(([name, label]) => ({ name, label, of: asIs(name) })),
   },
   {
-    id: 'waited', title: 'Time waited', unit: 'until a run began', axis: duration, value: duration,
+    id: 'waited', title: 'Time waited', unit: 'until a run began', axis: duration, value: duration, isSomething: isKnown,
     lines: [['waiting_p50_ms', 'half under (p50)', 'p50'], ['waiting_p99_ms', '99 % under (p99)', 'p99']]
       .map(([name, label, key]) => ({ name: key, label, of: asIs(name) })),
   },
   {
-    id: 'ran', title: 'Time run', unit: 'from a start to its end', axis: duration, value: duration,
+    id: 'ran', title: 'Time run', unit: 'from a start to its end', axis: duration, value: duration, isSomething: isKnown,
     lines: [['running_p50_ms', 'half under (p50)', 'p50'], ['running_p99_ms', '99 % under (p99)', 'p99']]
       .map(([name, label, key]) => ({ name: key, label, of: asIs(name) })),
   },
@@ -92,11 +96,11 @@ class Chart {
   }
 
   show(points, seconds, followed) {
-    const { lines } = this.#chart;
+    const { lines, isSomething } = this.#chart;
     const value = (point, of) => (point === null ? null : of(point, seconds));
     this.#data = [points.map(({ at }) => at / 1000), ...lines.map(({ of }) => points.map(({ point }) => value(point, of)))];
     this.#plot.setData(this.#data);
-    const something = this.#data.slice(1).some((line) => line.some((value) => value > 0));
+    const something = this.#data.slice(1).some((line) => line.some(isSomething));
     this.#empty.hidden = something;
     setText(this.#words, followed ? 'No jobs in the last ten minutes' : 'This queue is not among the hundred that are followed');
     this.#legend();

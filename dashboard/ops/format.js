@@ -21,7 +21,7 @@ export function rate(perSecond) {
 /** The two largest units of a time in ms. */
 export function duration(ms) {
   if (ms == null) return NONE;
-  if (ms <= 0) return '0 s';
+  if (ms <= 0) return '0 ms';
   if (ms < 0.1) return '<0.1 ms';
   if (ms < 9.95) return `${trim(ms.toFixed(1))} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;
@@ -41,8 +41,9 @@ const pair = (big, unit, small, part) => (small === 0 ? `${big} ${unit}` : `${bi
 /** For what is looked at every two seconds: whole seconds, and from ten minutes on whole minutes. */
 export function age(ms) {
   if (ms == null) return NONE;
+  if (ms < 1000) return '0 s';
   const unit = ms < 600_000 ? 1000 : 60_000;
-  return duration(Math.floor(Math.max(ms, 0) / unit) * unit);
+  return duration(Math.floor(ms / unit) * unit);
 }
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

@@ -10,7 +10,6 @@ const STATES = {
 };
 
 export function showOverview({ server }) {
-  if (!server) return;
   const state = byId('server-state');
   setText(state, STATES[server.state] ?? server.state);
   setAttribute(state, 'data-state', server.state);

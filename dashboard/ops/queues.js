@@ -21,20 +21,20 @@ export function queueTable({ onChoose, onJobs, onLetters, onChange }) {
     keyOf: ({ queue }) => queue,
     words: ({ queue, paused }) => (paused ? `${queue} paused` : queue),
     columns: [
-      { title: 'Queue', width: '12rem', by: ({ queue }) => queue, cell: nameCell(onChoose) },
-      { title: 'Waiting', width: '5.5rem', number: true, by: ({ waiting }) => waiting, cell: jobs('waiting') },
-      { title: 'Running', width: '5.5rem', number: true, by: ({ running }) => running, cell: jobs('running') },
-      { title: 'Delayed', width: '5.5rem', number: true, by: ({ delayed }) => delayed, cell: jobs('delayed') },
+      { title: 'Queue', width: '11.5rem', by: ({ queue }) => queue, cell: nameCell(onChoose) },
+      { title: 'Waiting', width: '6rem', number: true, by: ({ waiting }) => waiting, cell: jobs('waiting') },
+      { title: 'Running', width: '6rem', number: true, by: ({ running }) => running, cell: jobs('running') },
+      { title: 'Delayed', width: '6rem', number: true, by: ({ delayed }) => delayed, cell: jobs('delayed') },
       { title: 'Oldest', width: '6.5rem', number: true, by: ({ oldest_ms: ms }) => ms, cell: text(({ oldest_ms: ms }) => age(ms)) },
-      { title: 'Slots', width: '9.5rem', by: ({ slots }) => slots, cell: slotsCell },
-      { title: 'Done/s', width: '5rem', number: true, by: done, cell: text((row) => rate(done(row))) },
+      { title: 'Slots', width: '9rem', by: ({ slots }) => slots, cell: slotsCell },
+      { title: 'Done/s', width: '5.5rem', number: true, by: done, cell: text((row) => rate(done(row))) },
       { title: 'Waited p50', width: '7.5rem', ...recent('waiting_p50_ms') },
       { title: 'p99', width: '5.5rem', ...recent('waiting_p99_ms') },
       {
         title: 'Dead', width: '4.8rem', number: true, by: (row) => row.dead_letters,
         cell: pressable((row) => row.dead_letters, (row) => `${count(row.dead_letters)} dead letters of ${row.queue}`, (row) => onLetters(row.queue)),
       },
-      { title: 'Actions', width: '7rem', cell: pauseCell(onChange) },
+      { title: 'Actions', width: '6.5rem', cell: pauseCell(onChange) },
     ],
   });
 }

@@ -2,11 +2,12 @@
 // token.
 
 import { Pause } from '/client/pause.js';
-import { request } from '/assets/ops/api.js';
+import { Refused, request } from '/assets/ops/api.js';
 import { EventParser } from '/assets/ops/sse.js';
 
 /** The server says something every 15 seconds at least; the connection of one that does not is dead. */
 const SILENCE_MS_MAX = 40_000;
+const SILENT = new Error('the server fell silent');
 
 /**
  * Events: `message`, whose detail is `{ event, data }`; `state`, whose detail is
@@ -46,11 +47,11 @@ export class Live extends EventTarget {
     let trouble;
     try {
       await this.#read(controller);
-      trouble = 'The server ended the connection.';
+      trouble = 'the server ended the connection';
     } catch (error) {
       if (controller !== this.#current) return; // another try has taken over
       if ([401, 403, 404].includes(error.status)) return this.#tell('refused', error);
-      trouble = error.message;
+      trouble = error instanceof Refused || error === SILENT ? error.message : 'the connection was lost';
     }
     if (controller !== this.#current) return;
     const ms = this.#pause.next();
@@ -62,7 +63,7 @@ export class Live extends EventTarget {
     let silence;
     const listen = () => {
       clearTimeout(silence);
-      silence = setTimeout(() => controller.abort(new Error('The server fell silent.')), SILENCE_MS_MAX);
+      silence = setTimeout(() => controller.abort(SILENT), SILENCE_MS_MAX);
     };
     try {
       listen();

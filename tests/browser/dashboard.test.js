@@ -11,7 +11,7 @@ import WebSocket from 'ws';
 
 import { Acequia } from '../../clients/js/src/index.js';
 import { gate } from './gate.js';
-import { quietPorts, start, startWorker } from './harness.js';
+import { binary, Process, quietPorts, start, startWorker } from './harness.js';
 import { closeBrowser, open, screenshot, waitFor } from './page.js';
 
 after(closeBrowser);
@@ -181,6 +181,31 @@ test('a worker is drained, if one is sure', async (t) => {
   await worker.getByText('draining').waitFor();
   openGate();
   await job.result; // what it held is not lost
+  assert.deepEqual(troubles(page), []);
+});
+
+test('a pool gets one process more, and one less to keep', async (t) => {
+  const server = await start(t, 'serve');
+  const page = await dashboard(t, server);
+  await waitFor(page, '#no-pools');
+  const pool = new Process('pool', '--server', server.url, '--name', 'thumbs', '--min', '1', '--max', '1', '--', binary, 'worker', '--', 'cat');
+  t.after(() => pool.kill('SIGTERM'));
+  const card = page.locator('#pool-list li', { hasText: 'thumbs' });
+  await card.getByText('1 process', { exact: true }).waitFor();
+  await card.getByText('of 1 to 1').waitFor();
+  await press(page, 'One more process of thumbs');
+  await said(page, 'Pool thumbs starts one more process.');
+  await card.getByText('of 2 to 2').waitFor();
+  await card.getByText('2 processes', { exact: true }).waitFor();
+  await number(page, 'server-workers', '2');
+
+  const less = page.getByRole('button', { name: 'One process less of thumbs' });
+  await less.click();
+  await card.getByText('of 1 to 2').waitFor();
+  await less.click();
+  await card.getByText('of 0 to 2').waitFor();
+  await page.locator('#pool-list button[aria-disabled=true]').waitFor();
+  assert.match(await less.getAttribute('title'), /leaves when it is idle/);
   assert.deepEqual(troubles(page), []);
 });
 
