@@ -39,23 +39,22 @@ export const isDisabled = (button) => button.getAttribute('aria-disabled') === '
 
 /**
  * Makes the children of `parent` those of `items`, each made once by `make(item)`, which returns
- * `{ element, update(item) }`, and kept by its key.
+ * `{ element, update(item, n) }`, and kept by its key. What stays in its place is not touched, so that
+ * it keeps the focus.
  */
 export function keyedList(parent, keyOf, make) {
   let parts = new Map();
   return (items) => {
-    const next = new Map();
-    let before = parent.firstElementChild;
-    for (const item of items) {
-      const key = keyOf(item);
-      const part = parts.get(key) ?? make(item);
-      parts.delete(key);
-      next.set(key, part);
-      part.update(item);
-      if (part.element === before) before = before.nextElementSibling;
-      else parent.insertBefore(part.element, before);
-    }
-    for (const { element } of parts.values()) element.remove();
+    const keys = items.map(keyOf);
+    const next = new Map(keys.map((key, n) => [key, parts.get(key) ?? make(items[n])]));
+    for (const [key, { element }] of parts) if (!next.has(key)) element.remove();
+    let place = parent.firstElementChild;
+    keys.forEach((key, n) => {
+      const { element, update } = next.get(key);
+      update(items[n], n);
+      if (element === place) place = place.nextElementSibling;
+      else parent.insertBefore(element, place);
+    });
     parts = next;
   };
 }

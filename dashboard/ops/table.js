@@ -1,7 +1,7 @@
 // A table of many rows that change every two seconds: only those in sight are in the document, and of
 // those only what differs is touched.
 
-import { byId, el, setAttribute, setText } from '/assets/ops/dom.js';
+import { byId, el, keyedList, setAttribute, setText } from '/assets/ops/dom.js';
 
 /** Rows above and below those in sight, so that a scroll and the Tab key find some. */
 const BEYOND = 8;
@@ -29,7 +29,8 @@ export class LiveTable {
   #rows = [];
   #shown = [];
   #order = [];
-  #parts = new Map();
+  #from = 0;
+  #place;
   #sorted = { column: null, down: false };
   #rowHeight = 0;
 
@@ -50,6 +51,7 @@ export class LiveTable {
     this.#filter.hidden = true;
     this.none = el('p', { class: 'empty', hidden: true }, `No ${unit} match the filter.`);
     byId(id).append(this.#filter, this.#scroller, this.none);
+    this.#place = keyedList(this.#body, keyOf, (row) => this.#part(row));
     let asked = false;
     this.#scroller.addEventListener('scroll', () => {
       if (asked) return;
@@ -122,20 +124,8 @@ export class LiveTable {
     const to = Math.min(rows.length, Math.ceil((scrollTop + clientHeight) / height) + BEYOND);
 
     const focused = this.#body.contains(document.activeElement);
-    const kept = new Map();
-    let before = this.#body.firstElementChild;
-    for (let n = from; n < to; n++) {
-      const row = rows[n];
-      const key = this.#keyOf(row);
-      const part = this.#parts.get(key) ?? this.#part(row);
-      this.#parts.delete(key);
-      kept.set(key, part);
-      part.update(row, n);
-      if (part.element === before) before = before.nextElementSibling;
-      else this.#body.insertBefore(part.element, before);
-    }
-    for (const { element } of this.#parts.values()) element.remove();
-    this.#parts = kept;
+    this.#from = from;
+    this.#place(rows.slice(from, to));
     // Who scrolled away from the row they were in goes on from here, not from the top of the page.
     if (focused && !this.#body.contains(document.activeElement)) this.#scroller.focus({ preventScroll: true });
 
@@ -158,7 +148,7 @@ export class LiveTable {
     const element = el('tr', {}, ...cells.map(([td]) => td));
     const update = (next, n) => {
       shown = next;
-      setAttribute(element, 'aria-rowindex', n + 2);
+      setAttribute(element, 'aria-rowindex', this.#from + n + 2);
       for (const [, bring] of cells) bring();
     };
     return { element, update };

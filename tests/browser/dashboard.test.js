@@ -325,6 +325,15 @@ test('of many queues those in sight are in the document; they are filtered and s
   await page.locator('#queue-table .scroller').evaluate((box) => box.scrollTo(0, box.scrollHeight));
   await row(page, 'queue-table', /^queue-99$/).waitFor();
 
+  // The Tab key goes from row to row, also to those that were not there yet.
+  await page.locator('#queue-table .scroller').evaluate((box) => {
+    box.scrollTo(0, 0);
+    box.focus();
+  });
+  for (let n = 0; n < 120; n++) await page.keyboard.press('Tab');
+  const reached = await page.evaluate(() => Number(document.activeElement.closest('#queue-table tr').getAttribute('aria-rowindex')));
+  assert.ok(reached > 30, `row ${reached}`);
+
   await page.getByRole('searchbox', { name: 'Filter queues' }).fill('ueue-7');
   await row(page, 'queue-table', /^queue-7$/).waitFor();
   assert.equal(await rows.count(), 11);
