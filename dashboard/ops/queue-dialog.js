@@ -22,7 +22,7 @@ export function openJobs(queue, state, { now, onJob }) {
   const rows = el('tbody');
   const table = el('table', { class: 'plain-table' },
     el('caption', { class: 'unseen' }, `Jobs of ${queue}`),
-    el('thead', {}, el('tr', {}, ...['Job', 'Since', 'Runs', 'Worker'].map((title) => el('th', { scope: 'col' }, title)), el('th', { scope: 'col' }, el('span', { class: 'unseen' }, 'Actions')))),
+    el('thead', {}, el('tr', {}, ...['Job', 'When', 'Runs', 'Worker'].map((title) => el('th', { scope: 'col' }, title)), el('th', { scope: 'col' }, el('span', { class: 'unseen' }, 'Actions')))),
     rows);
   const words = el('p', { class: 'soft', role: 'status' });
   const more = el('button', { type: 'button', hidden: true, on: { click: () => act(more, read) } }, 'More');
@@ -71,15 +71,15 @@ export function openJobs(queue, state, { now, onJob }) {
       again.focus();
     } } }, 'Cancel');
     const element = el('tr', {},
-      el('th', { scope: 'row' }, look), el('td', {}, since(job, now())), el('td', {}, String(job.runs ?? 0)), el('td', {}, job.worker ?? '–'), el('td', {}, cancel));
+      el('th', { scope: 'row' }, look), el('td', {}, when(job, now())), el('td', {}, String(job.runs ?? 0)), el('td', {}, job.worker ?? '–'), el('td', {}, cancel));
     return element;
   }
 
   act(again, () => choose(state));
 }
 
-function since({ since_ms: since, until_ms: until, submitted_ms: submitted }, now) {
+function when({ since_ms: since, until_ms: until, submitted_ms: submitted }, now) {
   if (until != null) return `until ${moment(until)} (in ${age(until - now)})`;
   const from = since ?? submitted;
-  return `${moment(from)} (${age(now - from)})`;
+  return `since ${moment(from)} (${age(now - from)})`;
 }
