@@ -16,9 +16,10 @@ export function openDialog(title, { class: kind = '' } = {}) {
   const close = el('button', { type: 'button', class: 'plain', 'aria-label': 'Close' }, '×');
   const dialog = el('dialog', { class: kind, 'aria-labelledby': id }, el('header', {}, heading, close), body);
   close.addEventListener('click', () => dialog.close());
-  // A press beside it; one that began inside, such as to select text, is none.
-  dialog.addEventListener('pointerdown', (event) => {
-    if (event.target === dialog) dialog.close();
+  // A press beside it; one that began inside, such as to select text, is none. Its scrollbar is inside.
+  dialog.addEventListener('pointerdown', ({ clientX: x, clientY: y }) => {
+    const { left, right, top, bottom } = dialog.getBoundingClientRect();
+    if (x < left || x > right || y < top || y > bottom) dialog.close();
   });
   dialog.addEventListener('close', () => dialog.remove());
   document.body.append(dialog);

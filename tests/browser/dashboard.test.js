@@ -153,6 +153,32 @@ test('the dead letters of a queue are redriven and dropped together, if one is s
   assert.deepEqual(troubles(page), []);
 });
 
+test('older dead letters are a page away', async (t) => {
+  const server = await start(t, 'serve');
+  await startWorker(t, server, '--', 'sh', '-c', 'cat >&2; exit 1');
+  const page = await dashboard(t, server);
+  const client = connect(t, server);
+  for (let n = 1; n <= 60; n++) {
+    const { result } = await submit(client, `job ${n}.`);
+    await assert.rejects(result);
+  }
+  await number(page, 'letters-count', '60');
+  const letter = (n) => page.locator('#letter-table tbody tr', { hasText: `job ${n}.` });
+  await letter(60).waitFor();
+  await press(page, 'Older');
+  await letter(10).waitFor();
+  await letter(1).waitFor();
+  await letter(60).waitFor({ state: 'detached' });
+  await page.locator('#letter-older').waitFor({ state: 'hidden' });
+
+  await letter(7).getByRole('button', { name: /^Drop/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Drop it' }).click();
+  await letter(7).waitFor({ state: 'detached' });
+  await press(page, 'Newest');
+  await letter(60).waitFor();
+  assert.deepEqual(troubles(page), []);
+});
+
 test('a queue is paused and goes on', async (t) => {
   const server = await start(t, 'serve');
   await startWorker(t, server, '--queue', 'mail', '--', 'cat');
