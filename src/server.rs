@@ -26,8 +26,6 @@ use crate::metrics::{Metrics, RefusedRequests};
 use crate::pipeline::{INBOX, Input, Pipeline, Times};
 use crate::tls::Keys;
 
-/// How often the samples of histograms, which gather, are folded into their buckets.
-const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// How long sessions may take to close at the end.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
 
@@ -157,7 +155,7 @@ impl Server {
             front: front.clone(),
             inbox: inbox.clone(),
             access: self.access,
-            metrics: metrics.clone(),
+            metrics,
             refused: refused.clone(),
             readiness: pipeline.readiness(),
             about: About::new(pipeline.start_time().as_millis(), &self.addresses, front.limits),
@@ -180,7 +178,6 @@ impl Server {
             }
             None => vec![serve(http, http::for_all(door))],
         };
-        let upkeep = tokio::spawn(upkeep(metrics));
 
         shutdown.await;
         // The pipeline lets running jobs end, says goodbye and returns.
@@ -188,7 +185,7 @@ impl Server {
             _ = pipeline.await;
         }
         _ = tokio::time::timeout(CLOSE_TIME_MAX, front.all_closed()).await;
-        workers.iter().chain([&upkeep]).chain(&served).for_each(tokio::task::JoinHandle::abort);
+        workers.iter().chain(&served).for_each(tokio::task::JoinHandle::abort);
     }
 }
 
@@ -238,14 +235,6 @@ fn results_gate(config: &Config) -> GateConfig {
     let message_bytes_max = default.limits.message_bytes_max.max(2 * frame_bytes_max);
     let limits = FrameLimits { frame_bytes_max, message_bytes_max, ..default.limits };
     GateConfig { limits, ..default }
-}
-
-async fn upkeep(metrics: PrometheusHandle) {
-    let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
-    loop {
-        interval.tick().await;
-        metrics.run_upkeep();
-    }
 }
 
 /// Where the jitter of retries starts. It need not be secret, only different from server to
