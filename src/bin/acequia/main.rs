@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod login;
+mod pool;
 mod serve;
 mod submit;
 mod worker;
