@@ -13,7 +13,7 @@ use std::time::Duration;
 use acequia_journal::{Entry, NotWritten, Notice, Options, Retention, Session, Store, Writer};
 use acequia_scheduler::{Action, ClientId, Config, Event, Scheduler, SessionId, Ticket, Time};
 use acequia_wire::client::OnDisconnect;
-use acequia_wire::{CorrelationId, JobId};
+use acequia_wire::{CorrelationId, JobId, QueueName};
 use tokio::time::Instant;
 
 use crate::config::StartError;
@@ -82,6 +82,10 @@ impl Opened {
         let kept = store.recover()?;
         self.up_to = Ticket(kept.highest_ticket());
         self.scheduler.start_after(self.up_to);
+        for queue in kept.paused()? {
+            let event = Event::PauseQueue { queue: queue? };
+            self.scheduler.handle(now, event, &mut self.actions);
+        }
         for session in kept.sessions()? {
             let Session { session, client, secret_hash: secret } = session?;
             let (name, client) = (SessionId(session), ClientId(client));
@@ -184,6 +188,11 @@ impl Durability {
 
     pub(crate) fn session_ended(&mut self, session: SessionId, now: Instant) {
         self.append(Entry::SessionEnded { session: session.0 }, false, now);
+    }
+
+    /// An operator has paused a queue, or resumed it.
+    pub(crate) fn paused(&mut self, queue: QueueName, is_paused: bool, now: Instant) {
+        self.append(Entry::Paused { queue, is_paused }, true, now);
     }
 
     fn append(&mut self, entry: Entry, is_awaited: bool, now: Instant) {

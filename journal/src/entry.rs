@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use acequia_wire::client::Submit;
 use acequia_wire::code::FailCode;
-use acequia_wire::{CorrelationId, JobId, Payload};
+use acequia_wire::{CorrelationId, JobId, Payload, QueueName};
 
 /// One fact about a job.
 ///
@@ -50,6 +50,13 @@ pub enum Entry {
     Exhumed {
         /// The letter.
         ticket: u64,
+    },
+    /// A queue is paused, or no longer.
+    Paused {
+        /// The queue.
+        queue: QueueName,
+        /// Whether it is from now on.
+        is_paused: bool,
     },
 }
 

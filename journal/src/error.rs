@@ -112,6 +112,9 @@ pub enum ReadError {
         /// What is wrong with it.
         why: BadRecord,
     },
+    /// The name of a queue that is paused.
+    #[error("the journal's list of paused queues has a name that is none: {0:?}")]
+    Paused(String),
     /// A record of outcomes.
     #[error("a record of outcomes in the journal cannot be read: {0}")]
     Outcomes(BadRecord),

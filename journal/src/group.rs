@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 
+use acequia_wire::QueueName;
 use rustc_hash::FxHashMap;
 
 use crate::{Admitted, Counts, DeadLetter, Entry, Kept, Retention, Session};
 
-/// Bytes that a settled or counted job, an exhumed letter or a session holds while it waits, about.
+/// Bytes that a settled or counted job, an exhumed letter, a session or a queue holds while it
+/// waits, about.
 const SMALL: usize = 64;
 /// An emptied group keeps the room for so many jobs; one that grew while the disk was slow gives
 /// the rest back.
@@ -31,6 +33,8 @@ pub(crate) struct Group {
     pub(crate) exhumed: Vec<u64>,
     /// Sessions that began, and those that were written before and have ended.
     pub(crate) sessions: FxHashMap<u64, Option<Session>>,
+    /// Queues that were paused or resumed, and what they are now.
+    pub(crate) paused: FxHashMap<QueueName, bool>,
     /// Outcomes in the order in which their jobs ended.
     pub(crate) outcomes: VecDeque<Box<Kept>>,
     outcomes_bytes: usize,
@@ -94,6 +98,11 @@ impl Group {
                     self.bytes += SMALL;
                 }
             }
+            Entry::Paused { queue, is_paused } => {
+                if self.paused.insert(queue, is_paused).is_none() {
+                    self.bytes += SMALL;
+                }
+            }
         }
     }
 
@@ -130,6 +139,7 @@ impl Group {
             && self.buried.is_empty()
             && self.exhumed.is_empty()
             && self.sessions.is_empty()
+            && self.paused.is_empty()
             && self.outcomes.is_empty())
     }
 
@@ -147,6 +157,7 @@ impl Group {
             buried,
             exhumed,
             sessions,
+            paused,
             outcomes,
             outcomes_bytes,
             up_to,
@@ -164,6 +175,7 @@ impl Group {
         exhumed.shrink_to(ROOM_KEPT);
         sessions.clear();
         sessions.shrink_to(ROOM_KEPT);
+        paused.clear();
         outcomes.clear();
         outcomes.shrink_to(ROOM_KEPT);
         (*outcomes_bytes, *up_to, *bytes) = (0, None, 0);

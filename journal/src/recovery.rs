@@ -2,13 +2,15 @@
 
 use std::marker::PhantomData;
 
+use acequia_wire::QueueName;
+
 use redb::{
     AccessGuard, Range, ReadOnlyTable, ReadableDatabase as _, ReadableTableMetadata as _,
     StorageError,
 };
 
 use crate::codec::{Block, Names, decode_job, decode_letter};
-use crate::tables::{self, COUNTS, DEAD_LETTERS, JOBS, OUTCOMES, SESSIONS, meta};
+use crate::tables::{self, COUNTS, DEAD_LETTERS, JOBS, OUTCOMES, PAUSED, SESSIONS, meta};
 use crate::{Counts, DeadLetter, Kept, LiveJob, ReadError, Session, Store};
 
 /// The jobs, dead letters and outcomes of a store that has just been opened.
@@ -20,6 +22,7 @@ pub struct Recovery<'a> {
     counts: ReadOnlyTable<u64, (u32, u32, u32, u64)>,
     letters: ReadOnlyTable<u64, &'static [u8]>,
     sessions: ReadOnlyTable<u64, (u64, [u8; 32])>,
+    paused: ReadOnlyTable<&'static str, ()>,
     outcomes: ReadOnlyTable<u64, &'static [u8]>,
     live: u64,
     buried: u64,
@@ -42,6 +45,7 @@ impl<'a> Recovery<'a> {
                 letters,
                 counts: transaction.open_table(COUNTS)?,
                 sessions: transaction.open_table(SESSIONS)?,
+                paused: transaction.open_table(PAUSED)?,
                 outcomes: transaction.open_table(OUTCOMES)?,
                 kept: store.shelf.outcomes(),
                 highest_ticket: tables::read_meta(&store.database, meta::HIGHEST_TICKET)?,
@@ -113,6 +117,21 @@ impl<'a> Recovery<'a> {
             let (session, value) = row.map_err(failed)?;
             let (client, secret_hash) = value.value();
             Ok(Session { session: session.value(), client, secret_hash })
+        }))
+    }
+
+    /// The queues that are paused, by name.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn paused(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<QueueName, ReadError>> + '_, ReadError> {
+        let rows = self.paused.range::<&str>(..).map_err(failed)?;
+        Ok(rows.map(|row| {
+            let (queue, ()) =
+                row.map(|(queue, nothing)| (queue, nothing.value())).map_err(failed)?;
+            queue.value().parse().map_err(|_| ReadError::Paused(queue.value().to_owned()))
         }))
     }
 

@@ -7,6 +7,7 @@
 //! | `counts` | ticket | runs, failures, losses, not before: of jobs that ran and run again |
 //! | `dead_letters` | ticket | a job that failed, and why |
 //! | `sessions` | session | whose it is, and the hash of its secret |
+//! | `paused` | queue | nothing: it is paused |
 //! | `outcomes` | number of the block | a block of outcomes, oldest first |
 
 use std::any::Any;
@@ -33,6 +34,7 @@ pub(crate) const COUNTS: TableDefinition<u64, (u32, u32, u32, u64)> =
     TableDefinition::new("counts");
 pub(crate) const DEAD_LETTERS: TableDefinition<u64, &[u8]> = TableDefinition::new("dead_letters");
 pub(crate) const SESSIONS: TableDefinition<u64, (u64, [u8; 32])> = TableDefinition::new("sessions");
+pub(crate) const PAUSED: TableDefinition<&str, ()> = TableDefinition::new("paused");
 pub(crate) const OUTCOMES: TableDefinition<u64, &[u8]> = TableDefinition::new("outcomes");
 
 /// Keys of the table `acequia`.
@@ -81,6 +83,7 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
         transaction.open_table(COUNTS)?;
         transaction.open_table(DEAD_LETTERS)?;
         transaction.open_table(SESSIONS)?;
+        transaction.open_table(PAUSED)?;
         transaction.open_table(OUTCOMES)?;
     }
     Ok(transaction.commit()?)
@@ -101,6 +104,7 @@ fn check_tables(database: &Database) -> Result<(), CannotOpen> {
     transaction.open_table(COUNTS).map_err(ours)?;
     transaction.open_table(DEAD_LETTERS).map_err(ours)?;
     transaction.open_table(SESSIONS).map_err(ours)?;
+    transaction.open_table(PAUSED).map_err(ours)?;
     transaction.open_table(OUTCOMES).map_err(ours)?;
     Ok(())
 }
@@ -204,6 +208,17 @@ pub(crate) fn write(
                 Some(session) => sessions.insert(name, (session.client, session.secret_hash))?,
                 None => sessions.remove(name)?,
             };
+        }
+    }
+
+    if !group.paused.is_empty() {
+        let mut paused = transaction.open_table(PAUSED)?;
+        for (queue, is_paused) in &group.paused {
+            if *is_paused {
+                paused.insert(queue.as_str(), ())?;
+            } else {
+                paused.remove(queue.as_str())?;
+            }
         }
     }
 

@@ -231,6 +231,13 @@ impl Scheduler {
         }
     }
 
+    /// As if each who is told about it had cancelled it.
+    pub(crate) fn cancel_job(&mut self, step: &mut Step<'_>, job: JobId) {
+        if let Some(key) = self.by_id.find(&self.jobs, job) {
+            self.end_cancelled(step, key);
+        }
+    }
+
     pub(crate) fn end_cancelled(&mut self, step: &mut Step<'_>, job: usize) {
         let ran = self.abandon(step, job);
         self.end(step, job, JobEvent::Cancelled, ran);

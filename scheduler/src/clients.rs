@@ -55,6 +55,11 @@ impl Clients {
         *self.by_id.entry(id).or_insert_with(new)
     }
 
+    /// The client of this name, if it has a session or a job.
+    pub(crate) fn find(&self, id: ClientId) -> Option<usize> {
+        self.by_id.get(&id).copied()
+    }
+
     pub(crate) fn open(&mut self, session: SessionId, id: ClientId) {
         let client = self.find_or_add(id);
         self.clients[client].sessions += 1;

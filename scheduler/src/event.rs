@@ -171,6 +171,27 @@ pub enum Event {
         /// The job.
         job: JobId,
     },
+    /// An operator does not want a live job any more. Whoever is told about it is told.
+    CancelJob {
+        /// The job.
+        job: JobId,
+    },
+    /// An operator wants no more jobs on a lane: its worker is told, and what it holds may end.
+    DrainLane {
+        /// The lane.
+        lane: LaneKey,
+    },
+    /// An operator wants no job of a queue to begin, until it is resumed. Jobs are taken all the
+    /// same, and what runs may end. One that is not in use is paused too, if there is room for it.
+    PauseQueue {
+        /// The queue.
+        queue: QueueName,
+    },
+    /// Jobs of a queue that was paused begin again.
+    ResumeQueue {
+        /// The queue.
+        queue: QueueName,
+    },
     /// A worker takes jobs. Said once; of a lane that is open already it changes nothing.
     LaneReady {
         /// Its lane.

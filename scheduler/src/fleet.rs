@@ -22,7 +22,7 @@ impl Scheduler {
             offer.queues.iter().map(|name| queues.find_or_open(name)).collect();
         keys.sort_unstable();
         keys.dedup();
-        let (group, new) = self.lanes.add(lane, offer.name, offer.slots, keys.clone());
+        let (group, new) = self.lanes.add(lane, offer.name, offer.slots, keys.clone(), step.now);
         if new {
             for queue in keys {
                 self.queues[queue].groups.push(group);

@@ -15,6 +15,11 @@ use crate::time::Time;
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(crate) name: Arc<str>,
+    /// When its worker was ready.
+    pub(crate) since: Time,
+    /// Runs that its worker said to be done, and to have failed.
+    pub(crate) done: u64,
+    pub(crate) failed: u64,
     pub(crate) slots: u32,
     /// The group of lanes that serve the same queues.
     pub(crate) group: usize,
@@ -51,6 +56,13 @@ pub(crate) enum Run {
     Live { job: usize },
     /// The job has moved on, or ended; the key is the job's as it was, so the id must be compared.
     Void { job: usize },
+}
+
+/// A worker's last word on a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    Done,
+    Failed,
 }
 
 /// The order of free lanes: the share of slots taken, then the longest unused.
@@ -101,6 +113,7 @@ impl Lanes {
         name: Arc<str>,
         slots: u32,
         queues: Vec<usize>,
+        now: Time,
     ) -> (usize, bool) {
         let known = self.by_queues.get(&queues).copied();
         let group = known.unwrap_or_else(|| {
@@ -114,6 +127,9 @@ impl Lanes {
         let held = FxHashMap::default();
         let lane = Lane {
             name,
+            since: now,
+            done: 0,
+            failed: 0,
             slots,
             group,
             held,
@@ -174,6 +190,11 @@ impl Lanes {
         &mut self.groups[group]
     }
 
+    /// The queues that the lanes of a group serve.
+    pub(crate) fn queues_of(&self, group: usize) -> &[usize] {
+        &self.groups[group].queues
+    }
+
     /// Puts a run of `job` into a slot. Returns whether the lane has a lease that nobody looks at.
     pub(crate) fn hold(&mut self, key: LaneKey, id: JobId, job: usize, now: Time) -> bool {
         let Some(lane) = self.lanes.get_mut(&key) else { return false };
@@ -203,11 +224,15 @@ impl Lanes {
     }
 
     /// Frees the slot of a run.
-    pub(crate) fn release(&mut self, key: LaneKey, id: JobId) -> Option<Run> {
+    pub(crate) fn release(&mut self, key: LaneKey, id: JobId, word: Word) -> Option<Run> {
         let lane = self.lanes.get_mut(&key)?;
         let run = lane.held.remove(&id)?;
         if matches!(run, Run::Live { .. }) {
             lane.live -= 1;
+        }
+        match word {
+            Word::Done => lane.done += 1,
+            Word::Failed => lane.failed += 1,
         }
         self.busy -= 1;
         self.refresh(key);

@@ -64,7 +64,8 @@
 //! In a queue, the highest priority goes first; within a priority the clients take turns, a job
 //! each; within a client the oldest goes first. One job in sixteen is that which has waited
 //! longest, whatever its priority, so that the lowest moves too. A lane that serves several queues
-//! takes from them in turn. A job goes to the least loaded free lane.
+//! takes from them in turn. A job goes to the least loaded free lane. No job of a queue that an
+//! operator has paused begins.
 
 mod absence;
 mod action;
@@ -78,12 +79,14 @@ mod endings;
 mod event;
 mod fleet;
 mod idempotency;
+mod inspect;
 mod job;
 mod keys;
 mod lanes;
 mod list;
 mod lookup;
 mod outcomes;
+mod pausing;
 mod queue;
 mod recovery;
 mod redrive;
@@ -102,6 +105,7 @@ pub use action::{Action, Dropped, Measure, Outcome};
 pub use config::Config;
 pub use dead_letters::DeadLetter;
 pub use event::{ClientId, Event, LaneKey, LaneOffer, Recovered, Retained, SessionId, Ticket};
+pub use inspect::{JobCursor, JobFilter, JobPage, JobState, LaneDetails, PageLost, Run};
 pub use lookup::{Found, LiveJob, LiveState};
 pub use redrive::NotRedriven;
 pub use scheduler::Scheduler;

@@ -3,7 +3,7 @@
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-use acequia_wire::{JobId, QueueName};
+use acequia_wire::{CorrelationId, JobId, QueueName};
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 use slab::Slab;
@@ -26,8 +26,14 @@ pub enum Found {
 /// A live job at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveJob {
+    /// The job.
+    pub job: JobId,
+    /// What the submit that began it called it.
+    pub id: CorrelationId,
     /// Its queue.
     pub queue: QueueName,
+    /// Its priority.
+    pub priority: u8,
     /// Whose it is.
     pub client: ClientId,
     /// When it was submitted.
@@ -88,7 +94,7 @@ impl ById {
         }
     }
 
-    fn find(&self, jobs: &Slab<Job>, id: JobId) -> Option<usize> {
+    pub(crate) fn find(&self, jobs: &Slab<Job>, id: JobId) -> Option<usize> {
         let is_it = |key: &u32| jobs[*key as usize].id == id;
         self.0.find(hash(id), is_it).map(|key| *key as usize)
     }
@@ -113,7 +119,7 @@ impl Scheduler {
         is_kept.then(|| Found::Ended(retained.clone()))
     }
 
-    fn live_job(&self, key: usize) -> Option<LiveJob> {
+    pub(crate) fn live_job(&self, key: usize) -> Option<LiveJob> {
         let job = &self.jobs[key];
         let state = match job.state {
             State::Delayed { until } => LiveState::Delayed { until },
@@ -123,6 +129,9 @@ impl Scheduler {
             }
         };
         Some(LiveJob {
+            job: job.id,
+            id: job.watchers.began_as().clone(),
+            priority: job.priority,
             queue: self.queues[job.queue].name.clone(),
             client: self.clients.id_of(job.client),
             submitted: job.submitted,

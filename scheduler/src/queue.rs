@@ -35,6 +35,8 @@ pub(crate) struct Queue {
     pub(crate) running: usize,
     /// The groups of lanes that serve this queue.
     pub(crate) groups: Vec<usize>,
+    /// No job of it begins.
+    pub(crate) is_paused: bool,
 }
 
 /// What one client has waiting in one queue at one priority.
@@ -72,6 +74,7 @@ impl Queue {
             live: 0,
             running: 0,
             groups: Vec::new(),
+            is_paused: false,
         }
     }
 
@@ -111,9 +114,12 @@ impl Queue {
         }
     }
 
-    /// Takes out the job whose turn it is and that may run on `lane`; its client goes to the end
-    /// of the ring.
+    /// Takes out the job whose turn it is and that may run on `lane`, unless the queue is paused;
+    /// its client goes to the end of the ring.
     pub(crate) fn take(&mut self, jobs: &mut Slab<Job>, lane: LaneKey) -> Option<usize> {
+        if self.is_paused {
+            return None;
+        }
         let takes = (self.takes + 1) % AGEING_TAKES;
         let (turn, job) =
             if takes == 0 { self.find_oldest(jobs, lane) } else { self.find(jobs, lane) }?;
@@ -160,13 +166,36 @@ impl Queue {
         None
     }
 
+    /// The job that waits behind another, or the first: of all in the order in which they came to
+    /// wait, of one client by priority.
+    pub(crate) fn waiting_after(
+        &self,
+        jobs: &mut Slab<Job>,
+        client: Option<usize>,
+        after: Option<usize>,
+    ) -> Option<usize> {
+        let Some(client) = client else {
+            return match after {
+                Some(job) => List::after(jobs, job, Job::in_arrival),
+                None => self.arrival.front(),
+            };
+        };
+        let behind = after.and_then(|job| List::after(jobs, job, Job::in_turn));
+        let below = after.map_or(LEVELS, |job| usize::from(jobs[job].priority));
+        let first = |priority: u8| {
+            let turn = self.turn_of.get(&(client, priority))?;
+            self.turns[*turn].jobs.front()
+        };
+        behind.or_else(|| (0..=PRIORITY_MAX).take(below).rev().find_map(first))
+    }
+
     /// Since when the job that has waited longest waits.
     pub(crate) fn oldest_waiting(&self, jobs: &Slab<Job>) -> Option<Time> {
         self.arrival.front().and_then(|job| jobs[job].waiting_since())
     }
 
     fn unused(&self) -> bool {
-        self.live == 0 && self.groups.is_empty()
+        self.live == 0 && self.groups.is_empty() && !self.is_paused
     }
 }
 
@@ -206,6 +235,11 @@ impl Queues {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Queue> {
         self.queues.iter().map(|(_, queue)| queue)
+    }
+
+    /// The queues with their keys.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (usize, &Queue)> {
+        self.queues.iter()
     }
 }
 

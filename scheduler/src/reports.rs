@@ -7,12 +7,12 @@ use acequia_wire::{Body, JobId, Payload};
 
 use crate::action::{Dropped, Measure};
 use crate::event::LaneKey;
-use crate::lanes::Run;
+use crate::lanes::{Run, Word};
 use crate::scheduler::{Scheduler, Step};
 
 impl Scheduler {
     pub(crate) fn done(&mut self, step: &mut Step<'_>, lane: LaneKey, id: JobId, body: Body) {
-        let Some(key) = self.report(step, lane, id) else { return };
+        let Some(key) = self.report(step, lane, id, Word::Done) else { return };
         let ran = self.leave(step, key);
         match self.check(key, body) {
             Ok(result) => self.end(step, key, JobEvent::Done { result }, ran),
@@ -32,7 +32,7 @@ impl Scheduler {
         message: String,
         retry: bool,
     ) {
-        let Some(key) = self.report(step, lane, id) else { return };
+        let Some(key) = self.report(step, lane, id, Word::Failed) else { return };
         let ran = self.leave(step, key);
         let code = code.map_or(ServerFailCode::WorkerError.into(), FailCode::of_worker);
         if retry {
@@ -45,8 +45,14 @@ impl Scheduler {
 
     /// Frees the slot of a run that the worker reports on. Returns its job, if it still waits for
     /// this run.
-    fn report(&mut self, step: &mut Step<'_>, lane: LaneKey, id: JobId) -> Option<usize> {
-        match self.lanes.release(lane, id) {
+    fn report(
+        &mut self,
+        step: &mut Step<'_>,
+        lane: LaneKey,
+        id: JobId,
+        word: Word,
+    ) -> Option<usize> {
+        match self.lanes.release(lane, id, word) {
             Some(Run::Live { job }) => {
                 // Whatever comes next, the client has then seen who ran it.
                 self.tell_start(step, job);

@@ -25,8 +25,9 @@ impl Scheduler {
     /// A lane is free only while nothing waits that it could run, so nobody is overtaken.
     pub(crate) fn run_at_once(&mut self, step: &mut Step<'_>, key: usize) -> bool {
         let job = &self.jobs[key];
-        let groups = &self.queues[job.queue].groups;
-        let free = self.lanes.least_loaded(groups, job.void_on()).filter(|_| !self.draining);
+        let queue = &self.queues[job.queue];
+        let free = self.lanes.least_loaded(&queue.groups, job.void_on());
+        let free = free.filter(|_| !self.draining && !queue.is_paused);
         if let Some(lane) = free {
             self.start(step, key, lane);
         }
@@ -62,7 +63,7 @@ impl Scheduler {
         None
     }
 
-    fn start(&mut self, step: &mut Step<'_>, key: usize, lane: LaneKey) {
+    pub(crate) fn start(&mut self, step: &mut Step<'_>, key: usize, lane: LaneKey) {
         let job = &mut self.jobs[key];
         if let Some(at) = job.expires() {
             self.timers.clear(at, TimerKind::Expire, job.ticket, key);

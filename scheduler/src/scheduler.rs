@@ -140,6 +140,10 @@ impl Scheduler {
             Event::RecoveredDeadLetter(letter) => self.recovered_dead_letter(step, letter),
             Event::Redrive { job, as_job } => self.redrive(step, job, as_job),
             Event::DropDeadLetter { job } => self.drop_dead_letter(step, job),
+            Event::CancelJob { job } => self.cancel_job(step, job),
+            Event::DrainLane { lane } => self.lane_draining(step, lane),
+            Event::PauseQueue { queue } => self.pause(&queue),
+            Event::ResumeQueue { queue } => self.resume(step, &queue),
             Event::Drain => self.drain(step),
             Event::Tick => self.tick(step),
         }

@@ -8,6 +8,7 @@ mod compare;
 mod expect;
 mod letters;
 mod model;
+mod pages;
 mod plan;
 mod random;
 mod see;

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acequia_wire::QueueName;
+use rustc_hash::FxHashMap;
 
 use crate::event::LaneKey;
+use crate::lanes::{GroupSlots, Lane};
+use crate::queue::Queue;
 use crate::scheduler::Scheduler;
 use crate::time::Time;
 
@@ -37,6 +40,10 @@ pub struct QueueStats {
     pub waiting: usize,
     /// Jobs with a worker.
     pub running: usize,
+    /// Jobs that may not run before their time.
+    pub delayed: usize,
+    /// Whether an operator lets none of its jobs begin.
+    pub is_paused: bool,
     /// How long the oldest of the waiting has waited.
     pub oldest: Option<Duration>,
     /// Slots that its jobs may be put into: all those of each worker that serves it and takes jobs,
@@ -73,30 +80,26 @@ pub struct LaneStats {
     pub silent: bool,
 }
 
-impl Scheduler {
-    /// The state at this moment. Costs a walk over all queues and lanes, and over the queues
-    /// of dead letters.
-    pub fn stats(&self, now: Time) -> Stats {
-        let in_groups = self.lanes.slots_of_groups();
-        let queues = self.queues.iter().map(|queue| {
-            let of_groups = || queue.groups.iter().filter_map(|group| in_groups.get(group));
-            QueueStats {
-                name: queue.name.clone(),
-                waiting: queue.waiting,
-                running: queue.running,
-                oldest: queue.oldest_waiting(&self.jobs).map(|since| now - since),
-                slots: of_groups().map(|slots| slots.all).sum(),
-                slots_busy: of_groups().map(|slots| slots.busy).sum(),
-            }
-        });
-        let lanes = self.lanes.iter().map(|(key, lane)| LaneStats {
-            lane: *key,
+impl LaneStats {
+    pub(crate) fn of(key: LaneKey, lane: &Lane) -> Self {
+        Self {
+            lane: key,
             name: lane.name.clone(),
             slots: lane.slots,
             busy: lane.held.len(),
             draining: lane.draining,
             silent: lane.silent,
-        });
+        }
+    }
+}
+
+impl Scheduler {
+    /// The state at this moment. Costs a walk over all queues and lanes, and over the queues
+    /// of dead letters.
+    pub fn stats(&self, now: Time) -> Stats {
+        let in_groups = self.lanes.slots_of_groups();
+        let queues = self.queues.iter().map(|queue| self.queue_stats(now, queue, &in_groups));
+        let lanes = self.lanes.iter().map(|(key, lane)| LaneStats::of(*key, lane));
         let dead_letters = self.dead_letters.by_queue();
         let dead_letters = dead_letters.map(|(queue, letters)| (queue.clone(), letters));
         Stats {
@@ -107,6 +110,31 @@ impl Scheduler {
             dead_letters: self.dead_letters.len(),
             dead_letters_of: dead_letters.collect(),
             lanes: lanes.collect(),
+        }
+    }
+
+    /// One queue at this moment, if it is in use. Costs a walk over all lanes.
+    pub fn queue(&self, now: Time, name: &QueueName) -> Option<QueueStats> {
+        let queue = &self.queues[self.queues.find(name)?];
+        Some(self.queue_stats(now, queue, &self.lanes.slots_of_groups()))
+    }
+
+    fn queue_stats(
+        &self,
+        now: Time,
+        queue: &Queue,
+        in_groups: &FxHashMap<usize, GroupSlots>,
+    ) -> QueueStats {
+        let of_groups = || queue.groups.iter().filter_map(|group| in_groups.get(group));
+        QueueStats {
+            name: queue.name.clone(),
+            waiting: queue.waiting,
+            running: queue.running,
+            delayed: queue.live - queue.waiting - queue.running,
+            is_paused: queue.is_paused,
+            oldest: queue.oldest_waiting(&self.jobs).map(|since| now - since),
+            slots: of_groups().map(|slots| slots.all).sum(),
+            slots_busy: of_groups().map(|slots| slots.busy).sum(),
         }
     }
 }

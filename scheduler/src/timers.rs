@@ -1,6 +1,7 @@
 //! What is due when. A job has at most one timer of each kind, a lane one for its lease.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use crate::event::{LaneKey, Ticket};
 use crate::time::Time;
@@ -45,6 +46,20 @@ impl Timers {
 
     pub(crate) fn clear(&mut self, at: Time, kind: TimerKind, ticket: Ticket, job: usize) {
         self.jobs.remove(&(at, kind, ticket, job));
+    }
+
+    /// The delayed jobs after one of them, or all, in the order in which they are due. Passes over
+    /// other timers.
+    pub(crate) fn due_after(
+        &self,
+        after: Option<(Time, Ticket)>,
+    ) -> impl Iterator<Item = usize> + '_ {
+        let start = match after {
+            Some((at, ticket)) => Bound::Excluded((at, TimerKind::Due, ticket, usize::MAX)),
+            None => Bound::Unbounded,
+        };
+        let timers = self.jobs.range((start, Bound::Unbounded));
+        timers.filter(|(_, kind, ..)| *kind == TimerKind::Due).map(|(.., job)| *job)
     }
 
     pub(crate) fn set_lease(&mut self, at: Time, lane: LaneKey) {

@@ -141,6 +141,8 @@ impl Queues {
             name: QueueName::default(),
             waiting: 0,
             running: 0,
+            delayed: 0,
+            is_paused: false,
             oldest: None,
             slots: 0,
             slots_busy: 0,

@@ -1,20 +1,20 @@
 //! A run of groups from a seed, what the store has to hold after each, and a look whether it does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
 use acequia_wire::client::{OnDisconnect, Submit};
 use acequia_wire::code::ServerFailCode;
-use acequia_wire::{ContentType, CorrelationId, JobId, Payload};
+use acequia_wire::{ContentType, CorrelationId, JobId, Payload, QueueName};
 
 use super::rng::Rng;
 use super::sim_disk::SimDisk;
 use crate::error::CannotOpen;
 use crate::medium::Medium;
 use crate::{
-    Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Notice, Options, Outcome, Retention, Store,
-    Writer,
+    Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Notice, Options, Outcome, Retention,
+    Session, Store, Writer,
 };
 
 /// Small, so that outcomes leave during a run, and quick to try again.
@@ -35,6 +35,8 @@ pub(super) struct Content {
     pub(super) jobs: Vec<LiveJob>,
     pub(super) letters: Vec<DeadLetter>,
     pub(super) outcomes: Vec<Kept>,
+    pub(super) sessions: BTreeMap<u64, Session>,
+    pub(super) paused: BTreeSet<QueueName>,
     pub(super) highest_ticket: u64,
 }
 
@@ -47,7 +49,11 @@ impl Content {
         assert_eq!(recovery.live(), jobs.len() as u64);
         assert_eq!(recovery.buried(), letters.len() as u64);
         assert_eq!(recovery.kept(), outcomes.len());
-        Self { jobs, letters, outcomes, highest_ticket: recovery.highest_ticket() }
+        let sessions = recovery.sessions().unwrap().map(Result::unwrap);
+        let sessions = sessions.map(|session| (session.session, session)).collect();
+        let paused = recovery.paused().unwrap().map(Result::unwrap).collect();
+        let highest_ticket = recovery.highest_ticket();
+        Self { jobs, letters, outcomes, sessions, paused, highest_ticket }
     }
 
     /// Whether a store holds this: of the outcomes the newest, in whole blocks.
@@ -55,6 +61,8 @@ impl Content {
         let max = OPTIONS.retention.outcomes_max;
         self.jobs == held.jobs
             && self.letters == held.letters
+            && self.sessions == held.sessions
+            && self.paused == held.paused
             && self.highest_ticket == held.highest_ticket
             && self.outcomes.ends_with(&held.outcomes)
             && held.outcomes.len() <= max
@@ -140,6 +148,30 @@ pub(super) fn failed(ticket: u64, of: &Admitted) -> [Entry; 2] {
     [buried, Entry::Settled { ticket: of.ticket, outcome }]
 }
 
+/// Now and then a session begins or ends, and a queue is paused or resumed.
+fn come_or_go(rng: &mut Rng, content: &mut Content) -> Vec<Entry> {
+    let mut group = Vec::new();
+    if rng.one_in(2) {
+        let session = rng.next() % 4;
+        let new = Session { session, client: rng.next(), secret_hash: [7; 32] };
+        if content.sessions.remove(&session).is_some() {
+            group.push(Entry::SessionEnded { session });
+        } else {
+            content.sessions.insert(session, new);
+            group.push(Entry::SessionBegan(new));
+        }
+    }
+    if rng.one_in(2) {
+        let queue: QueueName = format!("queue-{}", rng.below(4)).parse().unwrap();
+        let is_paused = content.paused.insert(queue.clone());
+        if !is_paused {
+            content.paused.remove(&queue);
+        }
+        group.push(Entry::Paused { queue, is_paused });
+    }
+    group
+}
+
 impl Script {
     pub(super) fn new(seed: u64, groups: usize) -> Self {
         let mut rng = Rng::new(seed);
@@ -194,6 +226,7 @@ impl Script {
                     live.insert(content.highest_ticket, job);
                 }
             }
+            group.extend(come_or_go(&mut rng, &mut content));
             content.jobs = live.values().cloned().collect();
             script.groups.push(group);
             script.contents.push(content.clone());

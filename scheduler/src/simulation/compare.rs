@@ -21,11 +21,13 @@ impl Model {
             }
             let holds = |id: JobId| lane.held.contains_key(&id);
             if lane.is_free() && !self.draining {
-                self.turns.assert_none_waits(&lane.queues, holds);
+                let open = lane.queues.iter().filter(|queue| !self.paused.contains(*queue));
+                self.turns.assert_none_waits(open, holds);
             }
         }
         self.compare_found(scheduler);
         self.compare_letters(scheduler);
+        self.compare_pages(scheduler);
         let stats = scheduler.stats(self.now);
         assert_eq!(stats.sessions, self.sessions.len());
         assert_eq!(stats.live_jobs, self.jobs.len());
@@ -34,11 +36,13 @@ impl Model {
         for queue in &stats.queues {
             let serves = |lane: &&Lane| lane.queues.contains(&queue.name);
             let lanes = || self.lanes.values().filter(takes_jobs).filter(serves);
+            assert_eq!(queue.is_paused, self.paused.contains(&queue.name));
+            assert_eq!(scheduler.queue(self.now, &queue.name).as_ref(), Some(queue));
             assert_eq!(queue.slots, lanes().map(|lane| u64::from(lane.slots)).sum::<u64>());
             assert_eq!(queue.slots_busy, lanes().map(|lane| lane.held.len() as u64).sum::<u64>());
         }
         let mut queues: BTreeMap<&QueueName, (usize, usize, Option<Duration>)> = BTreeMap::new();
-        for name in self.lanes.values().flat_map(|lane| &lane.queues) {
+        for name in self.lanes.values().flat_map(|lane| &lane.queues).chain(&self.paused) {
             queues.entry(name).or_default();
         }
         for job in self.jobs.values() {
@@ -85,6 +89,9 @@ impl Model {
                 State::Between => panic!("a job is lost between two states"),
             };
             let live = LiveJob {
+                job: *id,
+                id: job.spec.id.clone(),
+                priority: job.spec.priority,
                 queue: job.spec.queue.clone(),
                 client: job.client,
                 submitted: job.submitted,

@@ -44,6 +44,16 @@ impl Model {
             }
             Event::Redrive { job, as_job } => self.expect_redrive(*job, *as_job),
             Event::DropDeadLetter { job } => self.expect_exhumed(*job),
+            Event::CancelJob { job } => {
+                if self.jobs.contains_key(job) {
+                    self.expect_cancelled(*job);
+                }
+            }
+            Event::PauseQueue { queue } => _ = self.paused.insert(queue.clone()),
+            Event::ResumeQueue { queue } => {
+                self.paused.remove(queue);
+                self.turns.resume(queue);
+            }
             Event::SessionAbsent { session } => self.expect_session_absent(*session),
             Event::SessionBack { session } => {
                 self.absent.remove(session);
@@ -73,7 +83,7 @@ impl Model {
                 }
             }
             Event::Heard { .. } => {}
-            Event::LaneDraining { lane } => {
+            Event::LaneDraining { lane } | Event::DrainLane { lane } => {
                 if let Some(drained) = self.lanes.get_mut(lane).filter(|lane| !lane.draining) {
                     drained.draining = true;
                     self.owed.push(Owed::SayBye(*lane));

@@ -186,6 +186,7 @@ pub(super) struct Model {
     pub(super) taken_keys: BTreeMap<JobId, Box<str>>,
     pub(super) letters: BTreeMap<Ticket, Arc<DeadLetter>>,
     pub(super) storage_failed: bool,
+    pub(super) paused: BTreeSet<QueueName>,
     pub(super) recorded: BTreeMap<Ticket, JobId>,
     pub(super) last_ticket: Ticket,
     pub(super) durable: Ticket,
@@ -210,6 +211,7 @@ impl Model {
             taken_keys: BTreeMap::new(),
             letters: BTreeMap::new(),
             storage_failed: false,
+            paused: BTreeSet::new(),
             recorded: BTreeMap::new(),
             last_ticket: Ticket(0),
             durable: Ticket(0),
@@ -265,9 +267,10 @@ impl Model {
         {
             self.wait(*job);
         }
-        let (lanes, jobs) = (&self.lanes, &self.jobs);
+        let (lanes, jobs, paused) = (&self.lanes, &self.jobs, &self.paused);
         self.turns.forget_queues_but(|queue| {
-            lanes.values().any(|lane| lane.queues.contains(queue))
+            paused.contains(queue)
+                || lanes.values().any(|lane| lane.queues.contains(queue))
                 || jobs.values().any(|job| job.spec.queue == *queue)
         });
     }

@@ -7,7 +7,7 @@ use acequia_wire::JobId;
 use acequia_wire::client::{self, JobEvent};
 use acequia_wire::code::RejectCode;
 
-use super::model::{Held, Model, Owed, State, Told};
+use super::model::{Held, Lane, Model, Owed, State, Told};
 use crate::time::Time;
 use crate::{Action, Event, LaneKey, Measure, Retained, SessionId, Ticket};
 
@@ -162,6 +162,17 @@ impl Model {
         }
     }
 
+    /// That of the free lanes which may run this job none has less to do.
+    fn assert_least_loaded(&self, lane: &Lane, id: JobId) {
+        let queue = &self.jobs[&id].spec.queue;
+        for other in self.lanes.values() {
+            let may = other.is_free() && other.queues.contains(queue);
+            if may && !other.held.contains_key(&id) {
+                assert!(lane.load() <= other.load(), "the least loaded lane comes first");
+            }
+        }
+    }
+
     fn see_run(&mut self, event: &Event, key: LaneKey, id: JobId) {
         assert!(!self.draining, "nothing starts while the server drains");
         let lane = self.lanes.get(&key).expect("a run goes to an open lane");
@@ -174,6 +185,7 @@ impl Model {
         assert!(self.now >= job.submitted.plus_ms(job.spec.delay_ms), "before its delay is over");
         assert!(matches!(job.state, State::Waiting | State::Between), "it is {:?}", job.state);
 
+        assert!(!self.paused.contains(&job.spec.queue), "no job of a paused queue begins");
         let holds = |of: JobId| lane.held.contains_key(&of);
         let at_once = matches!(
             event,
@@ -181,12 +193,7 @@ impl Model {
         );
         if at_once {
             self.turns.assert_priority(job, holds);
-            for other in self.lanes.values() {
-                let may = other.is_free() && other.queues.contains(&job.spec.queue);
-                if may && !other.held.contains_key(&id) {
-                    assert!(lane.load() <= other.load(), "the least loaded lane comes first");
-                }
-            }
+            self.assert_least_loaded(lane, id);
         } else {
             if self.turns.is_aged(&job.spec.queue) {
                 self.turns.assert_oldest(job, holds);
@@ -194,8 +201,14 @@ impl Model {
                 self.turns.assert_priority(job, holds);
                 self.turns.assert_turn(id, job, holds);
             }
-            self.turns.assert_queue_turn(job, &lane.queues);
-            self.turns.serve(job, &lane.queues);
+            if matches!(event, Event::ResumeQueue { .. }) {
+                self.assert_least_loaded(lane, id);
+                self.turns.serve_client(job);
+            } else {
+                let open = lane.queues.iter().filter(|queue| !self.paused.contains(*queue));
+                self.turns.assert_queue_turn(job, &lane.queues, open);
+                self.turns.serve(job, &lane.queues);
+            }
         }
         let waited = match job.state {
             State::Waiting => {

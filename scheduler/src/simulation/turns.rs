@@ -75,6 +75,14 @@ impl Turns {
         self.places.insert(id, place);
     }
 
+    /// What waits in a queue counts for its turn from now on.
+    pub(super) fn resume(&mut self, queue: &QueueName) {
+        self.count += 1;
+        let lines = self.lines.iter_mut().filter(|((of, ..), _)| of == queue);
+        let waiting = lines.flat_map(|(_, line)| line.jobs.values_mut());
+        waiting.for_each(|waiting| waiting.joined = self.count);
+    }
+
     pub(super) fn leave(&mut self, id: JobId, job: &Job) {
         let (key, place) = (key_of(job), self.places.remove(&id).unwrap());
         let line = self.lines.get_mut(&key).unwrap();
@@ -86,10 +94,15 @@ impl Turns {
 
     /// The client of this job has its turn, and so has the queue with lanes of these queues.
     pub(super) fn serve(&mut self, job: &Job, queues: &[QueueName]) {
-        self.count += 1;
-        self.lines.get_mut(&key_of(job)).unwrap().last_turn = self.count;
+        self.serve_client(job);
         let served = self.served.entry(queues.to_vec()).or_default();
         served.insert(job.spec.queue.clone(), self.count);
+    }
+
+    /// The client of this job has its turn, whichever queue had.
+    pub(super) fn serve_client(&mut self, job: &Job) {
+        self.count += 1;
+        self.lines.get_mut(&key_of(job)).unwrap().last_turn = self.count;
         *self.takes.entry(job.spec.queue.clone()).or_default() += 1;
     }
 
@@ -154,11 +167,16 @@ impl Turns {
         }
     }
 
-    /// That it is the turn of this job's queue among those that a lane serves.
-    pub(super) fn assert_queue_turn(&self, job: &Job, queues: &[QueueName]) {
+    /// That it is the turn of this job's queue among those of a lane that are not paused.
+    pub(super) fn assert_queue_turn<'a>(
+        &self,
+        job: &Job,
+        queues: &[QueueName],
+        open: impl Iterator<Item = &'a QueueName>,
+    ) {
         let Some(served) = self.served.get(queues) else { return };
         let Some(last) = served.get(&job.spec.queue) else { return };
-        for queue in queues.iter().filter(|queue| **queue != job.spec.queue) {
+        for queue in open.filter(|queue| **queue != job.spec.queue) {
             let waits = |waiting: &Waiting| waiting.is_clean && waiting.joined < *last;
             let mut lines = self.of_queue(queue, 0..=9);
             let waits = lines.any(|(_, line)| line.jobs.values().any(waits));
@@ -168,7 +186,11 @@ impl Turns {
     }
 
     /// That nothing waits in these queues that the lane might run.
-    pub(super) fn assert_none_waits(&self, queues: &[QueueName], holds: impl Fn(JobId) -> bool) {
+    pub(super) fn assert_none_waits<'a>(
+        &self,
+        queues: impl Iterator<Item = &'a QueueName>,
+        holds: impl Fn(JobId) -> bool,
+    ) {
         for queue in queues {
             for (_, line) in self.of_queue(queue, 0..=9) {
                 let waits = line.jobs.values().find(|waiting| !holds(waiting.job));

@@ -105,6 +105,9 @@ impl World {
         if !self.model.draining {
             self.add_lane(queues, 8);
         }
+        for queue in self.model.paused.clone() {
+            self.happen(Event::ResumeQueue { queue });
+        }
         let last_step = self.step + END_STEPS_MAX;
         while !self.is_over() {
             assert!(self.step < last_step, "some jobs never end");
@@ -154,6 +157,9 @@ impl World {
         self.scheduler = Scheduler::new(config);
         self.zeal.clear();
         self.model.ended = before.ended;
+        for queue in before.paused {
+            self.happen(Event::PauseQueue { queue });
+        }
         let mut taken_keys = before.taken_keys;
         for mut retained in before.retained {
             if let Some(key) = taken_keys.remove(&retained.job) {

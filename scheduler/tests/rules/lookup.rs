@@ -1,6 +1,7 @@
 //! Where a job is, or what became of it, is found by its id.
 
 use acequia_scheduler::{ClientId, Config, Found, LiveJob, LiveState, Time};
+use acequia_wire::CorrelationId;
 use acequia_wire::client::{JobEvent, Submit};
 
 use crate::scene::{Scene, job, job_id, queue};
@@ -19,6 +20,9 @@ fn a_live_job_is_found_in_each_of_its_states() {
     scene.submit(Submit { attempts: 2, queue: queue("slow"), delay_ms: 30, ..job(1) });
     let until = Time::from_millis(began.as_millis() + 30);
     let mut expected = LiveJob {
+        job: job_id(1),
+        id: CorrelationId::Int(1),
+        priority: 4,
         queue: queue("slow"),
         client: ClientId(1),
         submitted: began,

@@ -11,6 +11,7 @@ mod endings;
 mod keys;
 mod leases;
 mod lookup;
+mod operators;
 mod recovery;
 mod retries;
 mod scene;

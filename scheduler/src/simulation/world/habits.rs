@@ -40,6 +40,20 @@ impl World {
             }
             Habit::Submit => self.submit(),
             Habit::Cancel => self.cancel(),
+            Habit::CancelJob => {
+                let none = JobId::from_bytes([255; 16]);
+                let job = self.random.key(&self.model.jobs).unwrap_or(none);
+                self.happen(Event::CancelJob { job });
+            }
+            Habit::Pause => {
+                let queue = queue(self.random.within(0, self.plan.queues - 1));
+                // Now and then what is so already.
+                let pauses = self.model.paused.contains(&queue) == self.random.percent(10);
+                self.happen(match pauses {
+                    true => Event::PauseQueue { queue },
+                    false => Event::ResumeQueue { queue },
+                });
+            }
             Habit::AddLane if self.model.lanes.len() < self.plan.lanes_max => {
                 let mut queues: Vec<QueueName> = (0..self.plan.queues).map(queue).collect();
                 queues.retain(|_| self.random.percent(60));
@@ -54,7 +68,11 @@ impl World {
             }
             Habit::DrainLane => {
                 let lane = self.random.key(&self.model.lanes).unwrap_or(LaneKey(0));
-                self.happen(Event::LaneDraining { lane });
+                let asks = self.random.percent(50);
+                self.happen(match asks {
+                    true => Event::LaneDraining { lane },
+                    false => Event::DrainLane { lane },
+                });
             }
             Habit::CloseLane => {
                 let lane = self.random.key(&self.model.lanes).unwrap_or(LaneKey(0));
