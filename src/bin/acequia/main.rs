@@ -45,8 +45,11 @@ enum Command {
     Demo(demo::Args),
     Serve(serve::Args),
     Worker(worker::Args),
+    Pool(pool::Args),
     Submit(submit::Args),
     Bench(bench::Args),
+    #[command(hide = true)]
+    PoolGuard(pool::guard::Args),
 }
 
 fn main() -> ExitCode {
@@ -73,8 +76,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Demo(args) => demo::run(args).await,
             Command::Serve(args) => serve::run(args).await,
             Command::Worker(args) => worker::run(args).await,
+            Command::Pool(args) => pool::run(args).await,
             Command::Submit(args) => submit::run(args).await,
             Command::Bench(args) => bench::run(args).await,
+            Command::PoolGuard(args) => Ok(pool::guard::run(&args)),
         }
     });
     // A worker's handler that computes on in spite of its cancelling must not hold up the end.

@@ -103,6 +103,8 @@ pub(crate) enum Event {
     },
     /// An operator has scaled the pool.
     Scaled(Bounds),
+    /// The server is not where the processes dial it any more.
+    Moved,
     /// A process, and all that it had started, is no more.
     Ended {
         process: ProcessId,
@@ -198,6 +200,7 @@ impl Sizer {
             Event::Observed(observation) => self.observe(now, &observation, actions),
             Event::Away { gone } => self.miss(now, gone, actions),
             Event::Scaled(bounds) => self.scale(bounds),
+            Event::Moved => self.drain_all(now, None, actions),
             Event::Ended { process, end } => self.end(now, process, end),
             Event::Stop => self.stop(now, actions),
             Event::Tick => {}
@@ -335,7 +338,10 @@ impl Sizer {
 
     fn stop(&mut self, now: Time, actions: &mut Vec<Action>) {
         self.stopping = true;
-        let until = Some(now + self.rules.grace);
+        self.drain_all(now, Some(now + self.rules.grace), actions);
+    }
+
+    fn drain_all(&mut self, now: Time, until: Option<Time>, actions: &mut Vec<Action>) {
         for process in self.processes.values_mut() {
             process.drain(now, until, actions);
         }

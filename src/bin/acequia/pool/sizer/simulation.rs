@@ -385,7 +385,7 @@ fn under_a_steady_load_nobody_comes_and_goes() {
         world.sizer = Sizer::new(rules);
         let every = world.rng.u32(1..20);
         world.change(Weather::Steady(every));
-        world.pass(Duration::from_secs(60));
+        world.pass(Duration::from_secs(120));
         let settled = (world.starts, world.stops);
         world.pass(Duration::from_secs(240));
         world.check((world.starts, world.stops) == settled, "it flaps");

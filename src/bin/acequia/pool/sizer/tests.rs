@@ -289,6 +289,19 @@ fn an_operator_scales() {
 }
 
 #[test]
+fn a_server_on_other_ports_has_others_serve_it() {
+    let mut pool = Pool::new(Bounds { min: 2, max: 3 });
+    pool.see(s(0), 0, &[]);
+    pool.see(s(1), 0, &[ready(0, 0), ready(1, 0)]);
+    pool.on(s(2), Event::Away { gone: true });
+    let went = pool.on(s(3), Event::Moved);
+    assert_eq!(went[..2], [drain(0), drain(1)]);
+    assert_eq!(starts(&went[2..]), [(2, 2)], "as many as there is room for");
+    assert_eq!(pool.see(s(4), 0, &[]), [terminate(0), terminate(1)]);
+    assert_eq!(starts(&pool.end(s(5), 0, true)), [(3, 0)]);
+}
+
+#[test]
 fn jobs_that_are_too_short_to_be_seen_keep_one_process() {
     let mut pool = Pool::new(RULES.bounds);
     pool.see(s(0), 2, &[]);

@@ -1,0 +1,423 @@
+//! One pool at work: the sizer, and around it the server, the processes and the clock.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use acequia::Endpoint;
+use acequia::client::{AdminClient, CallError};
+use anyhow::{Context as _, bail};
+use hyper::StatusCode;
+use rustix::process::Signal;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::guard::Guard;
+use super::kin::Child;
+use super::output::Printer;
+use super::place::{from_here, host_name};
+use super::program::{Program, Running};
+use super::server::{Ports, Report, Seen, Server};
+use super::sizer::{Action, Bounds, End, Event, Observation, ProcessId, Rules, Sizer, Time};
+
+/// From one look at the server to the next, while something changes.
+const QUICK: Duration = Duration::from_millis(100);
+/// And while nothing does.
+const CALM: Duration = Duration::from_millis(500);
+/// From one report to the next.
+const REPORT: Duration = Duration::from_secs(1);
+/// The longest pause until a server that does not answer is asked again.
+const AWAY_MAX: Duration = Duration::from_secs(5);
+
+/// How a pool is set up.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) name: String,
+    pub(crate) rules: Rules,
+    pub(crate) program: Program,
+    /// Where the processes are to connect, if not where the server says.
+    pub(crate) jobs: Option<Endpoint>,
+    pub(crate) results: Option<Endpoint>,
+    /// Whether the processes are ended if this one is killed. Not needed for those that see it.
+    pub(crate) guarded: bool,
+}
+
+/// What there is to do at the server; one at a time, in turn.
+enum Errand {
+    Look { asked: Time, children: Vec<Child>, with_ports: bool },
+    Drain(u64),
+    Report(Report),
+}
+
+/// What came of it, or of a process.
+enum News {
+    Seen {
+        asked: Time,
+        seen: Seen,
+        ports: Option<Ports>,
+    },
+    Scaled(Bounds),
+    /// A look has failed.
+    Missed(CallError),
+    Ended {
+        process: ProcessId,
+        end: End,
+    },
+}
+
+/// Keeps the pool until `stop` resolves, and then until its last process has ended.
+///
+/// # Errors
+/// If it cannot begin: the server does not let it, or the program cannot be started.
+pub(crate) async fn run(
+    setup: Setup,
+    client: AdminClient,
+    printer: Printer,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let (news, mut incoming) = mpsc::unbounded_channel();
+    let (errands, todo) = mpsc::unbounded_channel();
+    let host = client.server().authority().to_owned();
+    let queues = setup.program.queues.clone();
+    let server = Server::new(client, setup.name.clone(), queues);
+    let server = tokio::spawn(serve(server, todo, news.clone()));
+    let guard = setup.guarded.then(|| Guard::start(setup.rules.grace)).transpose();
+    let guard = guard.context("cannot start the process that guards the others")?;
+    let start = Instant::now();
+    let mut engine = Engine {
+        sizer: Sizer::new(setup.rules.clone()),
+        setup,
+        host,
+        start,
+        guard,
+        printer,
+        errands,
+        news,
+        running: HashMap::new(),
+        ports: None,
+        ask_ports: true,
+        looking: false,
+        look_at: start,
+        report_at: start,
+        misses: 0,
+        said: None,
+        started: false,
+    };
+    tokio::pin!(stop);
+    let mut stopping = false;
+    while !engine.sizer.is_over() {
+        let event = tokio::select! {
+            // The engine has one end of the channel itself.
+            Some(news) = incoming.recv() => engine.hear(news)?,
+            () = &mut stop, if !stopping => {
+                stopping = true;
+                engine.look_at = Instant::now();
+                Event::Stop
+            }
+            () = sleep_until(engine.wakes_at()) => Event::Tick,
+        };
+        engine.handle(event)?;
+    }
+    engine.report();
+    drop(engine);
+    // The last report is under way.
+    _ = server.await;
+    Ok(())
+}
+
+/// Runs errands until there are no more.
+async fn serve(
+    mut server: Server,
+    mut todo: mpsc::UnboundedReceiver<Errand>,
+    news: mpsc::UnboundedSender<News>,
+) {
+    let mut refused = false;
+    while let Some(errand) = todo.recv().await {
+        let heard = match errand {
+            Errand::Look { asked, children, with_ports } => {
+                Ok(match look(&mut server, children, with_ports).await {
+                    Ok((seen, ports)) => News::Seen { asked, seen, ports },
+                    Err(error) => News::Missed(error),
+                })
+            }
+            Errand::Drain(worker) => match server.drain(worker).await {
+                Ok(()) => continue,
+                Err(error) => Err(error),
+            },
+            Errand::Report(report) => server.report(&report).await.map(News::Scaled),
+        };
+        match heard {
+            // An engine that is gone does not want to know.
+            Ok(heard) => _ = news.send(heard),
+            // It is done again after the next look, which has more to say of a server that is away.
+            Err(error) if error.status().is_some() && !refused => {
+                tracing::warn!("{error}");
+                refused = true;
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+async fn look(
+    server: &mut Server,
+    children: Vec<Child>,
+    with_ports: bool,
+) -> Result<(Seen, Option<Ports>), CallError> {
+    let ports = if with_ports { Some(server.ports().await?) } else { None };
+    Ok((server.look(children).await?, ports))
+}
+
+struct Engine {
+    sizer: Sizer,
+    setup: Setup,
+    /// The server's `HOST:PORT`.
+    host: String,
+    start: Instant,
+    guard: Option<Guard>,
+    printer: Printer,
+    errands: mpsc::UnboundedSender<Errand>,
+    news: mpsc::UnboundedSender<News>,
+    running: HashMap<ProcessId, (Running, String)>,
+    /// Where processes connect; unknown until the server was seen.
+    ports: Option<Ports>,
+    /// Whether that is to be asked: it may be another server since the last look.
+    ask_ports: bool,
+    /// Whether a look is under way.
+    looking: bool,
+    look_at: Instant,
+    report_at: Instant,
+    /// Looks in a row without an answer.
+    misses: u32,
+    /// What was said of that last.
+    said: Option<String>,
+    /// Whether a process was ever started.
+    started: bool,
+}
+
+impl Engine {
+    fn now(&self) -> Time {
+        self.start.elapsed()
+    }
+
+    /// When there is something to do without any news.
+    fn wakes_at(&self) -> Instant {
+        let tick = Instant::now() + if self.sizer.is_changing() { QUICK } else { REPORT };
+        let look = if self.looking { tick } else { self.look_at };
+        look.min(self.report_at).min(tick)
+    }
+
+    fn hear(&mut self, news: News) -> anyhow::Result<Event> {
+        match news {
+            News::Seen { asked, seen, ports } => {
+                self.looking = false;
+                if let Some(ports) = ports {
+                    self.connect_to(ports)?;
+                }
+                if std::mem::take(&mut self.said).is_some() {
+                    tracing::info!(pool = self.setup.name, "the server answers again");
+                }
+                self.misses = 0;
+                let Seen { waiting, lanes } = seen;
+                Ok(Event::Observed(Observation { asked, waiting, lanes }))
+            }
+            News::Scaled(bounds) => {
+                if bounds != self.sizer.bounds() {
+                    let Bounds { min, max } = bounds;
+                    tracing::info!(pool = self.setup.name, min, max, "scaled by the operator");
+                }
+                Ok(Event::Scaled(bounds))
+            }
+            News::Missed(error) => {
+                self.looking = false;
+                self.miss(error)
+            }
+            News::Ended { process, end } => {
+                if let Some((running, name)) = self.running.remove(&process) {
+                    tracing::info!(
+                        pool = self.setup.name,
+                        name,
+                        pid = running.pid,
+                        "ended: {}",
+                        end.why
+                    );
+                    if let Some(guard) = &mut self.guard {
+                        guard.remove(running.pid);
+                    }
+                }
+                Ok(Event::Ended { process, end })
+            }
+        }
+    }
+
+    fn miss(&mut self, error: CallError) -> anyhow::Result<Event> {
+        if self.ports.is_none() {
+            match error.status() {
+                Some(StatusCode::UNAUTHORIZED) => {
+                    bail!("{error}; name the file of the server's admin token: --admin-token-file")
+                }
+                Some(StatusCode::FORBIDDEN) => bail!(
+                    "{error}; from another machine, start the server with --admin-token-file, and \
+                     this pool, too"
+                ),
+                _ => {}
+            }
+        }
+        self.misses = self.misses.saturating_add(1);
+        self.ask_ports = true;
+        let pause = QUICK.saturating_mul(2_u32.saturating_pow(self.misses)).min(AWAY_MAX);
+        self.look_at = Instant::now() + pause;
+        let gone = error.is_gone();
+        let said = error.to_string();
+        if self.said.as_ref() != Some(&said) {
+            let (pool, processes) = (&self.setup.name, self.running.len());
+            tracing::warn!(
+                pool,
+                processes,
+                "{said}; the processes stay as they are until it answers"
+            );
+            self.said = Some(said);
+        }
+        Ok(Event::Away { gone })
+    }
+
+    /// Takes in where the server has its ports.
+    fn connect_to(&mut self, server: Ports) -> anyhow::Result<()> {
+        self.ask_ports = false;
+        let ports = match self.reachable(server) {
+            Ok(ports) => ports,
+            Err(error) if self.ports.is_none() => return Err(error),
+            Err(error) => {
+                tracing::error!(pool = self.setup.name, "{error}");
+                return Ok(());
+            }
+        };
+        if self.ports.as_ref().is_some_and(|old| *old != ports) {
+            tracing::info!(pool = self.setup.name, "the server has other ports: others take over");
+            self.handle(Event::Moved)?;
+        }
+        self.ports = Some(ports);
+        Ok(())
+    }
+
+    /// The server's ports as they are dialled from here.
+    fn reachable(&self, server: Ports) -> anyhow::Result<Ports> {
+        let Setup { jobs, results, .. } = &self.setup;
+        let dialled = |flag, given: &Option<Endpoint>, there: Endpoint| match given {
+            Some(given) => Ok(given.clone()),
+            None => from_here(flag, there, &self.host),
+        };
+        Ok(Ports {
+            jobs: dialled("--jobs", jobs, server.jobs)?,
+            results: dialled("--results", results, server.results)?,
+        })
+    }
+
+    fn handle(&mut self, event: Event) -> anyhow::Result<()> {
+        let was_failing = self.sizer.failing(self.now()).is_some();
+        let mut actions = Vec::new();
+        let is_look = matches!(event, Event::Observed(_));
+        self.sizer.handle(self.now(), event, &mut actions);
+        for action in actions {
+            self.act(action)?;
+        }
+        if let (false, Some(why)) = (was_failing, self.sizer.failing(self.now())) {
+            tracing::error!(pool = self.setup.name, "{why}");
+        }
+        if is_look {
+            self.look_at = Instant::now() + if self.sizer.is_changing() { QUICK } else { CALM };
+        }
+        self.run_errands();
+        Ok(())
+    }
+
+    fn run_errands(&mut self) {
+        let now = Instant::now();
+        if self.report_at <= now && self.ports.is_some() {
+            self.report();
+        }
+        if self.report_at <= now {
+            self.report_at = now + REPORT;
+        }
+        if self.looking || now < self.look_at {
+            return;
+        }
+        self.looking = true;
+        let child = |(process, (running, name)): (&ProcessId, &(Running, String))| Child {
+            process: *process,
+            pid: running.pid,
+            name: name.clone(),
+        };
+        let children = self.running.iter().map(child).collect();
+        let (asked, with_ports) = (self.now(), self.ask_ports);
+        self.send(Errand::Look { asked, children, with_ports });
+    }
+
+    fn send(&self, errand: Errand) {
+        // Its receiver lives as long as this sender.
+        _ = self.errands.send(errand);
+    }
+
+    fn report(&self) {
+        let Bounds { min, max } = self.sizer.bounds();
+        let counts = self.sizer.counts();
+        self.send(Errand::Report(Report {
+            queues: self.setup.program.queues.iter().map(ToString::to_string).collect(),
+            min,
+            max,
+            processes: counts.processes,
+            starting: counts.starting,
+            stopping: counts.stopping,
+            failing: self.sizer.failing(self.now()),
+            host: host_name(),
+            pid: std::process::id(),
+        }));
+    }
+
+    fn act(&mut self, action: Action) -> anyhow::Result<()> {
+        match action {
+            Action::Start { process, place } => self.start(process, place)?,
+            Action::Drain { worker } => self.send(Errand::Drain(worker)),
+            Action::Terminate { process } => self.signal(process, Signal::TERM),
+            Action::Kill { process } => self.signal(process, Signal::KILL),
+        }
+        Ok(())
+    }
+
+    fn signal(&self, process: ProcessId, signal: Signal) {
+        let Some((running, name)) = self.running.get(&process) else { return };
+        tracing::info!(pool = self.setup.name, name, pid = running.pid, "gets {signal:?}");
+        running.signal(signal);
+    }
+
+    fn start(&mut self, process: ProcessId, place: usize) -> anyhow::Result<()> {
+        let name = format!("{}-{}", self.setup.name, place + 1);
+        // Nothing is started before the server was seen.
+        let ports = self.ports.as_ref().context("where to connect is not known yet")?;
+        let started = self.setup.program.start(&name, ports, self.printer.clone());
+        let (running, ended) = match started {
+            Ok(started) => started,
+            Err(error) if !self.started => {
+                let program = self.setup.program.command[0].display();
+                return Err(error).with_context(|| format!("`{program}` cannot be started"));
+            }
+            Err(error) => {
+                let end = End { success: false, why: format!("cannot be started: {error}") };
+                _ = self.news.send(News::Ended { process, end });
+                return Ok(());
+            }
+        };
+        self.started = true;
+        if let Some(guard) = &mut self.guard {
+            guard.add(running.pid);
+        }
+        tracing::info!(pool = self.setup.name, name, pid = running.pid, "started");
+        self.running.insert(process, (running, name));
+        let news = self.news.clone();
+        tokio::spawn(async move {
+            let end = ended.await;
+            // An engine that is gone has nothing to do about it.
+            _ = news.send(News::Ended { process, end });
+        });
+        Ok(())
+    }
+}
