@@ -1,45 +1,75 @@
 //! The admin calls: what an operator asks of a running server or tells it, over HTTP.
+//!
+//! A module for each thing that is asked about: how it is told, what is done at the pipeline's
+//! [`Desk`], and the calls.
 
 mod call;
+mod dead_letters;
 mod guard;
-mod view;
+mod jobs;
+mod live;
+mod pools;
+mod queues;
+mod server;
+mod workers;
 
 use std::sync::Arc;
 
-use acequia_scheduler::{NotRedriven, Ticket};
+use acequia_wire::QueueName;
 use acequia_wire::code::RejectCode;
-use acequia_wire::{JobId, QueueName};
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Query};
 use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use serde::Deserialize;
+use axum::routing::{get, post, put};
 use serde_json::json;
 
 pub(crate) use self::call::{Call, Desk};
+pub(crate) use self::live::{STREAMS_MAX, Tick, Ticks};
+pub(crate) use self::server::About;
 use crate::ask::ask;
 use crate::http::Door;
 use crate::pipeline::Input;
 
-/// Dead letters on a page, unless asked for fewer or more.
+/// Entries on a page, unless asked for fewer or more.
 const PAGE: usize = 100;
-/// Dead letters on a page at most.
+/// Entries on a page at most.
 const PAGE_MAX: usize = 1_000;
+/// Bytes of a call's body.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// The document that describes all calls.
+const OPENAPI: &str = include_str!("admin/openapi.json");
 
 pub(crate) fn router(door: &Arc<Door>) -> Router<Arc<Door>> {
     Router::new()
-        .route("/jobs/{job}", get(job))
-        .route("/dead-letters", get(dead_letters).delete(drop_all))
-        .route("/dead-letters/redrive", post(redrive_all))
-        .route("/dead-letters/{job}", get(dead_letter).delete(drop_one))
-        .route("/dead-letters/{job}/redrive", post(redrive_one))
+        .route("/openapi.json", get(|| async { json_text(OPENAPI) }))
+        .route("/server", get(server::read))
+        .route("/live", get(live::stream))
+        .route("/queues", get(queues::list))
+        .route("/queues/{queue}", get(queues::read))
+        .route("/queues/{queue}/pause", post(queues::pause))
+        .route("/queues/{queue}/resume", post(queues::resume))
+        .route("/workers", get(workers::list))
+        .route("/workers/{worker}", get(workers::read))
+        .route("/workers/{worker}/drain", post(workers::drain))
+        .route("/jobs", get(jobs::list))
+        .route("/jobs/{job}", get(jobs::read))
+        .route("/jobs/{job}/cancel", post(jobs::cancel))
+        .route("/dead-letters", get(dead_letters::list).delete(dead_letters::drop_all))
+        .route("/dead-letters/redrive", post(dead_letters::redrive_all))
+        .route("/dead-letters/{job}", get(dead_letters::read).delete(dead_letters::drop_one))
+        .route("/dead-letters/{job}/redrive", post(dead_letters::redrive_one))
+        .route("/pools", get(pools::list))
+        .route("/pools/{pool}", put(pools::report))
+        .route("/pools/{pool}/scale", post(pools::scale))
         .fallback(|| async { Refused::not_found("no such admin call; docs/admin.md lists them") })
         .method_not_allowed_fallback(|| async {
             let message = "not this way; docs/admin.md says how each call is made";
             Refused::new(StatusCode::METHOD_NOT_ALLOWED, "bad_request", message)
         })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(door.clone(), guard::only_for_operators))
 }
 
@@ -76,53 +106,24 @@ type Answer = Result<Response, Refused>;
 
 fn as_json(body: &impl serde::Serialize) -> Response {
     // What is answered here are maps with texts for keys, which are always written.
-    let text = serde_json::to_string(body).unwrap_or_default();
+    json_text(serde_json::to_string(body).unwrap_or_default())
+}
+
+fn json_text(text: impl IntoResponse) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
-/// Puts a call to the pipeline.
-async fn put<T>(
+/// Asks the pipeline, and waits for its answer.
+async fn at_desk<T: Send + 'static>(
     door: &Door,
-    call: impl FnOnce(tokio::sync::oneshot::Sender<T>) -> Call,
+    question: impl FnOnce(&mut Desk<'_>) -> T + Send + 'static,
 ) -> Result<T, Refused> {
-    let answered = ask(&door.inbox, |answer| Input::Admin(call(answer))).await;
+    let answered = ask(&door.inbox, |answer| Input::Admin(Call::new(question, answer))).await;
     answered.ok_or_else(|| unavailable(RejectCode::Draining, "the server stops or is stuck"))
 }
 
 fn unavailable(code: RejectCode, message: impl Into<String>) -> Refused {
     Refused::new(StatusCode::SERVICE_UNAVAILABLE, code.as_str(), message)
-}
-
-fn job_id(text: &str) -> Result<JobId, Refused> {
-    text.parse().map_err(|error| Refused::bad_request(format!("{text:?}: {error}")))
-}
-
-async fn job(State(door): State<Arc<Door>>, Path(job): Path<String>) -> Answer {
-    let job = job_id(&job)?;
-    let found = put(&door, |answer| Call::FindJob { job, answer }).await?;
-    let found = found.ok_or_else(|| {
-        Refused::not_found(format!(
-            "no job {job} is live, and no outcome of it is kept: it never was, ended before it was \
-             accepted, or ended long ago"
-        ))
-    })?;
-    Ok(view::found(job, &found))
-}
-
-/// Which dead letters are meant, and how many of them are shown.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct List {
-    queue: Option<String>,
-    after: Option<u64>,
-    limit: Option<usize>,
-}
-
-/// Which dead letters are meant.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct All {
-    queue: Option<String>,
 }
 
 type Given<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
@@ -131,76 +132,12 @@ fn given<T>(query: Given<T>) -> Result<T, Refused> {
     query.map(|Query(given)| given).map_err(|error| Refused::bad_request(error.body_text()))
 }
 
-fn queue_name(text: Option<String>) -> Result<Option<QueueName>, Refused> {
-    let name = |text: String| {
-        text.parse().map_err(|error| Refused::bad_request(format!("queue {text:?}: {error}")))
-    };
-    text.map(name).transpose()
+fn limit(asked: Option<usize>) -> Result<usize, Refused> {
+    let limit = asked.unwrap_or(PAGE);
+    let bad = || Refused::bad_request(format!("limit {limit}: it is 1 to {PAGE_MAX}"));
+    (1..=PAGE_MAX).contains(&limit).then_some(limit).ok_or_else(bad)
 }
 
-async fn dead_letters(State(door): State<Arc<Door>>, query: Given<List>) -> Answer {
-    let List { queue, after, limit } = given(query)?;
-    let limit = limit.unwrap_or(PAGE);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(Refused::bad_request(format!("limit {limit}: it is 1 to {PAGE_MAX}")));
-    }
-    let (queue, after) = (queue_name(queue)?, after.map(Ticket));
-    let page = put(&door, |answer| Call::ListDeadLetters { queue, after, limit, answer }).await?;
-    Ok(view::page(&page))
-}
-
-fn no_letter(job: JobId) -> Refused {
-    Refused::not_found(format!(
-        "no dead letter of the job {job}: it did not fail, was redriven or dropped, or had to leave \
-         for newer ones"
-    ))
-}
-
-async fn dead_letter(State(door): State<Arc<Door>>, Path(job): Path<String>) -> Answer {
-    let job = job_id(&job)?;
-    let letter = put(&door, |answer| Call::ReadDeadLetter { job, answer }).await?;
-    let letter = letter.ok_or_else(|| no_letter(job))?;
-    Ok(view::letter_with_payload(&letter))
-}
-
-fn not_redriven(job: Option<JobId>, why: NotRedriven) -> Refused {
-    let message = why.to_string();
-    match (why, job) {
-        (NotRedriven::NotFound, Some(job)) => no_letter(job),
-        (NotRedriven::NotFound, None) => Refused::not_found(message),
-        (NotRedriven::Draining, _) => unavailable(RejectCode::Draining, message),
-        (NotRedriven::Storage, _) => unavailable(RejectCode::Storage, message),
-        (NotRedriven::KeyIsLive { .. }, _) => {
-            Refused::new(StatusCode::CONFLICT, RejectCode::DuplicateId.as_str(), message)
-        }
-    }
-}
-
-async fn redrive_one(State(door): State<Arc<Door>>, Path(job): Path<String>) -> Answer {
-    let job = job_id(&job)?;
-    let new = put(&door, |answer| Call::RedriveDeadLetter { job, answer }).await?;
-    let new = new.map_err(|why| not_redriven(Some(job), why))?;
-    Ok(as_json(&json!({ "redriven": 1, "job": new.to_string() })))
-}
-
-async fn redrive_all(State(door): State<Arc<Door>>, query: Given<All>) -> Answer {
-    let queue = queue_name(given(query)?.queue)?;
-    let all = put(&door, |answer| Call::RedriveDeadLetters { queue, answer }).await?;
-    let all = all.map_err(|why| not_redriven(None, why))?;
-    Ok(as_json(&json!({ "redriven": all.redriven, "left": all.left })))
-}
-
-async fn drop_one(State(door): State<Arc<Door>>, Path(job): Path<String>) -> Answer {
-    let job = job_id(&job)?;
-    if put(&door, |answer| Call::DropDeadLetter { job, answer }).await? {
-        Ok(as_json(&json!({ "dropped": 1 })))
-    } else {
-        Err(no_letter(job))
-    }
-}
-
-async fn drop_all(State(door): State<Arc<Door>>, query: Given<All>) -> Answer {
-    let queue = queue_name(given(query)?.queue)?;
-    let dropped = put(&door, |answer| Call::DropDeadLetters { queue, answer }).await?;
-    Ok(as_json(&json!({ "dropped": dropped })))
+fn queue_name(text: &str) -> Result<QueueName, Refused> {
+    text.parse().map_err(|error| Refused::bad_request(format!("queue {text:?}: {error}")))
 }

@@ -216,6 +216,11 @@ impl Durability {
         ticket <= self.last_handed_over
     }
 
+    /// Whether there is a journal.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.writer.is_some()
+    }
+
     /// Whether writing has not failed.
     pub(crate) fn can_write(&self) -> bool {
         self.fault.is_none()

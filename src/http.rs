@@ -11,10 +11,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Router, middleware};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::access::{self, Access, Entry};
-use crate::admin;
+use crate::admin::{self, About, Tick};
 use crate::ask::ask;
 use crate::front::{self, Front};
 use crate::listener;
@@ -37,6 +37,10 @@ pub(crate) struct Door {
     pub(crate) metrics: PrometheusHandle,
     pub(crate) refused: RefusedRequests,
     pub(crate) readiness: readiness::Watcher,
+    pub(crate) about: About,
+    pub(crate) ticks: watch::Receiver<Option<Arc<Tick>>>,
+    /// Places for those who watch.
+    pub(crate) streams: Arc<Semaphore>,
 }
 
 pub(crate) fn router(door: Arc<Door>) -> Router {

@@ -29,6 +29,7 @@ mod metrics;
 mod page;
 mod pairing;
 mod pipeline;
+mod pools;
 mod rates;
 mod readiness;
 mod reload;

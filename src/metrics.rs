@@ -3,20 +3,24 @@
 //! Handles are made once and kept; a job's path touches only handles. What is a state and not an
 //! event (depths, slots) is asked of the scheduler when somebody scrapes.
 
+mod history;
 mod queues;
 mod refused;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use acequia_gate::{CloseReason, GateStats};
-use acequia_scheduler::{Dropped, Measure, Stats};
+use acequia_scheduler::{Dropped, Measure, QueueStats, Stats};
 use acequia_wire::QueueName;
 use acequia_wire::code::RejectCode;
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use serde::Serialize;
 
+use self::history::{Followed, Lists, OverallLists, Points, number};
+pub(crate) use self::history::{INTERVAL, Overall, Point, Recent};
 use self::queues::{QueueHandles, Queues};
 pub(crate) use self::refused::{
     RefusedRequest, RefusedRequests, RefusedToken, RefusedTokens, RefusedWorker, RefusedWorkers,
@@ -73,6 +77,9 @@ impl DroppedMessage {
 pub(crate) struct Metrics {
     recorder: PrometheusRecorder,
     queues: Queues,
+    /// All queues together.
+    all: Followed,
+    overall: Points<Overall>,
     dropped: HashMap<DroppedMessage, Counter>,
     rejected: HashMap<RejectCode, Counter>,
     workers: Gauge,
@@ -235,6 +242,8 @@ impl Metrics {
         };
         Self {
             queues: Queues::new(&make),
+            all: Followed::new(),
+            overall: Points::new(),
             dropped: DroppedMessage::ALL.into_iter().map(dropped).collect(),
             rejected: RejectCode::ALL.iter().map(rejected).collect(),
             workers: make.gauge("acequia_workers", &[]),
@@ -257,13 +266,23 @@ impl Metrics {
     /// Counts what the scheduler reports.
     pub(crate) fn record(&mut self, measure: Measure) {
         match measure {
-            Measure::Submitted { queue } => self.queue(&queue).submitted.increment(1),
+            Measure::Submitted { queue } => {
+                self.all.submitted();
+                let queue = self.queue(&queue);
+                queue.submitted.increment(1);
+                queue.followed.submitted();
+            }
             Measure::Started { queue, waited } => {
-                self.queue(&queue).waiting_seconds.record(waited.as_secs_f64());
+                self.all.started(waited);
+                let queue = self.queue(&queue);
+                queue.waiting_seconds.record(waited.as_secs_f64());
+                queue.followed.started(waited);
             }
             Measure::Ended { queue, outcome, ran, total } => {
+                self.all.ended(outcome, ran);
                 let queue = self.queue(&queue);
                 queue.ended[outcome as usize].increment(1);
+                queue.followed.ended(outcome, ran);
                 if let Some(ran) = ran {
                     queue.running_seconds.record(ran.as_secs_f64());
                 }
@@ -304,8 +323,41 @@ impl Metrics {
         }
     }
 
-    fn queue(&mut self, name: &QueueName) -> &QueueHandles {
+    fn queue(&mut self, name: &QueueName) -> &mut QueueHandles {
         self.queues.of(&Maker(&self.recorder), name)
+    }
+
+    /// Ends an interval of the history. Returns the point of all queues together.
+    pub(crate) fn close_interval(&mut self, stats: &Stats) -> Overall {
+        self.queues.close_interval(&Maker(&self.recorder), stats);
+        let sum = |pick: fn(&QueueStats) -> usize| stats.queues.iter().map(pick).sum();
+        let jobs = self.all.close(sum(|queue| queue.waiting), sum(|queue| queue.running));
+        let takes_jobs = stats.lanes.iter().filter(|lane| !lane.silent);
+        let overall = Overall {
+            jobs,
+            sessions: number(stats.sessions),
+            workers: number(stats.lanes.len()),
+            slots: takes_jobs.map(|lane| lane.slots).sum(),
+            slots_busy: number(stats.lanes.iter().map(|lane| lane.busy).sum()),
+        };
+        self.overall.push(overall);
+        overall
+    }
+
+    /// What became of a queue's jobs within the last seconds, and in the last interval, if it has a
+    /// history of its own.
+    pub(crate) fn recent(&self, queue: &QueueName) -> Option<(Recent, Option<Point>)> {
+        let followed = self.queues.followed(queue)?;
+        Some((followed.recent(), followed.points.iter().next_back().copied()))
+    }
+
+    /// All that is kept of the last minutes.
+    pub(crate) fn history(&self) -> History {
+        let len = self.overall.len();
+        let lists = |followed: &Followed| Lists::of(followed.points.iter().copied(), len);
+        let queues = self.queues.all_followed();
+        let queues = queues.map(|(name, followed)| (name.clone(), lists(followed))).collect();
+        History { points: len, all: OverallLists::of(&self.overall), queues }
     }
 
     /// Sets all that is a state.
@@ -332,6 +384,14 @@ impl Metrics {
             }
         }
     }
+}
+
+/// The last minutes: lists of the same length, in which the last entry is the newest.
+#[derive(Debug, Serialize)]
+pub(crate) struct History {
+    points: usize,
+    all: OverallLists,
+    queues: BTreeMap<QueueName, Lists>,
 }
 
 impl std::fmt::Debug for Metrics {

@@ -12,6 +12,8 @@ use rustc_hash::FxHashMap;
 #[derive(Debug)]
 struct Lane {
     id: LaneId,
+    /// The worker's end of the jobs connection.
+    peer: Peer,
     results: Option<ResultsKey>,
 }
 
@@ -56,9 +58,14 @@ pub(crate) enum NotCompleted {
 }
 
 impl Pairing {
-    pub(crate) fn jobs_opened(&mut self, lane: LaneKey, id: LaneId) {
-        self.lanes.insert(lane, Lane { id, results: None });
+    pub(crate) fn jobs_opened(&mut self, lane: LaneKey, id: LaneId, peer: Peer) {
+        self.lanes.insert(lane, Lane { id, peer, results: None });
         self.by_id.insert(id, lane);
+    }
+
+    /// The worker's end of the jobs connection of a lane.
+    pub(crate) fn peer(&self, lane: LaneKey) -> Option<Peer> {
+        Some(self.lanes.get(&lane)?.peer)
     }
 
     /// Returns the lanes whose workers are to be greeted once more: what they answered to the first

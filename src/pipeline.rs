@@ -16,6 +16,7 @@ mod requests;
 mod storage;
 mod workers;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use acequia_journal::Notice;
@@ -27,11 +28,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::access::WorkerDoor;
-use crate::admin;
+use crate::admin::{self, Desk, Tick, Ticks};
 use crate::clock::Clock;
 use crate::durability::{Durability, Start};
-use crate::metrics::Metrics;
+use crate::metrics::{INTERVAL, Metrics};
 use crate::pairing::Pairing;
+use crate::pools::Pools;
 use crate::rates::Rates;
 use crate::readiness::{self, Readiness};
 use crate::sessions::Sessions;
@@ -105,6 +107,10 @@ pub(crate) struct Pipeline {
     worker_door: WorkerDoor,
     metrics: Metrics,
     readiness: watch::Sender<Readiness>,
+    pools: Pools,
+    ticks: Ticks,
+    /// When the next point of the history is due.
+    tick_due: Instant,
     limits: Limits,
     grace: Duration,
     /// What the scheduler wants done, until it is.
@@ -139,6 +145,9 @@ impl Pipeline {
             worker_door,
             metrics,
             readiness: watch::Sender::new(Readiness::Ready),
+            pools: Pools::default(),
+            ticks: Ticks::new(None),
+            tick_due: Instant::now() + INTERVAL,
             limits,
             grace: times.grace,
             actions,
@@ -153,6 +162,11 @@ impl Pipeline {
     /// When the scheduler's time began.
     pub(crate) fn start_time(&self) -> Time {
         self.clock.start_time()
+    }
+
+    /// Tells how things are, once an interval.
+    pub(crate) fn ticks(&self) -> watch::Receiver<Option<Arc<Tick>>> {
+        self.ticks.subscribe()
     }
 
     /// Tells whether jobs are taken.
@@ -193,7 +207,8 @@ impl Pipeline {
         let scheduler = self.scheduler.next_deadline().map(|at| self.clock.instant_of(at));
         let ending = self.ending.first().map(|(until, _)| *until);
         let absent = self.sessions.longest_absent().map(|(until, _)| until);
-        let all = [scheduler, self.durability.due(), ending, absent, self.stop_due];
+        let tick = Some(self.tick_due);
+        let all = [scheduler, self.durability.due(), ending, absent, tick, self.stop_due];
         all.into_iter().flatten().min()
     }
 
@@ -227,6 +242,7 @@ impl Pipeline {
             self.act(instant);
         }
         self.look_at_storage(now);
+        self.tick_if_due(now, instant);
         self.end_sessions(now, instant);
         self.job_lanes.flush();
         self.mailboxes.flush();
@@ -285,16 +301,43 @@ impl Pipeline {
                 // Whoever asked may have gone.
                 _ = answer.send(());
             }
-            Input::Admin(call) => {
-                let (scheduler, actions) = (&mut self.scheduler, &mut self.actions);
-                admin::Desk { scheduler, now, actions }.take(call);
-            }
+            Input::Admin(call) => self.desk(now, instant, |desk| desk.take(call)),
             Input::Drain => {
                 tracing::info!(grace = ?self.grace, "draining: running jobs may end");
                 self.stop_due = Some(instant + self.grace);
                 self.readiness.send_replace(Readiness::Draining);
                 self.handle(now, Event::Drain);
             }
+        }
+    }
+
+    /// Has an admin call carried out.
+    fn desk<T>(&mut self, now: Time, instant: Instant, call: impl FnOnce(&mut Desk<'_>) -> T) -> T {
+        call(&mut Desk {
+            scheduler: &mut self.scheduler,
+            now,
+            instant,
+            started: self.clock.start_time(),
+            actions: &mut self.actions,
+            durability: &mut self.durability,
+            metrics: &self.metrics,
+            pairing: &self.pairing,
+            pools: &mut self.pools,
+            readiness: &self.readiness.borrow(),
+        })
+    }
+
+    /// Ends an interval of the history, and tells those who watch.
+    fn tick_if_due(&mut self, now: Time, instant: Instant) {
+        if self.tick_due > instant {
+            return;
+        }
+        self.tick_due = (self.tick_due + INTERVAL).max(instant);
+        let all = self.metrics.close_interval(&self.scheduler.stats(now));
+        // The front door listens too, to let others in on it.
+        if self.ticks.receiver_count() > 1 {
+            let tick = self.desk(now, instant, |desk| desk.tick(all));
+            self.ticks.send_replace(Some(Arc::new(tick)));
         }
     }
 

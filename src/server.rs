@@ -12,9 +12,10 @@ use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::access::{Access, TokenDoor, WorkerDoor};
+use crate::admin::{About, STREAMS_MAX};
 use crate::clock::Clock;
 use crate::config::{Config, StartError};
 use crate::durability;
@@ -154,6 +155,9 @@ impl Server {
             metrics: metrics.clone(),
             refused: refused.clone(),
             readiness: pipeline.readiness(),
+            about: About::new(pipeline.start_time().as_millis(), &self.addresses, front.limits),
+            ticks: pipeline.ticks(),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         });
         let pipeline = tokio::spawn(pipeline.run(inputs));
         let workers = [

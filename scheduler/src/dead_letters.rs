@@ -78,6 +78,10 @@ impl DeadLetters {
         self.all.len()
     }
 
+    pub(crate) fn len_of(&self, queue: &QueueName) -> usize {
+        self.by_queue.get(queue).map_or(0, BTreeSet::len)
+    }
+
     /// How many each queue has, of those that have any.
     pub(crate) fn by_queue(&self) -> impl Iterator<Item = (&QueueName, usize)> {
         self.by_queue.iter().map(|(queue, letters)| (queue, letters.len()))

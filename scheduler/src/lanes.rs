@@ -171,6 +171,10 @@ impl Lanes {
         self.lanes.get(&key)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&LaneKey, &Lane)> {
         self.lanes.iter()
     }

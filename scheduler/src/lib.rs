@@ -109,5 +109,5 @@ pub use inspect::{JobCursor, JobFilter, JobPage, JobState, LaneDetails, PageLost
 pub use lookup::{Found, LiveJob, LiveState};
 pub use redrive::NotRedriven;
 pub use scheduler::Scheduler;
-pub use stats::{LaneStats, QueueStats, Stats};
+pub use stats::{LaneStats, QueueStats, Stats, Totals};
 pub use time::Time;

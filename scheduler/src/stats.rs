@@ -31,6 +31,25 @@ pub struct Stats {
     pub lanes: Vec<LaneStats>,
 }
 
+/// The sums of everything at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Open sessions.
+    pub sessions: usize,
+    /// Live jobs: delayed, waiting or running.
+    pub live_jobs: usize,
+    /// Bytes of payloads of live jobs.
+    pub payload_bytes: usize,
+    /// Dead letters.
+    pub dead_letters: usize,
+    /// Workers.
+    pub lanes: usize,
+    /// Their slots.
+    pub slots: u64,
+    /// Those of them that hold a job.
+    pub slots_busy: u64,
+}
+
 /// A queue at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueStats {
@@ -113,10 +132,28 @@ impl Scheduler {
         }
     }
 
+    /// The sums, which are at hand.
+    pub fn totals(&self) -> Totals {
+        Totals {
+            sessions: self.clients.sessions(),
+            live_jobs: self.jobs.len(),
+            payload_bytes: self.payload_bytes,
+            dead_letters: self.dead_letters.len(),
+            lanes: self.lanes.len(),
+            slots: self.lanes.slots,
+            slots_busy: self.lanes.busy,
+        }
+    }
+
     /// One queue at this moment, if it is in use. Costs a walk over all lanes.
     pub fn queue(&self, now: Time, name: &QueueName) -> Option<QueueStats> {
         let queue = &self.queues[self.queues.find(name)?];
         Some(self.queue_stats(now, queue, &self.lanes.slots_of_groups()))
+    }
+
+    /// How many dead letters a queue has.
+    pub fn dead_letters_of(&self, queue: &QueueName) -> usize {
+        self.dead_letters.len_of(queue)
     }
 
     fn queue_stats(

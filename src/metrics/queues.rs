@@ -1,4 +1,4 @@
-//! What is told of each queue, and how many queues have a label of their own.
+//! What is told of each queue, and how many queues have a label and a history of their own.
 //!
 //! Clients choose the names of queues, so most that there may ever be share a label.
 
@@ -8,6 +8,7 @@ use metrics::{Counter, Gauge, Histogram};
 use rustc_hash::FxHashMap;
 
 use super::Maker;
+use super::history::Followed;
 
 /// Queues that get a label of their own when they are first heard of.
 const QUEUE_LABELS_MAX: usize = 100;
@@ -26,6 +27,7 @@ pub(super) struct QueueHandles {
     pub(super) waiting_seconds: Histogram,
     pub(super) running_seconds: Histogram,
     pub(super) round_trip_seconds: Histogram,
+    pub(super) followed: Followed,
     states: StateHandles,
 }
 
@@ -70,6 +72,7 @@ impl Maker<'_> {
             waiting_seconds: self.histogram("acequia_job_waiting_seconds", &labels),
             running_seconds: self.histogram("acequia_job_running_seconds", &labels),
             round_trip_seconds: self.histogram("acequia_job_round_trip_seconds", &labels),
+            followed: Followed::new(),
             states: StateHandles {
                 depth: self.gauge("acequia_queue_depth", &labels),
                 running: self.gauge("acequia_jobs_running", &labels),
@@ -107,7 +110,7 @@ impl OwnLabels {
         make: &Maker<'_>,
         name: &QueueName,
         labels_max: usize,
-    ) -> Option<&QueueHandles> {
+    ) -> Option<&mut QueueHandles> {
         let place = match self.places.get(name) {
             Some(place) => *place,
             None if self.handles.len() >= labels_max || name.as_str() == OTHER => return None,
@@ -117,8 +120,12 @@ impl OwnLabels {
                 self.handles.len() - 1
             }
         };
-        self.handles.get(place)
+        self.handles.get_mut(place)
     }
+}
+
+fn labels_max(queue: &QueueStats) -> usize {
+    if queue.slots > 0 { SERVED_LABELS_MAX } else { QUEUE_LABELS_MAX }
 }
 
 impl Queues {
@@ -131,8 +138,37 @@ impl Queues {
     }
 
     /// The handles of a queue, or those that it shares.
-    pub(super) fn of(&mut self, make: &Maker<'_>, name: &QueueName) -> &QueueHandles {
-        self.own.of(make, name, QUEUE_LABELS_MAX).unwrap_or(&self.other)
+    pub(super) fn of(&mut self, make: &Maker<'_>, name: &QueueName) -> &mut QueueHandles {
+        self.own.of(make, name, QUEUE_LABELS_MAX).unwrap_or(&mut self.other)
+    }
+
+    /// The history of a queue that has a label of its own.
+    pub(super) fn followed(&self, name: &QueueName) -> Option<&Followed> {
+        self.own.places.get(name).map(|place| &self.own.handles[*place].followed)
+    }
+
+    /// The histories of all queues that have a label of their own.
+    pub(super) fn all_followed(&self) -> impl Iterator<Item = (&QueueName, &Followed)> {
+        let of_place = |(name, place): (_, &usize)| (name, &self.own.handles[*place].followed);
+        self.own.places.iter().map(of_place)
+    }
+
+    /// Ends the interval of each history.
+    pub(super) fn close_interval(&mut self, make: &Maker<'_>, stats: &Stats) {
+        // What has no label gets one now, if workers serve it.
+        let mut states: FxHashMap<usize, (usize, usize)> = FxHashMap::default();
+        for queue in &stats.queues {
+            let labels_max = labels_max(queue);
+            if self.own.of(make, &queue.name, labels_max).is_some()
+                && let Some(place) = self.own.places.get(&queue.name)
+            {
+                states.insert(*place, (queue.waiting, queue.running));
+            }
+        }
+        for (place, queue) in self.own.handles.iter_mut().enumerate() {
+            let (waiting, running) = states.get(&place).copied().unwrap_or_default();
+            queue.followed.close(waiting, running);
+        }
     }
 
     /// Sets what is a state.
@@ -153,8 +189,7 @@ impl Queues {
             queue.states.set_letters(0);
         }
         for stats in &stats.queues {
-            let labels_max = if stats.slots > 0 { SERVED_LABELS_MAX } else { QUEUE_LABELS_MAX };
-            match self.own.of(make, &stats.name, labels_max) {
+            match self.own.of(make, &stats.name, labels_max(stats)) {
                 Some(queue) => queue.states.set(stats),
                 None => {
                     others.waiting += stats.waiting;

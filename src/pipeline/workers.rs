@@ -13,9 +13,9 @@ use crate::pairing::NotCompleted;
 
 impl Pipeline {
     pub(super) fn open_lane(&mut self, jobs: JobsConnection) {
-        let lane = LaneKey(jobs.id());
+        let (lane, peer) = (LaneKey(jobs.id()), jobs.peer());
         if let Some(id) = self.job_lanes.open(jobs) {
-            self.pairing.jobs_opened(lane, id);
+            self.pairing.jobs_opened(lane, id, peer);
         }
     }
 

@@ -94,6 +94,15 @@ pub enum CorrelationId {
     Text(Arc<str>),
 }
 
+impl serde::Serialize for CorrelationId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Int(id) => serializer.serialize_i64(*id),
+            Self::Text(id) => serializer.serialize_str(id),
+        }
+    }
+}
+
 impl fmt::Display for CorrelationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -89,7 +89,7 @@ const _: () = assert!(
 );
 
 /// The limits that an operator may set and a client is told in `welcome`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(default)]
 pub struct Limits {
     /// Largest payload of a job, in bytes.

@@ -32,6 +32,12 @@ impl Model {
         assert_eq!(stats.sessions, self.sessions.len());
         assert_eq!(stats.live_jobs, self.jobs.len());
         assert_eq!(stats.payload_bytes, self.payload_bytes());
+        let totals = scheduler.totals();
+        assert_eq!((totals.sessions, totals.live_jobs), (stats.sessions, stats.live_jobs));
+        assert_eq!(totals.lanes, stats.lanes.len());
+        let slots = stats.lanes.iter().map(|lane| (u64::from(lane.slots), lane.busy as u64));
+        let slots = slots.fold((0, 0), |sum, lane| (sum.0 + lane.0, sum.1 + lane.1));
+        assert_eq!((totals.slots, totals.slots_busy), slots);
         let takes_jobs = |lane: &&Lane| !lane.draining && !lane.silent;
         for queue in &stats.queues {
             let serves = |lane: &&Lane| lane.queues.contains(&queue.name);

@@ -117,6 +117,9 @@ impl Model {
         assert_eq!(stats.dead_letters, self.letters.len());
         let counts = queues.iter().map(|(queue, letters)| (queue.clone(), letters.len()));
         assert!(stats.dead_letters_of.into_iter().eq(counts));
+        for (queue, letters) in &queues {
+            assert_eq!(scheduler.dead_letters_of(queue), letters.len());
+        }
         for (queue, letters) in queues {
             assert!(letters.into_iter().eq(scheduler.dead_letters(Some(queue.as_str()), ..)));
         }
