@@ -28,6 +28,9 @@ const REPORT: Duration = Duration::from_secs(1);
 /// The longest pause until a server that does not answer is asked again.
 const AWAY_MAX: Duration = Duration::from_secs(5);
 
+/// So many refusals of what the pool tells the server are told.
+const REFUSED_TOLD: u32 = 5;
+
 /// How a pool is set up.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
@@ -130,7 +133,7 @@ async fn serve(
     mut todo: mpsc::UnboundedReceiver<Errand>,
     news: mpsc::UnboundedSender<News>,
 ) {
-    let mut refused = false;
+    let mut refused = 0;
     while let Some(errand) = todo.recv().await {
         let heard = match errand {
             Errand::Look { asked, children, with_ports } => {
@@ -143,15 +146,20 @@ async fn serve(
                 Ok(()) => continue,
                 Err(error) => Err(error),
             },
-            Errand::Report(report) => server.report(&report).await.map(News::Scaled),
+            Errand::Report(report) => {
+                server.report(&report).await.map(News::Scaled).inspect(|_| refused = 0)
+            }
         };
         match heard {
             // An engine that is gone does not want to know.
             Ok(heard) => _ = news.send(heard),
-            // It is done again after the next look, which has more to say of a server that is away.
-            Err(error) if error.status().is_some() && !refused => {
-                tracing::warn!("{error}");
-                refused = true;
+            // It is done again, and the next look has to say what there is of a server that is
+            // away. The pool that had the name just before this one may keep it for a moment.
+            Err(error) if error.status().is_some() => {
+                refused += 1;
+                if refused == REFUSED_TOLD {
+                    tracing::warn!("{error}");
+                }
             }
             Err(_) => {}
         }
@@ -167,6 +175,14 @@ async fn look(
     Ok((server.look(children).await?, ports))
 }
 
+/// A process of the pool.
+struct Own {
+    running: Running,
+    name: String,
+    /// Whether it was told to end.
+    told: bool,
+}
+
 struct Engine {
     sizer: Sizer,
     setup: Setup,
@@ -177,7 +193,7 @@ struct Engine {
     printer: Printer,
     errands: mpsc::UnboundedSender<Errand>,
     news: mpsc::UnboundedSender<News>,
-    running: HashMap<ProcessId, (Running, String)>,
+    running: HashMap<ProcessId, Own>,
     /// Where processes connect; unknown until the server was seen.
     ports: Option<Ports>,
     /// Whether that is to be asked: it may be another server since the last look.
@@ -232,20 +248,22 @@ impl Engine {
                 self.miss(error)
             }
             News::Ended { process, end } => {
-                if let Some((running, name)) = self.running.remove(&process) {
-                    tracing::info!(
-                        pool = self.setup.name,
-                        name,
-                        pid = running.pid,
-                        "ended: {}",
-                        end.why
-                    );
-                    if let Some(guard) = &mut self.guard {
-                        guard.remove(running.pid);
-                    }
-                }
+                self.forget(process, &end);
                 Ok(Event::Ended { process, end })
             }
+        }
+    }
+
+    fn forget(&mut self, process: ProcessId, end: &End) {
+        let Some(Own { running, name, told }) = self.running.remove(&process) else { return };
+        let (pool, pid) = (&self.setup.name, running.pid);
+        if told {
+            tracing::info!(pool, name, pid, "stopped");
+        } else {
+            tracing::warn!(pool, name, pid, "ended by itself: {}", end.why);
+        }
+        if let Some(guard) = &mut self.guard {
+            guard.remove(pid);
         }
     }
 
@@ -342,10 +360,10 @@ impl Engine {
             return;
         }
         self.looking = true;
-        let child = |(process, (running, name)): (&ProcessId, &(Running, String))| Child {
+        let child = |(process, own): (&ProcessId, &Own)| Child {
             process: *process,
-            pid: running.pid,
-            name: name.clone(),
+            pid: own.running.pid,
+            name: own.name.clone(),
         };
         let children = self.running.iter().map(child).collect();
         let (asked, with_ports) = (self.now(), self.ask_ports);
@@ -383,10 +401,13 @@ impl Engine {
         Ok(())
     }
 
-    fn signal(&self, process: ProcessId, signal: Signal) {
-        let Some((running, name)) = self.running.get(&process) else { return };
-        tracing::info!(pool = self.setup.name, name, pid = running.pid, "gets {signal:?}");
-        running.signal(signal);
+    fn signal(&mut self, process: ProcessId, signal: Signal) {
+        let Some(own) = self.running.get_mut(&process) else { return };
+        let (pool, name, pid) = (&self.setup.name, &own.name, own.running.pid);
+        if std::mem::replace(&mut own.told, true) {
+            tracing::warn!(pool, name, pid, "does not end, and is killed");
+        }
+        own.running.signal(signal);
     }
 
     fn start(&mut self, process: ProcessId, place: usize) -> anyhow::Result<()> {
@@ -411,7 +432,7 @@ impl Engine {
             guard.add(running.pid);
         }
         tracing::info!(pool = self.setup.name, name, pid = running.pid, "started");
-        self.running.insert(process, (running, name));
+        self.running.insert(process, Own { running, name, told: false });
         let news = self.news.clone();
         tokio::spawn(async move {
             let end = ended.await;

@@ -53,10 +53,21 @@ enum End {
     Pid(i32),
 }
 
+/// How often a lane is looked for before it is somebody else's for good. A table of sockets that
+/// changes while it is read may lack some.
+const LOOKS_MAX: u32 = 20;
+
 /// Remembers whose each lane is: neither a lane's connection nor its process ever changes.
 #[derive(Debug, Default)]
 pub(super) struct Kin {
-    lanes: HashMap<u64, Option<ProcessId>>,
+    lanes: HashMap<u64, Known>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    Own(ProcessId),
+    /// Looked for in vain so often.
+    Unseen(u32),
 }
 
 impl Kin {
@@ -65,14 +76,13 @@ impl Kin {
     pub(super) fn lanes(&mut self, workers: &[Worker], children: &[Child]) -> Vec<Lane> {
         let there: HashSet<u64> = workers.iter().map(|worker| worker.worker).collect();
         self.lanes.retain(|lane, _| there.contains(lane));
-        let new = workers.iter().filter(|worker| !self.lanes.contains_key(&worker.worker));
-        let ends: HashMap<u64, End> =
-            new.filter_map(|new| Some((new.worker, new.end()?))).collect();
-        if !ends.is_empty() && !children.is_empty() {
-            let owners = owners(&ends.values().copied().collect(), children);
-            self.lanes.extend(ends.iter().map(|(lane, end)| (*lane, owners.get(end).copied())));
+        if !children.is_empty() {
+            self.look_for(workers, children);
         }
-        let found = |worker: &Worker| self.lanes.get(&worker.worker).copied().flatten();
+        let found = |worker: &Worker| match self.lanes.get(&worker.worker) {
+            Some(Known::Own(process)) => Some(*process),
+            _ => None,
+        };
         let seen: HashSet<ProcessId> = workers.iter().filter_map(found).collect();
         // A process that was seen to have a lane needs no name to be known by.
         let unseen = children.iter().filter(|child| !seen.contains(&child.process));
@@ -83,6 +93,25 @@ impl Kin {
             Some(worker.as_lane_of(process))
         };
         workers.iter().filter_map(own).collect()
+    }
+
+    fn look_for(&mut self, workers: &[Worker], children: &[Child]) {
+        let mut ends = HashMap::new();
+        for worker in workers {
+            let known = self.lanes.entry(worker.worker).or_insert(Known::Unseen(0));
+            if let (Known::Unseen(looks), Some(end)) = (known, worker.end())
+                && *looks < LOOKS_MAX
+            {
+                *looks += 1;
+                ends.insert(end, worker.worker);
+            }
+        }
+        if ends.is_empty() {
+            return;
+        }
+        for (end, process) in owners(&ends.keys().copied().collect(), children) {
+            self.lanes.insert(ends[&end], Known::Own(process));
+        }
     }
 }
 

@@ -21,6 +21,9 @@ const LOOK_TIME: Duration = Duration::from_millis(20);
 /// How long the output of a process may take to end after it. What has left its group may have it.
 const OUTPUT_TIME_MAX: Duration = Duration::from_secs(1);
 
+/// As much of the last line of a process is told as the reason of its end.
+const LAST_CHARS_MAX: usize = 200;
+
 /// A program, and what its processes are told.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
@@ -139,6 +142,7 @@ async fn clear(group: Option<Pid>, grace: Duration, mut incoming: mpsc::Unbounde
 fn describe(status: io::Result<ExitStatus>, last: &str) -> End {
     let success = status.as_ref().is_ok_and(ExitStatus::success);
     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+    let last: String = last.chars().take(LAST_CHARS_MAX).collect();
     let why = if last.is_empty() { status } else { format!("{status}: {last}") };
     End { success, why }
 }
