@@ -29,6 +29,7 @@ const SAID_BYTES_MAX: usize = 200;
 pub struct AdminClient {
     server: ServerUrl,
     link: Option<SendRequest<Body>>,
+    dials: u64,
 }
 
 /// What happened to a connection.
@@ -106,12 +107,17 @@ struct Refusal {
 impl AdminClient {
     /// A client that has not dialled yet.
     pub fn new(server: ServerUrl) -> Self {
-        Self { server, link: None }
+        Self { server, link: None, dials: 0 }
     }
 
     /// The server that is called.
     pub fn server(&self) -> &ServerUrl {
         &self.server
+    }
+
+    /// How many connections there have been. Behind a new one may be another server than before.
+    pub fn dials(&self) -> u64 {
+        self.dials
     }
 
     /// Asks for what is at `path`, below `/v1/admin/`.
@@ -177,6 +183,7 @@ impl AdminClient {
             }
         }
         let link = self.link.insert(dial(&self.server).await?);
+        self.dials += 1;
         let exchanged = exchange(&self.server, link, method, path, body).await;
         exchanged.map_err(|source| broken(&self.server, source))
     }

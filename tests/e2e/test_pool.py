@@ -11,7 +11,7 @@ from harness import Admin, Client, Process, Server, acequia, eventually, run_ace
 from harness.server import clean_env
 
 POOLED = Path(__file__).with_name("pooled_worker.py")
-SECRET = "an admin token of more than thirty-two bytes"
+TOKEN = "an-admin-token-of-more-than-thirty-two-bytes"
 
 
 class Pool:
@@ -143,3 +143,314 @@ def test_sigterm_while_processes_start(server, client, new_pool, stock, ran):
     client.outcomes(len(ids))
     assert len(ran()) == len(set(ran())) == 100
     assert pool.stop() == 0
+
+
+def test_twice_sigterm_is_at_once_and_leaves_nobody(server, client, new_pool, stock, ran):
+    pool = new_pool("--max", "1", "--grace-s", "20", *stock)
+    client.submit(60_000)
+    eventually(ran, "the job")
+    (pid,) = pool.pids()
+    pool.process.signal(signal.SIGTERM)
+    eventually(lambda: server.metric("acequia_queue_slots", queue="default") == 0, "the drained worker")
+    pool.process.signal(signal.SIGTERM)
+    assert pool.process.wait() == 130
+    eventually(lambda: not runs(pid), "the end of its process")
+
+
+def test_a_pool_that_is_killed_leaves_nobody(server, new_pool, tmp_path):
+    """Neither its processes nor what they have started, and though they do not hear SIGTERM."""
+    script = "trap '' TERM; sleep 600 & echo $! > sleep; wait; wait"
+    pool = new_pool("--min", "1", "--grace-s", "1", "--", "sh", "-c", script, cwd=tmp_path)
+    sleep = tmp_path / "sleep"
+    below = int(eventually(lambda: sleep.exists() and sleep.read_text().strip(), "the process below"))
+    (pid,) = pool.pids()
+    pool.process.kill()
+    for each in (pid, below):
+        eventually(lambda each=each: not runs(each), f"the end of {each}")
+
+
+def test_what_a_dead_process_had_started_goes_with_it(server, new_pool, stock):
+    pool = new_pool("--min", "1", "--max", "1", "--", "sh", "-c", '"$@" & wait', "sh", *stock[1:])
+    server.wait_workers(1)
+    (shell,) = pool.pids()
+    (below,) = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+    os.kill(shell, signal.SIGKILL)
+    eventually(lambda: not runs(below), "the end of what it had started")
+    eventually(lambda: pool.pids() not in ([], [shell]), "another")
+    server.wait_workers(1)
+    # Its lane is the pool's, though another process than the one that it started has it.
+    eventually(lambda: (pool.report() or {}).get("starting") == 0, "to be seen as ready")
+    assert pool.stop() == 0
+
+
+def test_one_that_does_not_hear_sigterm_is_killed(new_pool):
+    pool = new_pool("--min", "1", "--grace-s", "1", "--", "sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.1; done")
+    pool.process.line(lambda line: line == "pool-1| up")
+    assert pool.stop() == 0
+    pool.process.line(lambda line: "is killed" in line, of="stderr")
+
+
+def test_a_program_that_only_dies_is_told_and_left_alone(server, client, new_pool):
+    client.submit(1)
+    pool = new_pool("--", "sh", "-c", "echo no module named work >&2; exit 3")
+    report = eventually(lambda: (pool.report() or {}).get("failing"), "its report")
+    assert "no module named work" in report and "exit status: 3" in report and "left alone" in report
+    pool.wait_processes(0)
+    pool.process.line(lambda line: "left alone" in line, of="stderr")
+    tries = [line for line in pool.process.stderr if " started " in line]
+    assert len(tries) == 5, tries
+    assert pool.stop() == 0
+
+
+def test_output_has_names_and_long_lines_are_cut(server, new_pool):
+    script = "echo out; echo err >&2; head -c 1000000 /dev/zero | tr '\\0' x; echo; printf last; sleep 600"
+    pool = new_pool("--min", "2", "--max", "2", "--", "sh", "-c", script)
+    for name in ("pool-1", "pool-2"):
+        pool.process.line(lambda line: line == f"{name}| out")
+        pool.process.line(lambda line: line == f"{name}| err", of="stderr")
+        cut = pool.process.line(lambda line: line.startswith(f"{name}| xxx"))
+        assert cut == f"{name}| {'x' * 8192} [cut]"
+    pool.process.signal(signal.SIGTERM)
+    pool.process.line(lambda line: line == "pool-1| last")
+    assert pool.process.wait() == 0
+
+
+def test_a_child_that_writes_without_end_fills_no_memory(server, new_pool):
+    pool = new_pool("--min", "1", "--", "sh", "-c", "echo up; tr '\\0' x < /dev/zero")
+    pool.process.line(lambda line: line == "pool-1| up")
+    pool.process.line(lambda line: line.endswith("[cut]"))
+    (pid,) = pool.pids()
+    below = lambda: Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    (writer,) = eventually(below, "the writer")
+    io = Path(f"/proc/{writer}/io")
+    eventually(lambda: int(io.read_text().split("wchar: ")[1].split()[0]) > 200_000_000, "200 MB of output")
+    assert pool.process.status("VmHWM") < 64 * 1024
+    assert pool.stop() == 0
+
+
+def test_two_pools_each_with_queues_of_its_own(server, client, new_pool, stock, ran):
+    red = new_pool("--max", "2", "--queue", "red", "--queue", "crimson", *stock, name="red")
+    blue = new_pool("--max", "3", "--queue", "blue", *stock, name="blue")
+    eventually(lambda: red.report() and blue.report(), "their reports")
+    ids = [client.submit(100, queue=queue) for queue in ("red", "crimson") for _ in range(8)]
+    red.wait_processes(2)
+    client.outcomes(len(ids))
+    assert blue.pids() == [] and blue.report()["processes"] == 0
+    assert red.report()["queues"] == ["red", "crimson"]
+    ids += [client.submit(100, queue="blue") for _ in range(9)]
+    blue.wait_processes(3)
+    client.outcomes(len(ids))
+    assert len(set(ran())) == len(ran()) == len(ids)
+    # Each stops its own only.
+    (first, second) = red.pids()
+    assert blue.stop() == 0
+    assert runs(first) and runs(second)
+    assert red.stop() == 0
+
+
+def test_a_worker_of_several_slots(server, client, new_pool, tmp_path):
+    pool = new_pool("--max", "5", "--slots", "4", "--idle-s", "1", "--", acequia(), "worker", "--", "sh", "-c",
+                    "touch began.$ACEQUIA_JOB; until [ -e go ]; do sleep 0.01; done; echo done", cwd=tmp_path)
+    eventually(pool.report, "its report")
+    ids = client.submit_many(range(8))
+    eventually(lambda: len(list(tmp_path.glob("began.*"))) == 8, "eight jobs at a time")
+    assert len(pool.pids()) == 2
+    assert server.metric("acequia_queue_slots", queue="default") == 8
+    (tmp_path / "go").touch()
+    client.outcomes(len(ids))
+    pool.wait_processes(0)
+    assert pool.stop() == 0
+
+
+def test_slots_are_learnt(server, client, new_pool, tmp_path):
+    """Told nothing, it goes by one slot each until a process shows that it has more."""
+    script = "touch began.$ACEQUIA_JOB; until [ -e go ]; do sleep 0.01; done; echo done"
+    pool = new_pool("--max", "5", "--", acequia(), "worker", "--slots", "3", "--", "sh", "-c", script, cwd=tmp_path)
+    ids = [client.submit(1)]
+    server.wait_workers(1)
+    eventually(lambda: (pool.report() or {}).get("starting") == 0 and pool.report()["processes"] == 1, "the first")
+    ids += client.submit_many(range(4))
+    eventually(lambda: len(list(tmp_path.glob("began.*"))) == 5, "five jobs at a time")
+    assert len(pool.pids()) == 2
+    (tmp_path / "go").touch()
+    client.outcomes(len(ids))
+    assert pool.stop() == 0
+
+
+def test_over_ipc(new_server, make, tmp_path, stock, ran):
+    server = new_server(jobs=f"ipc://{tmp_path}/jobs", results=f"ipc://{tmp_path}/results")
+    client, admin = make(Client(server)), make(Admin(server))
+    pool = Pool(server, admin, "--max", "3", "--idle-s", "1", *stock)
+    ids = [client.submit(100) for _ in range(20)]
+    pool.wait_processes(3)
+    client.outcomes(len(ids))
+    pool.wait_processes(0)
+    assert len(ran()) == 20
+    assert pool.stop() == 0
+
+
+def test_with_an_admin_token(new_server, make, tmp_path, stock):
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    server = new_server("--admin-token-file", file)
+    client, admin = make(Client(server)), make(Admin(server, TOKEN))
+    url = f"http://{server.http}"
+    code, out, said = run_acequia("pool", "--server", url, "--", "cat")
+    assert code == 1 and not out and "--admin-token-file" in said, said
+    pool = Pool(server, admin, *stock, env={"ACEQUIA_ADMIN_TOKEN_FILE": str(file)})
+    assert client.result(client.submit(1)) == 1
+    (pid,) = pool.pids()
+    assert b"ADMIN" not in Path(f"/proc/{pid}/environ").read_bytes()
+    assert pool.stop() == 0
+    spaced = tmp_path / "spaced"
+    spaced.write_text(TOKEN.replace("-", " "))
+    code, _, said = run_acequia("pool", "--server", url, "--admin-token-file", spaced, "--", "cat")
+    assert code == 1 and "a header cannot hold this token" in said, said
+
+
+def test_a_server_that_restarts_under_it(new_server, make, tmp_path, stock, ran):
+    server = new_server(quiet_ports=True, journal=tmp_path / "journal")
+    admin = make(Admin(server))
+    pool = Pool(server, admin, "--min", "1", "--max", "3", *stock)
+    with Client(server) as client:
+        assert client.result(client.submit(1)) == 1
+    for _ in range(2):
+        server.kill()
+        pids = pool.pids()
+        pool.process.line(lambda line: "stay as they are" in line, of="stderr")
+        server.start_again()
+        with Client(server) as client:
+            ids = [client.submit(50) for _ in range(30)]
+            client.outcomes(len(ids))
+        assert set(pids) <= set(pool.pids()), "it kept those that it had"
+    assert pool.stop() == 0
+
+
+def test_a_server_that_comes_later(make, stock):
+    server = Server.on_quiet_ports()
+    server.kill()
+    admin = make(Admin(server))
+    pool = Pool(server, admin, "--min", "1", *stock)
+    pool.process.line(lambda line: "no server answers" in line, of="stderr")
+    server.start_again()
+    server.wait_workers(1)
+    assert pool.stop() == 0
+    server.check()
+
+
+def test_a_server_on_other_ports(new_server, make, stock):
+    server = new_server(quiet_ports=True)
+    pool = Pool(server, make(Admin(server)), "--min", "1", "--max", "2", *stock)
+    server.wait_workers(1)
+    (before,) = pool.pids()
+    server.kill()
+    server.jobs = server.results = "tcp://127.0.0.1:0"
+    server.start_again()
+    server.wait_workers(1)
+    eventually(lambda: not runs(before), "the end of the one that cannot find the server")
+    assert pool.stop() == 0
+
+
+def test_the_operator_scales(server, admin, client, new_pool, stock, ran):
+    pool = new_pool("--max", "2", *stock)
+    eventually(pool.report, "its report")
+    status, scaled = admin.call("POST", "pools/pool/scale")
+    assert status == 400, scaled
+    scale(admin, {"min": 3, "max": 3})
+    pool.wait_processes(3)
+    server.wait_workers(3)
+    ids = [client.submit(1_000) for _ in range(3)]
+    eventually(lambda: len(ran()) == 3, "three jobs that run")
+    scale(admin, {"min": 0, "max": 1})
+    client.outcomes(len(ids))
+    pool.wait_processes(1)
+    assert len(ran()) == 3, "each was ended where it ran"
+    report = pool.report()
+    assert (report["min"], report["max"]) == (0, 1)
+    assert pool.stop() == 0
+
+
+def scale(admin, body):
+    import http.client
+    import json
+    connection = http.client.HTTPConnection(*admin._server.address("http"), timeout=30)
+    try:
+        connection.request("POST", "/v1/admin/pools/pool/scale", json.dumps(body))
+        response = connection.getresponse()
+        assert response.status == 200, response.read()
+    finally:
+        connection.close()
+
+
+def test_a_queue_that_is_paused_needs_nobody(server, admin, client, new_pool, stock):
+    status, _ = admin.call("POST", "queues/default/pause")
+    assert status == 200
+    pool = new_pool(*stock)
+    id = client.submit(1)
+    client.accepted([id])
+    eventually(pool.report, "its report")
+    seen = pool.report()["reported_ms"]
+    eventually(lambda: pool.report()["reported_ms"] > seen, "another report")
+    assert pool.pids() == []
+    status, _ = admin.call("POST", "queues/default/resume")
+    assert client.result(id) == 1
+    assert pool.stop() == 0
+
+
+def test_a_worker_that_an_operator_drains_is_replaced(server, admin, new_pool, stock):
+    pool = new_pool("--min", "1", "--max", "2", *stock)
+    server.wait_workers(1)
+    (before,) = pool.pids()
+    status, body = admin.call("GET", "workers")
+    (worker,) = body["workers"]
+    status, _ = admin.call("POST", f"workers/{worker['worker']}/drain")
+    assert status == 200
+    eventually(lambda: not runs(before), "its end")
+    pool.wait_processes(1)
+    server.wait_workers(1)
+    assert pool.stop() == 0
+
+
+def test_what_processes_know(server, new_pool, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("a worker token of more than thirty-two bytes")
+    pool = new_pool("--min", "1", "--queue", "a,b", "--slots", "3", "--worker-token-file", token, "--", "env")
+    said = lambda name: pool.process.line(lambda line: line.startswith(f"pool-1| {name}=")).split("=", 1)[1]
+    assert said("ACEQUIA_NAME") == "pool-1"
+    assert said("ACEQUIA_QUEUE") == "a,b"
+    assert said("ACEQUIA_JOBS") == server.jobs
+    assert said("ACEQUIA_RESULTS") == server.results
+    assert said("ACEQUIA_SLOTS") == "3"
+    assert said("ACEQUIA_WORKER_TOKEN_FILE") == str(token)
+
+
+@pytest.mark.parametrize("args, named", [
+    ([], "CMD"),
+    (["--", "no-such-program"], "no-such-program"),
+    (["--", "/etc/passwd"], "/etc/passwd"),
+    (["--max", "0", "--", "cat"], "--max"),
+    (["--max", "1001", "--", "cat"], "1000"),
+    (["--min", "3", "--max", "2", "--", "cat"], "--min 3"),
+    (["--queue", "a b", "--", "cat"], "a b"),
+    (["--name", "a b", "--", "cat"], "[A-Za-z0-9._-]"),
+    (["--name", "n" * 59, "--", "cat"], "58"),
+    (["--slots", "0", "--", "cat"], "--slots"),
+    (["--idle-s", "0", "--", "cat"], "--idle-s"),
+    (["--jobs", "nonsense", "--", "cat"], "nonsense"),
+    (["--server", "nonsense", "--", "cat"], "nonsense"),
+    (["--admin-token-file", "/no/such/file", "--", "cat"], "/no/such/file"),
+])
+def test_wrong_usage(args, named):
+    code, out, said = run_acequia("pool", *args)
+    assert code != 0 and not out
+    assert named in said and "panicked" not in said, said
+
+
+def test_a_program_that_cannot_be_started(server, client, tmp_path):
+    """Found out only when it is: its interpreter is not there."""
+    script = tmp_path / "script"
+    script.write_text("#!/no/such/interpreter\n")
+    script.chmod(0o755)
+    client.submit(1)
+    code, _, said = run_acequia("pool", "--server", f"http://{server.http}", "--", script)
+    assert code == 1 and f"`{script}` cannot be started" in said, said

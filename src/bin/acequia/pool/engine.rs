@@ -46,7 +46,7 @@ pub(crate) struct Setup {
 
 /// What there is to do at the server; one at a time, in turn.
 enum Errand {
-    Look { asked: Time, children: Vec<Child>, with_ports: bool },
+    Look { asked: Time, children: Vec<Child> },
     Drain(u64),
     Report(Report),
 }
@@ -56,7 +56,6 @@ enum News {
     Seen {
         asked: Time,
         seen: Seen,
-        ports: Option<Ports>,
     },
     Scaled(Bounds),
     /// A look has failed.
@@ -97,7 +96,6 @@ pub(crate) async fn run(
         news,
         running: HashMap::new(),
         ports: None,
-        ask_ports: true,
         looking: false,
         look_at: start,
         report_at: start,
@@ -136,12 +134,10 @@ async fn serve(
     let mut refused = 0;
     while let Some(errand) = todo.recv().await {
         let heard = match errand {
-            Errand::Look { asked, children, with_ports } => {
-                Ok(match look(&mut server, children, with_ports).await {
-                    Ok((seen, ports)) => News::Seen { asked, seen, ports },
-                    Err(error) => News::Missed(error),
-                })
-            }
+            Errand::Look { asked, children } => Ok(match server.look(children).await {
+                Ok(seen) => News::Seen { asked, seen },
+                Err(error) => News::Missed(error),
+            }),
             Errand::Drain(worker) => match server.drain(worker).await {
                 Ok(()) => continue,
                 Err(error) => Err(error),
@@ -166,15 +162,6 @@ async fn serve(
     }
 }
 
-async fn look(
-    server: &mut Server,
-    children: Vec<Child>,
-    with_ports: bool,
-) -> Result<(Seen, Option<Ports>), CallError> {
-    let ports = if with_ports { Some(server.ports().await?) } else { None };
-    Ok((server.look(children).await?, ports))
-}
-
 /// A process of the pool.
 struct Own {
     running: Running,
@@ -196,8 +183,6 @@ struct Engine {
     running: HashMap<ProcessId, Own>,
     /// Where processes connect; unknown until the server was seen.
     ports: Option<Ports>,
-    /// Whether that is to be asked: it may be another server since the last look.
-    ask_ports: bool,
     /// Whether a look is under way.
     looking: bool,
     look_at: Instant,
@@ -224,7 +209,7 @@ impl Engine {
 
     fn hear(&mut self, news: News) -> anyhow::Result<Event> {
         match news {
-            News::Seen { asked, seen, ports } => {
+            News::Seen { asked, seen: Seen { waiting, lanes, ports } } => {
                 self.looking = false;
                 if let Some(ports) = ports {
                     self.connect_to(ports)?;
@@ -233,7 +218,6 @@ impl Engine {
                     tracing::info!(pool = self.setup.name, "the server answers again");
                 }
                 self.misses = 0;
-                let Seen { waiting, lanes } = seen;
                 Ok(Event::Observed(Observation { asked, waiting, lanes }))
             }
             News::Scaled(bounds) => {
@@ -281,7 +265,6 @@ impl Engine {
             }
         }
         self.misses = self.misses.saturating_add(1);
-        self.ask_ports = true;
         let pause = QUICK.saturating_mul(2_u32.saturating_pow(self.misses)).min(AWAY_MAX);
         self.look_at = Instant::now() + pause;
         let gone = error.is_gone();
@@ -300,7 +283,6 @@ impl Engine {
 
     /// Takes in where the server has its ports.
     fn connect_to(&mut self, server: Ports) -> anyhow::Result<()> {
-        self.ask_ports = false;
         let ports = match self.reachable(server) {
             Ok(ports) => ports,
             Err(error) if self.ports.is_none() => return Err(error),
@@ -309,11 +291,12 @@ impl Engine {
                 return Ok(());
             }
         };
-        if self.ports.as_ref().is_some_and(|old| *old != ports) {
+        let has_moved = self.ports.as_ref().is_some_and(|old| *old != ports);
+        self.ports = Some(ports);
+        if has_moved {
             tracing::info!(pool = self.setup.name, "the server has other ports: others take over");
             self.handle(Event::Moved)?;
         }
-        self.ports = Some(ports);
         Ok(())
     }
 
@@ -366,8 +349,7 @@ impl Engine {
             name: own.name.clone(),
         };
         let children = self.running.iter().map(child).collect();
-        let (asked, with_ports) = (self.now(), self.ask_ports);
-        self.send(Errand::Look { asked, children, with_ports });
+        self.send(Errand::Look { asked: self.now(), children });
     }
 
     fn send(&self, errand: Errand) {

@@ -19,6 +19,8 @@ pub(super) struct Server {
     pool: String,
     queues: Vec<QueueName>,
     kin: Kin,
+    /// The connection, by its number, on which the ports were asked for.
+    asked: u64,
 }
 
 /// Where workers are to connect.
@@ -34,11 +36,13 @@ fn endpoint<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Endpoint, D::Er
     String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
 }
 
-/// What there is to do.
+/// What there is to see.
 pub(super) struct Seen {
     /// Jobs that wait for a slot.
     pub(super) waiting: u64,
     pub(super) lanes: Vec<Lane>,
+    /// Where workers are to connect, if it is not known that it is where it was.
+    pub(super) ports: Option<Ports>,
 }
 
 /// What the pool tells of itself.
@@ -79,12 +83,7 @@ struct Whatever {}
 
 impl Server {
     pub(super) fn new(client: AdminClient, pool: String, queues: Vec<QueueName>) -> Self {
-        Self { client, pool, queues, kin: Kin::default() }
-    }
-
-    /// Where the server has its ports for workers.
-    pub(super) async fn ports(&mut self) -> Result<Ports, CallError> {
-        self.client.get("server").await
+        Self { client, pool, queues, kin: Kin::default(), asked: 0 }
     }
 
     /// Looks at the pool's queues, and at the lanes of these children. Workers first: a job that
@@ -111,7 +110,18 @@ impl Server {
         for queue in &self.queues {
             waiting += waiting_in(&mut self.client, queue).await?;
         }
-        Ok(Seen { waiting, lanes: self.lanes(workers, children).await })
+        let ports = self.ports().await?;
+        Ok(Seen { waiting, lanes: self.lanes(workers, children).await, ports })
+    }
+
+    async fn ports(&mut self) -> Result<Option<Ports>, CallError> {
+        let dials = self.client.dials();
+        if self.asked == dials {
+            return Ok(None);
+        }
+        let ports = self.client.get("server").await?;
+        self.asked = dials;
+        Ok(Some(ports))
     }
 
     async fn lanes(&mut self, workers: Vec<Worker>, children: Vec<Child>) -> Vec<Lane> {
