@@ -73,6 +73,13 @@ pub(crate) fn router(door: &Arc<Door>) -> Router<Arc<Door>> {
         .layer(middleware::from_fn_with_state(door.clone(), guard::only_for_operators))
 }
 
+/// What answers where admin calls are on another port.
+pub(crate) fn elsewhere() -> Router<Arc<Door>> {
+    Router::new().fallback(|| async {
+        Refused::not_found("admin calls have a port of their own here: that of --admin-listen")
+    })
+}
+
 /// What a call is refused with.
 struct Refused {
     status: StatusCode,

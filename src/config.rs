@@ -16,6 +16,8 @@ use crate::tls::{BadTls, TlsFiles};
 pub struct Config {
     /// Where HTTP and WebSocket listen, `HOST:PORT`; port 0 lets the system choose.
     pub listen: String,
+    /// Where admin calls and the dashboard listen, `HOST:PORT`. With `None` they are where HTTP is.
+    pub admin_listen: Option<String>,
     /// The certificate and key that HTTP and WebSocket are encrypted with. With `None` they are
     /// not.
     pub tls: Option<TlsFiles>,
@@ -76,6 +78,7 @@ impl Default for Config {
         let endpoint = |text: &str| text.parse().expect("a default endpoint is one");
         Self {
             listen: Self::LISTEN.to_owned(),
+            admin_listen: None,
             tls: None,
             jobs: endpoint(Self::JOBS),
             results: endpoint(Self::RESULTS),
@@ -97,9 +100,11 @@ impl Default for Config {
 /// Why a server does not start. The operator can mend each; the message says how.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address of HTTP and WebSocket is not to be had.
-    #[error("cannot listen on {listen}: {source}{}", hint(source))]
+    /// An address of HTTP is not to be had.
+    #[error("cannot listen on {listen}: {source}{}", hint(source, flag))]
     Listen {
+        /// The flag that it comes from.
+        flag: &'static str,
         /// The address.
         listen: String,
         /// What the system says.
@@ -137,16 +142,19 @@ pub enum StartError {
 }
 
 /// What to do about a failure to listen.
-fn hint(error: &io::Error) -> &'static str {
+fn hint(error: &io::Error, flag: &str) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "; another process has it: stop that one, or choose another port with --listen (port 0 picks a free one)"
+            format!(
+                "; another process has it: stop that one, or choose another port with {flag} (port 0 picks a free one)"
+            )
         }
-        io::ErrorKind::PermissionDenied => "; choose a port above 1023 with --listen",
+        io::ErrorKind::PermissionDenied => format!("; choose a port above 1023 with {flag}"),
         io::ErrorKind::AddrNotAvailable => {
             "; the host is not this machine's: use one of its addresses, such as 127.0.0.1 or 0.0.0.0"
+                .to_owned()
         }
-        io::ErrorKind::InvalidInput => "; an address is HOST:PORT, such as 127.0.0.1:8080",
-        _ => "",
+        io::ErrorKind::InvalidInput => "; an address is HOST:PORT, such as 127.0.0.1:8080".to_owned(),
+        _ => String::new(),
     }
 }

@@ -43,17 +43,36 @@ pub(crate) struct Door {
     pub(crate) streams: Arc<Semaphore>,
 }
 
-pub(crate) fn router(door: Arc<Door>) -> Router {
+/// Everything, on one port.
+pub(crate) fn for_all(door: Arc<Door>) -> Router {
+    let app = for_clients(&door).nest("/v1/admin", admin::router(&door));
+    finish(app, door)
+}
+
+/// What is left for the port of clients if operators have one of their own.
+pub(crate) fn without_admin_calls(door: Arc<Door>) -> Router {
+    finish(for_clients(&door).nest("/v1/admin", admin::elsewhere()), door)
+}
+
+/// What operators find on a port of their own.
+pub(crate) fn for_operators(door: Arc<Door>) -> Router {
+    finish(for_monitors().nest("/v1/admin", admin::router(&door)), door)
+}
+
+fn for_clients(door: &Arc<Door>) -> Router<Arc<Door>> {
     let known_pages = middleware::from_fn_with_state(door.clone(), access::only_known_pages);
+    for_monitors().route("/v1/ws", any(upgrade).layer(known_pages))
+}
+
+fn for_monitors() -> Router<Arc<Door>> {
     Router::new()
-        .route("/v1/ws", any(upgrade).layer(known_pages))
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
-        .nest("/v1/admin", admin::router(&door))
-        .fallback(get(file))
-        .layer(middleware::map_response(access::harden))
-        .with_state(door)
+}
+
+fn finish(app: Router<Arc<Door>>, door: Arc<Door>) -> Router {
+    app.fallback(get(file)).layer(middleware::map_response(access::harden)).with_state(door)
 }
 
 async fn file(uri: Uri) -> Response {

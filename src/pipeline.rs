@@ -350,7 +350,7 @@ impl Pipeline {
                 Action::CancelRun { lane, job } => self.job_lanes.cancel(lane, job),
                 Action::SayBye { lane } => {
                     let stops = self.stop_due.is_some();
-                    let reason = if stops { "the server stops" } else { "as the worker asked" };
+                    let reason = if stops { "the server stops" } else { "this worker is drained" };
                     self.job_lanes.bye(lane, reason);
                 }
                 entry @ (Action::Record { .. }

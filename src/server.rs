@@ -36,6 +36,8 @@ const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
 pub struct Addresses {
     /// HTTP and WebSocket.
     pub http: SocketAddr,
+    /// Admin calls and the dashboard, if they are not there.
+    pub admin: Option<SocketAddr>,
     /// Where workers fetch jobs.
     pub jobs: Endpoint,
     /// Where workers bring results.
@@ -44,14 +46,16 @@ pub struct Addresses {
 
 impl fmt::Display for Addresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { http, jobs, results } = self;
-        write!(f, "acequia ready http={http} jobs={jobs} results={results}")
+        let Self { http, admin, jobs, results } = self;
+        write!(f, "acequia ready http={http} jobs={jobs} results={results}")?;
+        admin.map_or(Ok(()), |admin| write!(f, " admin={admin}"))
     }
 }
 
 /// A server that holds its ports and its journal. Nothing is served before [`run`](Self::run).
 pub struct Server {
     http: TcpListener,
+    admin: Option<TcpListener>,
     keys: Option<Keys>,
     jobs: JobsGate,
     results: ResultsGate,
@@ -77,18 +81,17 @@ impl Server {
     /// # Errors
     /// If one of them is not to be had; the message says what to do.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
-        let listening = async {
-            let listener = TcpListener::bind(&config.listen).await?;
-            let address = listener.local_addr()?;
-            Ok((listener, address))
+        let (http, address) = listen("--listen", &config.listen).await?;
+        let admin = match &config.admin_listen {
+            Some(admin) => Some(listen("--admin-listen", admin).await?),
+            None => None,
         };
-        let (http, address) = listening
-            .await
-            .map_err(|source| StartError::Listen { listen: config.listen.clone(), source })?;
+        let (admin, admin_address) = admin.unzip();
         let jobs = JobsGate::bind(&config.jobs, jobs_gate(&config)).await?;
         let results = ResultsGate::bind(&config.results, results_gate(&config)).await?;
         let addresses = Addresses {
             http: address,
+            admin: admin_address,
             jobs: jobs.local_endpoint().clone(),
             results: results.local_endpoint().clone(),
         };
@@ -113,6 +116,7 @@ impl Server {
         };
         Ok(Self {
             http,
+            admin,
             keys,
             jobs,
             results,
@@ -137,6 +141,7 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self {
             http,
+            admin,
             keys,
             refused,
             jobs,
@@ -164,8 +169,17 @@ impl Server {
             tokio::spawn(accept_jobs(jobs, inbox.clone())),
             tokio::spawn(accept_results(results, inbox.clone())),
         ];
-        let (limits, door) = (front.limits, http::router(door));
-        let served = tokio::spawn(listener::serve(http, keys, door, limits, refused));
+        let serve = |listener, app| {
+            let (limits, keys, refused) = (front.limits, keys.clone(), refused.clone());
+            tokio::spawn(listener::serve(listener, keys, app, limits, refused))
+        };
+        let served = match admin {
+            Some(admin) => {
+                let operators = http::for_operators(door.clone());
+                vec![serve(http, http::without_admin_calls(door)), serve(admin, operators)]
+            }
+            None => vec![serve(http, http::for_all(door))],
+        };
         let upkeep = tokio::spawn(upkeep(metrics));
 
         shutdown.await;
@@ -174,9 +188,17 @@ impl Server {
             _ = pipeline.await;
         }
         _ = tokio::time::timeout(CLOSE_TIME_MAX, front.all_closed()).await;
-        workers.iter().chain([&upkeep]).for_each(tokio::task::JoinHandle::abort);
-        served.abort();
+        workers.iter().chain([&upkeep]).chain(&served).for_each(tokio::task::JoinHandle::abort);
     }
+}
+
+async fn listen(flag: &'static str, at: &str) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = async {
+        let listener = TcpListener::bind(at).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bound.await.map_err(|source| StartError::Listen { flag, listen: at.to_owned(), source })
 }
 
 /// A pipeline that goes on where the journal says that the last one ended.

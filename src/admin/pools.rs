@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use acequia_wire::code::RejectCode;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Answer, Door, Refused, as_json, at_desk};
+use super::{Answer, BODY_BYTES_MAX, Door, Refused, as_json, at_desk};
 use crate::pools::{self, Pool};
 
 #[derive(Serialize)]
@@ -24,9 +26,9 @@ pub(super) async fn list(State(door): State<Arc<Door>>) -> Answer {
 pub(super) async fn report(
     State(door): State<Arc<Door>>,
     Path(pool): Path<String>,
-    body: Bytes,
+    body: Body,
 ) -> Answer {
-    let report = read(&body)?;
+    let report = read(body)?;
     let wanted = at_desk(&door, move |desk| desk.pools.report(&pool, report, desk.now)).await?;
     Ok(as_json(&wanted?))
 }
@@ -34,15 +36,25 @@ pub(super) async fn report(
 pub(super) async fn scale(
     State(door): State<Arc<Door>>,
     Path(pool): Path<String>,
-    body: Bytes,
+    body: Body,
 ) -> Answer {
-    let wish = read(&body)?;
+    let wish = read(body)?;
     let scaled = at_desk(&door, move |desk| desk.pools.scale(&pool, wish, desk.now)).await?;
     Ok(as_json(&scaled?))
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
-    serde_json::from_slice(body).map_err(|bad| Refused::bad_request(format!("body: {bad}")))
+type Body = Result<Bytes, BytesRejection>;
+
+fn read<T: DeserializeOwned>(body: Body) -> Result<T, Refused> {
+    let body = body.map_err(|_| {
+        let message = format!("the body has more than {BODY_BYTES_MAX} bytes, the limit");
+        Refused::new(StatusCode::PAYLOAD_TOO_LARGE, RejectCode::TooLarge.as_str(), message)
+    })?;
+    // A list would be taken for the values of the keys.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Refused::bad_request("body: it is a JSON object"));
+    }
+    serde_json::from_slice(&body).map_err(|bad| Refused::bad_request(format!("body: {bad}")))
 }
 
 impl From<pools::Refused> for Refused {

@@ -21,6 +21,7 @@ pub struct TlsFiles {
 }
 
 /// Certificate and key as they are now.
+#[derive(Clone)]
 pub(crate) struct Keys(watch::Receiver<Arc<ServerConfig>>);
 
 impl Keys {

@@ -23,6 +23,11 @@ pub(crate) struct Args {
     #[arg(long, env = "ACEQUIA_LISTEN", default_value = Config::LISTEN, value_name = "HOST:PORT")]
     listen: String,
 
+    /// Where admin calls and the dashboard listen, apart from clients; the line that says that the
+    /// server is ready tells this port too. Not given, they are where HTTP is
+    #[arg(long, env = "ACEQUIA_ADMIN_LISTEN", value_name = "HOST:PORT")]
+    admin_listen: Option<String>,
+
     /// The certificate for HTTPS and WSS, and behind it those that lead to its authority, in PEM.
     /// Read again when it changes
     #[arg(long, env = "ACEQUIA_TLS_CERT", requires = "tls_key", value_name = "FILE")]
@@ -102,6 +107,7 @@ impl Args {
         let worker_connections = self.limits.worker_connections;
         let config = Config {
             listen: self.listen,
+            admin_listen: self.admin_listen,
             tls: self.tls_cert.zip(self.tls_key).map(|(cert, key)| TlsFiles { cert, key }),
             jobs,
             results,

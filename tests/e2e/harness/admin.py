@@ -22,24 +22,45 @@ class Admin:
         if self._connection:
             self._connection.close()
 
-    def request(self, method, url):
+    def request(self, method, url, body=None):
         """Status, headers and body."""
         if self._process is not self._server.process:
             # It was started again since the last call.
             self.close()
             self._process = self._server.process
             self._connection = http.client.HTTPConnection(*self._server.address("http"), timeout=30)
-        self._connection.request(method, url, headers=self._headers)
+        self._connection.request(method, url, body, self._headers)
         response = self._connection.getresponse()
         return response.status, response.headers, response.read().decode()
 
-    def call(self, method, path, **query):
+    def call(self, method, path, body=None, **query):
         """Status and body."""
         query = urlencode({key: value for key, value in query.items() if value is not None})
         url = f"/v1/admin/{path}" + (f"?{query}" if query else "")
-        status, headers, text = self.request(method, url)
+        status, headers, text = self.request(method, url, body if body is None else json.dumps(body))
         assert headers["content-type"] == "application/json", (method, url, status, dict(headers), text)
         return status, json.loads(text)
+
+    def get(self, path, **query):
+        """What is answered to a call that goes well."""
+        return self.do("GET", path, **query)
+
+    def do(self, method, path, body=None, **query):
+        """Likewise, of any method."""
+        status, said = self.call(method, path, body, **query)
+        assert status == 200, (method, path, status, said)
+        return said
+
+    def pages(self, path, key, limit, **query):
+        """All entries of a list, page by page."""
+        after, all = None, []
+        while True:
+            page = self.get(path, limit=limit, after=after, **query)
+            assert len(page[key]) <= limit
+            all += page[key]
+            after = page["next"]
+            if after is None:
+                return all
 
     def job(self, job):
         """What is known of a job; nothing if it is not known."""
