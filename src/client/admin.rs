@@ -1,18 +1,23 @@
 //! Admin calls, over one connection that is kept open.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::timeout;
+use tower_service::Service as _;
 
 use super::{ConnectError, ServerUrl, secure};
 
@@ -28,8 +33,17 @@ const SAID_BYTES_MAX: usize = 200;
 #[derive(Debug)]
 pub struct AdminClient {
     server: ServerUrl,
-    link: Option<SendRequest<Body>>,
+    link: Link,
     dials: u64,
+}
+
+/// The way to the server.
+#[derive(Debug)]
+enum Link {
+    None,
+    Open(SendRequest<Body>),
+    /// The server is in this process, and answers as long as it runs.
+    Within(watch::Receiver<Option<Router>>),
 }
 
 /// What happened to a connection.
@@ -107,7 +121,12 @@ struct Refusal {
 impl AdminClient {
     /// A client that has not dialled yet.
     pub fn new(server: ServerUrl) -> Self {
-        Self { server, link: None, dials: 0 }
+        Self { server, link: Link::None, dials: 0 }
+    }
+
+    /// A client of a server in this process.
+    pub(crate) fn within(server: ServerUrl, app: watch::Receiver<Option<Router>>) -> Self {
+        Self { server, link: Link::Within(app), dials: 1 }
     }
 
     /// The server that is called.
@@ -139,21 +158,14 @@ impl AdminClient {
         path: &str,
         body: Bytes,
     ) -> Result<T, CallError> {
-        let authority = || self.server.authority().to_owned();
-        let late = CallError::Time { authority: authority() };
         let answered = timeout(CALL_TIME_MAX, self.exchange(&method, path, &body)).await;
-        let (status, body) = match answered {
-            Ok(Ok(answer)) => answer,
-            failed => {
-                // Half an exchange may be left on it.
-                self.link = None;
-                return Err(match failed {
-                    Ok(Err(error)) => error,
-                    _ => late,
-                });
-            }
-        };
         let authority = || self.server.authority().to_owned();
+        let answered = answered.unwrap_or_else(|_| Err(CallError::Time { authority: authority() }));
+        if answered.is_err() && matches!(self.link, Link::Open(_)) {
+            // Half an exchange may be left on it.
+            self.link = Link::None;
+        }
+        let (status, body) = answered?;
         if !status.is_success() {
             let message = serde_json::from_slice(&body).map_or_else(
                 |_| String::from_utf8_lossy(&body[..body.len().min(SAID_BYTES_MAX)]).into_owned(),
@@ -174,19 +186,33 @@ impl AdminClient {
         path: &str,
         body: &Bytes,
     ) -> Result<(StatusCode, Bytes), CallError> {
-        if let Some(link) = &mut self.link {
-            // A server closes what was idle for long, and may have been started anew.
-            if link.ready().await.is_ok()
-                && let Ok(answer) = exchange(&self.server, link, method, path, body).await
-            {
-                return Ok(answer);
+        match &mut self.link {
+            Link::Within(app) => {
+                let app = app.borrow().clone().ok_or_else(|| ended(&self.server))?;
+                let answered = answer_within(app, &self.server, method, path, body).await;
+                return answered.map_err(|source| broken(&self.server, source));
             }
+            Link::Open(link) => {
+                // A server closes what was idle for long, and may have been started anew.
+                if link.ready().await.is_ok()
+                    && let Ok(answer) = answer(&self.server, link, method, path, body).await
+                {
+                    return Ok(answer);
+                }
+            }
+            Link::None => {}
         }
-        let link = self.link.insert(dial(&self.server).await?);
+        let mut link = dial(&self.server).await?;
         self.dials += 1;
-        let exchanged = exchange(&self.server, link, method, path, body).await;
-        exchanged.map_err(|source| broken(&self.server, source))
+        let answered = answer(&self.server, &mut link, method, path, body).await;
+        self.link = Link::Open(link);
+        answered.map_err(|source| broken(&self.server, source))
     }
+}
+
+fn ended(server: &ServerUrl) -> CallError {
+    let (authority, source) = (server.authority().to_owned(), io::ErrorKind::ConnectionRefused);
+    ConnectError::Unreachable { authority, source: source.into() }.into()
 }
 
 fn broken(server: &ServerUrl, source: impl Into<Fault>) -> CallError {
@@ -208,13 +234,37 @@ async fn dial(server: &ServerUrl) -> Result<SendRequest<Body>, CallError> {
     Ok(link)
 }
 
-async fn exchange(
+async fn answer(
     server: &ServerUrl,
     link: &mut SendRequest<Body>,
     method: &Method,
     path: &str,
     body: &Bytes,
 ) -> Result<(StatusCode, Bytes), Fault> {
+    let response = link.send_request(request(server, method, path, body)).await?;
+    read(response.map(Body::new)).await
+}
+
+async fn answer_within(
+    mut app: Router,
+    server: &ServerUrl,
+    method: &Method,
+    path: &str,
+    body: &Bytes,
+) -> Result<(StatusCode, Bytes), Fault> {
+    let mut request = request(server, method, path, body);
+    // As if it had come from this machine, which it has.
+    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    request.extensions_mut().insert(ConnectInfo(here));
+    read(app.call(request).await?).await
+}
+
+async fn read(response: Response<Body>) -> Result<(StatusCode, Bytes), Fault> {
+    let status = response.status();
+    Ok((status, to_bytes(response.into_body(), ANSWER_BYTES_MAX).await?))
+}
+
+fn request(server: &ServerUrl, method: &Method, path: &str, body: &Bytes) -> Request<Body> {
     let mut request = Request::new(Body::from(body.clone()));
     *request.method_mut() = method.clone();
     // Names of queues, pools and workers need no escape; what cannot be a path finds nothing.
@@ -226,14 +276,10 @@ async fn exchange(
     if !body.is_empty() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    let shown =
-        server.token().and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
-    if let Some(mut shown) = shown {
+    let shown = server.token().map(|token| HeaderValue::from_str(&format!("Bearer {token}")));
+    if let Some(Ok(mut shown)) = shown {
         shown.set_sensitive(true);
         headers.insert(AUTHORIZATION, shown);
     }
-    let response = link.send_request(request).await?;
-    let status = response.status();
-    let body = to_bytes(Body::new(response.into_body()), ANSWER_BYTES_MAX).await?;
-    Ok((status, body))
+    request
 }

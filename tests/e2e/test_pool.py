@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness import Admin, Client, Process, Server, acequia, eventually, run_acequia
-from harness.server import clean_env
+from harness.server import clean_env, starts_not
 
 POOLED = Path(__file__).with_name("pooled_worker.py")
 TOKEN = "an-admin-token-of-more-than-thirty-two-bytes"
@@ -302,9 +302,9 @@ def test_with_an_admin_token(new_server, make, tmp_path, stock):
     (pid,) = pool.pids()
     assert b"ADMIN" not in Path(f"/proc/{pid}/environ").read_bytes()
     assert pool.stop() == 0
-    spaced = tmp_path / "spaced"
-    spaced.write_text(TOKEN.replace("-", " "))
-    code, _, said = run_acequia("pool", "--server", url, "--admin-token-file", spaced, "--", "cat")
+    other = tmp_path / "other"
+    other.write_text(TOKEN.replace("-", "é"))
+    code, _, said = run_acequia("pool", "--server", url, "--admin-token-file", other, "--", "cat")
     assert code == 1 and "a header cannot hold this token" in said, said
 
 
@@ -454,3 +454,51 @@ def test_a_program_that_cannot_be_started(server, client, tmp_path):
     client.submit(1)
     code, _, said = run_acequia("pool", "--server", f"http://{server.http}", "--", script)
     assert code == 1 and f"`{script}` cannot be started" in said, said
+
+
+def test_pools_of_the_server_itself(new_server, make, tmp_path, ran):
+    """It needs no port of loopback for them, no token, and no word of its own certificate."""
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    worker = f"{sys.executable} {POOLED} {tmp_path / 'runs'}"
+    server = new_server("--pool", f"red: 1..2 queue=red,crimson -- {worker}", "--pool", f"blue: queue=blue -- {worker}",
+                        "--admin-token-file", token, listen="0.0.0.0:0")
+    server.http = server.http.replace("0.0.0.0", "127.0.0.1")
+    admin, client = make(Admin(server, TOKEN)), make(Client(server))
+    ids = [client.submit(100, queue=queue) for queue in ("red", "crimson", "blue") for _ in range(6)]
+    client.outcomes(len(ids))
+    names = lambda: [pool["pool"] for pool in admin.call("GET", "pools")[1]["pools"]]
+    eventually(lambda: names() == ["blue", "red"], "their reports")
+    server.process.line(lambda line: line.startswith("red-1| "))
+    server.process.line(lambda line: line.startswith("blue-1| "))
+    assert len(set(ran())) == len(ran()) == len(ids)
+
+
+def test_pools_end_with_their_server(make, tmp_path, ran):
+    worker = f"{sys.executable} {POOLED} {tmp_path / 'runs'}"
+    server = Server("--pool", f"p: 0..2 -- {worker}", journal=tmp_path / "journal")
+    client = make(Client(server))
+    ids = [client.submit(500) for _ in range(6)]
+    eventually(lambda: len(ran()) >= 2, "jobs that run")
+    children = server.process.children()
+    assert len(children) == 3, "two, and the guard"
+    assert server.stop() == 0
+    assert not any(runs(pid) for pid in children)
+    begun = len(ran())
+    server.start_again()
+    eventually(lambda: len(ran()) == 6, "the others")
+    assert len(set(ran())) == 6 and begun < 6
+    children = server.process.children()
+    server.kill()
+    for pid in children:
+        eventually(lambda pid=pid: not runs(pid), "its end")
+
+
+@pytest.mark.parametrize("pools, named", [
+    (["0..8 -- cat"], "such as 'thumbs: 0..8 queue=thumb,crop -- python3 worker.py'"),
+    (["p: -- no-such-program"], "no-such-program"),
+    (["p: -- cat", "p: -- cat"], "two pools"),
+])
+def test_wrong_pools_of_a_server(pools, named):
+    said = starts_not(*[word for pool in pools for word in ("--pool", pool)])
+    assert named in said, said

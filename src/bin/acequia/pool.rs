@@ -3,6 +3,7 @@
 mod engine;
 pub(crate) mod guard;
 mod kin;
+mod line;
 mod name;
 mod output;
 mod place;
@@ -21,13 +22,18 @@ use acequia_wire::QueueName;
 use acequia_wire::limits::{QUEUES_PER_WORKER_MAX, SLOTS_MAX};
 use acequia_worker::exec::check_program;
 use anyhow::{Context as _, bail};
+use futures_util::future::join_all;
 
-use self::engine::Setup;
+pub(crate) use self::engine::Setup;
 use self::name::PoolName;
 use self::output::Printer;
-use self::program::Program;
-use self::sizer::{Bounds, Rules};
+pub(crate) use self::program::Program;
+pub(crate) use self::sizer::{Bounds, Rules};
 
+/// How long processes have to be too many, by default.
+pub(crate) const IDLE: Duration = Duration::from_secs(10);
+/// How long they may take to end, by default.
+pub(crate) const GRACE: Duration = Duration::from_secs(30);
 /// Processes that a pool may have at most.
 const PROCESSES_MAX: usize = 1_000;
 
@@ -100,12 +106,12 @@ pub(crate) struct Args {
     slots: Option<u32>,
 
     /// How long processes have to be too many before they are stopped
-    #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, default_value_t = IDLE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     idle_s: u64,
 
     /// How long a process that was told to end may take before it is killed; and how long its jobs
     /// may take to end when the pool is stopped
-    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400))]
+    #[arg(long, default_value_t = GRACE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400))]
     grace_s: u64,
 
     /// Where the processes fetch jobs [default: what the server says]
@@ -134,6 +140,27 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Keeps pools of a server in this process until `stop` resolves, and then until all their processes
+/// have ended. One that cannot begin is told in the log.
+pub(crate) async fn run_within(
+    pools: Vec<(Setup, AdminClient)>,
+    stop: impl Future<Output = ()> + Clone,
+) {
+    if pools.is_empty() {
+        return;
+    }
+    let (printer, writers) = Printer::new();
+    join_all(pools.into_iter().map(async |(setup, client)| {
+        let name = setup.name.clone();
+        if let Err(error) = engine::run(setup, client, printer.clone(), stop.clone()).await {
+            tracing::error!(pool = name, "{error:#}; there is no such pool until the next start");
+        }
+    }))
+    .await;
+    drop(printer);
+    writers.finish().await;
+}
+
 impl Args {
     /// The server, with what is shown to it.
     fn server(&self) -> anyhow::Result<ServerUrl> {
@@ -145,7 +172,7 @@ impl Args {
         let Some(file) = &self.admin_token_file else { return Ok(server) };
         let token = Secret::read(file).context("--admin-token-file")?;
         let shown = std::str::from_utf8(token.expose()).ok();
-        let Some(shown) = shown.filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()))
+        let Some(shown) = shown.filter(|token| token.chars().all(|c| matches!(c, ' '..='~')))
         else {
             bail!(
                 "--admin-token-file {}: a header cannot hold this token; make one: \
@@ -159,12 +186,7 @@ impl Args {
     fn into_setup(self) -> anyhow::Result<Setup> {
         let bounds = bounds(self.min, self.max)?;
         check_program(&self.command[0])?;
-        if self.queue.len() > QUEUES_PER_WORKER_MAX {
-            bail!(
-                "--queue: {} queues are too many, a worker serves at most {QUEUES_PER_WORKER_MAX}",
-                self.queue.len()
-            );
-        }
+        check_queues(&self.queue)?;
         let grace = Duration::from_secs(self.grace_s);
         let default_name = || PoolName::made_of(self.queue[0].as_str(), &place::host_name());
         Ok(Setup {
@@ -179,6 +201,7 @@ impl Args {
                 command: self.command,
                 queues: self.queue,
                 slots: self.slots,
+                told_queues: true,
                 worker_token_file: self.worker_token_file,
                 grace,
             },
@@ -189,9 +212,17 @@ impl Args {
     }
 }
 
+fn check_queues(queues: &[QueueName]) -> anyhow::Result<()> {
+    let count = queues.len();
+    if count > QUEUES_PER_WORKER_MAX {
+        bail!("{count} queues are too many: a worker serves {QUEUES_PER_WORKER_MAX} at most");
+    }
+    Ok(())
+}
+
 fn bounds(min: usize, max: usize) -> anyhow::Result<Bounds> {
     if max == 0 || max > PROCESSES_MAX {
-        bail!("--max {max}: a pool has 1 to {PROCESSES_MAX} processes at most");
+        bail!("at most {max} processes: that is 1 to {PROCESSES_MAX}, by --max");
     }
     if min > max {
         bail!("--min {min} --max {max}: there cannot be more at least than at most");

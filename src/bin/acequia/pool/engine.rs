@@ -204,7 +204,9 @@ impl Engine {
     fn wakes_at(&self) -> Instant {
         let tick = Instant::now() + if self.sizer.is_changing() { QUICK } else { REPORT };
         let look = if self.looking { tick } else { self.look_at };
-        look.min(self.report_at).min(tick)
+        // Nothing is reported before the server was seen.
+        let report = if self.ports.is_some() { self.report_at } else { tick };
+        look.min(report).min(tick)
     }
 
     fn hear(&mut self, news: News) -> anyhow::Result<Event> {
@@ -335,8 +337,6 @@ impl Engine {
         let now = Instant::now();
         if self.report_at <= now && self.ports.is_some() {
             self.report();
-        }
-        if self.report_at <= now {
             self.report_at = now + REPORT;
         }
         if self.looking || now < self.look_at {

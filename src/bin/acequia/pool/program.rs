@@ -30,6 +30,8 @@ pub(crate) struct Program {
     /// With its arguments; never empty.
     pub(crate) command: Vec<OsString>,
     pub(crate) queues: Vec<QueueName>,
+    /// Whether its processes are told these.
+    pub(crate) told_queues: bool,
     /// Slots that each process is to have, if it is told.
     pub(crate) slots: Option<u32>,
     pub(crate) worker_token_file: Option<PathBuf>,
@@ -66,7 +68,7 @@ impl Program {
             .env("ACEQUIA_NAME", name)
             .env("ACEQUIA_JOBS", ports.jobs.to_string())
             .env("ACEQUIA_RESULTS", ports.results.to_string())
-            .env("ACEQUIA_QUEUE", queues.join(","))
+            .env_remove("ACEQUIA_QUEUE")
             // A worker needs no right over the server.
             .env_remove("ACEQUIA_ADMIN_TOKEN_FILE")
             // Open as long as this process lives, so that a worker can see that it is gone.
@@ -74,6 +76,9 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
+        if self.told_queues {
+            command.env("ACEQUIA_QUEUE", queues.join(","));
+        }
         if let Some(slots) = self.slots {
             command.env("ACEQUIA_SLOTS", slots.to_string());
         }
@@ -86,6 +91,8 @@ impl Program {
         let (signals, mut incoming) = mpsc::unbounded_channel();
         let (grace, name) = (self.grace, name.to_owned());
         let (out, err) = (child.stdout.take(), child.stderr.take());
+        // To wait for a child would close it.
+        let leash = child.stdin.take();
         let last = LastLine::default();
         let output = {
             let last = last.clone();
@@ -100,6 +107,7 @@ impl Program {
                 }
             };
             clear(group, grace, incoming).await;
+            drop(leash);
             let abort = output.abort_handle();
             if timeout(OUTPUT_TIME_MAX, output).await.is_err() {
                 abort.abort();
