@@ -1,6 +1,9 @@
 """`acequia pool`: as many worker processes as there is work for."""
 
+import http.client
+import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -8,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import Admin, Client, Process, Server, acequia, eventually, run_acequia
-from harness.server import clean_env, starts_not
+from harness.server import ROOT, clean_env, starts_not
 
 POOLED = Path(__file__).with_name("pooled_worker.py")
 TOKEN = "an-admin-token-of-more-than-thirty-two-bytes"
@@ -356,12 +359,12 @@ def test_the_operator_scales(server, admin, client, new_pool, stock, ran):
     eventually(pool.report, "its report")
     status, scaled = admin.call("POST", "pools/pool/scale")
     assert status == 400, scaled
-    scale(admin, {"min": 3, "max": 3})
+    scale(server, {"min": 3, "max": 3})
     pool.wait_processes(3)
     server.wait_workers(3)
     ids = [client.submit(1_000) for _ in range(3)]
     eventually(lambda: len(ran()) == 3, "three jobs that run")
-    scale(admin, {"min": 0, "max": 1})
+    scale(server, {"min": 0, "max": 1})
     client.outcomes(len(ids))
     pool.wait_processes(1)
     assert len(ran()) == 3, "each was ended where it ran"
@@ -370,10 +373,8 @@ def test_the_operator_scales(server, admin, client, new_pool, stock, ran):
     assert pool.stop() == 0
 
 
-def scale(admin, body):
-    import http.client
-    import json
-    connection = http.client.HTTPConnection(*admin._server.address("http"), timeout=30)
+def scale(server, body):
+    connection = http.client.HTTPConnection(*server.address("http"), timeout=30)
     try:
         connection.request("POST", "/v1/admin/pools/pool/scale", json.dumps(body))
         response = connection.getresponse()
@@ -422,6 +423,16 @@ def test_what_processes_know(server, new_pool, tmp_path):
     assert said("ACEQUIA_RESULTS") == server.results
     assert said("ACEQUIA_SLOTS") == "3"
     assert said("ACEQUIA_WORKER_TOKEN_FILE") == str(token)
+
+
+def test_the_worker_of_the_document(server, client, new_pool, tmp_path):
+    text = (ROOT / "docs/pools.md").read_text()
+    (sample,) = re.findall(r"<!-- sample: pooled.py -->\s*```python\n(.*?)```", text, re.DOTALL)
+    script = tmp_path / "pooled.py"
+    script.write_text(sample)
+    pool = new_pool("--", sys.executable, script)
+    assert client.result(client.submit("hello")) == "HELLO"
+    assert pool.stop() == 0
 
 
 @pytest.mark.parametrize("args, named", [

@@ -1,5 +1,6 @@
 //! `acequia demo`: a server, worker processes and the page, with one command.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -81,6 +82,7 @@ async fn bind(args: &Args) -> Result<Server, StartError> {
 /// Workers are processes of their own, as they would be elsewhere.
 fn workers(count: usize, slots: u32) -> anyhow::Result<Setup> {
     let program = std::env::current_exe().context("cannot find this program")?;
+    let args = ["worker", "--config", "none", "--demo", "--leashed"];
     let queues = acequia_worker::demo::QUEUES.iter().map(|queue| queue.parse());
     Ok(Setup {
         name: "demo".to_owned(),
@@ -91,7 +93,7 @@ fn workers(count: usize, slots: u32) -> anyhow::Result<Setup> {
             slots,
         },
         program: Program {
-            command: vec![program.into(), "worker".into(), "--demo".into(), "--leashed".into()],
+            command: std::iter::once(program.into()).chain(args.map(OsString::from)).collect(),
             queues: queues.collect::<Result<_, _>>().context("a queue of the demo")?,
             // They know.
             told_queues: false,

@@ -29,7 +29,7 @@ pub(super) struct Guard {
 impl Guard {
     pub(super) fn start(grace: Duration) -> io::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["pool-guard", "--grace-s", &grace.as_secs().to_string()])
+            .args(["pool-guard", "--config", "none", "--grace-s", &grace.as_secs().to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

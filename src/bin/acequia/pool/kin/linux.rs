@@ -39,8 +39,8 @@ fn inodes(ends: &HashSet<End>) -> HashMap<u64, End> {
     if wanted.is_empty() {
         return HashMap::new();
     }
-    let tables = [procfs::net::tcp(), procfs::net::tcp6()];
-    let sockets = tables.into_iter().flatten().flatten();
+    let Ok(own) = Process::myself() else { return HashMap::new() };
+    let sockets = [own.tcp(), own.tcp6()].into_iter().flatten().flatten();
     let found =
         |socket: TcpNetEntry| Some((socket.inode, *wanted.get(&canonical(socket.local_address))?));
     sockets.filter_map(found).collect()
