@@ -34,7 +34,6 @@ const SAID_BYTES_MAX: usize = 200;
 pub struct AdminClient {
     server: ServerUrl,
     link: Link,
-    dials: u64,
 }
 
 /// The way to the server.
@@ -121,22 +120,17 @@ struct Refusal {
 impl AdminClient {
     /// A client that has not dialled yet.
     pub fn new(server: ServerUrl) -> Self {
-        Self { server, link: Link::None, dials: 0 }
+        Self { server, link: Link::None }
     }
 
     /// A client of a server in this process.
     pub(crate) fn within(server: ServerUrl, app: watch::Receiver<Option<Router>>) -> Self {
-        Self { server, link: Link::Within(app), dials: 1 }
+        Self { server, link: Link::Within(app) }
     }
 
     /// The server that is called.
     pub fn server(&self) -> &ServerUrl {
         &self.server
-    }
-
-    /// How many connections there have been. Behind a new one may be another server than before.
-    pub fn dials(&self) -> u64 {
-        self.dials
     }
 
     /// Asks for what is at `path`, below `/v1/admin/`.
@@ -203,7 +197,6 @@ impl AdminClient {
             Link::None => {}
         }
         let mut link = dial(&self.server).await?;
-        self.dials += 1;
         let answered = answer(&self.server, &mut link, method, path, body).await;
         self.link = Link::Open(link);
         answered.map_err(|source| broken(&self.server, source))

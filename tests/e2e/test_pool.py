@@ -329,6 +329,25 @@ def test_a_server_that_restarts_under_it(new_server, make, tmp_path, stock, ran)
     assert pool.stop() == 0
 
 
+def test_a_server_that_stops_takes_its_time(new_server, make, tmp_path, stock, ran):
+    """All workers drain then, and are kept for the next server nevertheless."""
+    server = new_server(quiet_ports=True, journal=tmp_path / "journal")
+    pool = Pool(server, make(Admin(server)), "--min", "2", "--max", "2", *stock)
+    server.wait_workers(2)
+    before = pool.wait_processes(2)
+    with Client(server) as client:
+        client.submit(3_000)
+        eventually(ran, "the job")
+        server.process.signal(signal.SIGTERM)
+        pool.process.line(lambda line: "about to stop" in line, of="stderr")
+        assert server.process.wait() == 0
+    server.start_again()
+    server.wait_workers(2)
+    pool.process.line(lambda line: "answers again" in line, of="stderr")
+    assert pool.pids() == before and len(ran()) == 1
+    assert pool.stop() == 0
+
+
 def test_a_server_that_comes_later(make, stock):
     server = Server.on_quiet_ports()
     server.kill()

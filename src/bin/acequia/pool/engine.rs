@@ -28,6 +28,8 @@ const REPORT: Duration = Duration::from_secs(1);
 /// The longest pause until a server that does not answer is asked again.
 const AWAY_MAX: Duration = Duration::from_secs(5);
 
+/// A process that has run for so long without a lane is not what it should be.
+const LATE: Duration = Duration::from_secs(30);
 /// So many refusals of what the pool tells the server are told.
 const REFUSED_TOLD: u32 = 5;
 
@@ -99,18 +101,18 @@ pub(crate) async fn run(
         looking: false,
         look_at: start,
         report_at: start,
+        stopping: false,
         misses: 0,
         said: None,
         started: false,
     };
     tokio::pin!(stop);
-    let mut stopping = false;
     while !engine.sizer.is_over() {
         let event = tokio::select! {
             // The engine has one end of the channel itself.
             Some(news) = incoming.recv() => engine.hear(news)?,
-            () = &mut stop, if !stopping => {
-                stopping = true;
+            () = &mut stop, if !engine.stopping => {
+                engine.stopping = true;
                 engine.look_at = Instant::now();
                 Event::Stop
             }
@@ -118,7 +120,9 @@ pub(crate) async fn run(
         };
         engine.handle(event)?;
     }
-    engine.report();
+    if engine.misses == 0 {
+        engine.report();
+    }
     drop(engine);
     // The last report is under way.
     _ = server.await;
@@ -168,6 +172,9 @@ struct Own {
     name: String,
     /// Whether it was told to end.
     told: bool,
+    started: Instant,
+    /// Whether it was said that it is.
+    is_late: bool,
 }
 
 struct Engine {
@@ -187,6 +194,7 @@ struct Engine {
     looking: bool,
     look_at: Instant,
     report_at: Instant,
+    stopping: bool,
     /// Looks in a row without an answer.
     misses: u32,
     /// What was said of that last.
@@ -211,16 +219,9 @@ impl Engine {
 
     fn hear(&mut self, news: News) -> anyhow::Result<Event> {
         match news {
-            News::Seen { asked, seen: Seen { waiting, lanes, ports } } => {
+            News::Seen { asked, seen } => {
                 self.looking = false;
-                if let Some(ports) = ports {
-                    self.connect_to(ports)?;
-                }
-                if std::mem::take(&mut self.said).is_some() {
-                    tracing::info!(pool = self.setup.name, "the server answers again");
-                }
-                self.misses = 0;
-                Ok(Event::Observed(Observation { asked, waiting, lanes }))
+                self.see(asked, seen)
             }
             News::Scaled(bounds) => {
                 if bounds != self.sizer.bounds() {
@@ -240,8 +241,54 @@ impl Engine {
         }
     }
 
+    fn see(&mut self, asked: Time, seen: Seen) -> anyhow::Result<Event> {
+        let Seen { waiting, lanes, ports, leaves } = seen;
+        if leaves && !self.stopping {
+            self.look_at = Instant::now() + QUICK;
+            self.say_away("the server is about to stop".to_owned());
+            return Ok(Event::Away { gone: false });
+        }
+        self.connect_to(ports)?;
+        if self.said.take().is_some() {
+            tracing::info!(pool = self.setup.name, "the server answers again");
+        }
+        self.misses = 0;
+        self.say_late();
+        Ok(Event::Observed(Observation { asked, waiting, lanes }))
+    }
+
+    /// Says that the server is away and how, once.
+    fn say_away(&mut self, said: String) {
+        if self.said.as_ref() != Some(&said) {
+            let (pool, processes) = (&self.setup.name, self.running.len());
+            tracing::warn!(
+                pool,
+                processes,
+                "{said}; the processes stay as they are until it answers"
+            );
+            self.said = Some(said);
+        }
+    }
+
+    /// Says, once, of each process that runs and serves none of the queues.
+    fn say_late(&mut self) {
+        for (process, own) in &mut self.running {
+            let is_late = own.started.elapsed() >= LATE && !self.sizer.was_ready(*process);
+            if is_late && !std::mem::replace(&mut own.is_late, true) {
+                let (pool, name, pid) = (&self.setup.name, &own.name, own.running.pid);
+                tracing::warn!(
+                    pool,
+                    name,
+                    pid,
+                    "has run for {LATE:?} and is no worker of any queue of the pool yet: does it dial \
+                     ACEQUIA_JOBS and ACEQUIA_RESULTS, and say the queues of ACEQUIA_QUEUE in its `ready`?"
+                );
+            }
+        }
+    }
+
     fn forget(&mut self, process: ProcessId, end: &End) {
-        let Some(Own { running, name, told }) = self.running.remove(&process) else { return };
+        let Some(Own { running, name, told, .. }) = self.running.remove(&process) else { return };
         let (pool, pid) = (&self.setup.name, running.pid);
         if told {
             tracing::info!(pool, name, pid, "stopped");
@@ -269,18 +316,8 @@ impl Engine {
         self.misses = self.misses.saturating_add(1);
         let pause = QUICK.saturating_mul(2_u32.saturating_pow(self.misses)).min(AWAY_MAX);
         self.look_at = Instant::now() + pause;
-        let gone = error.is_gone();
-        let said = error.to_string();
-        if self.said.as_ref() != Some(&said) {
-            let (pool, processes) = (&self.setup.name, self.running.len());
-            tracing::warn!(
-                pool,
-                processes,
-                "{said}; the processes stay as they are until it answers"
-            );
-            self.said = Some(said);
-        }
-        Ok(Event::Away { gone })
+        self.say_away(error.to_string());
+        Ok(Event::Away { gone: error.is_gone() })
     }
 
     /// Takes in where the server has its ports.
@@ -414,7 +451,8 @@ impl Engine {
             guard.add(running.pid);
         }
         tracing::info!(pool = self.setup.name, name, pid = running.pid, "started");
-        self.running.insert(process, Own { running, name, told: false });
+        let own = Own { running, name, told: false, started: Instant::now(), is_late: false };
+        self.running.insert(process, own);
         let news = self.news.clone();
         tokio::spawn(async move {
             let end = ended.await;

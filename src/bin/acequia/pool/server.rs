@@ -19,8 +19,6 @@ pub(super) struct Server {
     pool: String,
     queues: Vec<QueueName>,
     kin: Kin,
-    /// The connection, by its number, on which the ports were asked for.
-    asked: u64,
 }
 
 /// Where workers are to connect.
@@ -32,6 +30,13 @@ pub(super) struct Ports {
     pub(super) results: Endpoint,
 }
 
+#[derive(Deserialize)]
+struct Status {
+    state: String,
+    #[serde(flatten)]
+    ports: Ports,
+}
+
 fn endpoint<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Endpoint, D::Error> {
     String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
 }
@@ -41,8 +46,9 @@ pub(super) struct Seen {
     /// Jobs that wait for a slot.
     pub(super) waiting: u64,
     pub(super) lanes: Vec<Lane>,
-    /// Where workers are to connect, if it is not known that it is where it was.
-    pub(super) ports: Option<Ports>,
+    pub(super) ports: Ports,
+    /// Whether the server is about to stop: then all workers drain.
+    pub(super) leaves: bool,
 }
 
 /// What the pool tells of itself.
@@ -83,7 +89,7 @@ struct Whatever {}
 
 impl Server {
     pub(super) fn new(client: AdminClient, pool: String, queues: Vec<QueueName>) -> Self {
-        Self { client, pool, queues, kin: Kin::default(), asked: 0 }
+        Self { client, pool, queues, kin: Kin::default() }
     }
 
     /// Looks at the pool's queues, and at the lanes of these children. Workers first: a job that
@@ -110,18 +116,10 @@ impl Server {
         for queue in &self.queues {
             waiting += waiting_in(&mut self.client, queue).await?;
         }
-        let ports = self.ports().await?;
-        Ok(Seen { waiting, lanes: self.lanes(workers, children).await, ports })
-    }
-
-    async fn ports(&mut self) -> Result<Option<Ports>, CallError> {
-        let dials = self.client.dials();
-        if self.asked == dials {
-            return Ok(None);
-        }
-        let ports = self.client.get("server").await?;
-        self.asked = dials;
-        Ok(Some(ports))
+        // Last: if it does not leave now, no worker was seen to drain for that.
+        let Status { state, ports } = self.client.get("server").await?;
+        let lanes = self.lanes(workers, children).await;
+        Ok(Seen { waiting, lanes, ports, leaves: state == "draining" })
     }
 
     async fn lanes(&mut self, workers: Vec<Worker>, children: Vec<Child>) -> Vec<Lane> {

@@ -219,6 +219,11 @@ impl Sizer {
         Counts { processes: self.processes.len(), starting, stopping }
     }
 
+    /// Whether a process has ever had a lane.
+    pub(crate) fn was_ready(&self, process: ProcessId) -> bool {
+        self.processes.get(&process).is_some_and(|process| process.was_ready)
+    }
+
     /// Why the program is left alone, and for how long, if it is.
     pub(crate) fn failing(&self, now: Time) -> Option<String> {
         self.trouble.describe(now)
