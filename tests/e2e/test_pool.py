@@ -1,11 +1,14 @@
 """`acequia pool`: as many worker processes as there is work for."""
 
+import contextlib
 import http.client
 import json
 import os
 import re
 import signal
+import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -228,6 +231,55 @@ def test_a_child_that_writes_without_end_fills_no_memory(server, new_pool):
     io = Path(f"/proc/{writer}/io")
     eventually(lambda: int(io.read_text().split("wchar: ")[1].split()[0]) > 200_000_000, "200 MB of output")
     assert pool.process.status("VmHWM") < 64 * 1024
+    assert pool.stop() == 0
+
+
+class Relay:
+    """Passes connections on, as another host between would: whose they are cannot be seen behind it."""
+
+    def __init__(self, target):
+        self._target, self._open = target, []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._open.append(self._listener)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        try:
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(self._target)
+                self._open += [near, far]
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._pass, args=pair, daemon=True).start()
+        except OSError:
+            pass
+
+    @staticmethod
+    def _pass(source, sink):
+        try:
+            while octets := source.recv(1 << 16):
+                sink.sendall(octets)
+            sink.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def close(self):
+        for each in self._open:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+
+def test_what_cannot_be_seen_is_known_by_its_name(server, client, new_pool, make):
+    jobs, results = (make(Relay(server.address(port))) for port in ("jobs", "results"))
+    pool = new_pool("--max", "2", "--idle-s", "1", "--jobs", jobs.url, "--results", results.url,
+                    "--", acequia(), "worker", "--", "sh", "-c", "sleep 0.3; cat")
+    ids = client.submit_many(range(4))
+    client.outcomes(len(ids))
+    # Only lanes that it knows to be its own are drained, and none else is stopped so soon.
+    pool.wait_processes(0)
+    assert server.metric("acequia_jobs_redelivered_total", queue="default") == 0
     assert pool.stop() == 0
 
 

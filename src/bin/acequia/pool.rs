@@ -1,6 +1,7 @@
 //! `acequia pool`: as many worker processes as there is work for.
 
 mod engine;
+mod errands;
 pub(crate) mod guard;
 mod kin;
 mod line;

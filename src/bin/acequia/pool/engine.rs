@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::errands::{self, Errand, News};
 use super::guard::Guard;
 use super::kin::Child;
 use super::output::Printer;
@@ -30,9 +31,6 @@ const AWAY_MAX: Duration = Duration::from_secs(5);
 
 /// A process that has run for so long without a lane is not what it should be.
 const LATE: Duration = Duration::from_secs(30);
-/// So many refusals of what the pool tells the server are told.
-const REFUSED_TOLD: u32 = 5;
-
 /// How a pool is set up.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
@@ -44,28 +42,6 @@ pub(crate) struct Setup {
     pub(crate) results: Option<Endpoint>,
     /// Whether the processes are ended if this one is killed. Not needed for those that see it.
     pub(crate) guarded: bool,
-}
-
-/// What there is to do at the server; one at a time, in turn.
-enum Errand {
-    Look { asked: Time, children: Vec<Child> },
-    Drain(u64),
-    Report(Report),
-}
-
-/// What came of it, or of a process.
-enum News {
-    Seen {
-        asked: Time,
-        seen: Seen,
-    },
-    Scaled(Bounds),
-    /// A look has failed.
-    Missed(CallError),
-    Ended {
-        process: ProcessId,
-        end: End,
-    },
 }
 
 /// Keeps the pool until `stop` resolves, and then until its last process has ended.
@@ -83,7 +59,7 @@ pub(crate) async fn run(
     let host = client.server().authority().to_owned();
     let queues = setup.program.queues.clone();
     let server = Server::new(client, setup.name.clone(), queues);
-    let server = tokio::spawn(serve(server, todo, news.clone()));
+    let server = tokio::spawn(errands::run(server, todo, news.clone()));
     let guard = setup.guarded.then(|| Guard::start(setup.rules.grace)).transpose();
     let guard = guard.context("cannot start the process that guards the others")?;
     let start = Instant::now();
@@ -100,6 +76,7 @@ pub(crate) async fn run(
         ports: None,
         looking: false,
         look_at: start,
+        reporting: false,
         report_at: start,
         stopping: false,
         misses: 0,
@@ -129,43 +106,6 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// Runs errands until there are no more.
-async fn serve(
-    mut server: Server,
-    mut todo: mpsc::UnboundedReceiver<Errand>,
-    news: mpsc::UnboundedSender<News>,
-) {
-    let mut refused = 0;
-    while let Some(errand) = todo.recv().await {
-        let heard = match errand {
-            Errand::Look { asked, children } => Ok(match server.look(children).await {
-                Ok(seen) => News::Seen { asked, seen },
-                Err(error) => News::Missed(error),
-            }),
-            Errand::Drain(worker) => match server.drain(worker).await {
-                Ok(()) => continue,
-                Err(error) => Err(error),
-            },
-            Errand::Report(report) => {
-                server.report(&report).await.map(News::Scaled).inspect(|_| refused = 0)
-            }
-        };
-        match heard {
-            // An engine that is gone does not want to know.
-            Ok(heard) => _ = news.send(heard),
-            // It is done again, and the next look has to say what there is of a server that is
-            // away. The pool that had the name just before this one may keep it for a moment.
-            Err(error) if error.status().is_some() => {
-                refused += 1;
-                if refused == REFUSED_TOLD {
-                    tracing::warn!("{error}");
-                }
-            }
-            Err(_) => {}
-        }
-    }
-}
-
 /// A process of the pool.
 struct Own {
     running: Running,
@@ -193,6 +133,8 @@ struct Engine {
     /// Whether a look is under way.
     looking: bool,
     look_at: Instant,
+    /// Whether a report is under way.
+    reporting: bool,
     report_at: Instant,
     stopping: bool,
     /// Looks in a row without an answer.
@@ -223,7 +165,9 @@ impl Engine {
                 self.looking = false;
                 self.see(asked, seen)
             }
-            News::Scaled(bounds) => {
+            News::Reported(answer) => {
+                self.reporting = false;
+                let bounds = answer.unwrap_or(self.sizer.bounds());
                 if bounds != self.sizer.bounds() {
                     let Bounds { min, max } = bounds;
                     tracing::info!(pool = self.setup.name, min, max, "scaled by the operator");
@@ -244,11 +188,13 @@ impl Engine {
     fn see(&mut self, asked: Time, seen: Seen) -> anyhow::Result<Event> {
         let Seen { waiting, lanes, ports, leaves } = seen;
         if leaves && !self.stopping {
-            self.look_at = Instant::now() + QUICK;
-            self.say_away("the server is about to stop".to_owned());
-            return Ok(Event::Away { gone: false });
+            return Ok(self.is_away(QUICK, "the server is about to stop".to_owned(), false));
         }
-        self.connect_to(ports)?;
+        match self.reachable(ports) {
+            Ok(ports) => self.connect_to(ports)?,
+            Err(error) if self.ports.is_none() => return Err(error),
+            Err(error) => return Ok(self.is_away(CALM, error.to_string(), false)),
+        }
         if self.said.take().is_some() {
             tracing::info!(pool = self.setup.name, "the server answers again");
         }
@@ -257,8 +203,9 @@ impl Engine {
         Ok(Event::Observed(Observation { asked, waiting, lanes }))
     }
 
-    /// Says that the server is away and how, once.
-    fn say_away(&mut self, said: String) {
+    /// Takes in that the server cannot be gone by until the next look, and says why, once.
+    fn is_away(&mut self, pause: Duration, said: String, gone: bool) -> Event {
+        self.look_at = Instant::now() + pause;
         if self.said.as_ref() != Some(&said) {
             let (pool, processes) = (&self.setup.name, self.running.len());
             tracing::warn!(
@@ -268,6 +215,7 @@ impl Engine {
             );
             self.said = Some(said);
         }
+        Event::Away { gone }
     }
 
     /// Says, once, of each process that runs and serves none of the queues.
@@ -315,21 +263,11 @@ impl Engine {
         }
         self.misses = self.misses.saturating_add(1);
         let pause = QUICK.saturating_mul(2_u32.saturating_pow(self.misses)).min(AWAY_MAX);
-        self.look_at = Instant::now() + pause;
-        self.say_away(error.to_string());
-        Ok(Event::Away { gone: error.is_gone() })
+        Ok(self.is_away(pause, error.to_string(), error.is_gone()))
     }
 
-    /// Takes in where the server has its ports.
-    fn connect_to(&mut self, server: Ports) -> anyhow::Result<()> {
-        let ports = match self.reachable(server) {
-            Ok(ports) => ports,
-            Err(error) if self.ports.is_none() => return Err(error),
-            Err(error) => {
-                tracing::error!(pool = self.setup.name, "{error}");
-                return Ok(());
-            }
-        };
+    /// Takes in where processes are to connect.
+    fn connect_to(&mut self, ports: Ports) -> anyhow::Result<()> {
         let has_moved = self.ports.as_ref().is_some_and(|old| *old != ports);
         self.ports = Some(ports);
         if has_moved {
@@ -373,8 +311,11 @@ impl Engine {
     fn run_errands(&mut self) {
         let now = Instant::now();
         if self.report_at <= now && self.ports.is_some() {
-            self.report();
             self.report_at = now + REPORT;
+            if self.misses == 0 && !self.reporting {
+                self.reporting = true;
+                self.report();
+            }
         }
         if self.looking || now < self.look_at {
             return;
