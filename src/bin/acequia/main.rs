@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod login;
 mod man;
+mod pool;
 mod serve;
 mod settings;
 mod submit;
@@ -68,8 +69,11 @@ enum Task {
     Demo(demo::Args),
     Serve(serve::Args),
     Worker(worker::Args),
+    Pool(pool::Args),
     Submit(submit::Args),
     Bench(bench::Args),
+    #[command(hide = true)]
+    PoolGuard(pool::guard::Args),
 }
 
 fn main() -> ExitCode {
@@ -104,8 +108,10 @@ fn run(log: &str, threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<E
             Task::Demo(args) => demo::run(args).await,
             Task::Serve(args) => serve::run(args).await,
             Task::Worker(args) => worker::run(args).await,
+            Task::Pool(args) => pool::run(args).await,
             Task::Submit(args) => submit::run(args).await,
             Task::Bench(args) => bench::run(args).await,
+            Task::PoolGuard(args) => Ok(pool::guard::run(&args)),
         }
     });
     // A worker's handler that computes on in spite of its cancelling must not hold up the end.
