@@ -13,7 +13,7 @@ pub(crate) use bearer::bearer;
 pub(crate) use entry::Entry;
 pub(crate) use headers::harden;
 pub(crate) use local::{is_this_machine, proxied};
-pub(crate) use origin::only_known_pages;
+pub(crate) use origin::{is_own, only_known_pages};
 pub use origin::{AllowedOrigin, BadOrigin};
 pub use secret::{BadSecret, Secret};
 pub use tokens::{BadKeys, ClientTokens, KeySource};

@@ -336,7 +336,7 @@ impl Pipeline {
         let all = self.metrics.close_interval(&self.scheduler.stats(now));
         // The front door listens too, to let others in on it.
         if self.ticks.receiver_count() > 1 {
-            let tick = self.desk(now, instant, |desk| desk.tick(all));
+            let tick = self.desk(now, instant, |desk| desk.tick(Some(all)));
             self.ticks.send_replace(Some(Arc::new(tick)));
         }
     }

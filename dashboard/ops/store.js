@@ -20,13 +20,15 @@ export const NOTHING = Object.freeze({
 
 /**
  * @param {typeof NOTHING} state
- * @param {{ event: string, data: object }} message `history` and `tick` of the stream; `queue`,
+ * @param {{ event: string, data: object }} message `history`, `now` and `tick` of the stream; `queue`,
  *   `worker` and `pool`: the answer to a call that changed one of them
  */
 export function fold(state, { event, data }) {
   switch (event) {
     case 'history':
       return { ...state, intervalMs: data.interval_ms, points: rows(data) };
+    case 'now':
+      return now(state, data);
     case 'tick':
       return tick(state, data);
     case 'queue':
@@ -43,10 +45,13 @@ export function fold(state, { event, data }) {
 function tick(state, data) {
   const points = [...state.points, { at: data.at_ms, ...data.point }];
   const first = points.findIndex(({ at }) => at > data.at_ms - WINDOW_MS);
+  return { ...now(state, data), points: points.slice(first) };
+}
+
+function now(state, data) {
   return {
     ...state,
     at: data.at_ms,
-    points: points.slice(first),
     server: data.server,
     queues: data.queues,
     workers: data.workers,

@@ -5,7 +5,7 @@ import { Pause } from '/client/pause.js';
 import { Refused, request } from '/assets/ops/api.js';
 import { EventParser } from '/assets/ops/sse.js';
 
-/** The server says something every 15 seconds at least; the connection of one that does not is dead. */
+/** The server says something every two seconds; the connection of one that does not for so long is dead. */
 const SILENCE_MS_MAX = 40_000;
 const SILENT = new Error('the server fell silent');
 

@@ -45,6 +45,13 @@ test('what is older than ten minutes leaves', () => {
   assert.equal(state.points.length, 1, 'after a long gap only the newest is left');
 });
 
+test('what is told of now replaces all but the points', () => {
+  const before = fold(NOTHING, history(2));
+  const { data: { point, ...data }, ...of } = tick(1_002_000, { queues: [{ queue: 'a' }] });
+  const state = fold(before, { ...of, event: 'now', data });
+  assert.deepEqual([state.at, state.queues, state.points], [1_002_000, [{ queue: 'a' }], before.points]);
+});
+
 test('a history after a reconnect takes the place of what was there', () => {
   const state = fold(fold(NOTHING, history(300)), history(2));
   assert.equal(state.points.length, 2);
