@@ -128,9 +128,9 @@ async fn ready(State(door): State<Arc<Door>>) -> Response {
 async fn metrics(State(door): State<Arc<Door>>) -> Response {
     // The pipeline brings what is a state up to date; then the text can be rendered here.
     match ask(&door.inbox, Input::Scrape).await {
-        Some(()) => {
+        Some(times) => {
             let text_format = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-            (text_format, door.metrics.render()).into_response()
+            (text_format, door.metrics.render() + &times).into_response()
         }
         None => (StatusCode::SERVICE_UNAVAILABLE, "the pipeline does not answer\n").into_response(),
     }
