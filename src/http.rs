@@ -77,7 +77,8 @@ fn finish(app: Router<Arc<Door>>, door: Arc<Door>) -> Router {
 
 async fn file(uri: Uri) -> Response {
     page::file(uri.path()).unwrap_or_else(|| {
-        let known = "nothing here; there is / (the page), /v1/ws, /v1/admin/, /metrics, /healthz, /readyz\n";
+        let known = "nothing here; there is / (the page), /dashboard, /v1/ws, /v1/admin/, /metrics, \
+                     /healthz, /readyz\n";
         (StatusCode::NOT_FOUND, known).into_response()
     })
 }
