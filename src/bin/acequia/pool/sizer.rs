@@ -229,12 +229,13 @@ impl Sizer {
         self.trouble.describe(now)
     }
 
-    /// Whether something is under way, so that the server should be looked at often.
+    /// Whether something may be over or needed in a moment, so that the server should be looked at
+    /// often.
     pub(crate) fn is_changing(&self) -> bool {
-        let counts = self.counts();
-        let settled = counts.starting == 0 && counts.stopping == 0;
-        let grows = self.waiting > 0 && counts.processes < self.bounds.max;
-        !settled || grows || counts.processes < self.target
+        let count = self.processes.len();
+        let grows = count < self.target || self.waiting > 0 && count < self.bounds.max;
+        let may_grow = self.trouble.left_alone_until().is_none();
+        grows && may_grow || !self.processes.values().all(Process::is_settled)
     }
 
     /// Whether the pool was told to stop and has no process any more.

@@ -58,6 +58,15 @@ impl Process {
         self.stage == Stage::Serving
     }
 
+    /// Whether it will stay for a while as it is.
+    pub(super) fn is_settled(&self) -> bool {
+        match self.stage {
+            Stage::Serving => self.is_proven,
+            Stage::Draining { .. } => self.busy() > 0,
+            Stage::Told { .. } | Stage::Killed => false,
+        }
+    }
+
     pub(super) fn age(&self, now: Time) -> Duration {
         now.saturating_sub(self.started)
     }

@@ -122,6 +122,7 @@ fn who_is_too_many_for_long_is_drained_and_then_stopped() {
     assert_eq!(pool.see(s(12), 0, &[drains(1), ready(1, 1), two]), [terminate(2)]);
     assert_eq!(pool.end(s(13), 2, true), []);
     assert_eq!(pool.see(s(500), 0, &[drains(1), ready(1, 1)]), [], "for as long as it takes");
+    assert!(!pool.0.is_changing());
     assert_eq!(pool.see(s(501), 0, &[drains(0), ready(1, 1)]), [terminate(0)]);
     assert_eq!(pool.on(s(530), Event::Tick), []);
     assert_eq!(pool.on(s(531), Event::Tick), [Action::Kill { process: id(0) }]);
@@ -267,6 +268,7 @@ fn a_program_that_only_dies_is_left_alone_and_then_tried_with_one() {
     let said = pool.0.failing(now).expect("it fails");
     assert!(said.contains("exit status: 1") && said.contains("left alone for 30 s more"), "{said}");
     assert_eq!(pool.see(now + s(29), 100, &[]), []);
+    assert!(!pool.0.is_changing(), "nothing will be otherwise for a while");
     assert_eq!(starts(&pool.see(now + s(31), 100, &[])).len(), 1);
     assert_eq!(pool.see(now + s(32), 100, &[]), [], "one at a time");
     assert_eq!(starts(&pool.see(now + s(33), 99, &[ready(next, 1)])).len(), 5, "it works again");
