@@ -5,6 +5,7 @@ mod demo;
 mod login;
 mod serve;
 mod submit;
+mod top;
 mod worker;
 
 use std::io::Write as _;
@@ -45,6 +46,7 @@ enum Command {
     Serve(serve::Args),
     Worker(worker::Args),
     Submit(submit::Args),
+    Top(top::Args),
     Bench(bench::Args),
 }
 
@@ -61,7 +63,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    start_log(&cli.log)?;
+    if !matches!(&cli.command, Command::Top(args) if args.shows_a_picture()) {
+        start_log(&cli.log)?;
+    }
     let threads = cli.threads.unwrap_or_else(default_threads);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads.get())
@@ -73,6 +77,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Serve(args) => serve::run(args).await,
             Command::Worker(args) => worker::run(args).await,
             Command::Submit(args) => submit::run(args).await,
+            Command::Top(args) => top::run(args).await,
             Command::Bench(args) => bench::run(args).await,
         }
     });
