@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness import Client, acequia, eventually, run_acequia
+from harness import Client, Server, Worker, acequia, eventually, run_acequia
 from harness.server import quiet_port
 from harness.terminal import Terminal
 
@@ -31,13 +31,13 @@ def test_it_sees_jobs_come_and_go(client, new_worker, top):
     ids = [client.submit(n, queue="red") for n in range(7)]
     client.accepted(ids)
     line = terminal.line("red", " 7 ")
-    assert line.split()[1:4] == ["red", "7", "0"], line
+    assert line.split()[:3] == ["│red", "7", "0"], line
     terminal.line("jobs 7 (")
     worker = new_worker(name="painter", slots=7, queues=["red"])
     jobs = [worker.job() for _ in range(7)]
     terminal.line("red", " 7/7 ")
     for job in jobs:
-        worker.done(job)
+        worker.done(job, b"done")
     for id in ids:
         client.result(id)
     terminal.line("jobs 0 (")
@@ -161,6 +161,36 @@ def test_a_server_that_goes_and_comes_again(new_server, make):
     quit_by(terminal)
 
 
+def test_a_server_that_hangs(new_server, make):
+    server = new_server()
+    terminal = make(Terminal("top", "--server", f"http://{server.http}"))
+    terminal.line("ready, up")
+    server.process.signal(signal.SIGSTOP)
+    try:
+        terminal.line("no connection", "says nothing any more")
+    finally:
+        server.process.signal(signal.SIGCONT)
+    terminal.line("ready, up")
+    assert not any("no connection" in line for line in terminal.lines())
+    quit_by(terminal)
+
+
+def test_a_server_that_stops(make):
+    server = Server("--grace-s", "600")
+    terminal = make(Terminal("top", "--server", f"http://{server.http}", width=200))
+    worker, client = make(Worker(server)), make(Client(server))
+    client.submit("text")
+    job = worker.job()
+    server.process.signal(signal.SIGTERM)
+    terminal.line("no new jobs are taken: the server is about to stop")
+    terminal.line("draining, up")
+    worker.done(job, b"done")
+    terminal.line("no connection", "the server has stopped")
+    assert server.process.wait() == 0
+    terminal.line("no connection", "no server answers", "acequia serve")
+    quit_by(terminal)
+
+
 def test_other_sizes(top):
     terminal = top()
     terminal.line("done/s")
@@ -170,7 +200,7 @@ def test_other_sizes(top):
     terminal.resize(60, 12)
     terminal.line("80x24 shows more")
     terminal.resize(20, 5)
-    terminal.line("wants 80x24")
+    terminal.line("acequia top wants")
     terminal.resize(80, 24)
     terminal.line("q quit")
     quit_by(terminal)

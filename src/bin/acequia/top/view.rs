@@ -125,15 +125,15 @@ fn draw_panel(
 }
 
 fn foot_line(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, is_large: bool) {
-    let width = usize::from(area.width);
+    let columns = usize::from(area.width);
     let line = if let Some(question) = app.asking.as_ref().and_then(|command| command.question()) {
         // The end of the question must be seen, whatever is asked about.
-        let asked = fit(&question, width.saturating_sub(5));
+        let asked = fit(&question, columns.saturating_sub(4));
         Line::raw(format!("{asked} y/n")).style(theme.question)
     } else if let Some(notice) = &app.notice {
         match notice {
-            Notice::Done(words) => Line::raw(fit(words.as_str(), width)).style(theme.good),
-            Notice::Failed(words) => Line::raw(fit(words.as_str(), width)).style(theme.bad),
+            Notice::Done(words) => Line::raw(fit(words.as_str(), columns)).style(theme.good),
+            Notice::Failed(words) => Line::raw(fit(words.as_str(), columns)).style(theme.bad),
         }
     } else {
         let of_panel = match app.panel {
@@ -142,13 +142,11 @@ fn foot_line(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, is_lar
             Panel::Pools => "+ - at most  < > at least",
             Panel::Failures => "r run again",
         };
-        let size = if is_large {
-            String::new()
-        } else {
-            format!("  {}x{} shows more", WANTED.0, WANTED.1)
-        };
-        let keys = format!("q quit  ? help  Tab panel  s sort  {of_panel}{size}");
-        Line::raw(fit(&keys, width)).style(theme.quiet)
+        // What does not fit is cut off at the end.
+        let (width, height) = WANTED;
+        let size = if is_large { String::new() } else { format!("{width}x{height} shows more  ") };
+        let keys = format!("{size}q quit  ? help  Tab panel  s sort  {of_panel}");
+        Line::raw(fit(&keys, columns)).style(theme.quiet)
     };
     frame.render_widget(line, area);
 }

@@ -14,7 +14,7 @@ const READY: &str = "ready";
 /// What is wrong, if anything is.
 pub(super) fn banner(app: &App) -> Option<String> {
     if let Some(why) = &app.lost {
-        return Some(format!("no connection, this is how it was; trying again: {why}"));
+        return Some(format!("no connection, trying again: {why}"));
     }
     let server = app.server.as_ref()?;
     let why = server.why.as_ref().map_or("", |why| why.as_str());
