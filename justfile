@@ -42,6 +42,11 @@ fuzz seconds="60":
         cargo +nightly fuzz run $target target/corpus/$target corpus/$target -- -max_total_time={{seconds}} \
         || exit 1; done
 
+# One file that needs nothing else of the machine that it runs on: docs/install.md
+static profile="dist":
+    RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --profile {{profile}} --bin acequia \
+        --target "$(rustc --print host-tuple)"
+
 # The ratios of the README
 bench:
     cargo run --release -- bench --suite
@@ -53,3 +58,8 @@ bench-durable:
 # A million waiting jobs, a thousand workers, ten thousand clients
 bench-scale:
     cargo run --release -- bench --scale
+
+# The documents that the command writes itself
+documents:
+    cargo run --quiet -- config --example > docs/acequia.toml.new
+    mv docs/acequia.toml.new docs/acequia.toml

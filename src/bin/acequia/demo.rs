@@ -82,7 +82,7 @@ async fn bind(args: &Args) -> Result<Server, StartError> {
 fn start_worker(addresses: &Addresses, nth: usize, slots: u32) -> anyhow::Result<Child> {
     let program = std::env::current_exe().context("cannot find this program")?;
     Command::new(program)
-        .args(["worker", "--demo", "--jobs", &addresses.jobs.to_string()])
+        .args(["worker", "--config", "none", "--demo", "--jobs", &addresses.jobs.to_string()])
         .args(["--results", &addresses.results.to_string()])
         .args(["--name", &format!("demo-{nth}"), "--slots", &slots.to_string(), "--leashed"])
         // Kept open as long as this process lives, so that a worker never outlives it.

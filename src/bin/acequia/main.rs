@@ -1,19 +1,27 @@
 //! The `acequia` command: a file a subcommand.
 
 mod bench;
+mod completions;
+mod config;
 mod demo;
 mod login;
+mod man;
 mod serve;
+mod settings;
 mod submit;
 mod top;
 mod worker;
 
 use std::io::Write as _;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use anyhow::Context as _;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+
+use self::settings::Refusal;
 
 /// Many small allocations that cross threads: what the system's allocator is worst at.
 #[global_allocator]
@@ -38,10 +46,26 @@ struct Cli {
     /// Threads of this process [default: half of the processors, since workers need some too]
     #[arg(long, global = true, env = "ACEQUIA_THREADS", value_name = "N")]
     threads: Option<NonZeroUsize>,
+
+    /// The file that says what flags and variables do not; `acequia config` prints it [default:
+    /// acequia.toml in this folder, if there is one]
+    // Read before the command line is: see `settings`.
+    #[arg(long, global = true, env = "ACEQUIA_CONFIG", value_name = "FILE|none")]
+    config: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Task(Box<Task>),
+    Config(config::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// What takes its time; the other commands only print.
+#[derive(Subcommand)]
+enum Task {
     Demo(demo::Args),
     Serve(serve::Args),
     Worker(worker::Args),
@@ -51,34 +75,42 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli) {
-        Ok(code) => code,
-        Err(error) => {
-            // Nobody is left to tell if standard error is gone.
-            _ = writeln!(std::io::stderr(), "acequia: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    start().unwrap_or_else(|refusal| refusal.tell())
 }
 
-fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    if !matches!(&cli.command, Command::Top(args) if args.shows_a_picture()) {
-        start_log(&cli.log)?;
+fn start() -> Result<ExitCode, Refusal> {
+    let settings = settings::read(Cli::command, std::env::args_os().collect())?;
+    let cli = Cli::from_arg_matches(&settings.matches).map_err(Refusal::from)?;
+    let printed = match cli.command {
+        Command::Task(task) => {
+            let code = run(&cli.log, cli.threads, *task);
+            return code.map_err(|error| settings.explain(error));
+        }
+        Command::Config(args) => config::text(&args, Cli::command, &settings)?.into_bytes(),
+        Command::Completions(args) => completions::script(&args, Cli::command()),
+        Command::Man(args) => man::page(&args, Cli::command())?,
+    };
+    std::io::stdout().write_all(&printed).context("cannot print it")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run(log: &str, threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<ExitCode> {
+    if !matches!(&task, Task::Top(args) if args.shows_a_picture()) {
+        start_log(log)?;
     }
-    let threads = cli.threads.unwrap_or_else(default_threads);
+    let threads = threads.unwrap_or_else(default_threads);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads.get())
         .enable_all()
         .build()?;
     let code = runtime.block_on(async {
-        match cli.command {
-            Command::Demo(args) => demo::run(args).await,
-            Command::Serve(args) => serve::run(args).await,
-            Command::Worker(args) => worker::run(args).await,
-            Command::Submit(args) => submit::run(args).await,
-            Command::Top(args) => top::run(args).await,
-            Command::Bench(args) => bench::run(args).await,
+        match task {
+            Task::Demo(args) => demo::run(args).await,
+            Task::Serve(args) => serve::run(args).await,
+            Task::Worker(args) => worker::run(args).await,
+            Task::Submit(args) => submit::run(args).await,
+            Task::Top(args) => top::run(args).await,
+            Task::Bench(args) => bench::run(args).await,
         }
     });
     // A worker's handler that computes on in spite of its cancelling must not hold up the end.

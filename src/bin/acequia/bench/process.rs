@@ -26,7 +26,7 @@ impl Child {
     pub(super) fn start(args: &[&str]) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut process = Command::new(&program)
-            .args(["--log", "warn"])
+            .args(["--log", "warn", "--config", "none"])
             .args(args)
             // A role ends when its standard input does, so that even a killed bench leaves none.
             .stdin(Stdio::piped())
