@@ -37,7 +37,7 @@ def test_it_sees_jobs_come_and_go(client, new_worker, top):
     jobs = [worker.job() for _ in range(7)]
     terminal.line("red", " 7/7 ")
     for job in jobs:
-        worker.done(job, b"done")
+        worker.done(job, b'"done"')
     for id in ids:
         client.result(id)
     terminal.line("jobs 0 (")
@@ -163,7 +163,7 @@ def test_a_server_that_goes_and_comes_again(new_server, make):
 
 def test_a_server_that_hangs(new_server, make):
     server = new_server()
-    terminal = make(Terminal("top", "--server", f"http://{server.http}"))
+    terminal = make(Terminal("top", "--server", f"http://{server.http}", width=120))
     terminal.line("ready, up")
     server.process.signal(signal.SIGSTOP)
     try:
@@ -184,7 +184,7 @@ def test_a_server_that_stops(make):
     server.process.signal(signal.SIGTERM)
     terminal.line("no new jobs are taken: the server is about to stop")
     terminal.line("draining, up")
-    worker.done(job, b"done")
+    worker.done(job, b'"done"')
     terminal.line("no connection", "the server has stopped")
     assert server.process.wait() == 0
     terminal.line("no connection", "no server answers", "acequia serve")

@@ -281,7 +281,7 @@ fn the_chosen_row_is_on_the_screen() {
     app.press(KeyEvent::new(KeyCode::PageUp, KeyModifiers::NONE));
     let seen = screen(&mut app, 80, 24);
     let chosen = app.queues.chosen().expect("a queue").queue.to_string();
-    assert!(chosen < "queue-0999".to_owned() && seen.contains(&chosen), "{chosen}\n{seen}");
+    assert!(*chosen < *"queue-0999" && seen.contains(&chosen), "{chosen}\n{seen}");
     app.press(KeyEvent::new(KeyCode::Home, KeyModifiers::NONE));
     assert!(screen(&mut app, 80, 24).contains("queue-0000"));
 }
