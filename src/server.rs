@@ -10,12 +10,14 @@ use acequia_gate::{Endpoint, GateConfig, JobsGate, Limits as FrameLimits, Result
 use acequia_scheduler::Config as SchedulerConfig;
 use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
+use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::access::{Access, TokenDoor, WorkerDoor};
 use crate::admin::{About, STREAMS_MAX};
+use crate::client::{AdminClient, ServerUrl};
 use crate::clock::Clock;
 use crate::config::{Config, StartError};
 use crate::durability;
@@ -67,6 +69,8 @@ pub struct Server {
     refused: RefusedRequests,
     access: Access,
     front: Arc<Front>,
+    /// Admin calls of this process itself, while the server runs.
+    within: watch::Sender<Option<Router>>,
 }
 
 impl fmt::Debug for Server {
@@ -128,7 +132,18 @@ impl Server {
             refused,
             access,
             front,
+            within: watch::Sender::new(None),
         })
+    }
+
+    /// A client of the admin calls that needs neither port nor token: for what runs in the same
+    /// process. It has no answers before [`run`](Self::run) and none once its jobs have ended.
+    pub fn operator(&self) -> AdminClient {
+        let here = ServerUrl::of_this_machine(self.addresses.http.port());
+        let token = self.access.admin_token.as_ref();
+        let token = token.and_then(|token| std::str::from_utf8(token.expose()).ok());
+        let server = token.map_or(here.clone(), |token| here.with_token(token));
+        AdminClient::within(server, self.within.subscribe())
     }
 
     /// Where the server listens.
@@ -151,6 +166,7 @@ impl Server {
             inputs,
             metrics,
             front,
+            within,
             ..
         } = self;
         let door = Arc::new(Door {
@@ -169,6 +185,7 @@ impl Server {
             tokio::spawn(accept_jobs(jobs, inbox.clone())),
             tokio::spawn(accept_results(results, inbox.clone())),
         ];
+        within.send_replace(Some(http::for_operators(door.clone())));
         let serve = |listener, app| {
             let (limits, keys, refused) = (front.limits, keys.clone(), refused.clone());
             tokio::spawn(listener::serve(listener, keys, app, limits, refused))
@@ -187,6 +204,7 @@ impl Server {
         if inbox.send(Input::Drain).await.is_ok() {
             _ = pipeline.await;
         }
+        within.send_replace(None);
         _ = tokio::time::timeout(CLOSE_TIME_MAX, front.all_closed()).await;
         workers.iter().chain([&upkeep]).chain(&served).for_each(tokio::task::JoinHandle::abort);
     }

@@ -1,18 +1,23 @@
 //! Admin calls, over one connection that is kept open.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::timeout;
+use tower_service::Service as _;
 
 use super::{ConnectError, ServerUrl, secure};
 
@@ -28,7 +33,16 @@ const SAID_BYTES_MAX: usize = 200;
 #[derive(Debug)]
 pub struct AdminClient {
     server: ServerUrl,
-    link: Option<SendRequest<Body>>,
+    link: Link,
+}
+
+/// The way to the server.
+#[derive(Debug)]
+enum Link {
+    None,
+    Open(SendRequest<Body>),
+    /// The server is in this process, and answers as long as it runs.
+    Within(watch::Receiver<Option<Router>>),
 }
 
 /// What happened to a connection.
@@ -112,7 +126,12 @@ struct Refusal {
 impl AdminClient {
     /// A client that has not dialled yet.
     pub fn new(server: ServerUrl) -> Self {
-        Self { server, link: None }
+        Self { server, link: Link::None }
+    }
+
+    /// A client of a server in this process.
+    pub(crate) fn within(server: ServerUrl, app: watch::Receiver<Option<Router>>) -> Self {
+        Self { server, link: Link::Within(app) }
     }
 
     /// The server that is called.
@@ -139,24 +158,19 @@ impl AdminClient {
         path: &str,
         body: Bytes,
     ) -> Result<T, CallError> {
-        let late = CallError::Time { authority: self.server.authority().to_owned() };
         let answered = timeout(CALL_TIME_MAX, self.exchange(&method, path, &body)).await;
-        let (status, body) = match answered {
-            Ok(Ok(answer)) => answer,
-            failed => {
-                // Half an exchange may be left on it.
-                self.link = None;
-                return Err(match failed {
-                    Ok(Err(error)) => error,
-                    _ => late,
-                });
-            }
-        };
+        let authority = || self.server.authority().to_owned();
+        let answered = answered.unwrap_or_else(|_| Err(CallError::Time { authority: authority() }));
+        if answered.is_err() && matches!(self.link, Link::Open(_)) {
+            // Half an exchange may be left on it.
+            self.link = Link::None;
+        }
+        let (status, body) = answered?;
         if !status.is_success() {
             return Err(refused(&self.server, status, &body));
         }
         serde_json::from_slice(&body).map_err(|source| CallError::Answer {
-            authority: self.server.authority().to_owned(),
+            authority: authority(),
             path: path.to_owned(),
             source,
         })
@@ -168,18 +182,32 @@ impl AdminClient {
         path: &str,
         body: &Bytes,
     ) -> Result<(StatusCode, Bytes), CallError> {
-        if let Some(link) = &mut self.link {
-            // A server closes what was idle for long, and may have been started anew.
-            if link.ready().await.is_ok()
-                && let Ok(answer) = exchange(&self.server, link, method, path, body).await
-            {
-                return Ok(answer);
+        match &mut self.link {
+            Link::Within(app) => {
+                let app = app.borrow().clone().ok_or_else(|| ended(&self.server))?;
+                let answered = answer_within(app, &self.server, method, path, body).await;
+                return answered.map_err(|source| broken(&self.server, source));
             }
+            Link::Open(link) => {
+                // A server closes what was idle for long, and may have been started anew.
+                if link.ready().await.is_ok()
+                    && let Ok(answer) = answer(&self.server, link, method, path, body).await
+                {
+                    return Ok(answer);
+                }
+            }
+            Link::None => {}
         }
-        let link = self.link.insert(dial(&self.server).await?);
-        let exchanged = exchange(&self.server, link, method, path, body).await;
-        exchanged.map_err(|source| broken(&self.server, source))
+        let mut link = dial(&self.server).await?;
+        let answered = answer(&self.server, &mut link, method, path, body).await;
+        self.link = Link::Open(link);
+        answered.map_err(|source| broken(&self.server, source))
     }
+}
+
+fn ended(server: &ServerUrl) -> CallError {
+    let (authority, source) = (server.authority().to_owned(), io::ErrorKind::ConnectionRefused);
+    ConnectError::Unreachable { authority, source: source.into() }.into()
 }
 
 pub(super) fn broken(server: &ServerUrl, source: impl Into<Fault>) -> CallError {
@@ -210,7 +238,7 @@ pub(super) async fn dial(server: &ServerUrl) -> Result<SendRequest<Body>, CallEr
     Ok(link)
 }
 
-async fn exchange(
+async fn answer(
     server: &ServerUrl,
     link: &mut SendRequest<Body>,
     method: &Method,
@@ -218,9 +246,26 @@ async fn exchange(
     body: &Bytes,
 ) -> Result<(StatusCode, Bytes), Fault> {
     let response = link.send_request(request(server, method, path, body)).await?;
+    read(response.map(Body::new)).await
+}
+
+async fn answer_within(
+    mut app: Router,
+    server: &ServerUrl,
+    method: &Method,
+    path: &str,
+    body: &Bytes,
+) -> Result<(StatusCode, Bytes), Fault> {
+    let mut request = request(server, method, path, body);
+    // As if it had come from this machine, which it has.
+    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    request.extensions_mut().insert(ConnectInfo(here));
+    read(app.call(request).await?).await
+}
+
+async fn read(response: Response<Body>) -> Result<(StatusCode, Bytes), Fault> {
     let status = response.status();
-    let body = to_bytes(Body::new(response.into_body()), ANSWER_BYTES_MAX).await?;
-    Ok((status, body))
+    Ok((status, to_bytes(response.into_body(), ANSWER_BYTES_MAX).await?))
 }
 
 /// A call, with all that is shown to the server.
@@ -241,9 +286,8 @@ pub(super) fn request(
     if !body.is_empty() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    let shown =
-        server.token().and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
-    if let Some(mut shown) = shown {
+    let shown = server.token().map(|token| HeaderValue::from_str(&format!("Bearer {token}")));
+    if let Some(Ok(mut shown)) = shown {
         shown.set_sensitive(true);
         headers.insert(AUTHORIZATION, shown);
     }

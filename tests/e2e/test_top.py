@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from harness import Client, Server, Worker, acequia, eventually, run_acequia
-from harness.server import quiet_port
+from harness import Client, Process, Server, Worker, acequia, run_acequia
+from harness.server import clean_env, quiet_port
 from harness.terminal import Terminal
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -81,26 +81,20 @@ def test_a_worker_is_drained(new_worker, admin, top):
     quit_by(terminal)
 
 
-def test_a_pool_is_scaled_key_by_key(admin, top):
-    report = {"queues": ["red"], "min": 0, "max": 2, "processes": 1, "starting": 0, "stopping": 0,
-              "failing": None, "host": "here", "pid": 1}
+def test_a_pool_is_scaled_key_by_key(server, admin, top):
+    Process([acequia(), "pool", "--server", f"http://{server.http}", "--name", "painters",
+             "--queue", "red", "--max", "2", "--", acequia(), "worker", "--", "cat"],
+            name="pool", env=clean_env())
     terminal = top()
     terminal.press("3")
-
-    def reported(*words):
-        """A pool that goes on reporting itself, and keeps to what it is told."""
-        def look():
-            report.update(admin.do("PUT", "pools/painters", report))
-            return any(all(word in line for word in words) for line in terminal.lines())
-
-        eventually(look, f"a line with {words}")
-
-    reported("painters", "red")
+    terminal.line("painters", "red")
     terminal.press("+++>")
-    reported("painters is to have 1 to 5 processes")
-    reported("painters", " 1 ", " 5 ")
+    terminal.line("painters is to have 1 to 5 processes")
+    terminal.line("│painters", " 1 ", " 5 ")
     (pool,) = admin.get("pools")["pools"]
     assert (pool["min"], pool["max"]) == (1, 5)
+    server.wait_workers(1)
+    terminal.line("workers (1)")
     quit_by(terminal)
 
 

@@ -69,7 +69,7 @@ impl AdminLogin {
         let Some(file) = &self.admin_token_file else { return Ok(server) };
         let token = Secret::read(file).context("--admin-token-file")?;
         let shown = std::str::from_utf8(token.expose()).ok();
-        let Some(shown) = shown.filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()))
+        let Some(shown) = shown.filter(|token| token.chars().all(|c| matches!(c, ' '..='~')))
         else {
             bail!(
                 "--admin-token-file {}: a header cannot hold this token; make one: \

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod login;
 mod man;
+mod pool;
 mod serve;
 mod settings;
 mod submit;
@@ -69,9 +70,12 @@ enum Task {
     Demo(demo::Args),
     Serve(serve::Args),
     Worker(worker::Args),
+    Pool(pool::Args),
     Submit(submit::Args),
     Top(top::Args),
     Bench(bench::Args),
+    #[command(hide = true)]
+    PoolGuard(pool::guard::Args),
 }
 
 fn main() -> ExitCode {
@@ -108,9 +112,11 @@ fn run(log: &str, threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<E
             Task::Demo(args) => demo::run(args).await,
             Task::Serve(args) => serve::run(args).await,
             Task::Worker(args) => worker::run(args).await,
+            Task::Pool(args) => pool::run(args).await,
             Task::Submit(args) => submit::run(args).await,
             Task::Top(args) => top::run(args).await,
             Task::Bench(args) => bench::run(args).await,
+            Task::PoolGuard(args) => Ok(pool::guard::run(&args)),
         }
     });
     // A worker's handler that computes on in spite of its cancelling must not hold up the end.
