@@ -28,8 +28,6 @@ use crate::metrics::{Metrics, RefusedRequests};
 use crate::pipeline::{INBOX, Input, Pipeline, Times};
 use crate::tls::Keys;
 
-/// How often the samples of histograms, which gather, are folded into their buckets.
-const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// How long sessions may take to close at the end.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
 
@@ -173,7 +171,7 @@ impl Server {
             front: front.clone(),
             inbox: inbox.clone(),
             access: self.access,
-            metrics: metrics.clone(),
+            metrics,
             refused: refused.clone(),
             readiness: pipeline.readiness(),
             about: About::new(pipeline.start_time().as_millis(), &self.addresses, front.limits),
@@ -197,7 +195,6 @@ impl Server {
             }
             None => vec![serve(http, http::for_all(door))],
         };
-        let upkeep = tokio::spawn(upkeep(metrics));
 
         shutdown.await;
         // The pipeline lets running jobs end, says goodbye and returns.
@@ -206,7 +203,7 @@ impl Server {
         }
         within.send_replace(None);
         _ = tokio::time::timeout(CLOSE_TIME_MAX, front.all_closed()).await;
-        workers.iter().chain([&upkeep]).chain(&served).for_each(tokio::task::JoinHandle::abort);
+        workers.iter().chain(&served).for_each(tokio::task::JoinHandle::abort);
     }
 }
 
@@ -256,14 +253,6 @@ fn results_gate(config: &Config) -> GateConfig {
     let message_bytes_max = default.limits.message_bytes_max.max(2 * frame_bytes_max);
     let limits = FrameLimits { frame_bytes_max, message_bytes_max, ..default.limits };
     GateConfig { limits, ..default }
-}
-
-async fn upkeep(metrics: PrometheusHandle) {
-    let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
-    loop {
-        interval.tick().await;
-        metrics.run_upkeep();
-    }
 }
 
 /// Where the jitter of retries starts. It need not be secret, only different from server to
