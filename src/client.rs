@@ -1,5 +1,5 @@
 //! A small client of the WebSocket protocol: what `acequia submit` and `acequia bench` need; and one
-//! of the admin calls, which `acequia pool` makes.
+//! of the admin calls, which `acequia pool` and `acequia top` make.
 //!
 //! ```no_run
 //! use acequia::client::{Client, ServerUrl};
@@ -18,6 +18,7 @@
 //! the wire.
 
 mod admin;
+mod live;
 mod url;
 
 use std::io;
@@ -36,6 +37,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 pub use admin::{AdminClient, CallError};
+pub use live::Live;
 pub use url::{BadServerUrl, ServerUrl};
 
 use crate::tls::{self, BadTls, Stream};

@@ -22,9 +22,9 @@ use tower_service::Service as _;
 use super::{ConnectError, ServerUrl, secure};
 
 /// How long a call may take, with the connection for it.
-const CALL_TIME_MAX: Duration = Duration::from_secs(5);
+pub(super) const CALL_TIME_MAX: Duration = Duration::from_secs(5);
 /// The largest answer that is read.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
+pub(super) const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// What a server says that is no Acequia server is not repeated at length.
 const SAID_BYTES_MAX: usize = 200;
 
@@ -65,6 +65,12 @@ pub enum CallError {
     /// The server takes its time.
     #[error("{authority} does not answer within {CALL_TIME_MAX:?}")]
     Time {
+        /// The host and port.
+        authority: String,
+    },
+    /// The server has said nothing for long, in a stream that goes on.
+    #[error("{authority} says nothing any more")]
+    Silent {
         /// The host and port.
         authority: String,
     },
@@ -161,11 +167,7 @@ impl AdminClient {
         }
         let (status, body) = answered?;
         if !status.is_success() {
-            let message = serde_json::from_slice(&body).map_or_else(
-                |_| String::from_utf8_lossy(&body[..body.len().min(SAID_BYTES_MAX)]).into_owned(),
-                |Refusal { message }| message,
-            );
-            return Err(CallError::Refused { authority: authority(), status, message });
+            return Err(refused(&self.server, status, &body));
         }
         serde_json::from_slice(&body).map_err(|source| CallError::Answer {
             authority: authority(),
@@ -208,12 +210,21 @@ fn ended(server: &ServerUrl) -> CallError {
     ConnectError::Unreachable { authority, source: source.into() }.into()
 }
 
-fn broken(server: &ServerUrl, source: impl Into<Fault>) -> CallError {
+pub(super) fn broken(server: &ServerUrl, source: impl Into<Fault>) -> CallError {
     CallError::Broken { authority: server.authority().to_owned(), source: source.into() }
 }
 
+/// What a server says that refuses a call.
+pub(super) fn refused(server: &ServerUrl, status: StatusCode, body: &[u8]) -> CallError {
+    let message = serde_json::from_slice(body).map_or_else(
+        |_| String::from_utf8_lossy(&body[..body.len().min(SAID_BYTES_MAX)]).into_owned(),
+        |Refusal { message }| message,
+    );
+    CallError::Refused { authority: server.authority().to_owned(), status, message }
+}
+
 /// A new connection; what it is driven by ends with it.
-async fn dial(server: &ServerUrl) -> Result<SendRequest<Body>, CallError> {
+pub(super) async fn dial(server: &ServerUrl) -> Result<SendRequest<Body>, CallError> {
     let stream = TcpStream::connect(server.authority()).await.map_err(|source| {
         ConnectError::Unreachable { authority: server.authority().to_owned(), source }
     })?;
@@ -257,7 +268,13 @@ async fn read(response: Response<Body>) -> Result<(StatusCode, Bytes), Fault> {
     Ok((status, to_bytes(response.into_body(), ANSWER_BYTES_MAX).await?))
 }
 
-fn request(server: &ServerUrl, method: &Method, path: &str, body: &Bytes) -> Request<Body> {
+/// A call, with all that is shown to the server.
+pub(super) fn request(
+    server: &ServerUrl,
+    method: &Method,
+    path: &str,
+    body: &Bytes,
+) -> Request<Body> {
     let mut request = Request::new(Body::from(body.clone()));
     *request.method_mut() = method.clone();
     // Names of queues, pools and workers need no escape; what cannot be a path finds nothing.

@@ -1,8 +1,9 @@
 //! How a command that is a client shows who it is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use acequia::client::ServerUrl;
+use acequia::Secret;
+use acequia::client::{ConnectError, ServerUrl};
 use anyhow::{Context as _, bail};
 
 /// The longest token that a server takes.
@@ -23,10 +24,7 @@ pub(crate) struct Login {
 impl Login {
     /// The server, with what is shown to it.
     pub(crate) fn at(&self, server: ServerUrl) -> anyhow::Result<ServerUrl> {
-        let server = match &self.ca_file {
-            Some(file) => server.with_authorities(file).context("--ca-file")?,
-            None => server,
-        };
+        let server = trusting(server, self.ca_file.as_deref())?;
         let Some(file) = &self.token_file else { return Ok(server) };
         let named = || format!("--token-file {}", file.display());
         let size = std::fs::metadata(file).with_context(named)?.len();
@@ -39,5 +37,71 @@ impl Login {
             bail!("{}: not a JSON Web Token, which is three parts of base64url with dots", named());
         }
         Ok(server.with_token(token))
+    }
+}
+
+/// The same, of a command that makes admin calls.
+#[derive(clap::Args)]
+pub(crate) struct AdminLogin {
+    /// The server: http://HOST:PORT, or https:// by TLS
+    #[arg(
+        long,
+        env = "ACEQUIA_SERVER",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL"
+    )]
+    server: ServerUrl,
+
+    /// The certificates of those who vouch for the server, in PEM, for https:// [default: those
+    /// that this system trusts]
+    #[arg(long, env = "ACEQUIA_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+
+    /// The server's admin token, in a file: the same as its --admin-token-file
+    #[arg(long, env = "ACEQUIA_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
+}
+
+impl AdminLogin {
+    /// The server, with what is shown to it.
+    pub(crate) fn server(&self) -> anyhow::Result<ServerUrl> {
+        let server = trusting(self.server.clone(), self.ca_file.as_deref())?;
+        let Some(file) = &self.admin_token_file else { return Ok(server) };
+        let token = Secret::read(file).context("--admin-token-file")?;
+        let shown = std::str::from_utf8(token.expose()).ok();
+        let Some(shown) = shown.filter(|token| token.chars().all(|c| matches!(c, ' '..='~')))
+        else {
+            bail!(
+                "--admin-token-file {}: a header cannot hold this token; make one: \
+                 openssl rand -hex 32",
+                file.display()
+            );
+        };
+        Ok(server.with_token(shown))
+    }
+}
+
+fn trusting(server: ServerUrl, ca_file: Option<&Path>) -> anyhow::Result<ServerUrl> {
+    match ca_file {
+        Some(file) => server.with_authorities(file).context("--ca-file"),
+        None => Ok(server),
+    }
+}
+
+/// What can be done about a server that is not reached.
+pub(crate) fn remedy(error: &ConnectError, authority: &str) -> String {
+    match error {
+        ConnectError::Unreachable { .. } => {
+            format!(
+                "; start one with `acequia serve --listen {authority}`, or name another with --server"
+            )
+        }
+        ConnectError::Refused { .. } | ConnectError::Authorities(_) => String::new(),
+        ConnectError::Tls { .. } => {
+            "; --ca-file names the certificate of whoever vouches for the server".to_owned()
+        }
+        ConnectError::Handshake { .. } | ConnectError::Time { .. } => {
+            "; is another program on that port? Name the server with --server".to_owned()
+        }
     }
 }

@@ -10,6 +10,7 @@ mod pool;
 mod serve;
 mod settings;
 mod submit;
+mod top;
 mod worker;
 
 use std::io::Write as _;
@@ -71,6 +72,7 @@ enum Task {
     Worker(worker::Args),
     Pool(pool::Args),
     Submit(submit::Args),
+    Top(top::Args),
     Bench(bench::Args),
     #[command(hide = true)]
     PoolGuard(pool::guard::Args),
@@ -97,7 +99,9 @@ fn start() -> Result<ExitCode, Refusal> {
 }
 
 fn run(log: &str, threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<ExitCode> {
-    start_log(log)?;
+    if !matches!(&task, Task::Top(args) if args.shows_a_picture()) {
+        start_log(log)?;
+    }
     let threads = threads.unwrap_or_else(default_threads);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads.get())
@@ -110,6 +114,7 @@ fn run(log: &str, threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<E
             Task::Worker(args) => worker::run(args).await,
             Task::Pool(args) => pool::run(args).await,
             Task::Submit(args) => submit::run(args).await,
+            Task::Top(args) => top::run(args).await,
             Task::Bench(args) => bench::run(args).await,
             Task::PoolGuard(args) => Ok(pool::guard::run(&args)),
         }

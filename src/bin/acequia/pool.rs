@@ -17,12 +17,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use acequia::client::{AdminClient, ServerUrl};
-use acequia::{Endpoint, Secret};
+use acequia::Endpoint;
+use acequia::client::AdminClient;
 use acequia_wire::QueueName;
 use acequia_wire::limits::{QUEUES_PER_WORKER_MAX, SLOTS_MAX};
 use acequia_worker::exec::check_program;
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use futures_util::future::join_all;
 
 pub(crate) use self::engine::Setup;
@@ -30,6 +30,7 @@ use self::name::PoolName;
 use self::output::Printer;
 pub(crate) use self::program::Program;
 pub(crate) use self::sizer::{Bounds, Rules};
+use crate::login::AdminLogin;
 
 /// How long processes have to be too many, by default.
 pub(crate) const IDLE: Duration = Duration::from_secs(10);
@@ -78,23 +79,8 @@ pub(crate) struct Args {
     )]
     queue: Vec<QueueName>,
 
-    /// The server: http://HOST:PORT, or https:// by TLS
-    #[arg(
-        long,
-        env = "ACEQUIA_SERVER",
-        default_value = "http://127.0.0.1:8080",
-        value_name = "URL"
-    )]
-    server: ServerUrl,
-
-    /// The certificates of those who vouch for the server, in PEM, for https:// [default: those
-    /// that this system trusts]
-    #[arg(long, env = "ACEQUIA_CA_FILE", value_name = "FILE")]
-    ca_file: Option<PathBuf>,
-
-    /// The server's admin token, in a file: the same as its --admin-token-file
-    #[arg(long, env = "ACEQUIA_ADMIN_TOKEN_FILE", value_name = "FILE")]
-    admin_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    login: AdminLogin,
 
     /// What the pool is called; its processes are NAME-1, NAME-2 and so on [default: the first
     /// queue and this machine's name]
@@ -133,7 +119,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let client = AdminClient::new(args.server()?);
+    let client = AdminClient::new(args.login.server()?);
     let setup = args.into_setup()?;
     let (printer, writers) = Printer::new();
     engine::run(setup, client, printer, crate::stop_signal()).await?;
@@ -163,27 +149,6 @@ pub(crate) async fn run_within(
 }
 
 impl Args {
-    /// The server, with what is shown to it.
-    fn server(&self) -> anyhow::Result<ServerUrl> {
-        let server = self.server.clone();
-        let server = match &self.ca_file {
-            Some(file) => server.with_authorities(file).context("--ca-file")?,
-            None => server,
-        };
-        let Some(file) = &self.admin_token_file else { return Ok(server) };
-        let token = Secret::read(file).context("--admin-token-file")?;
-        let shown = std::str::from_utf8(token.expose()).ok();
-        let Some(shown) = shown.filter(|token| token.chars().all(|c| matches!(c, ' '..='~')))
-        else {
-            bail!(
-                "--admin-token-file {}: a header cannot hold this token; make one: \
-                 openssl rand -hex 32",
-                file.display()
-            );
-        };
-        Ok(server.with_token(shown))
-    }
-
     fn into_setup(self) -> anyhow::Result<Setup> {
         let bounds = bounds(self.min, self.max)?;
         check_program(&self.command[0])?;

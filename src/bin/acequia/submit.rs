@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use self::display::Display;
-use crate::login::Login;
+use crate::login::{Login, remedy};
 use acequia::client::{Client, ClientError, ConnectError, ServerUrl};
 use acequia_wire::client::{Encoding, Event, HelloOp, JobEvent, OnDisconnect, Op, Submit};
 use acequia_wire::code::RejectCode;
@@ -256,21 +256,7 @@ async fn cancel(client: &mut Client, display: &mut Display) -> Outcome<()> {
 }
 
 fn unconnected(args: &Args, error: &ConnectError) -> Failure {
-    let authority = args.server.authority();
-    let remedy = match error {
-        ConnectError::Unreachable { .. } => {
-            format!(
-                "; start one with `acequia serve --listen {authority}`, or name another with --server"
-            )
-        }
-        ConnectError::Refused { .. } | ConnectError::Authorities(_) => String::new(),
-        ConnectError::Tls { .. } => {
-            "; --ca-file names the certificate of whoever vouches for the server".to_owned()
-        }
-        ConnectError::Handshake { .. } | ConnectError::Time { .. } => {
-            "; is another program on that port? Name the server with --server".to_owned()
-        }
-    };
+    let remedy = remedy(error, args.server.authority());
     Failure(LOST, format!("{error}{remedy}"))
 }
 

@@ -1,0 +1,120 @@
+//! `acequia top`: what a server does, in a terminal.
+
+mod app;
+mod columns;
+mod command;
+mod feed;
+mod history;
+mod list;
+mod once;
+mod plain;
+mod screen;
+#[cfg(test)]
+mod tests;
+mod text;
+mod told;
+mod view;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use acequia::client::{AdminClient, CallError, Live, ServerUrl};
+use anyhow::bail;
+use hyper::StatusCode;
+
+use self::app::{App, Told};
+use self::plain::Plain;
+use crate::login::{AdminLogin, remedy};
+
+const EXAMPLES: &str = "\
+Examples:
+  acequia top
+  acequia top --server https://jobs.example --admin-token-file admin-token
+  acequia top --once | grep paused
+      one picture as plain text
+
+Keys: Tab or 1 to 4 for another panel, arrows for another row, s to sort, ? for the rest, q to quit.";
+
+/// Watch a server in a terminal, and operate it
+///
+/// Queues, workers, pools and the newest failures, as the server tells them every two seconds, and
+/// the last ten minutes as charts. Queues can be paused, workers drained, pools scaled and failed jobs
+/// run again. Without colours if NO_COLOR is set.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    login: AdminLogin,
+
+    /// Print one picture as plain text, and end
+    #[arg(long)]
+    once: bool,
+}
+
+impl Args {
+    /// Whether the log would be written into the picture.
+    pub(crate) fn shows_a_picture(&self) -> bool {
+        !self.once && std::io::stderr().is_terminal()
+    }
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let server = args.login.server()?;
+    if !args.once && !std::io::stdout().is_terminal() {
+        let scheme = if server.is_secure() { "https" } else { "http" };
+        bail!(
+            "standard output is no terminal: use `acequia top --once`, or for JSON `curl \
+             {scheme}://{}/v1/admin/server`",
+            server.authority()
+        );
+    }
+    let explained = |server: &ServerUrl| {
+        let server = server.clone();
+        move |error: &CallError| what_to_do(error, &server)
+    };
+    let live = match watch(&server, args.once).await {
+        Ok(watched) => watched,
+        Err(error) => {
+            let said = format!("{error}{}", explained(&server)(&error));
+            bail!("{}", Plain::new(&said));
+        }
+    };
+    let (live, app) = live;
+    if args.once {
+        std::io::stdout().lock().write_all(once::picture(&app).as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let told = feed::follow(server.clone(), live, explained(&server));
+    screen::run(app, told, AdminClient::new(server.clone()), explained(&server)).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Begins to watch: until the history is there, or also the first tick.
+async fn watch(server: &ServerUrl, with_tick: bool) -> Result<(Live, App), CallError> {
+    let mut app = App::new(server.authority());
+    let mut live = Live::open(server).await?;
+    while let Some(told) = feed::next(&mut live).await? {
+        let is_enough = !with_tick || matches!(told, Told::Tick(_));
+        app.hear(told);
+        if is_enough {
+            break;
+        }
+    }
+    Ok((live, app))
+}
+
+/// What an operator can do about a call that failed.
+fn what_to_do(error: &CallError, server: &ServerUrl) -> String {
+    match (error, error.status()) {
+        (CallError::Connect(error), _) => remedy(error, server.authority()),
+        (_, Some(StatusCode::UNAUTHORIZED)) => {
+            "; --admin-token-file names the file with the token".to_owned()
+        }
+        (_, Some(StatusCode::FORBIDDEN)) => {
+            "; from another machine: `ssh -N -L 8080:127.0.0.1:8080 HOST`, and --server \
+             http://127.0.0.1:8080"
+                .to_owned()
+        }
+        _ => String::new(),
+    }
+}
