@@ -4,6 +4,7 @@ mod bench;
 mod completions;
 mod config;
 mod demo;
+mod log;
 mod login;
 mod man;
 mod serve;
@@ -18,7 +19,6 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use self::settings::Refusal;
 
@@ -41,6 +41,16 @@ struct Cli {
     /// (`info,acequia_gate=debug`)
     #[arg(long, global = true, env = "ACEQUIA_LOG", default_value = "info", value_name = "FILTER")]
     log: String,
+
+    /// How it is logged: lines for people, or JSON, an object a line
+    #[arg(
+        long,
+        global = true,
+        env = "ACEQUIA_LOG_FORMAT",
+        default_value = "text",
+        value_name = "text|json"
+    )]
+    log_format: log::Format,
 
     /// Threads of this process [default: half of the processors, since workers need some too]
     #[arg(long, global = true, env = "ACEQUIA_THREADS", value_name = "N")]
@@ -81,7 +91,7 @@ fn start() -> Result<ExitCode, Refusal> {
     let cli = Cli::from_arg_matches(&settings.matches).map_err(Refusal::from)?;
     let printed = match cli.command {
         Command::Task(task) => {
-            let code = run(&cli.log, cli.threads, *task);
+            let code = log::start(&cli.log, cli.log_format).and_then(|()| run(cli.threads, *task));
             return code.map_err(|error| settings.explain(error));
         }
         Command::Config(args) => config::text(&args, Cli::command, &settings)?.into_bytes(),
@@ -92,8 +102,7 @@ fn start() -> Result<ExitCode, Refusal> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run(log: &str, threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<ExitCode> {
-    start_log(log)?;
+fn run(threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<ExitCode> {
     let threads = threads.unwrap_or_else(default_threads);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads.get())
@@ -119,19 +128,6 @@ fn run(log: &str, threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<E
 fn default_threads() -> NonZeroUsize {
     let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     NonZeroUsize::new(processors / 2).unwrap_or(NonZeroUsize::MIN)
-}
-
-fn start_log(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| {
-        anyhow::anyhow!("--log {filter}: {error}; use error, warn, info, debug or trace")
-    })?;
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours)
-        .init();
-    Ok(())
 }
 
 /// Resolves on the first SIGINT or SIGTERM; a second one ends the process at once. Signals are
