@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use acequia_gate::{Endpoint, EndpointError, GateError};
 use acequia_journal::{OpenError, ReadError};
-use acequia_wire::Limits;
+use acequia_wire::{Limits, TraceRatio};
 
 use crate::access::{AllowedOrigin, BadKeys, ClientTokens, Secret};
 use crate::tls::{BadTls, TlsFiles};
@@ -50,6 +50,8 @@ pub struct Config {
     pub lease: Duration,
     /// How long running jobs may take to end once the server is told to stop.
     pub grace: Duration,
+    /// Which of the jobs begin a trace that come without a `traceparent`.
+    pub traces: TraceRatio,
 }
 
 impl Config {
@@ -93,6 +95,7 @@ impl Default for Config {
             worker_connections: Self::WORKER_CONNECTIONS,
             lease: Self::LEASE,
             grace: Self::GRACE,
+            traces: TraceRatio::default(),
         }
     }
 }

@@ -44,4 +44,4 @@ pub use tls::{BadTls, TlsFiles};
 
 // What an embedding program needs to fill in a `Config`.
 pub use acequia_gate::Endpoint;
-pub use acequia_wire::Limits;
+pub use acequia_wire::{Limits, TraceRatio};

@@ -208,9 +208,9 @@ async fn open_pipeline(
     inbox: mpsc::Sender<Input>,
 ) -> Result<Pipeline, StartError> {
     let clock = Clock::start();
-    let Config { limits, lease, retention, grace, absence, .. } = *config;
-    let scheduler =
-        SchedulerConfig { limits, lease, retention, seed: seed(), ..SchedulerConfig::default() };
+    let Config { limits, lease, retention, grace, absence, traces, .. } = *config;
+    let default = SchedulerConfig::default();
+    let scheduler = SchedulerConfig { limits, lease, retention, traces, seed: seed(), ..default };
     let path = config.journal.clone();
     let open = move || durability::open(path.as_deref(), scheduler, clock.start_time());
     let opened = tokio::task::spawn_blocking(open).await;

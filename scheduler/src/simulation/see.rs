@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_wire::JobId;
 use acequia_wire::client::{self, JobEvent};
 use acequia_wire::code::RejectCode;
+use acequia_wire::{JobId, TraceParent};
 
-use super::model::{Held, Lane, Model, Owed, State, Told};
+use super::model::{Held, Job, Lane, Model, Owed, State, Told};
 use crate::time::Time;
 use crate::{Action, Event, LaneKey, Measure, Retained, SessionId, Ticket};
 
@@ -23,6 +23,9 @@ impl Model {
                 assert_eq!(run.content_type, *job.spec.payload.content_type());
                 assert_eq!(run.timeout_ms, job.spec.timeout_ms.map(u64::from));
                 assert_eq!(run.body, *job.spec.payload.bytes());
+                let span = self.span(id, job).map(|span| span.to_string());
+                let meta = span.map(|span| ("traceparent".to_owned(), span));
+                assert!(run.meta.iter().eq(&meta));
                 self.see_run(event, *lane, id);
             }
             Action::CancelRun { lane, job } => self.pay(&Owed::CancelRun(*lane, *job)),
@@ -64,7 +67,10 @@ impl Model {
 
     fn see_tell(&mut self, session: SessionId, event: &client::Event) {
         let (correlation, id, what) = match event.clone() {
-            client::Event::Job { id, job, what } => (id, job, what),
+            client::Event::Job { id, job, what, traceparent } => {
+                self.check_traceparent(job, &what, traceparent);
+                (id, job, what)
+            }
             client::Event::Rejected { id, code, retry_after_ms, .. } => {
                 let helps = !matches!(code, RejectCode::DuplicateId);
                 assert!(!helps || retry_after_ms.is_some(), "{code} passes");
@@ -94,6 +100,23 @@ impl Model {
             }
         }
         self.pay(&Owed::Tell(session, correlation, id, told));
+    }
+
+    /// What is to be told of the span of a job.
+    pub(super) fn span(&self, id: JobId, job: &Job) -> Option<Box<TraceParent>> {
+        self.config.traces.span(id, job.spec.traceparent.as_deref()).map(Box::new)
+    }
+
+    fn check_traceparent(&self, id: JobId, what: &JobEvent, told: Option<Box<TraceParent>>) {
+        let is_end =
+            matches!(what, JobEvent::Done { .. } | JobEvent::Failed { .. } | JobEvent::Cancelled);
+        let live = || self.jobs.get(&id).map(|job| self.span(id, job));
+        let retained = || {
+            let of = self.retained.iter().rfind(|of| of.job == id).expect("it was retained");
+            of.traceparent.clone()
+        };
+        let tells = is_end || *what == JobEvent::Accepted;
+        assert_eq!(told, tells.then(|| live().unwrap_or_else(retained)).flatten());
     }
 
     /// What an event says, once all in it that can be known is seen to be right.
@@ -158,6 +181,7 @@ impl Model {
             assert_eq!((retain.job, retain.client, &retain.id), (id, job.client, &job.spec.id));
             assert_eq!(retain.ended, self.now);
             assert_eq!(retain.session, job.began_in());
+            assert_eq!(retain.traceparent, self.span(id, &job));
             self.retain(retain);
         }
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod limits;
+mod traces;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -76,6 +77,9 @@ pub(crate) struct Args {
     #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = Config::GRACE.as_secs(), value_name = "SECONDS")]
     grace_s: u64,
 
+    #[command(flatten)]
+    traces: traces::TraceArgs,
+
     // Last: its heading is that of all behind it.
     #[command(flatten)]
     access: access::AccessArgs,
@@ -118,6 +122,7 @@ impl Args {
             worker_connections,
             lease: Duration::from_secs(self.lease_s),
             grace: Duration::from_secs(self.grace_s),
+            traces: self.traces.ratio()?,
             ..Config::default()
         };
         self.access.apply(config)
