@@ -50,6 +50,8 @@ pub struct Config {
     pub lease: Duration,
     /// How long running jobs may take to end once the server is told to stop.
     pub grace: Duration,
+    /// Whether jobs are counted and measured, for Prometheus and the dashboard.
+    pub measures: bool,
     /// Which of the jobs begin a trace that come without a `traceparent`.
     pub traces: TraceRatio,
 }
@@ -95,6 +97,7 @@ impl Default for Config {
             worker_connections: Self::WORKER_CONNECTIONS,
             lease: Self::LEASE,
             grace: Self::GRACE,
+            measures: true,
             traces: TraceRatio::default(),
         }
     }

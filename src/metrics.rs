@@ -75,6 +75,8 @@ impl DroppedMessage {
 
 /// All metrics of one server. The pipeline owns it.
 pub(crate) struct Metrics {
+    /// Whether jobs are counted and measured.
+    measures: bool,
     recorder: PrometheusRecorder,
     queues: Queues,
     /// All queues together.
@@ -222,7 +224,7 @@ const HISTOGRAMS: &[(&str, &str)] = &[
 
 impl Metrics {
     /// The metrics of a server with these two gates.
-    pub(crate) fn new(jobs: GateStats, results: GateStats) -> Self {
+    pub(crate) fn new(jobs: GateStats, results: GateStats, measures: bool) -> Self {
         let builder = PrometheusBuilder::new();
         let builder = match builder.set_buckets(SECONDS) {
             Ok(builder) => builder,
@@ -241,6 +243,7 @@ impl Metrics {
             (*code, make.counter("acequia_jobs_rejected_total", &labels))
         };
         Self {
+            measures,
             queues: Queues::new(&make),
             all: Followed::new(),
             overall: Points::new(),
@@ -265,6 +268,9 @@ impl Metrics {
 
     /// Counts what the scheduler reports.
     pub(crate) fn record(&mut self, measure: Measure) {
+        if !self.measures {
+            return;
+        }
         match measure {
             Measure::Submitted { queue } => {
                 self.all.submitted();

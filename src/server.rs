@@ -95,7 +95,7 @@ impl Server {
             jobs: jobs.local_endpoint().clone(),
             results: results.local_endpoint().clone(),
         };
-        let metrics = Metrics::new(jobs.stats(), results.stats());
+        let metrics = Metrics::new(jobs.stats(), results.stats(), config.measures);
         let (handle, refused) = (metrics.handle(), metrics.refused());
         let tokens = config.client_tokens.as_ref();
         // There, and 0, also where clients need no tokens.

@@ -1,6 +1,7 @@
 """`acequia.toml`, and `acequia config`, which tells what holds."""
 
 import os
+import re
 import tomllib
 
 import pytest
@@ -44,6 +45,13 @@ def test_the_example_says_nothing_but_tables():
 def test_the_example_is_of_defaults_only(folder):
     here = folder('[serve]\nlisten = "127.0.0.1:1"')
     assert config("--example", cwd=here, env={"ACEQUIA_LOG": "debug"}) == config("--example")
+
+
+def test_no_key_is_a_secret_itself():
+    """So what `acequia config` prints can be shown around."""
+    keys = re.findall(r"^#(\w*(?:token|secret|key|password)\w*) = (.*)", config("--example"), re.MULTILINE)
+    assert len(keys) >= 6
+    assert all(value == '"FILE"' for _, value in keys), keys
 
 
 def test_the_example_of_the_documents(folder):

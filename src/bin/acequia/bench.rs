@@ -11,6 +11,7 @@ mod glance;
 mod idle;
 mod jobs;
 mod load;
+mod measures;
 mod metrics;
 mod mixed;
 mod process;
@@ -128,6 +129,11 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "server", group = "mode")]
     durable: bool,
 
+    /// A server that measures, watched by a dashboard and scraped every second, in turn with one that does
+    /// not measure
+    #[arg(long, conflicts_with = "server", group = "mode")]
+    measures: bool,
+
     /// Memory of N sessions that each had one job and then do nothing
     #[arg(long, group = "mode", num_args = 0..=1, default_missing_value = "5000", value_name = "N")]
     idle: Option<u32>,
@@ -196,6 +202,8 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
         mixed::run(args).await
     } else if args.scale {
         scale::run(args).await
+    } else if args.measures {
+        measures::run(args).await
     } else if args.durable {
         durable::run(args).await
     } else if args.suite {

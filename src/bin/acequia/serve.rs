@@ -77,6 +77,11 @@ pub(crate) struct Args {
     #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = Config::GRACE.as_secs(), value_name = "SECONDS")]
     grace_s: u64,
 
+    /// Do not count or measure jobs: their metrics and the history stay empty, and each job costs some
+    /// percent less
+    #[arg(long, env = "ACEQUIA_NO_MEASURES")]
+    no_measures: bool,
+
     #[command(flatten)]
     traces: traces::TraceArgs,
 
@@ -122,6 +127,7 @@ impl Args {
             worker_connections,
             lease: Duration::from_secs(self.lease_s),
             grace: Duration::from_secs(self.grace_s),
+            measures: !self.no_measures,
             traces: self.traces.ratio()?,
             ..Config::default()
         };
