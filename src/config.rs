@@ -54,6 +54,9 @@ pub struct Config {
     pub measures: bool,
     /// Which of the jobs begin a trace that come without a `traceparent`.
     pub traces: TraceRatio,
+    /// Where the spans of jobs go whose traces are sampled. With `None` there are none.
+    #[cfg(feature = "otlp")]
+    pub otlp_endpoint: Option<crate::OtlpEndpoint>,
 }
 
 impl Config {
@@ -99,6 +102,8 @@ impl Default for Config {
             grace: Self::GRACE,
             measures: true,
             traces: TraceRatio::default(),
+            #[cfg(feature = "otlp")]
+            otlp_endpoint: None,
         }
     }
 }
@@ -142,6 +147,10 @@ pub enum StartError {
         /// What is wrong.
         source: ReadError,
     },
+    /// The way to the collector of spans cannot be set up.
+    #[cfg(feature = "otlp")]
+    #[error("cannot send spans: {0}")]
+    Otlp(String),
     /// The system lacks something that every server needs.
     #[error("cannot start: {0}")]
     System(io::Error),

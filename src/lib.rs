@@ -35,11 +35,15 @@ mod readiness;
 mod reload;
 mod server;
 mod sessions;
+#[cfg(feature = "otlp")]
+mod spans;
 mod tls;
 
 pub use access::{AllowedOrigin, BadKeys, BadOrigin, BadSecret, ClientTokens, KeySource, Secret};
 pub use config::{Config, StartError};
 pub use server::{Addresses, Server};
+#[cfg(feature = "otlp")]
+pub use spans::{BadOtlpEndpoint, OtlpEndpoint};
 pub use tls::{BadTls, TlsFiles};
 
 // What an embedding program needs to fill in a `Config`.

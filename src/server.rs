@@ -12,6 +12,8 @@ use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
+#[cfg(feature = "otlp")]
+use tokio::sync::oneshot;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::access::{Access, TokenDoor, WorkerDoor};
@@ -24,6 +26,8 @@ use crate::http::{self, Door};
 use crate::listener;
 use crate::metrics::{Metrics, RefusedRequests};
 use crate::pipeline::{INBOX, Input, Pipeline, Times};
+#[cfg(feature = "otlp")]
+use crate::spans::Exporter;
 use crate::tls::Keys;
 
 /// How often the samples of histograms, which gather, are folded into their buckets.
@@ -67,6 +71,8 @@ pub struct Server {
     refused: RefusedRequests,
     access: Access,
     front: Arc<Front>,
+    #[cfg(feature = "otlp")]
+    exporter: Option<Exporter>,
 }
 
 impl fmt::Debug for Server {
@@ -104,11 +110,26 @@ impl Server {
         let tokens = tokens.map(Arc::new);
         let keys = config.tls.clone().map(Keys::open).transpose()?;
         let (inbox, inputs) = mpsc::channel(INBOX);
-        let pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
+        #[cfg(feature = "otlp")]
+        let dropped_spans = metrics.refused();
+        #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "nobody asks for spans"))]
+        let mut pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
         // A connection gives its session its number. Those of a server before this one may have
         // jobs in the journal, and nobody is to be taken for one of them.
         let first = pipeline.start_time().as_micros();
-        let front = Arc::new(Front::new(inbox.clone(), config.limits, first));
+        #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "nobody asks for spans"))]
+        let mut front = Front::new(inbox.clone(), config.limits, first);
+        #[cfg(feature = "otlp")]
+        let exporter = match config.otlp_endpoint {
+            Some(endpoint) => {
+                let (exporter, spans) = Exporter::new(endpoint, pipeline.clock(), dropped_spans)?;
+                pipeline.tell_spans(spans.clone());
+                front.tell_spans(spans);
+                Some(exporter)
+            }
+            None => None,
+        };
+        let front = Arc::new(front);
         let access = Access {
             allowed_origins: config.allowed_origins,
             admin_token: config.admin_token,
@@ -128,6 +149,8 @@ impl Server {
             refused,
             access,
             front,
+            #[cfg(feature = "otlp")]
+            exporter,
         })
     }
 
@@ -182,12 +205,24 @@ impl Server {
         };
         let upkeep = tokio::spawn(upkeep(metrics));
 
+        #[cfg(feature = "otlp")]
+        let exporting = self.exporter.map(|exporter| {
+            let (stop, stopped) = oneshot::channel();
+            (stop, tokio::spawn(exporter.run(stopped)))
+        });
+
         shutdown.await;
         // The pipeline lets running jobs end, says goodbye and returns.
         if inbox.send(Input::Drain).await.is_ok() {
             _ = pipeline.await;
         }
         _ = tokio::time::timeout(CLOSE_TIME_MAX, front.all_closed()).await;
+        // All that was to be told of has been.
+        #[cfg(feature = "otlp")]
+        if let Some((stop, exporting)) = exporting {
+            _ = stop.send(());
+            _ = exporting.await;
+        }
         workers.iter().chain([&upkeep]).chain(&served).for_each(tokio::task::JoinHandle::abort);
     }
 }
@@ -209,8 +244,16 @@ async fn open_pipeline(
 ) -> Result<Pipeline, StartError> {
     let clock = Clock::start();
     let Config { limits, lease, retention, grace, absence, traces, .. } = *config;
-    let default = SchedulerConfig::default();
-    let scheduler = SchedulerConfig { limits, lease, retention, traces, seed: seed(), ..default };
+    let scheduler = SchedulerConfig {
+        limits,
+        lease,
+        retention,
+        traces,
+        #[cfg(feature = "otlp")]
+        spans: config.otlp_endpoint.is_some(),
+        seed: seed(),
+        ..SchedulerConfig::default()
+    };
     let path = config.journal.clone();
     let open = move || durability::open(path.as_deref(), scheduler, clock.start_time());
     let opened = tokio::task::spawn_blocking(open).await;

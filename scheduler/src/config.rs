@@ -25,6 +25,9 @@ pub struct Config {
     pub dead_letters_bytes: usize,
     /// Which of the jobs begin a trace that come without one.
     pub traces: TraceRatio,
+    /// Whether traces that are sampled are told of, by [`Action::Span`](crate::Action::Span).
+    #[cfg(feature = "spans")]
+    pub spans: bool,
     /// Where the jitter of retries starts from.
     pub seed: u64,
 }
@@ -56,6 +59,8 @@ impl Default for Config {
             dead_letters: Self::DEAD_LETTERS,
             dead_letters_bytes: Self::DEAD_LETTERS_BYTES,
             traces: TraceRatio::default(),
+            #[cfg(feature = "spans")]
+            spans: false,
             seed: 0,
         }
     }

@@ -70,6 +70,9 @@ pub(crate) struct Rare {
     pub(crate) void_on: Vec<LaneKey>,
     /// The span that its client put its own below.
     pub(crate) traceparent: Option<Box<TraceParent>>,
+    /// What people call the worker that has it, if that will be told of.
+    #[cfg(feature = "spans")]
+    pub(crate) worker: Option<std::sync::Arc<str>>,
 }
 
 /// Where a job is; the picture is in the crate's documentation.

@@ -94,6 +94,8 @@ impl Scheduler {
         };
         step.out.push(Action::Run { lane, job: message });
         step.measure(Measure::Started { queue, waited });
+        #[cfg(feature = "spans")]
+        self.has_waited(step, key, lane, waited);
         if unwatched {
             self.look_at_lease(lane);
         }

@@ -49,6 +49,8 @@ pub(super) fn entry(action: Action, told: Told) -> Option<Entry> {
         | Action::CancelRun { .. }
         | Action::SayBye { .. }
         | Action::Measure(_) => return None,
+        #[cfg(feature = "otlp")]
+        Action::Span(_) => return None,
     })
 }
 

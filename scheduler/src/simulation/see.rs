@@ -53,6 +53,8 @@ impl Model {
                 self.see_settled(id, retain.clone());
             }
             Action::Bury { letter } => self.see_buried(letter),
+            #[cfg(feature = "spans")]
+            Action::Span(span) => self.see_span(span),
             Action::Exhume { ticket } => self.pay(&Owed::Exhume(*ticket)),
             Action::Measure(measure) => self.pay(&match measure.clone() {
                 Measure::Submitted { queue } => Owed::Submitted(queue),
@@ -166,6 +168,36 @@ impl Model {
         job.state = State::Delayed { until };
     }
 
+    #[cfg(feature = "spans")]
+    fn see_span(&mut self, span: &crate::Span) {
+        use crate::Part;
+
+        let job = &self.jobs[&span.job];
+        assert_eq!(Some(Box::new(span.of)), self.span(span.job, job));
+        assert_eq!((&span.queue, span.ended), (&job.spec.queue, self.now));
+        let part = match &span.part {
+            Part::Whole { parent, runs, .. } => {
+                assert_eq!((parent.as_ref(), *runs), (job.spec.traceparent.as_deref(), job.runs));
+                "whole"
+            }
+            Part::Waiting { .. } => "waiting",
+            Part::Running { worker, .. } => {
+                assert!(!worker.is_empty(), "somebody runs it");
+                "running"
+            }
+        };
+        self.pay(&Owed::Span(span.job, part, span.began));
+    }
+
+    /// If the trace of a job is recorded, a span of it is owed.
+    #[cfg(feature = "spans")]
+    pub(super) fn owe_span(&mut self, id: JobId, part: &'static str, began: Time) {
+        let span = self.span(id, &self.jobs[&id]);
+        if span.is_some_and(|span| span.is_sampled()) {
+            self.owed.push(Owed::Span(id, part, began));
+        }
+    }
+
     fn see_settled(&mut self, id: JobId, retain: Option<Arc<Retained>>) {
         let told = |owed: &Owed| matches!(owed, Owed::Tell(_, _, of, _) if *of == id);
         assert!(!self.owed.iter().any(told), "settled before its outcome was told");
@@ -242,6 +274,12 @@ impl Model {
             _ => Duration::ZERO,
         };
         self.owed.push(Owed::RunMeasured(job.spec.queue.clone(), waited));
+        #[cfg(feature = "spans")]
+        self.owe_span(
+            id,
+            "waiting",
+            Time::from_micros(self.now.as_micros() - waited.as_micros() as u64),
+        );
         let lane = self.lanes.get_mut(&key).unwrap();
         if lane.is_idle() {
             lane.heard = self.now;

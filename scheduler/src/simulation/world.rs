@@ -50,6 +50,8 @@ impl World {
             dead_letters: plan.dead_letters,
             dead_letters_bytes: plan.dead_letters_bytes,
             traces: plan.traces,
+            #[cfg(feature = "spans")]
+            spans: true,
             seed,
         };
         Self {

@@ -276,6 +276,8 @@ fn line(action: &Action) -> Option<String> {
         Action::SayBye { lane } => format!("bye {}", lane.0),
         Action::Measure(Measure::Dropped(why)) => format!("dropped {}", why.as_str()),
         Action::Measure(_) => return None,
+        #[cfg(feature = "spans")]
+        Action::Span(_) => return None,
         Action::Record { .. }
         | Action::Count { .. }
         | Action::Settle { .. }

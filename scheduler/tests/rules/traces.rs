@@ -122,3 +122,94 @@ fn whoever_asks_by_key_is_told_of_the_span_of_the_job_that_there_is() {
     assert_eq!(done, [accepted.replace("accepted", "done"), accepted.replace("accepted", "done")]);
     assert_eq!(told.submit(keyed(job(3))), done[..1]);
 }
+
+#[cfg(feature = "spans")]
+mod spans {
+    use acequia_scheduler::{ClientId, LaneKey, Part, Span};
+
+    use super::*;
+
+    /// A scheduler that tells of spans, if anybody is to be told.
+    struct Spans(Scheduler);
+
+    impl Spans {
+        fn new(spans: bool) -> Self {
+            let mut all = Self(Scheduler::new(Config { spans, ..Config::default() }));
+            let (session, client) = (SessionId(1), ClientId(1));
+            all.at(0, Event::SessionOpened { session, client });
+            all
+        }
+
+        fn at(&mut self, ms: u64, event: Event) -> Vec<Span> {
+            let mut actions = Vec::new();
+            self.0.handle(Time::from_millis(ms), event, &mut actions);
+            let spans = actions.into_iter().filter_map(|action| match action {
+                Action::Span(span) => Some(*span),
+                _ => None,
+            });
+            spans.collect()
+        }
+
+        fn lane(&mut self, ms: u64, lane: u64) -> Vec<Span> {
+            let name = format!("w{lane}").into();
+            let offer = LaneOffer { name, slots: 1, queues: vec![Default::default()] };
+            self.at(ms, Event::LaneReady { lane: LaneKey(lane), offer })
+        }
+    }
+
+    fn sampled() -> Submit {
+        let given = GIVEN.replace("-00f067", "-10f067").replace("b7-00", "b7-01");
+        Submit { traceparent: Some(Box::new(given.parse().unwrap())), ..job(1) }
+    }
+
+    fn submit(spec: Submit) -> Event {
+        Event::Submit { session: SessionId(1), job: job_id(1), spec: Arc::new(spec) }
+    }
+
+    fn done(lane: u64) -> Event {
+        Event::Done { lane: LaneKey(lane), job: job_id(1), body: Body::new(None, "2".into()) }
+    }
+
+    /// What spans are of, and from when to when.
+    fn times(spans: &[Span]) -> Vec<(&'static str, u64, u64)> {
+        let name = |part: &Part| match part {
+            Part::Whole { .. } => "whole",
+            Part::Waiting { .. } => "waiting",
+            Part::Running { .. } => "running",
+        };
+        let of = |span: &Span| (name(&span.part), span.began.as_millis(), span.ended.as_millis());
+        spans.iter().map(of).collect()
+    }
+
+    #[test]
+    fn each_part_of_a_life_is_told_when_it_is_over() {
+        let mut spans = Spans::new(true);
+        assert_eq!(spans.at(10, submit(sampled())), []);
+        assert_eq!(times(&spans.lane(30, 1)), [("waiting", 10, 30)]);
+        let lost = spans.at(60, Event::LaneClosed { lane: LaneKey(1) });
+        assert_eq!(times(&lost), [("running", 30, 60)]);
+        let Part::Running { attempt: 1, worker, error: Some(code) } = &lost[0].part else {
+            panic!("{lost:?}")
+        };
+        assert_eq!((&**worker, code.as_str()), ("w1", "worker_lost"));
+        assert_eq!(times(&spans.lane(80, 2)), [("waiting", 60, 80)]);
+        let ended = spans.at(100, done(2));
+        assert_eq!(times(&ended), [("running", 80, 100), ("whole", 10, 100)]);
+        let Part::Whole { parent: Some(parent), error: None, runs: 2, .. } = ended[1].part else {
+            panic!("{ended:?}")
+        };
+        assert_eq!(Some(Box::new(parent)), sampled().traceparent);
+        assert_eq!(ended[1].of, parent.at_job(job_id(1)));
+    }
+
+    #[test]
+    fn nothing_is_told_that_nobody_records() {
+        for (records, spec) in [(false, sampled()), (true, traced(1)), (true, job(1))] {
+            let mut spans = Spans::new(records);
+            let mut told = spans.lane(5, 1);
+            told.extend(spans.at(10, submit(spec)));
+            told.extend(spans.at(20, done(1)));
+            assert_eq!(told, []);
+        }
+    }
+}

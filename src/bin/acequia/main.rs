@@ -76,7 +76,7 @@ enum Command {
 #[derive(Subcommand)]
 enum Task {
     Demo(demo::Args),
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     Worker(worker::Args),
     Submit(submit::Args),
     Bench(bench::Args),
@@ -111,7 +111,7 @@ fn run(threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<ExitCode> {
     let code = runtime.block_on(async {
         match task {
             Task::Demo(args) => demo::run(args).await,
-            Task::Serve(args) => serve::run(args).await,
+            Task::Serve(args) => serve::run(*args).await,
             Task::Worker(args) => worker::run(args).await,
             Task::Submit(args) => submit::run(args).await,
             Task::Bench(args) => bench::run(args).await,

@@ -128,10 +128,9 @@ impl Args {
             lease: Duration::from_secs(self.lease_s),
             grace: Duration::from_secs(self.grace_s),
             measures: !self.no_measures,
-            traces: self.traces.ratio()?,
             ..Config::default()
         };
-        self.access.apply(config)
+        self.access.apply(self.traces.apply(config)?)
     }
 }
 
