@@ -1,14 +1,14 @@
-// Buttons that copy a command: <button data-copy="…">.
+// Buttons that copy a command: <button data-copy="…">, wherever and whenever they show up.
 
 export function wireCopyButtons() {
-  for (const button of document.querySelectorAll('[data-copy]')) {
-    button.addEventListener('click', async () => {
-      const copied = await copy(button.dataset.copy);
-      if (!copied) getSelection().selectAllChildren(button.previousElementSibling);
-      button.textContent = copied ? 'Copied' : 'Selected';
-      setTimeout(() => (button.textContent = 'Copy'), 1500);
-    });
-  }
+  document.addEventListener('click', async ({ target }) => {
+    const button = target.closest('[data-copy]');
+    if (!button) return;
+    const copied = await copy(button.dataset.copy);
+    if (!copied) getSelection().selectAllChildren(button.previousElementSibling);
+    button.textContent = copied ? 'Copied' : 'Selected';
+    setTimeout(() => (button.textContent = 'Copy'), 1500);
+  });
 }
 
 /** The clipboard is there on https and on localhost only, and may be refused. */

@@ -1,11 +1,12 @@
 // The box that submits one text job and lists what comes back.
 
+import { readable } from '/assets/readable.js';
+
 const EVENTS = ['accepted', 'started', 'progress', 'chunk', 'retrying', 'done', 'failed', 'cancelled', 'rejected'];
 const ENDS = new Set(['done', 'failed', 'cancelled', 'rejected']);
 
 /** The list is for reading: of a job that says more, the latest are kept. */
 const LISTED_MAX = 300;
-const SHOWN_CHARS_MAX = 100_000;
 const PATIENCE_MS = 3000;
 
 /** @param {import('/client/index.js').Acequia} client a JSON session */
@@ -104,16 +105,6 @@ function describe(event) {
     default:
       return '';
   }
-}
-
-/** Text as it is, bytes in hexadecimal, anything else as JSON. */
-function readable(value) {
-  if (value instanceof Uint8Array) {
-    const hex = Array.from(value.subarray(0, 512), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
-    return `${value.length} bytes: ${hex}${value.length > 512 ? ' …' : ''}`;
-  }
-  const text = typeof value === 'string' ? value : JSON.stringify(value, null, 2);
-  return text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)} … (${text.length} characters)` : text;
 }
 
 const milliseconds = (ms) => `${ms.toFixed(ms < 100 ? 1 : 0)} ms`;

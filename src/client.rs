@@ -1,4 +1,5 @@
-//! A small client of the WebSocket protocol: what `acequia submit` and `acequia bench` need.
+//! A small client of the WebSocket protocol: what `acequia submit` and `acequia bench` need; and one
+//! of the admin calls, which `acequia pool` makes.
 //!
 //! ```no_run
 //! use acequia::client::{Client, ServerUrl};
@@ -16,6 +17,7 @@
 //! It keeps no jobs and does not reconnect: a caller sends ops and reads events, in the order of
 //! the wire.
 
+mod admin;
 mod url;
 
 use std::io;
@@ -33,6 +35,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
+pub use admin::{AdminClient, CallError};
 pub use url::{BadServerUrl, ServerUrl};
 
 use crate::tls::{self, BadTls, Stream};
@@ -186,16 +189,8 @@ impl Client {
             .max_message_size(Some(MESSAGE_BYTES_MAX))
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
         let until = Instant::now() + HANDSHAKE_TIME_MAX;
-        let stream = match server.to_be_proven() {
-            None => Stream::Plain(stream),
-            Some((roots, host)) => {
-                let roots = roots?;
-                let shaken = tls::shake(&roots, host, stream);
-                let shaken = timeout_at(until, shaken).await;
-                let shaken = shaken.map_err(|_| ConnectError::Time { url: url() })?;
-                shaken.map_err(|source| ConnectError::Tls { url: url(), source })?
-            }
-        };
+        let secured = timeout_at(until, secure(stream, server)).await;
+        let stream = secured.map_err(|_| ConnectError::Time { url: url() })??;
         let shake = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
         match timeout_at(until, shake).await {
             Ok(Ok((socket, _))) => Ok(Self { socket, encoding }),
@@ -285,6 +280,13 @@ impl Client {
         })
         .await;
     }
+}
+
+/// Has the server prove who it is, if it is dialled by TLS.
+async fn secure(stream: TcpStream, server: &ServerUrl) -> Result<Stream, ConnectError> {
+    let Some((roots, host)) = server.to_be_proven() else { return Ok(Stream::Plain(stream)) };
+    let shaken = tls::shake(&roots?, host, stream).await;
+    shaken.map_err(|source| ConnectError::Tls { url: server.to_string(), source })
 }
 
 fn lost(error: WsError) -> ClientError {

@@ -77,7 +77,8 @@ fn finish(app: Router<Arc<Door>>, door: Arc<Door>) -> Router {
 
 async fn file(uri: Uri) -> Response {
     page::file(uri.path()).unwrap_or_else(|| {
-        let known = "nothing here; there is / (the page), /v1/ws, /v1/admin/, /metrics, /healthz, /readyz\n";
+        let known = "nothing here; there is / (the page), /dashboard, /v1/ws, /v1/admin/, /metrics, \
+                     /healthz, /readyz\n";
         (StatusCode::NOT_FOUND, known).into_response()
     })
 }
@@ -128,9 +129,9 @@ async fn ready(State(door): State<Arc<Door>>) -> Response {
 async fn metrics(State(door): State<Arc<Door>>) -> Response {
     // The pipeline brings what is a state up to date; then the text can be rendered here.
     match ask(&door.inbox, Input::Scrape).await {
-        Some(()) => {
+        Some(times) => {
             let text_format = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-            (text_format, door.metrics.render()).into_response()
+            (text_format, door.metrics.render() + &times).into_response()
         }
         None => (StatusCode::SERVICE_UNAVAILABLE, "the pipeline does not answer\n").into_response(),
     }

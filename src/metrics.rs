@@ -6,6 +6,7 @@
 mod history;
 mod queues;
 mod refused;
+mod times;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,9 +14,7 @@ use acequia_gate::{CloseReason, GateStats};
 use acequia_scheduler::{Dropped, Measure, QueueStats, Stats};
 use acequia_wire::QueueName;
 use acequia_wire::code::RejectCode;
-use metrics::{
-    Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
-};
+use metrics::{Counter, Gauge, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use serde::Serialize;
 
@@ -28,12 +27,6 @@ pub(crate) use self::refused::{
     RefusedRequest, RefusedRequests, RefusedToken, RefusedTokens, RefusedWorker, RefusedWorkers,
 };
 use crate::durability::Durability;
-
-/// Bounds of the histograms, in seconds: from a fraction of a round trip to minutes of CPU.
-const SECONDS: &[f64] = &[
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-    5.0, 10.0, 30.0, 60.0, 300.0,
-];
 
 /// Why a worker's message was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -131,10 +124,6 @@ impl Maker<'_> {
         self.0.register_gauge(&Self::key(name, labels), &Self::METADATA)
     }
 
-    fn histogram(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Histogram {
-        self.0.register_histogram(&Self::key(name, labels), &Self::METADATA)
-    }
-
     fn describe(&self) {
         let name = |name: &'static str| KeyName::from_const_str(name);
         let text = |text: &'static str| SharedString::const_str(text);
@@ -143,9 +132,6 @@ impl Maker<'_> {
         }
         for (key, unit, help) in GAUGES {
             self.0.describe_gauge(name(key), *unit, text(help));
-        }
-        for (key, help) in HISTOGRAMS {
-            self.0.describe_histogram(name(key), Some(Unit::Seconds), text(help));
         }
     }
 
@@ -220,7 +206,8 @@ const GAUGES: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_gate_connections_not_ready", None, "Those of them that are not ready."),
 ];
 
-const HISTOGRAMS: &[(&str, &str)] = &[
+/// In the order of the times of a queue.
+const HISTOGRAMS: [(&str, &str); 3] = [
     ("acequia_job_waiting_seconds", "From when a job could run until it did."),
     ("acequia_job_running_seconds", "From the dispatch of a job to its worker's word."),
     ("acequia_job_round_trip_seconds", "From the submit of a job to its outcome."),
@@ -229,13 +216,7 @@ const HISTOGRAMS: &[(&str, &str)] = &[
 impl Metrics {
     /// The metrics of a server with these two gates.
     pub(crate) fn new(jobs: GateStats, results: GateStats, measures: bool) -> Self {
-        let builder = PrometheusBuilder::new();
-        let builder = match builder.set_buckets(SECONDS) {
-            Ok(builder) => builder,
-            // Only an empty list of bounds is refused.
-            Err(_) => PrometheusBuilder::new(),
-        };
-        let recorder = builder.build_recorder();
+        let recorder = PrometheusBuilder::new().build_recorder();
         let make = Maker(&recorder);
         make.describe();
         let dropped = |reason: DroppedMessage| {
@@ -276,27 +257,10 @@ impl Metrics {
             return;
         }
         match measure {
-            Measure::Submitted { queue } => {
-                self.all.submitted();
-                let queue = self.queue(&queue);
-                queue.submitted.increment(1);
-                queue.followed.submitted();
-            }
-            Measure::Started { queue, waited } => {
-                self.all.started(waited);
-                let queue = self.queue(&queue);
-                queue.waiting_seconds.record(waited.as_secs_f64());
-                queue.followed.started(waited);
-            }
+            Measure::Submitted { queue } => self.queue(&queue).submitted(),
+            Measure::Started { queue, waited } => self.queue(&queue).started(waited),
             Measure::Ended { queue, outcome, ran, total } => {
-                self.all.ended(outcome, ran);
-                let queue = self.queue(&queue);
-                queue.ended[outcome as usize].increment(1);
-                queue.followed.ended(outcome, ran);
-                if let Some(ran) = ran {
-                    queue.running_seconds.record(ran.as_secs_f64());
-                }
-                queue.round_trip_seconds.record(total.as_secs_f64());
+                self.queue(&queue).ended(outcome, ran, total);
             }
             Measure::Redelivered { queue } => self.queue(&queue).redelivered.increment(1),
             Measure::LetterEvicted { queue } => self.queue(&queue).letters_evicted.increment(1),
@@ -339,7 +303,7 @@ impl Metrics {
 
     /// Ends an interval of the history. Returns the point of all queues together.
     pub(crate) fn close_interval(&mut self, stats: &Stats) -> Overall {
-        self.queues.close_interval(&Maker(&self.recorder), stats);
+        self.queues.close_interval(&Maker(&self.recorder), stats, &mut self.all);
         let sum = |pick: fn(&QueueStats) -> usize| stats.queues.iter().map(pick).sum();
         let jobs = self.all.close(sum(|queue| queue.waiting), sum(|queue| queue.running));
         let takes_jobs = stats.lanes.iter().filter(|lane| !lane.silent);
@@ -368,6 +332,18 @@ impl Metrics {
         let queues = self.queues.all_followed();
         let queues = queues.map(|(name, followed)| (name.clone(), lists(followed))).collect();
         History { points: len, all: OverallLists::of(&self.overall), queues }
+    }
+
+    /// The times of jobs, for a scrape. The rest is the recorder's.
+    pub(crate) fn times(&self) -> String {
+        let mut text = String::new();
+        for (nth, (name, help)) in HISTOGRAMS.into_iter().enumerate() {
+            times::describe(&mut text, name, help);
+            for (queue, times) in self.queues.times(nth) {
+                times.write(&mut text, name, queue);
+            }
+        }
+        text
     }
 
     /// Sets all that is a state.

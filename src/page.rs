@@ -15,19 +15,47 @@ macro_rules! files {
 files! {
     "/" => "dashboard/index.html",
     "/assets/app.js" => "dashboard/app.js",
+    "/assets/base.css" => "dashboard/base.css",
     "/assets/copy.js" => "dashboard/copy.js",
     "/assets/gestures.js" => "dashboard/gestures.js",
     "/assets/job-box.js" => "dashboard/job-box.js",
     "/assets/logo.svg" => "dashboard/logo.svg",
     "/assets/mandelbrot.js" => "dashboard/mandelbrot.js",
+    "/assets/ops/api.js" => "dashboard/ops/api.js",
+    "/assets/ops/app.js" => "dashboard/ops/app.js",
+    "/assets/ops/charts.js" => "dashboard/ops/charts.js",
+    "/assets/ops/connection.js" => "dashboard/ops/connection.js",
+    "/assets/ops/dialog.js" => "dashboard/ops/dialog.js",
+    "/assets/ops/dom.js" => "dashboard/ops/dom.js",
+    "/assets/ops/format.js" => "dashboard/ops/format.js",
+    "/assets/ops/hints.js" => "dashboard/ops/hints.js",
+    "/assets/ops/job-dialog.js" => "dashboard/ops/job-dialog.js",
+    "/assets/ops/letters.js" => "dashboard/ops/letters.js",
+    "/assets/ops/overview.js" => "dashboard/ops/overview.js",
+    "/assets/ops/pools.js" => "dashboard/ops/pools.js",
+    "/assets/ops/queue-dialog.js" => "dashboard/ops/queue-dialog.js",
+    "/assets/ops/queues.js" => "dashboard/ops/queues.js",
+    "/assets/ops/say.js" => "dashboard/ops/say.js",
+    "/assets/ops/scaling.js" => "dashboard/ops/scaling.js",
+    "/assets/ops/slots.js" => "dashboard/ops/slots.js",
+    "/assets/ops/sse.js" => "dashboard/ops/sse.js",
+    "/assets/ops/store.js" => "dashboard/ops/store.js",
+    "/assets/ops/stream.js" => "dashboard/ops/stream.js",
+    "/assets/ops/style.css" => "dashboard/ops/style.css",
+    "/assets/ops/table.js" => "dashboard/ops/table.js",
+    "/assets/ops/token.js" => "dashboard/ops/token.js",
+    "/assets/ops/workers.js" => "dashboard/ops/workers.js",
     "/assets/palette.js" => "dashboard/palette.js",
     "/assets/picture.js" => "dashboard/picture.js",
     "/assets/pool.js" => "dashboard/pool.js",
+    "/assets/readable.js" => "dashboard/readable.js",
     "/assets/rendering.js" => "dashboard/rendering.js",
     "/assets/status.js" => "dashboard/status.js",
     "/assets/style.css" => "dashboard/style.css",
     "/assets/theme.js" => "dashboard/theme.js",
     "/assets/vendor/msgpack.mjs" => "dashboard/vendor/msgpack.mjs",
+    "/assets/vendor/uplot.css" => "dashboard/vendor/uplot.css",
+    "/assets/vendor/uplot.mjs" => "dashboard/vendor/uplot.mjs",
     "/assets/view.js" => "dashboard/view.js",
     "/assets/wave.svg" => "dashboard/wave.svg",
     "/client/acks.js" => "clients/js/src/acks.js",
@@ -48,6 +76,7 @@ files! {
     "/client/session.js" => "clients/js/src/session.js",
     "/client/shelf.js" => "clients/js/src/shelf.js",
     "/client/store.js" => "clients/js/src/store.js",
+    "/dashboard" => "dashboard/ops/index.html",
 }
 
 /// The file at `path`, if there is one.
@@ -78,6 +107,7 @@ mod tests {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
         for (folder, prefix) in [
             ("dashboard", "/assets/"),
+            ("dashboard/ops", "/assets/ops/"),
             ("dashboard/vendor", "/assets/vendor/"),
             ("clients/js/src", "/client/"),
         ] {
@@ -90,6 +120,7 @@ mod tests {
             }
         }
         assert!(file("/").is_some());
+        assert!(file("/dashboard").is_some());
         assert!(file("/assets/none.js").is_none());
     }
 }

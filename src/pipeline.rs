@@ -64,8 +64,8 @@ pub(crate) enum Input {
     Sink(acequia_sink::Input),
     /// From the thread that writes the journal.
     Journal(Notice),
-    /// Somebody scrapes; the metrics are up to date once this is answered.
-    Scrape(oneshot::Sender<()>),
+    /// Somebody scrapes. The metrics are up to date once this is answered, with the times of jobs.
+    Scrape(oneshot::Sender<String>),
     /// From an operator.
     Admin(admin::Call),
     /// The server is told to stop.
@@ -315,7 +315,7 @@ impl Pipeline {
                 self.metrics.set_states(&stats);
                 self.metrics.set_journal(&self.durability);
                 // Whoever asked may have gone.
-                _ = answer.send(());
+                _ = answer.send(self.metrics.times());
             }
             Input::Admin(call) => self.desk(now, instant, |desk| desk.take(call)),
             Input::Drain => {
@@ -352,7 +352,7 @@ impl Pipeline {
         let all = self.metrics.close_interval(&self.scheduler.stats(now));
         // The front door listens too, to let others in on it.
         if self.ticks.receiver_count() > 1 {
-            let tick = self.desk(now, instant, |desk| desk.tick(all));
+            let tick = self.desk(now, instant, |desk| desk.tick(Some(all)));
             self.ticks.send_replace(Some(Arc::new(tick)));
         }
     }

@@ -10,14 +10,16 @@ use acequia_gate::{Endpoint, GateConfig, JobsGate, Limits as FrameLimits, Result
 use acequia_scheduler::Config as SchedulerConfig;
 use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
+use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 #[cfg(feature = "otlp")]
 use tokio::sync::oneshot;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::access::{Access, TokenDoor, WorkerDoor};
 use crate::admin::{About, STREAMS_MAX};
+use crate::client::{AdminClient, ServerUrl};
 use crate::clock::Clock;
 use crate::config::{Config, StartError};
 use crate::durability;
@@ -30,8 +32,6 @@ use crate::pipeline::{INBOX, Input, Pipeline, Times};
 use crate::spans::Exporter;
 use crate::tls::Keys;
 
-/// How often the samples of histograms, which gather, are folded into their buckets.
-const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// How long sessions may take to close at the end.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
 
@@ -71,6 +71,8 @@ pub struct Server {
     refused: RefusedRequests,
     access: Access,
     front: Arc<Front>,
+    /// Admin calls of this process itself, while the server runs.
+    within: watch::Sender<Option<Router>>,
     #[cfg(feature = "otlp")]
     exporter: Option<Exporter>,
 }
@@ -149,9 +151,20 @@ impl Server {
             refused,
             access,
             front,
+            within: watch::Sender::new(None),
             #[cfg(feature = "otlp")]
             exporter,
         })
+    }
+
+    /// A client of the admin calls that needs neither port nor token: for what runs in the same
+    /// process. It has no answers before [`run`](Self::run) and none once its jobs have ended.
+    pub fn operator(&self) -> AdminClient {
+        let here = ServerUrl::of_this_machine(self.addresses.http.port());
+        let token = self.access.admin_token.as_ref();
+        let token = token.and_then(|token| std::str::from_utf8(token.expose()).ok());
+        let server = token.map_or(here.clone(), |token| here.with_token(token));
+        AdminClient::within(server, self.within.subscribe())
     }
 
     /// Where the server listens.
@@ -174,13 +187,14 @@ impl Server {
             inputs,
             metrics,
             front,
+            within,
             ..
         } = self;
         let door = Arc::new(Door {
             front: front.clone(),
             inbox: inbox.clone(),
             access: self.access,
-            metrics: metrics.clone(),
+            metrics,
             refused: refused.clone(),
             readiness: pipeline.readiness(),
             about: About::new(pipeline.start_time().as_millis(), &self.addresses, front.limits),
@@ -192,6 +206,7 @@ impl Server {
             tokio::spawn(accept_jobs(jobs, inbox.clone())),
             tokio::spawn(accept_results(results, inbox.clone())),
         ];
+        within.send_replace(Some(http::for_operators(door.clone())));
         let serve = |listener, app| {
             let (limits, keys, refused) = (front.limits, keys.clone(), refused.clone());
             tokio::spawn(listener::serve(listener, keys, app, limits, refused))
@@ -203,7 +218,6 @@ impl Server {
             }
             None => vec![serve(http, http::for_all(door))],
         };
-        let upkeep = tokio::spawn(upkeep(metrics));
 
         #[cfg(feature = "otlp")]
         let exporting = self.exporter.map(|exporter| {
@@ -216,6 +230,7 @@ impl Server {
         if inbox.send(Input::Drain).await.is_ok() {
             _ = pipeline.await;
         }
+        within.send_replace(None);
         _ = tokio::time::timeout(CLOSE_TIME_MAX, front.all_closed()).await;
         // All that was to be told of has been.
         #[cfg(feature = "otlp")]
@@ -223,7 +238,7 @@ impl Server {
             _ = stop.send(());
             _ = exporting.await;
         }
-        workers.iter().chain([&upkeep]).chain(&served).for_each(tokio::task::JoinHandle::abort);
+        workers.iter().chain(&served).for_each(tokio::task::JoinHandle::abort);
     }
 }
 
@@ -281,14 +296,6 @@ fn results_gate(config: &Config) -> GateConfig {
     let message_bytes_max = default.limits.message_bytes_max.max(2 * frame_bytes_max);
     let limits = FrameLimits { frame_bytes_max, message_bytes_max, ..default.limits };
     GateConfig { limits, ..default }
-}
-
-async fn upkeep(metrics: PrometheusHandle) {
-    let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
-    loop {
-        interval.tick().await;
-        metrics.run_upkeep();
-    }
 }
 
 /// Where the jitter of retries starts. It need not be secret, only different from server to

@@ -1,16 +1,19 @@
 //! A Rust program embeds the server, and a worker beside it: everything in one process.
 
-use acequia::client::{Client, ServerUrl};
-use acequia::{Addresses, Config, Server};
+use acequia::client::{AdminClient, Client, ServerUrl};
+use acequia::{Addresses, Config, Secret, Server};
 use acequia_wire::client::{Encoding, Event, JobEvent, OnDisconnect, Op, Submit};
 use acequia_wire::{ContentType, CorrelationId, Payload, QueueName};
 use acequia_worker::{Failure, Job, Reply, Worker};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+const TOKEN: &[u8] = b"an admin token of more than thirty-two bytes";
+
 /// A server on free ports, with a worker that serves `upper` and `broken`.
 struct Embedded {
     addresses: Addresses,
+    operator: AdminClient,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
     stop_worker: oneshot::Sender<()>,
@@ -25,10 +28,12 @@ impl Embedded {
             jobs: any.clone(),
             results: any,
             journal: None,
+            admin_token: Some(Secret::new(TOKEN).expect("as written")),
             ..Config::default()
         };
         let server = Server::bind(config).await.expect("free ports");
         let addresses = server.addresses().clone();
+        let operator = server.operator();
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(server.run(async { drop(stopped.await) }));
         let (stop_worker, worker_stopped) = oneshot::channel();
@@ -43,7 +48,7 @@ impl Embedded {
             })
             .queue("broken", async |_: Job| Err(Failure::permanent("no_way", "it never works")));
         let worker = tokio::spawn(worker.run(async { drop(worker_stopped.await) }));
-        Self { addresses, stop, server, stop_worker, worker }
+        Self { addresses, operator, stop, server, stop_worker, worker }
     }
 
     async fn client(&self) -> Client {
@@ -52,11 +57,12 @@ impl Embedded {
         Client::connect(&url, Encoding::Json).await.expect("a session")
     }
 
-    async fn stop(self) {
+    async fn stop(self) -> AdminClient {
         self.stop_worker.send(()).expect("the worker runs");
         self.worker.await.expect("as written").expect("the worker drains");
         self.stop.send(()).expect("the server runs");
         self.server.await.expect("the server ends");
+        self.operator
     }
 }
 
@@ -138,4 +144,39 @@ async fn a_port_that_is_taken_is_named() {
     let error = Server::bind(config).await.expect_err("it is taken").to_string();
     assert!(error.contains(&taken) && error.contains("--listen"), "{error}");
     embedded.stop().await;
+}
+
+/// What the server says of its workers.
+#[derive(serde::Deserialize)]
+struct Workers {
+    workers: Vec<serde_json::Value>,
+}
+
+#[tokio::test]
+async fn the_program_makes_admin_calls() {
+    let mut embedded = Embedded::start().await;
+    let mut client = embedded.client().await;
+    client.send(&submit(1, "upper", "\"a\"")).await.expect("sent");
+    events(&mut client).await;
+    let seen: Workers = embedded.operator.get("workers").await.expect("an answer");
+    assert_eq!(seen.workers[0]["name"], "embedded");
+    // As from elsewhere, but for the token.
+    let url = format!("http://{}", embedded.addresses.http);
+    let mut stranger = AdminClient::new(url.parse().expect("as written"));
+    let refused = stranger.get::<Workers>("workers").await.err().and_then(|error| error.status());
+    assert_eq!(refused.map(|status| status.as_u16()), Some(401));
+    let token = std::str::from_utf8(TOKEN).expect("as written");
+    let known = url.parse::<ServerUrl>().expect("as written").with_token(token);
+    let mut known = AdminClient::new(known);
+    for _ in 0..2 {
+        let seen: Workers = known.get("workers").await.expect("an answer");
+        assert_eq!(seen.workers.len(), 1);
+    }
+    let missing = known.get::<Workers>("workers/0/nothing").await.err();
+    assert_eq!(missing.and_then(|error| error.status()).map(|status| status.as_u16()), Some(404));
+    let mut operator = embedded.stop().await;
+    for client in [&mut operator, &mut known] {
+        let gone = client.get::<Workers>("workers").await.err();
+        assert!(gone.is_some_and(|error| error.is_gone()), "there is no server any more");
+    }
 }

@@ -77,7 +77,7 @@ fn without_default_port<'a>(scheme: &str, authority: &'a str) -> &'a str {
 
 /// Whether `origin` is that of the server which is called `host`. The scheme does not count: what
 /// ends TLS before this server is still this server to a browser.
-fn is_own(origin: &str, host: &str) -> bool {
+pub(crate) fn is_own(origin: &str, host: &str) -> bool {
     let (origin, host) = (origin.to_ascii_lowercase(), host.to_ascii_lowercase());
     split(&origin).is_some_and(|(scheme, authority)| {
         without_default_port(scheme, authority) == without_default_port(scheme, &host)

@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::Refused;
-use crate::access::{Secret, bearer, is_this_machine, proxied};
+use crate::access::{Secret, bearer, is_own, is_this_machine, proxied};
 use crate::http::Door;
 use crate::metrics::RefusedRequest;
 
@@ -70,7 +70,7 @@ fn why_not(peer: IpAddr, headers: &HeaderMap) -> Option<&'static str> {
     }
     // Any page can have a browser send a request; it then says from where.
     let origin = text(header::ORIGIN);
-    if origin.is_some_and(|origin| origin.strip_prefix("http://") != Some(host)) {
+    if origin.is_some_and(|origin| !is_own(origin, host)) {
         return Some("this one comes from a page of elsewhere");
     }
     None
@@ -126,10 +126,11 @@ mod tests {
         for name in ["forwarded", "via", "x-forwarded-for", "x-real-ip"] {
             assert!(refused("127.0.0.1", &[here, (name, "192.0.2.1")]));
         }
-        for origin in ["http://evil.example", "null", "https://localhost:8080", "http://localhost"]
-        {
+        for origin in ["http://evil.example", "null", "https://localhost", "http://localhost"] {
             assert!(refused("127.0.0.1", &[here, ("origin", origin)]), "{origin}");
         }
-        assert!(!refused("127.0.0.1", &[here, ("origin", "http://localhost:8080")]));
+        for origin in ["http://localhost:8080", "https://localhost:8080"] {
+            assert!(!refused("127.0.0.1", &[here, ("origin", origin)]), "{origin}");
+        }
     }
 }

@@ -37,7 +37,8 @@ pub(crate) type Ticks = watch::Sender<Option<Arc<Tick>>>;
 pub(crate) struct Tick {
     at: Time,
     overview: Overview,
-    all: Overall,
+    /// What the interval that ends with it had.
+    all: Option<Overall>,
     queues: Vec<Queue>,
     workers: Vec<Worker>,
     more_workers: bool,
@@ -51,7 +52,8 @@ pub(crate) struct Tick {
 struct TickView<'a> {
     at_ms: u64,
     server: Server<'a>,
-    point: Points<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    point: Option<Points<'a>>,
     queues: &'a [Queue],
     workers: &'a [Worker],
     more_workers: bool,
@@ -74,8 +76,8 @@ struct HistoryView {
 }
 
 impl Desk<'_> {
-    /// What is told at the end of an interval.
-    pub(crate) fn tick(&mut self, all: Overall) -> Tick {
+    /// What is told at the end of an interval, or without one.
+    pub(crate) fn tick(&mut self, all: Option<Overall>) -> Tick {
         let (workers, more_workers) = self.workers(None, None, TOLD_MAX);
         Tick {
             at: self.now,
@@ -100,7 +102,7 @@ impl Tick {
             let tick = TickView {
                 at_ms: at.as_millis(),
                 server: Server { about, overview },
-                point: Points { all: *all, queues: of_queues.collect() },
+                point: all.map(|all| Points { all, queues: of_queues.collect() }),
                 queues,
                 workers,
                 more_workers: *more_workers,
@@ -112,8 +114,8 @@ impl Tick {
     }
 }
 
-/// First the last ten minutes, then a tick an interval until the server stops. Whoever reads too
-/// slowly misses ticks.
+/// First the last ten minutes and how things are now, then a tick an interval until the server stops.
+/// Whoever reads too slowly misses ticks.
 pub(super) async fn stream(State(door): State<Arc<Door>>) -> Answer {
     let Ok(place) = door.streams.clone().try_acquire_owned() else {
         let message = format!("{STREAMS_MAX} streams are open, the limit; close others");
@@ -121,11 +123,16 @@ pub(super) async fn stream(State(door): State<Arc<Door>>) -> Answer {
     };
     let mut ticks = door.ticks.clone();
     ticks.mark_unchanged();
-    let (history, until) = at_desk(&door, |desk| (desk.metrics.history(), desk.now)).await?;
+    let told = at_desk(&door, |desk| (desk.metrics.history(), desk.tick(None))).await?;
+    let (history, now) = told;
+    let until = now.at;
     let interval_ms = u64::try_from(INTERVAL.as_millis()).unwrap_or(u64::MAX);
     let history = HistoryView { interval_ms, until_ms: until.as_millis(), history };
     let history = serde_json::to_string(&history).unwrap_or_default();
-    let first = Event::default().event("history").data(history);
+    let first = [
+        Event::default().event("history").data(history),
+        Event::default().event("now").data(now.text(&door.about)),
+    ];
     let ticks = stream::unfold((ticks, door, place), move |(mut ticks, door, place)| async move {
         loop {
             ticks.changed().await.ok()?;
@@ -137,6 +144,6 @@ pub(super) async fn stream(State(door): State<Arc<Door>>) -> Answer {
             }
         }
     });
-    let events = stream::iter([first]).chain(ticks).map(Ok::<_, Infallible>);
+    let events = stream::iter(first).chain(ticks).map(Ok::<_, Infallible>);
     Ok(Sse::new(events).into_response())
 }

@@ -49,6 +49,17 @@ pub enum BadServerUrl {
 }
 
 impl ServerUrl {
+    /// A port of this machine.
+    pub(crate) fn of_this_machine(port: u16) -> Self {
+        Self {
+            authority: format!("127.0.0.1:{port}"),
+            path: PATH.to_owned(),
+            is_secure: false,
+            roots: None,
+            token: None,
+        }
+    }
+
     /// `HOST:PORT`.
     pub fn authority(&self) -> &str {
         &self.authority

@@ -15,10 +15,10 @@ const POINTS: usize = 300;
 /// How many of them are recent.
 const RECENT_POINTS: usize = 5;
 
-/// A millisecond in the unit of the histograms.
-const MS: f64 = 100.0;
+/// Microseconds that the histograms count by.
+const UNIT: u64 = 10;
 /// What is longer than an hour counts as an hour.
-const LONGEST: u64 = 60 * 60 * 1_000 * MS as u64;
+const LONGEST: u64 = 60 * 60 * 1_000_000 / UNIT;
 /// Decimal places that count: an error of a sixteenth at most.
 const PLACES: u8 = 1;
 
@@ -123,14 +123,28 @@ impl Followed {
         self.now.submitted += 1;
     }
 
-    pub(crate) fn started(&mut self, waited: Duration) {
-        self.now.waited.saturating_record(unit(waited));
+    /// It had waited for so many microseconds.
+    pub(crate) fn started(&mut self, waited: u64) {
+        self.now.waited.saturating_record(waited / UNIT);
     }
 
-    pub(crate) fn ended(&mut self, outcome: Outcome, ran: Option<Duration>) {
+    /// Its last run took so many microseconds.
+    pub(crate) fn ended(&mut self, outcome: Outcome, ran: Option<u64>) {
         self.now.ended[outcome as usize] += 1;
         if let Some(ran) = ran {
-            self.now.ran.saturating_record(unit(ran));
+            self.now.ran.saturating_record(ran / UNIT);
+        }
+    }
+
+    /// What has happened in the interval of another happened in this one, too.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let (sum, more) = (&mut self.now, &other.now);
+        sum.submitted += more.submitted;
+        sum.ended.iter_mut().zip(more.ended).for_each(|(sum, more)| *sum += more);
+        for (sum, more) in [(&mut sum.waited, &more.waited), (&mut sum.ran, &more.ran)] {
+            if !more.is_empty() {
+                sum.add(more).expect("both have the same bounds");
+            }
         }
     }
 
@@ -180,14 +194,10 @@ pub(crate) fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn unit(time: Duration) -> u64 {
-    u64::try_from(time.as_micros() / 10).unwrap_or(u64::MAX)
-}
-
 /// In milliseconds.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "two digits do")]
 fn quantile(times: &Histogram<u32>, quantile: f64) -> Option<f32> {
-    let ms = || (times.value_at_quantile(quantile) as f64 / MS) as f32;
+    let ms = || ((times.value_at_quantile(quantile) * UNIT) as f64 / 1e3) as f32;
     (!times.is_empty()).then(ms)
 }
 
@@ -261,8 +271,8 @@ mod tests {
     fn a_point_is_of_its_interval_alone() {
         let mut queue = Followed::new();
         queue.submitted();
-        queue.started(Duration::from_millis(20));
-        queue.ended(Outcome::Failed, Some(Duration::from_secs(7_200)));
+        queue.started(20_000);
+        queue.ended(Outcome::Failed, Some(7_200_000_000));
         let point = queue.close(3, 1);
         assert_eq!((point.submitted, point.done, point.failed), (1, 0, 1));
         assert_eq!((point.waiting, point.running), (3, 1));
@@ -274,6 +284,21 @@ mod tests {
         let recent = queue.recent();
         assert_eq!((recent.seconds, recent.submitted, recent.failed), (4, 1, 1));
         assert!(recent.running_p50_ms.is_some());
+    }
+
+    #[test]
+    fn what_happens_in_one_queue_happens_in_all() {
+        let (mut all, mut red, mut blue) = (Followed::new(), Followed::new(), Followed::new());
+        for queue in [&mut red, &mut blue] {
+            queue.submitted();
+            queue.started(5_000);
+            queue.ended(Outcome::Done, None);
+        }
+        all.add(&red);
+        all.add(&blue);
+        let point = all.close(0, 0);
+        assert_eq!((point.submitted, point.done, point.running_p50_ms), (2, 2, None));
+        assert!(point.waiting_p99_ms.is_some_and(|ms| (4.9..=5.4).contains(&ms)));
     }
 
     #[test]

@@ -2,13 +2,16 @@
 //!
 //! Clients choose the names of queues, so most that there may ever be share a label.
 
+use std::time::Duration;
+
 use acequia_scheduler::{Outcome, QueueStats, Stats};
 use acequia_wire::QueueName;
-use metrics::{Counter, Gauge, Histogram};
+use metrics::{Counter, Gauge};
 use rustc_hash::FxHashMap;
 
 use super::Maker;
 use super::history::Followed;
+use super::times::{Times, micros};
 
 /// Queues that get a label of their own when they are first heard of.
 const QUEUE_LABELS_MAX: usize = 100;
@@ -19,15 +22,14 @@ const OTHER: &str = "other";
 
 /// The handles of one queue.
 pub(super) struct QueueHandles {
-    pub(super) submitted: Counter,
+    submitted: Counter,
     /// In the order of `Outcome::ALL`.
-    pub(super) ended: [Counter; Outcome::ALL.len()],
+    ended: [Counter; Outcome::ALL.len()],
     pub(super) redelivered: Counter,
     pub(super) letters_evicted: Counter,
-    pub(super) waiting_seconds: Histogram,
-    pub(super) running_seconds: Histogram,
-    pub(super) round_trip_seconds: Histogram,
-    pub(super) followed: Followed,
+    /// Of waiting, of running, of the round trip.
+    times: [Times; 3],
+    followed: Followed,
     states: StateHandles,
 }
 
@@ -54,6 +56,8 @@ struct OwnLabels {
     /// Small, however many names clients come up with, so a quick hasher is safe. Apart from the
     /// handles, so that what is known is found without a copy of its name.
     places: FxHashMap<QueueName, usize>,
+    /// The one that was asked for last: most jobs are of the same queue as the one before.
+    last: Option<(QueueName, usize)>,
     handles: Vec<QueueHandles>,
 }
 
@@ -69,9 +73,7 @@ impl Maker<'_> {
             ended: Outcome::ALL.map(ended),
             redelivered: self.counter("acequia_jobs_redelivered_total", &labels),
             letters_evicted: self.counter("acequia_dead_letters_evicted_total", &labels),
-            waiting_seconds: self.histogram("acequia_job_waiting_seconds", &labels),
-            running_seconds: self.histogram("acequia_job_running_seconds", &labels),
-            round_trip_seconds: self.histogram("acequia_job_round_trip_seconds", &labels),
+            times: Default::default(),
             followed: Followed::new(),
             states: StateHandles {
                 depth: self.gauge("acequia_queue_depth", &labels),
@@ -83,6 +85,29 @@ impl Maker<'_> {
                 dead_letters: self.gauge("acequia_dead_letters", &labels),
             },
         }
+    }
+}
+
+impl QueueHandles {
+    pub(super) fn submitted(&mut self) {
+        self.submitted.increment(1);
+        self.followed.submitted();
+    }
+
+    pub(super) fn started(&mut self, waited: Duration) {
+        let waited = micros(waited);
+        self.times[0].record(waited);
+        self.followed.started(waited);
+    }
+
+    pub(super) fn ended(&mut self, outcome: Outcome, ran: Option<Duration>, total: Duration) {
+        self.ended[outcome as usize].increment(1);
+        let ran = ran.map(micros);
+        if let Some(ran) = ran {
+            self.times[1].record(ran);
+        }
+        self.times[2].record(micros(total));
+        self.followed.ended(outcome, ran);
     }
 }
 
@@ -111,6 +136,9 @@ impl OwnLabels {
         name: &QueueName,
         labels_max: usize,
     ) -> Option<&mut QueueHandles> {
+        if let Some((_, place)) = self.last.as_ref().filter(|(last, _)| last.is_copy_of(name)) {
+            return self.handles.get_mut(*place);
+        }
         let place = match self.places.get(name) {
             Some(place) => *place,
             None if self.handles.len() >= labels_max || name.as_str() == OTHER => return None,
@@ -120,6 +148,7 @@ impl OwnLabels {
                 self.handles.len() - 1
             }
         };
+        self.last = Some((name.clone(), place));
         self.handles.get_mut(place)
     }
 }
@@ -153,8 +182,16 @@ impl Queues {
         self.own.places.iter().map(of_place)
     }
 
-    /// Ends the interval of each history.
-    pub(super) fn close_interval(&mut self, make: &Maker<'_>, stats: &Stats) {
+    /// The times of one sort of each queue, and of the others together.
+    pub(super) fn times(&self, nth: usize) -> impl Iterator<Item = (&str, &Times)> {
+        let own = self.own.places.iter();
+        let own =
+            own.map(move |(name, place)| (name.as_str(), &self.own.handles[*place].times[nth]));
+        own.chain([(OTHER, &self.other.times[nth])])
+    }
+
+    /// Ends the interval of each history. What happened in it is added to that of all.
+    pub(super) fn close_interval(&mut self, make: &Maker<'_>, stats: &Stats, all: &mut Followed) {
         // What has no label gets one now, if workers serve it.
         let mut states: FxHashMap<usize, (usize, usize)> = FxHashMap::default();
         for queue in &stats.queues {
@@ -167,8 +204,11 @@ impl Queues {
         }
         for (place, queue) in self.own.handles.iter_mut().enumerate() {
             let (waiting, running) = states.get(&place).copied().unwrap_or_default();
+            all.add(&queue.followed);
             queue.followed.close(waiting, running);
         }
+        all.add(&self.other.followed);
+        self.other.followed.close(0, 0);
     }
 
     /// Sets what is a state.

@@ -29,7 +29,10 @@ export async function newContext(t, options = {}) {
   // A document that a test makes up is of no address space, from where 127.0.0.1 may not be dialled.
   const context = await (await launch()).newContext({ permissions: ['local-network-access'], ...options });
   t.after(() => context.close());
-  if (process.env.ACEQUIA_PAGE === 'tree') await useTree(context, '/client/', '/assets/');
+  if (process.env.ACEQUIA_PAGE === 'tree') {
+    await useTree(context, '/client/', '/assets/');
+    await usePage(context, '/dashboard', '../../dashboard/ops/index.html');
+  }
   return context;
 }
 
@@ -45,6 +48,15 @@ export async function useTree(context, ...prefixes) {
       await route.fulfill({ contentType: TYPES[name.split('.').at(-1)], body });
     });
   }
+}
+
+/** One page, with the headers of the server: they say what it may do. */
+async function usePage(context, path, file) {
+  await context.route((url) => url.pathname === path, async (route) => {
+    const response = await route.fetch();
+    const body = await readFile(new URL(file, import.meta.url), 'utf8');
+    await route.fulfill({ response, status: 200, contentType: 'text/html; charset=utf-8', body });
+  });
 }
 
 /** A page whose trouble is gathered in `page.trouble`. Closed after the test `t`. */

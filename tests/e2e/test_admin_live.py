@@ -49,6 +49,9 @@ def test_first_the_history_then_what_goes_on(server, client, new_worker, live, a
     name, history = live.next()
     assert name == "history" and history["interval_ms"] == 2000
     assert all(len(list) == history["points"] for list in history["all"].values())
+    name, now = live.next()
+    assert name == "now" and "point" not in now and now["at_ms"] == history["until_ms"]
+    assert (now["server"]["http"], now["queues"], now["workers"]) == (server.http, [], [])
     worker = new_worker(name="w", slots=2, queues=["red"])
     ids = [client.submit(n, queue="red") for n in range(3)]
     client.accepted(ids)

@@ -11,8 +11,8 @@ import pytest
 from harness import Process, acequia, run_acequia
 from harness.prometheus import DEPLOY
 
-UNITS = ["acequia.service", "acequia-worker@.service"]
-COMMANDS = {"acequia.service": "serve", "acequia-worker@.service": "worker"}
+COMMANDS = {"acequia.service": "serve", "acequia-worker@.service": "worker", "acequia-pool@.service": "pool"}
+UNITS = list(COMMANDS)
 # Of 100; a service that does not protect itself has 96.
 EXPOSURE_MAX = 20
 
@@ -111,10 +111,10 @@ def stopped(process):
 
 
 def test_it_makes_no_call_that_is_forbidden(tmp_path):
-    """A server with a journal, a worker that runs a command, and a job, from start to stop."""
-    server_folder, worker_folder = tmp_path / "server", tmp_path / "worker"
-    server_folder.mkdir()
-    worker_folder.mkdir()
+    """A server with a journal, workers that run a command, one of them of a pool, and jobs."""
+    server_folder, worker_folder, pool_folder = (tmp_path / name for name in ("server", "worker", "pool"))
+    for folder in (server_folder, worker_folder, pool_folder):
+        folder.mkdir()
     serve, server_calls = traced("serve", "--listen", "127.0.0.1:0", "--jobs", "tcp://127.0.0.1:0", "--results",
                                  "tcp://127.0.0.1:0", folder=server_folder)
     ready = serve.line(lambda line: line.startswith("acequia ready "))
@@ -123,9 +123,16 @@ def test_it_makes_no_call_that_is_forbidden(tmp_path):
                                   folder=worker_folder)
     code, out, said = run_acequia("submit", "--server", f"http://{at['http']}", stdin=b"hello")
     assert (code, out) == (0, b"hello"), said
+    pool, pool_calls = traced("pool", "--server", f"http://{at['http']}", "--queue", "pooled", "--", acequia(),
+                              "worker", "--", "cat", folder=pool_folder)
+    submit = ("submit", "--server", f"http://{at['http']}", "--queue", "pooled")
+    code, out, said = run_acequia(*submit, stdin=b"hello")
+    assert (code, out) == (0, b"hello"), said
+    stopped(pool)
     stopped(worker)
     stopped(serve)
-    for unit, calls in (("acequia.service", server_calls()), ("acequia-worker@.service", worker_calls())):
+    for unit, calls in (("acequia.service", server_calls()), ("acequia-worker@.service", worker_calls()),
+                        ("acequia-pool@.service", pool_calls())):
         assert {"execve", "socket", "exit_group"} <= calls
         assert calls <= allowed(unit), calls - allowed(unit)
     # The journal lies in the state folder.

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import signal
 import socket
 import ssl
 import subprocess
@@ -9,9 +10,9 @@ import subprocess
 import pytest
 from websockets.sync.client import connect
 
-from harness import Server, Serving, eventually, run_acequia
+from harness import Process, Server, Serving, acequia, eventually, run_acequia
 from harness.certificates import Authority
-from harness.server import starts_not
+from harness.server import clean_env, starts_not
 
 
 class TlsServer(Server):
@@ -209,3 +210,19 @@ def test_files_that_do_not_fit(authority, files, tmp_path):
     said = starts_not(*files.flags)
     assert str(files.cert) in said and str(files.key) in said
     assert secret.decode().splitlines()[1] not in said
+
+
+def test_a_pool_and_those_of_the_server_itself(authority, files, tmp_path):
+    """Theirs are admin calls: the one by TLS, the other without any connection."""
+    worker = ["--", acequia(), "worker", "--", "cat"]
+    server = TlsServer(authority, *files.flags, "--pool", f"own: 1..1 -- {acequia()} worker -- cat")
+    server.wait_workers(1)
+    command = [acequia(), "pool", "--server", f"https://{server.http}", "--min", "1", "--name", "other"]
+    distrusting = Process([*command, *worker], name="distrusting", env=clean_env())
+    distrusting.line(lambda line: "no TLS" in line or "no certificates" in line, of="stderr")
+    pool = Process([*command, "--ca-file", files.ca, *worker], name="pool", env=clean_env())
+    server.wait_workers(2)
+    assert server.result("hello") == "hello"
+    for process in (pool, distrusting, server.process):
+        process.signal(signal.SIGTERM)
+        assert process.wait() == 0

@@ -14,6 +14,11 @@ pub struct QueueName(Arc<str>);
 static DEFAULT: LazyLock<QueueName> = LazyLock::new(|| QueueName("default".into()));
 
 impl QueueName {
+    /// Whether both are copies of the same one, which is known at once.
+    pub fn is_copy_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -21,6 +21,9 @@ pub use upper::upper;
 
 use crate::{Failure, Job, Reply, Worker};
 
+/// The names of the queues.
+pub const QUEUES: [&str; 4] = ["echo", "upper", "mandelbrot", "thumbnail"];
+
 /// Adds all four queues to a worker.
 ///
 /// ```no_run
@@ -32,11 +35,12 @@ use crate::{Failure, Job, Reply, Worker};
 /// # }
 /// ```
 pub fn queues(worker: Worker) -> Worker {
+    let [in_echo, in_upper, in_mandelbrot, in_thumbnail] = QUEUES;
     worker
-        .queue("echo", async |job: Job| echo(&job))
-        .queue("upper", async |job: Job| upper(&job))
-        .blocking_queue("mandelbrot", |job: Job| mandelbrot(&job))
-        .blocking_queue("thumbnail", |job: Job| thumbnail(&job))
+        .queue(in_echo, async |job: Job| echo(&job))
+        .queue(in_upper, async |job: Job| upper(&job))
+        .blocking_queue(in_mandelbrot, |job: Job| mandelbrot(&job))
+        .blocking_queue(in_thumbnail, |job: Job| thumbnail(&job))
 }
 
 /// Gives the payload back.

@@ -52,7 +52,7 @@ use acequia_wire::ContentType;
 use acequia_wire::code::ServerFailCode;
 use futures_util::future::BoxFuture;
 
-pub use error::ExecError;
+pub use error::{ExecError, check_program};
 
 use self::child::{Child, Ended, Pipes};
 use self::output::{Output, Tail};
@@ -123,7 +123,7 @@ impl Exec {
         impl Fn(Job) -> BoxFuture<'static, Result<Reply, Failure>> + Clone + Send + Sync + 'static,
         ExecError,
     > {
-        error::check_program(&self.program)?;
+        check_program(&self.program)?;
         let content_type = match &self.content_type {
             Some(name) => {
                 Some(ContentType::parse(name).ok_or_else(|| ExecError::ContentType(name.clone()))?)

@@ -1,11 +1,14 @@
 //! `acequia demo`: a server, worker processes and the page, with one command.
 
+use std::ffi::OsString;
 use std::io::Write as _;
-use std::process::{ExitCode, Stdio};
+use std::process::ExitCode;
 
 use acequia::{Addresses, Config, Endpoint, Server, StartError};
 use anyhow::Context as _;
-use tokio::process::{Child, Command};
+use futures_util::FutureExt as _;
+
+use crate::pool::{self, Bounds, Program, Rules, Setup};
 
 /// See it work: a server, two worker processes and a page to open
 ///
@@ -38,16 +41,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     crate::serve::raise_file_limit();
     let server = bind(&args).await?;
     let addresses = server.addresses().clone();
-    let workers = (1..=args.workers)
-        .map(|nth| start_worker(&addresses, nth, args.slots))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let stop = crate::stop_signal();
+    let mut pools = Vec::new();
+    if args.workers > 0 {
+        pools.push((workers(args.workers, args.slots)?, server.operator()));
+    }
+    let stop = crate::stop_signal().shared();
     let said = tell(&addresses, args.workers);
     said.context("cannot say where the page is")?;
-    server.run(stop).await;
-    // They were told to stop with this process, and end by themselves; a handle that is dropped
-    // ends those that do not.
-    drop(workers);
+    tokio::join!(server.run(stop.clone()), pool::run_within(pools, stop));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -79,17 +80,32 @@ async fn bind(args: &Args) -> Result<Server, StartError> {
 }
 
 /// Workers are processes of their own, as they would be elsewhere.
-fn start_worker(addresses: &Addresses, nth: usize, slots: u32) -> anyhow::Result<Child> {
+fn workers(count: usize, slots: u32) -> anyhow::Result<Setup> {
     let program = std::env::current_exe().context("cannot find this program")?;
-    Command::new(program)
-        .args(["worker", "--config", "none", "--demo", "--jobs", &addresses.jobs.to_string()])
-        .args(["--results", &addresses.results.to_string()])
-        .args(["--name", &format!("demo-{nth}"), "--slots", &slots.to_string(), "--leashed"])
-        // Kept open as long as this process lives, so that a worker never outlives it.
-        .stdin(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .context("cannot start a worker process")
+    let args = ["worker", "--config", "none", "--demo", "--leashed"];
+    let queues = acequia_worker::demo::QUEUES.iter().map(|queue| queue.parse());
+    Ok(Setup {
+        name: "demo".to_owned(),
+        rules: Rules {
+            bounds: Bounds { min: count, max: count },
+            idle: pool::IDLE,
+            grace: pool::GRACE,
+            slots,
+        },
+        program: Program {
+            command: std::iter::once(program.into()).chain(args.map(OsString::from)).collect(),
+            queues: queues.collect::<Result<_, _>>().context("a queue of the demo")?,
+            // They know.
+            told_queues: false,
+            slots: Some(slots),
+            worker_token_file: None,
+            grace: pool::GRACE,
+        },
+        jobs: None,
+        results: None,
+        // They see by themselves that this process is gone.
+        guarded: false,
+    })
 }
 
 fn tell(addresses: &Addresses, workers: usize) -> std::io::Result<()> {

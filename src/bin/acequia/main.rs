@@ -7,6 +7,7 @@ mod demo;
 mod log;
 mod login;
 mod man;
+mod pool;
 mod serve;
 mod settings;
 mod submit;
@@ -78,8 +79,11 @@ enum Task {
     Demo(demo::Args),
     Serve(Box<serve::Args>),
     Worker(worker::Args),
+    Pool(pool::Args),
     Submit(submit::Args),
     Bench(bench::Args),
+    #[command(hide = true)]
+    PoolGuard(pool::guard::Args),
 }
 
 fn main() -> ExitCode {
@@ -113,8 +117,10 @@ fn run(threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<ExitCode> {
             Task::Demo(args) => demo::run(args).await,
             Task::Serve(args) => serve::run(*args).await,
             Task::Worker(args) => worker::run(args).await,
+            Task::Pool(args) => pool::run(args).await,
             Task::Submit(args) => submit::run(args).await,
             Task::Bench(args) => bench::run(args).await,
+            Task::PoolGuard(args) => Ok(pool::guard::run(&args)),
         }
     });
     // A worker's handler that computes on in spite of its cancelling must not hold up the end.

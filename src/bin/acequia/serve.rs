@@ -4,15 +4,18 @@ mod access;
 mod limits;
 mod traces;
 
+use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use acequia::{Config, Endpoint, Server, TlsFiles};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use futures_util::FutureExt as _;
 
 use self::limits::LimitArgs;
+use crate::pool;
 
 /// Run the server: browsers on one port, workers on two
 ///
@@ -77,6 +80,11 @@ pub(crate) struct Args {
     #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = Config::GRACE.as_secs(), value_name = "SECONDS")]
     grace_s: u64,
 
+    /// Worker processes that are kept beside the server, as many as there is work for:
+    /// 'NAME: MIN..MAX queue=A,B -- CMD ARGS' (docs/pools.md); may be given several times
+    #[arg(long, env = "ACEQUIA_POOL", value_name = "POOL")]
+    pool: Vec<String>,
+
     /// Do not count or measure jobs: their metrics and the history stay empty, and each job costs some
     /// percent less
     #[arg(long, env = "ACEQUIA_NO_MEASURES")]
@@ -91,13 +99,17 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let pools = args.pools()?;
     let config = args.into_config()?;
     raise_file_limit();
-    keep_pages_small();
+    if pools.is_empty() {
+        keep_pages_small();
+    }
     let server = Server::bind(config).await?;
-    let stop = crate::stop_signal();
+    let stop = crate::stop_signal().shared();
     writeln!(std::io::stdout(), "{}", server.addresses()).context("cannot say that it is ready")?;
-    server.run(stop).await;
+    let pools = pools.into_iter().map(|pool| (pool, server.operator())).collect();
+    tokio::join!(server.run(stop.clone()), pool::run_within(pools, stop));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -110,6 +122,17 @@ pub(crate) fn raise_file_limit() {
 }
 
 impl Args {
+    fn pools(&self) -> anyhow::Result<Vec<pool::Setup>> {
+        let token = self.access.worker_token_file();
+        let pools = self.pool.iter().map(|line| pool::Setup::of_line(line, token.cloned()));
+        let pools: Vec<_> = pools.collect::<anyhow::Result<_>>()?;
+        let mut names = HashSet::new();
+        if let Some(twice) = pools.iter().find(|pool| !names.insert(&pool.name)) {
+            bail!("--pool: there are two pools {:?}; give each a name of its own", twice.name);
+        }
+        Ok(pools)
+    }
+
     fn into_config(self) -> anyhow::Result<Config> {
         let jobs = endpoint("--jobs", &self.jobs)?;
         let results = endpoint("--results", &self.results)?;

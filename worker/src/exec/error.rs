@@ -24,7 +24,10 @@ pub enum ExecError {
 }
 
 /// Checks that `program` can be run, where the system would look for it.
-pub(super) fn check_program(program: &OsStr) -> Result<(), ExecError> {
+///
+/// # Errors
+/// If it is not there, or no program.
+pub fn check_program(program: &OsStr) -> Result<(), ExecError> {
     let path = Path::new(program);
     // A path is taken as it is; only a bare name is looked for.
     let candidates = if path.components().count() > 1 || path.is_absolute() {

@@ -84,6 +84,11 @@ impl AccessArgs {
         })
     }
 
+    /// Where the worker token is, if there is one.
+    pub(super) fn worker_token_file(&self) -> Option<&PathBuf> {
+        self.worker_token_file.as_ref()
+    }
+
     fn client_tokens(&self) -> anyhow::Result<Option<ClientTokens>> {
         let keys = match (&self.jwt_secret_file, &self.jwt_keys_file) {
             (Some(file), _) => Some(KeySource::Secret(file.clone())),
