@@ -14,6 +14,7 @@ test:
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
 
 # The scheduler's simulation, over many seeds
 simulate runs="2000":

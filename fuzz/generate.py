@@ -98,18 +98,21 @@ def correlation(id):
 
 
 JSON, MSGPACK, OCTETS, TEXT = b"\0", b"\1", b"\2", b"\3"
+# Trace, span and flags.
+SPAN = bytes(range(1, 25)) + b"\1"
 
 
 def job(*, id=7, queue="default", payload=JSON + b'{"a":[1]}', priority=4, delay_ms=0, attempts=1,
-        timeout_ms=None, ttl_ms=None, key=None, batch=None, cancel=False, cancel_after_ms=None, version=1,
-        flags=0):
-    fields = (timeout_ms, ttl_ms, key, batch, True if cancel else None, cancel_after_ms)
+        timeout_ms=None, ttl_ms=None, key=None, batch=None, cancel=False, cancel_after_ms=None, traceparent=None,
+        version=1, flags=0):
+    fields = (timeout_ms, ttl_ms, key, batch, True if cancel else None, cancel_after_ms, traceparent)
     flags |= sum(1 << bit for bit, field in enumerate(fields) if field is not None)
     return b"".join([
         bytes([version]), bytes(range(16)), number(1), number(300), number(1_760_000_000_000),
         bytes([flags, priority]), number(delay_ms), number(attempts),
         *(number(n) for n in (timeout_ms, ttl_ms, cancel_after_ms) if n is not None),
-        correlation(id), text(queue), *(text(word) for word in (key, batch) if word is not None), payload])
+        correlation(id), text(queue), *(text(word) for word in (key, batch) if word is not None),
+        traceparent or b"", payload])
 
 
 def letter(record, code="worker_error", message="it failed"):
@@ -117,9 +120,10 @@ def letter(record, code="worker_error", message="it failed"):
     return b"\1" + b"".join(map(number, counts)) + text(code) + text(message) + record
 
 
-def outcome(how, id="x", key=None):
+def outcome(how, id="x", key=None, traceparent=None):
+    flags = (key is not None) | (traceparent is not None) << 1
     return (b"\1" + bytes(range(16)) + number(1) + number(300) + number(9) + number(1_760_000_000_002)
-            + correlation(id) + (b"\0" if key is None else b"\1" + text(key)) + how)
+            + correlation(id) + bytes([flags]) + (b"" if key is None else text(key)) + (traceparent or b"") + how)
 
 
 def block(*outcomes, said=None):
@@ -139,8 +143,10 @@ def journal_records():
         "msgpack": job(payload=MSGPACK + b"\x93\1\2\3"), "octets": job(payload=OCTETS + bytes(9)),
         "text": job(payload=TEXT + b"drop"), "image": job(payload=b"\4" + text("image/png") + b"\x89PNG"),
         "no_json": job(payload=JSON + b"{"), "priority_10": job(priority=10), "version_2": job(version=2),
-        "unknown_flag": job(flags=1 << 6), "cancel_after": job(cancel_after_ms=60_000),
+        "unknown_flag": job(flags=1 << 7), "cancel_after": job(cancel_after_ms=60_000),
         "cancel_and_cancel_after": job(cancel=True, cancel_after_ms=1),
+        "traced": job(key="k", traceparent=SPAN), "trace_zero": job(traceparent=bytes(25)),
+        "trace_cut": job(traceparent=SPAN[:9], payload=b""), "trace_flags": job(traceparent=SPAN[:-1] + b"\x80"),
         "bad_queue": job(queue="a/b"), "attempts_too_many": job(attempts=1 << 32),
         "cut": whole[:40], "long_type": job(payload=b"\4" + text("x" * 200) + b"x"),
     }
@@ -148,10 +154,13 @@ def journal_records():
         yield f"job_{name}", b"\0" + record
     yield "letter", b"\1" + letter(whole)
     yield "letter_of_its_own_code", b"\1" + letter(job(), code="dry", message="")
+    yield "letter_traced", b"\1" + letter(job(traceparent=SPAN))
     yield "letter_without_a_job", b"\1" + letter(b"")
     blocks = {
         "none": block(), "one": block(outcome(done)),
         "all": block(outcome(done, key="k"), outcome(failed, id=3), outcome(cancelled)),
+        "traced": block(outcome(done, traceparent=SPAN), outcome(cancelled, key="k", traceparent=SPAN)),
+        "unknown_flag": block(outcome(cancelled, traceparent=None)[:-2] + b"\4\2"),
         "one_too_many": block(outcome(cancelled), said=2), "far_too_many": block(said=(1 << 64) - 1),
         "trailing": block(outcome(cancelled) + b"x"), "no_outcome": block(outcome(b"\3")),
         "of_empty_ones": block(b"", b""), "longer_than_it_is": block() + number((1 << 64) - 1),

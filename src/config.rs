@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use acequia_gate::{Endpoint, EndpointError, GateError};
 use acequia_journal::{OpenError, ReadError};
-use acequia_wire::Limits;
+use acequia_wire::{Limits, TraceRatio};
 
 use crate::access::{AllowedOrigin, BadKeys, ClientTokens, Secret};
 use crate::tls::{BadTls, TlsFiles};
@@ -52,6 +52,11 @@ pub struct Config {
     pub grace: Duration,
     /// Whether jobs are counted and measured, for Prometheus and the dashboard.
     pub measures: bool,
+    /// Which of the jobs begin a trace that come without a `traceparent`.
+    pub traces: TraceRatio,
+    /// Where the spans of jobs go whose traces are sampled. With `None` there are none.
+    #[cfg(feature = "otlp")]
+    pub otlp_endpoint: Option<crate::OtlpEndpoint>,
 }
 
 impl Config {
@@ -96,6 +101,9 @@ impl Default for Config {
             lease: Self::LEASE,
             grace: Self::GRACE,
             measures: true,
+            traces: TraceRatio::default(),
+            #[cfg(feature = "otlp")]
+            otlp_endpoint: None,
         }
     }
 }
@@ -139,6 +147,10 @@ pub enum StartError {
         /// What is wrong.
         source: ReadError,
     },
+    /// The way to the collector of spans cannot be set up.
+    #[cfg(feature = "otlp")]
+    #[error("cannot send spans: {0}")]
+    Otlp(String),
     /// The system lacks something that every server needs.
     #[error("cannot start: {0}")]
     System(io::Error),

@@ -32,6 +32,8 @@ pub(crate) struct Front {
     next_connection: AtomicU64,
     open: AtomicUsize,
     all_closed: Notify,
+    #[cfg(feature = "otlp")]
+    spans: Option<crate::spans::Spans>,
 }
 
 /// A place among the sessions, given back when it is dropped.
@@ -55,7 +57,15 @@ impl Front {
             next_connection: AtomicU64::new(first),
             open: AtomicUsize::new(0),
             all_closed: Notify::new(),
+            #[cfg(feature = "otlp")]
+            spans: None,
         }
+    }
+
+    /// From now on somebody is told what is delivered.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn tell_spans(&mut self, spans: crate::spans::Spans) {
+        self.spans = Some(spans);
     }
 
     /// A place for one more session, if there is one.
@@ -94,6 +104,10 @@ pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place, e
     let (inlet, outlet) = outlet();
     let pressure = outlet.pressure();
     let mut writer = Writer::new(sink, outlet, encoding);
+    #[cfg(feature = "otlp")]
+    if let Some(spans) = &front.spans {
+        writer.tell(spans.deliveries());
+    }
     let mut reader = Reader::new(stream, connection, encoding, front.limits);
     let handshake = Duration::from_secs(front.limits.handshake_s as u64);
     let (mut pass, first) = match Pass::enter(entry, handshake, &mut reader, &front.inbox).await {

@@ -35,13 +35,17 @@ mod readiness;
 mod reload;
 mod server;
 mod sessions;
+#[cfg(feature = "otlp")]
+mod spans;
 mod tls;
 
 pub use access::{AllowedOrigin, BadKeys, BadOrigin, BadSecret, ClientTokens, KeySource, Secret};
 pub use config::{Config, StartError};
 pub use server::{Addresses, Server};
+#[cfg(feature = "otlp")]
+pub use spans::{BadOtlpEndpoint, OtlpEndpoint};
 pub use tls::{BadTls, TlsFiles};
 
 // What an embedding program needs to fill in a `Config`.
 pub use acequia_gate::Endpoint;
-pub use acequia_wire::Limits;
+pub use acequia_wire::{Limits, TraceRatio};

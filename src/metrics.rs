@@ -21,6 +21,8 @@ use serde::Serialize;
 use self::history::{Followed, Lists, OverallLists, Points, number};
 pub(crate) use self::history::{INTERVAL, Overall, Point, Recent};
 use self::queues::{QueueHandles, Queues};
+#[cfg(feature = "otlp")]
+pub(crate) use self::refused::{DroppedSpan, DroppedSpans};
 pub(crate) use self::refused::{
     RefusedRequest, RefusedRequests, RefusedToken, RefusedTokens, RefusedWorker, RefusedWorkers,
 };
@@ -175,6 +177,8 @@ const COUNTERS: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_http_refused_total", None, "Requests that the front door refused, by reason."),
     ("acequia_tokens_refused_total", None, "Clients refused for their token, by reason."),
     ("acequia_workers_refused_total", None, "Workers turned away at their `ready`, by reason."),
+    #[cfg(feature = "otlp")]
+    ("acequia_spans_dropped_total", None, "Spans that no collector got, by reason."),
     ("acequia_gate_connections_refused_total", None, "Worker connections turned away, by reason."),
     ("acequia_gate_connections_closed_total", None, "Worker connections ended otherwise."),
     ("acequia_gate_received_bytes_total", Some(Unit::Bytes), "Bytes from workers."),

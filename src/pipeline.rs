@@ -106,6 +106,8 @@ pub(crate) struct Pipeline {
     pairing: Pairing,
     worker_door: WorkerDoor,
     metrics: Metrics,
+    #[cfg(feature = "otlp")]
+    spans: Option<crate::spans::Spans>,
     readiness: watch::Sender<Readiness>,
     pools: Pools,
     ticks: Ticks,
@@ -144,6 +146,8 @@ impl Pipeline {
             pairing: Pairing::default(),
             worker_door,
             metrics,
+            #[cfg(feature = "otlp")]
+            spans: None,
             readiness: watch::Sender::new(Readiness::Ready),
             pools: Pools::default(),
             ticks: Ticks::new(None),
@@ -157,6 +161,18 @@ impl Pipeline {
         };
         restored.into_iter().for_each(|session| pipeline.restore(session));
         pipeline
+    }
+
+    /// From now on somebody is told of the spans of jobs.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn tell_spans(&mut self, spans: crate::spans::Spans) {
+        self.spans = Some(spans);
+    }
+
+    /// What the scheduler's time is told by.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// When the scheduler's time began.
@@ -362,6 +378,12 @@ impl Pipeline {
                     self.durability.record(entry, told, instant);
                 }
                 Action::Measure(measure) => self.metrics.record(measure),
+                #[cfg(feature = "otlp")]
+                Action::Span(span) => {
+                    if let Some(spans) = &self.spans {
+                        spans.part(span);
+                    }
+                }
             }
         }
         // Its room is for the next ones.

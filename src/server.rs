@@ -13,6 +13,8 @@ use acequia_ventilator::accept_lanes as accept_jobs;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
+#[cfg(feature = "otlp")]
+use tokio::sync::oneshot;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::access::{Access, TokenDoor, WorkerDoor};
@@ -26,6 +28,8 @@ use crate::http::{self, Door};
 use crate::listener;
 use crate::metrics::{Metrics, RefusedRequests};
 use crate::pipeline::{INBOX, Input, Pipeline, Times};
+#[cfg(feature = "otlp")]
+use crate::spans::Exporter;
 use crate::tls::Keys;
 
 /// How long sessions may take to close at the end.
@@ -69,6 +73,8 @@ pub struct Server {
     front: Arc<Front>,
     /// Admin calls of this process itself, while the server runs.
     within: watch::Sender<Option<Router>>,
+    #[cfg(feature = "otlp")]
+    exporter: Option<Exporter>,
 }
 
 impl fmt::Debug for Server {
@@ -106,11 +112,26 @@ impl Server {
         let tokens = tokens.map(Arc::new);
         let keys = config.tls.clone().map(Keys::open).transpose()?;
         let (inbox, inputs) = mpsc::channel(INBOX);
-        let pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
+        #[cfg(feature = "otlp")]
+        let dropped_spans = metrics.refused();
+        #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "nobody asks for spans"))]
+        let mut pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
         // A connection gives its session its number. Those of a server before this one may have
         // jobs in the journal, and nobody is to be taken for one of them.
         let first = pipeline.start_time().as_micros();
-        let front = Arc::new(Front::new(inbox.clone(), config.limits, first));
+        #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "nobody asks for spans"))]
+        let mut front = Front::new(inbox.clone(), config.limits, first);
+        #[cfg(feature = "otlp")]
+        let exporter = match config.otlp_endpoint {
+            Some(endpoint) => {
+                let (exporter, spans) = Exporter::new(endpoint, pipeline.clock(), dropped_spans)?;
+                pipeline.tell_spans(spans.clone());
+                front.tell_spans(spans);
+                Some(exporter)
+            }
+            None => None,
+        };
+        let front = Arc::new(front);
         let access = Access {
             allowed_origins: config.allowed_origins,
             admin_token: config.admin_token,
@@ -131,6 +152,8 @@ impl Server {
             access,
             front,
             within: watch::Sender::new(None),
+            #[cfg(feature = "otlp")]
+            exporter,
         })
     }
 
@@ -196,6 +219,12 @@ impl Server {
             None => vec![serve(http, http::for_all(door))],
         };
 
+        #[cfg(feature = "otlp")]
+        let exporting = self.exporter.map(|exporter| {
+            let (stop, stopped) = oneshot::channel();
+            (stop, tokio::spawn(exporter.run(stopped)))
+        });
+
         shutdown.await;
         // The pipeline lets running jobs end, says goodbye and returns.
         if inbox.send(Input::Drain).await.is_ok() {
@@ -203,6 +232,12 @@ impl Server {
         }
         within.send_replace(None);
         _ = tokio::time::timeout(CLOSE_TIME_MAX, front.all_closed()).await;
+        // All that was to be told of has been.
+        #[cfg(feature = "otlp")]
+        if let Some((stop, exporting)) = exporting {
+            _ = stop.send(());
+            _ = exporting.await;
+        }
         workers.iter().chain(&served).for_each(tokio::task::JoinHandle::abort);
     }
 }
@@ -223,9 +258,17 @@ async fn open_pipeline(
     inbox: mpsc::Sender<Input>,
 ) -> Result<Pipeline, StartError> {
     let clock = Clock::start();
-    let Config { limits, lease, retention, grace, absence, .. } = *config;
-    let scheduler =
-        SchedulerConfig { limits, lease, retention, seed: seed(), ..SchedulerConfig::default() };
+    let Config { limits, lease, retention, grace, absence, traces, .. } = *config;
+    let scheduler = SchedulerConfig {
+        limits,
+        lease,
+        retention,
+        traces,
+        #[cfg(feature = "otlp")]
+        spans: config.otlp_endpoint.is_some(),
+        seed: seed(),
+        ..SchedulerConfig::default()
+    };
     let path = config.journal.clone();
     let open = move || durability::open(path.as_deref(), scheduler, clock.start_time());
     let opened = tokio::task::spawn_blocking(open).await;

@@ -79,6 +79,7 @@ fn submit(id: i64, queue: &str, json: &'static str) -> Op {
         key: None,
         on_disconnect: OnDisconnect::Keep,
         batch: None,
+        traceparent: None,
     })
 }
 

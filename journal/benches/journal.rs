@@ -265,6 +265,7 @@ fn admitted(ticket: u64) -> Admitted {
         key: None,
         on_disconnect: OnDisconnect::Keep,
         batch: None,
+        traceparent: None,
     };
     let job = job(ticket);
     Admitted { ticket, job, client: 1, session: 0, submitted_ms: 1 << 40, spec: Arc::new(spec) }
@@ -283,6 +284,7 @@ fn kept(ticket: u64) -> Kept {
         key: None,
         ended_ms: u64::try_from(ended_ms).unwrap(),
         outcome: Outcome::Done { result },
+        traceparent: None,
     }
 }
 

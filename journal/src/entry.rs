@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use acequia_wire::client::Submit;
 use acequia_wire::code::FailCode;
-use acequia_wire::{CorrelationId, JobId, Payload, QueueName};
+use acequia_wire::{CorrelationId, JobId, Payload, QueueName, TraceParent};
 
 /// One fact about a job.
 ///
@@ -78,12 +78,13 @@ pub struct Session {
 /// ```text
 ///  version 1 │ job, 16 bytes │ client │ session │ submitted_ms │ flags, 1 byte
 ///  │ priority, 1 byte │ delay_ms │ attempts │ [timeout_ms] │ [ttl_ms] │ [cancel_after_ms]
-///  │ id │ queue │ [key] │ [batch]
+///  │ id │ queue │ [key] │ [batch] │ [traceparent, 25 bytes]
 ///  │ content type │ payload, all the rest
 /// ```
 ///
 /// Flags: 1 `timeout_ms`, 2 `ttl_ms`, 4 `key`, 8 `batch` are there; 16 `on_disconnect` is
-/// `cancel`; 32 it is `cancel_after_ms`, which is there. An id is 0 and a zigzag number, or 1 and a text. A content type is 0 JSON,
+/// `cancel`; 32 it is `cancel_after_ms`, which is there; 64
+/// `traceparent` is there: trace id, parent id and flags. An id is 0 and a zigzag number, or 1 and a text. A content type is 0 JSON,
 /// 1 MessagePack, 2 octets, 3 text, or 4 and its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted {
@@ -156,11 +157,14 @@ pub struct DeadLetter {
 /// In the file, in a block with others of its time:
 ///
 /// ```text
-///  version 1 │ job, 16 bytes │ client │ session │ seq │ ended_ms │ id │ 0, or 1 and the key
+///  version 1 │ job, 16 bytes │ client │ session │ seq │ ended_ms │ id │ flags, 1 byte
+///  │ [key] │ [traceparent, 25 bytes]
 ///  │ 0 done:      content type │ result, all the rest
 ///  │ 1 failed:    attempt │ code │ message
 ///  │ 2 cancelled
 /// ```
+///
+/// Flags: 1 `key`, 2 `traceparent` are there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// The job.
@@ -179,6 +183,8 @@ pub struct Kept {
     pub ended_ms: u64,
     /// How it ended.
     pub outcome: Outcome,
+    /// Its span, if it was part of a trace.
+    pub traceparent: Option<Box<TraceParent>>,
 }
 
 /// How a job ended.
@@ -211,6 +217,7 @@ impl Admitted {
             + self.spec.payload.bytes().len()
             + text(&self.spec.key)
             + text(&self.spec.batch)
+            + self.spec.traceparent.as_deref().map_or(0, size_of_val)
     }
 }
 
@@ -232,6 +239,7 @@ impl Kept {
             Outcome::Failed { code, message, .. } => code.as_str().len() + message.len(),
             Outcome::Cancelled => 0,
         };
-        size_of::<Self>() + self.key.as_deref().map_or(0, str::len) + outcome
+        let traceparent = self.traceparent.as_deref().map_or(0, size_of_val);
+        size_of::<Self>() + self.key.as_deref().map_or(0, str::len) + outcome + traceparent
     }
 }

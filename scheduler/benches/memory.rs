@@ -45,6 +45,7 @@ fn main() {
             key: None,
             on_disconnect: OnDisconnect::Keep,
             batch: None,
+            traceparent: None,
         };
         let submit = Event::Submit { session, job: JobId::now(), spec: Arc::new(spec) };
         let now = Time::from_micros(id.into());

@@ -41,6 +41,7 @@ fn spec(id: usize) -> Arc<Submit> {
         key: None,
         on_disconnect: OnDisconnect::Keep,
         batch: None,
+        traceparent: None,
     })
 }
 

@@ -94,6 +94,10 @@ pub enum Action {
     },
     /// Something to count.
     Measure(Measure),
+    /// A part of the life of a traced job is over. Only if [`Config::spans`](crate::Config::spans)
+    /// asks for it.
+    #[cfg(feature = "spans")]
+    Span(Box<crate::Span>),
 }
 
 /// Something to count.

@@ -115,9 +115,10 @@ impl Scheduler {
             let client = self.clients.id_of(client);
             self.batches.join(client, name, submitted)
         });
-        let (key, ttl_ms) = (spec.key.clone(), spec.ttl_ms);
-        let is_rare = key.is_some() || batch.is_some() || ttl_ms.is_some();
-        let rare = is_rare.then(|| Box::new(Rare { key, batch, ttl_ms, ..Rare::default() }));
+        let (key, ttl_ms, traceparent) = (spec.key.clone(), spec.ttl_ms, spec.traceparent.clone());
+        let is_rare = key.is_some() || batch.is_some() || ttl_ms.is_some() || traceparent.is_some();
+        let rare = Rare { key, batch, ttl_ms, traceparent, ..Rare::default() };
+        let rare = is_rare.then(|| Box::new(rare));
         let job = self.jobs.insert(Job {
             id,
             watchers,

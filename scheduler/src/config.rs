@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use acequia_wire::Limits;
+use acequia_wire::{Limits, TraceRatio};
 
 /// The scheduler's settings.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,11 @@ pub struct Config {
     /// How many bytes they may take; the oldest leave first, and one that is larger by itself is
     /// not kept. None is, if it is 0.
     pub dead_letters_bytes: usize,
+    /// Which of the jobs begin a trace that come without one.
+    pub traces: TraceRatio,
+    /// Whether traces that are sampled are told of, by [`Action::Span`](crate::Action::Span).
+    #[cfg(feature = "spans")]
+    pub spans: bool,
     /// Where the jitter of retries starts from.
     pub seed: u64,
 }
@@ -53,6 +58,9 @@ impl Default for Config {
             retained_bytes: Self::RETAINED_BYTES,
             dead_letters: Self::DEAD_LETTERS,
             dead_letters_bytes: Self::DEAD_LETTERS_BYTES,
+            traces: TraceRatio::default(),
+            #[cfg(feature = "spans")]
+            spans: false,
             seed: 0,
         }
     }

@@ -26,8 +26,8 @@ pub struct DeadLetter {
     pub job: JobId,
     /// Whose it was.
     pub client: ClientId,
-    /// The job as its client described it, but that it need not wait and that nobody's going ends
-    /// it.
+    /// The job as its client described it, but that it need not wait, that nobody's going ends it,
+    /// and that its span is below that of the job that failed.
     pub spec: Arc<Submit>,
     /// When it was submitted.
     pub submitted: Time,

@@ -92,6 +92,8 @@ impl Scheduler {
         job.state = State::Delayed { until };
         self.timers.set(until, TimerKind::Due, job.ticket, key);
         self.count(step, key, Some(until));
+        #[cfg(feature = "spans")]
+        self.has_run(step, key, ran, Some(&code));
         self.tell_retry(step, key, code, message, in_ms);
     }
 
@@ -146,6 +148,8 @@ impl Scheduler {
         let retain = self.retain(step, key, &outcome);
         // Told is what is kept, so that there is one result in memory and not two.
         let outcome = retain.as_ref().map_or(outcome, |kept| kept.outcome.clone());
+        #[cfg(feature = "spans")]
+        self.has_ended(step, key, (measured, &outcome), ran);
         self.tell(step, key, outcome);
         self.wanted_again(key);
         let job = self.jobs.remove(key);

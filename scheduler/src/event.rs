@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use acequia_wire::client::{JobEvent, Submit};
 use acequia_wire::worker::Progress;
-use acequia_wire::{Body, CorrelationId, JobId, QueueName};
+use acequia_wire::{Body, CorrelationId, JobId, QueueName, TraceParent};
 
 use crate::dead_letters::DeadLetter;
 use crate::time::Time;
@@ -86,6 +86,8 @@ pub struct Retained {
     pub ended: Time,
     /// `done`, `failed` or `cancelled`.
     pub outcome: JobEvent,
+    /// The job's span, if it was part of a trace.
+    pub traceparent: Option<Box<TraceParent>>,
 }
 
 /// One thing that happened.

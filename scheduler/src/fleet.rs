@@ -129,8 +129,11 @@ impl Scheduler {
                 self.end_failed(step, job, ServerFailCode::WorkerLost, message, ran);
             } else {
                 let message = format!("the worker {worker} was lost");
+                let code = ServerFailCode::WorkerLost.into();
                 self.count(step, job, None);
-                self.tell_retry(step, job, ServerFailCode::WorkerLost.into(), message, 0);
+                #[cfg(feature = "spans")]
+                self.has_run(step, job, ran, Some(&code));
+                self.tell_retry(step, job, code, message, 0);
                 let queue = self.queues[self.jobs[job].queue].name.clone();
                 step.measure(Measure::Redelivered { queue });
                 back_in_line.push(job);

@@ -30,6 +30,7 @@ impl Scheduler {
                     Watcher::of(session, spec),
                     retained.job,
                     retained.outcome.clone(),
+                    retained.traceparent.clone(),
                 );
             }
             Some(Keyed::Live(job)) => {
@@ -69,15 +70,16 @@ impl Scheduler {
         let batch =
             job.batch().filter(|batch| spec.batch.as_deref() == Some(self.batches.name_of(*batch)));
         let (id, accepted, start_told) = (job.id, job.accepted, job.start_told);
+        let traceparent = self.traceparent(&self.jobs[key]);
         if let Some(batch) = batch {
             self.attend(session, batch);
         }
         self.wanted_again(key);
         if accepted {
-            step.tell_of_job(watcher, id, JobEvent::Accepted);
+            step.tell_of_job(watcher, id, JobEvent::Accepted, traceparent);
         }
         if let Some(started) = self.started(key).filter(|_| start_told) {
-            step.tell_of_job(watcher, id, started);
+            step.tell_of_job(watcher, id, started, None);
         }
         Ok(())
     }
@@ -99,8 +101,10 @@ impl Scheduler {
             open.jobs.remove(id, key);
         }
         self.clients.jobs_end(job.client, 1);
+        let job = &self.jobs[key];
         let at = Place { session, on_disconnect: OnDisconnect::default() };
-        step.tell_of_job(Watcher { id, at }, job.id, JobEvent::Cancelled);
+        let traceparent = self.traceparent(job);
+        step.tell_of_job(Watcher { id, at }, job.id, JobEvent::Cancelled, traceparent);
         // Those that still want it may all be away.
         self.forsake(step, key, None);
         true

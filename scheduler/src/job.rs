@@ -1,6 +1,6 @@
 //! One live job.
 
-use acequia_wire::{JobId, Payload};
+use acequia_wire::{JobId, Payload, TraceParent};
 
 use crate::event::{LaneKey, Ticket};
 use crate::list::Links;
@@ -68,6 +68,11 @@ pub(crate) struct Rare {
     /// Lanes that hold a void run of this job. It does not run there until that is over, or the
     /// worker's word on the one run could be taken for the other's.
     pub(crate) void_on: Vec<LaneKey>,
+    /// The span that its client put its own below.
+    pub(crate) traceparent: Option<Box<TraceParent>>,
+    /// What people call the worker that has it, if that will be told of.
+    #[cfg(feature = "spans")]
+    pub(crate) worker: Option<std::sync::Arc<str>>,
 }
 
 /// Where a job is; the picture is in the crate's documentation.
@@ -96,6 +101,11 @@ impl Job {
 
     pub(crate) fn void_on(&self) -> &[LaneKey] {
         self.rare.as_ref().map_or(&[], |rare| &rare.void_on)
+    }
+
+    /// The span that its client put its own below.
+    pub(crate) fn given_traceparent(&self) -> Option<&TraceParent> {
+        self.rare.as_ref()?.traceparent.as_deref()
     }
 
     pub(crate) fn rare_mut(&mut self) -> &mut Rare {

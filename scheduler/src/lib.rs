@@ -96,6 +96,8 @@ mod scheduler;
 mod session_jobs;
 #[cfg(test)]
 mod simulation;
+#[cfg(feature = "spans")]
+mod spans;
 mod stats;
 mod time;
 mod timers;
@@ -109,5 +111,7 @@ pub use inspect::{JobCursor, JobFilter, JobPage, JobState, LaneDetails, PageLost
 pub use lookup::{Found, LiveJob, LiveState};
 pub use redrive::NotRedriven;
 pub use scheduler::Scheduler;
+#[cfg(feature = "spans")]
+pub use spans::{Part, Span};
 pub use stats::{LaneStats, QueueStats, Stats, Totals};
 pub use time::Time;

@@ -3,7 +3,7 @@
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-use acequia_wire::{CorrelationId, JobId, QueueName};
+use acequia_wire::{CorrelationId, JobId, QueueName, TraceParent};
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 use slab::Slab;
@@ -46,6 +46,8 @@ pub struct LiveJob {
     pub losses: u32,
     /// Where it is.
     pub state: LiveState,
+    /// Its span, if it is part of a trace.
+    pub traceparent: Option<Box<TraceParent>>,
 }
 
 /// Where a live job is; the picture is in the [crate's documentation](crate).
@@ -139,6 +141,7 @@ impl Scheduler {
             failures: job.failures,
             losses: job.losses,
             state,
+            traceparent: self.traceparent(job),
         })
     }
 }

@@ -110,7 +110,9 @@ impl Scheduler {
         };
         let (id, session) = (job.watchers.began_as().clone(), job.watchers.began_in());
         let (key, ended) = (name.map(Box::from), step.now);
-        let retained = Retained { job: job.id, client, session, id, key, ended, outcome };
+        let traceparent = self.traceparent(job);
+        let job = job.id;
+        let retained = Retained { job, client, session, id, key, ended, outcome, traceparent };
         let retained = Arc::new(retained);
         self.keep(retained.clone());
         Some(retained)

@@ -100,6 +100,8 @@ impl Scheduler {
             key: job.key().map(Box::from),
             on_disconnect: OnDisconnect::Keep,
             batch: job.batch().map(|batch| self.batches.name_of(batch).into()),
+            // A run again is the failed job's own doing.
+            traceparent: self.traceparent(job),
         };
         let letter = DeadLetter {
             ticket: self.last_ticket.next(),

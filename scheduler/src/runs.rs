@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use acequia_wire::TraceParent;
 use acequia_wire::client::JobEvent;
 use acequia_wire::worker::JobMessage;
 
 use crate::action::{Action, Measure};
 use crate::event::LaneKey;
-use crate::job::State;
+use crate::job::{Job, State};
 use crate::queue::End;
 use crate::scheduler::{Scheduler, Step};
 use crate::timers::TimerKind;
@@ -81,17 +82,20 @@ impl Scheduler {
         queue.running += 1;
         let queue = queue.name.clone();
         let unwatched = self.lanes.hold(lane, job.id, key, step.now);
+        let traceparent = self.config.traces.span(job.id, job.given_traceparent());
         let message = JobMessage {
             job: job.id,
             queue: queue.clone(),
             attempt: job.runs,
             content_type: job.payload.content_type().clone(),
             timeout_ms: job.timeout_ms.map(u64::from),
-            meta: Vec::new(),
+            meta: traceparent.map(meta).into_iter().collect(),
             body: job.payload.bytes().clone(),
         };
         step.out.push(Action::Run { lane, job: message });
         step.measure(Measure::Started { queue, waited });
+        #[cfg(feature = "spans")]
+        self.has_waited(step, key, lane, waited);
         if unwatched {
             self.look_at_lease(lane);
         }
@@ -119,15 +123,26 @@ impl Scheduler {
         Some(JobEvent::Started { attempt: job.runs, worker })
     }
 
+    /// The span of a job that is part of a trace.
+    pub(crate) fn traceparent(&self, job: &Job) -> Option<Box<TraceParent>> {
+        self.config.traces.span(job.id, job.given_traceparent()).map(Box::new)
+    }
+
     /// Tells all who watch a job.
     pub(crate) fn tell(&self, step: &mut Step<'_>, key: usize, what: JobEvent) {
         let job = &self.jobs[key];
         let mut watchers = job.watchers.iter();
         let Some(mut watcher) = watchers.next() else { return };
+        let traceparent = what.tells_trace().then(|| self.traceparent(job)).flatten();
         for next in watchers {
-            step.tell_of_job(watcher, job.id, what.clone());
+            step.tell_of_job(watcher, job.id, what.clone(), traceparent.clone());
             watcher = next;
         }
-        step.tell_of_job(watcher, job.id, what);
+        step.tell_of_job(watcher, job.id, what, traceparent);
     }
+}
+
+/// How a worker is told of the span that its own are to be below.
+fn meta(traceparent: TraceParent) -> (String, String) {
+    ("traceparent".to_owned(), traceparent.to_string())
 }

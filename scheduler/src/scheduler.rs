@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use acequia_wire::JobId;
 use acequia_wire::client::{self, JobEvent};
+use acequia_wire::{JobId, TraceParent};
 use slab::Slab;
 
 use crate::action::{Action, Measure};
@@ -60,8 +60,14 @@ impl Step<'_> {
         self.out.push(Action::Tell { session, event });
     }
 
-    pub(crate) fn tell_of_job(&mut self, watcher: Watcher<'_>, job: JobId, what: JobEvent) {
-        let event = client::Event::Job { id: watcher.id.clone(), job, what };
+    pub(crate) fn tell_of_job(
+        &mut self,
+        watcher: Watcher<'_>,
+        job: JobId,
+        what: JobEvent,
+        traceparent: Option<Box<TraceParent>>,
+    ) {
+        let event = client::Event::Job { id: watcher.id.clone(), job, what, traceparent };
         self.tell(watcher.at.session, event);
     }
 

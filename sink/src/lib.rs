@@ -7,6 +7,8 @@
 //! Neither decides anything about a job: that is the scheduler's. What comes in from browsers is
 //! the ventilator's, of which nothing here knows.
 
+#[cfg(feature = "spans")]
+mod deliveries;
 mod history;
 mod lanes;
 mod mailbox;
@@ -15,6 +17,8 @@ mod outlet;
 mod topics;
 mod writer;
 
+#[cfg(feature = "spans")]
+pub use deliveries::Deliveries;
 pub use history::KeptElsewhere;
 pub use lanes::{ResultsKey, accept_lanes};
 pub use mailboxes::Mailboxes;

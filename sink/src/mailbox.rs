@@ -190,7 +190,12 @@ mod tests {
     use crate::outlet::{Outlet, Parcel, outlet};
 
     fn event(id: i64, what: JobEvent) -> Event {
-        Event::Job { id: CorrelationId::Int(id), job: job(id), what }
+        Event::Job { id: CorrelationId::Int(id), job: job(id), what, traceparent: None }
+    }
+
+    fn cancelled(of: &KeptElsewhere) -> Event {
+        let (id, what) = (of.id.clone(), JobEvent::Cancelled);
+        Event::Job { id, job: of.job, what, traceparent: None }
     }
 
     fn job(id: i64) -> JobId {
@@ -320,7 +325,7 @@ mod tests {
         let (inlet, mut outlet) = outlet();
         let known = |of: &KeptElsewhere| match of.id {
             CorrelationId::Int(5) => None,
-            _ => Some(Event::Job { id: of.id.clone(), job: of.job, what: JobEvent::Cancelled }),
+            _ => Some(cancelled(of)),
         };
         mailbox.attach(inlet, 2, WELCOME, known);
         mailbox.flush(0);
@@ -359,9 +364,7 @@ mod tests {
             let (name, job) = id(name);
             (seq, name, job)
         };
-        let known = |of: &KeptElsewhere| {
-            Some(Event::Job { id: of.id.clone(), job: of.job, what: JobEvent::Cancelled })
-        };
+        let known = |of: &KeptElsewhere| Some(cancelled(of));
         // A client that has seen a number of ours before it was given: the clock was set back.
         for last in [5, 1_020] {
             let left = vec![left(Some(7), 1), left(None, 2), left(Some(5), 3)];

@@ -165,7 +165,8 @@ mod tests {
         let (inlet, outlet) = outlet();
         let result = Payload::new(ContentType::Octets, vec![0; 1 << 20].into()).expect("octets");
         let what = JobEvent::Done { result };
-        let event = Event::Job { id: CorrelationId::Int(1), job: JobId::from_bytes([0; 16]), what };
+        let (id, job) = (CorrelationId::Int(1), JobId::from_bytes([0; 16]));
+        let event = Event::Job { id, job, what, traceparent: None };
         let pressure = outlet.pressure();
         pressure.relieved().await;
         while inlet.waiting().1 < PAUSE_BYTES {

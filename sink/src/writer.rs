@@ -35,12 +35,26 @@ pub struct Writer {
     sink: SplitSink<WebSocket, Message>,
     outlet: Outlet,
     encoding: Encoding,
+    #[cfg(feature = "spans")]
+    deliveries: Option<crate::Deliveries>,
 }
 
 impl Writer {
     /// Writes what comes out of `outlet` to `sink`.
     pub fn new(sink: SplitSink<WebSocket, Message>, outlet: Outlet, encoding: Encoding) -> Self {
-        Self { sink, outlet, encoding }
+        Self {
+            sink,
+            outlet,
+            encoding,
+            #[cfg(feature = "spans")]
+            deliveries: None,
+        }
+    }
+
+    /// From now on somebody is told of what is delivered.
+    #[cfg(feature = "spans")]
+    pub fn tell(&mut self, deliveries: crate::Deliveries) {
+        self.deliveries = Some(deliveries);
     }
 
     /// Writes until the connection is to be closed or ends. To be called again if it was
@@ -71,6 +85,10 @@ impl Writer {
                         let message = encode(self.encoding, &event, seq);
                         unless_stalled(&self.outlet, self.sink.feed(message)).await?;
                         self.outlet.written(&event);
+                        #[cfg(feature = "spans")]
+                        if let Some(deliveries) = &mut self.deliveries {
+                            deliveries.written(&event);
+                        }
                     }
                 }
                 Parcel::Ping => {
@@ -82,6 +100,10 @@ impl Writer {
             next = self.outlet.try_recv();
         }
         unless_stalled(&self.outlet, self.sink.flush()).await?;
+        #[cfg(feature = "spans")]
+        if let Some(deliveries) = &mut self.deliveries {
+            deliveries.flushed();
+        }
         close.map_or(Ok(()), Err)
     }
 

@@ -159,7 +159,7 @@ fn told(page: &Page) -> Response {
 fn letter_with_payload(letter: &DeadLetter) -> Response {
     // As a result of that type would be told.
     let as_result = JobEvent::Done { result: letter.spec.payload.clone() };
-    let payload = event_fields(&letter.spec.id, letter.job, as_result).remove("result");
+    let payload = event_fields(&letter.spec.id, letter.job, as_result, None).remove("result");
     as_json(&Letter { payload, ..of_letter(letter) })
 }
 
@@ -171,6 +171,8 @@ pub(super) struct Letter<'a> {
     priority: u8,
     key: Option<&'a str>,
     batch: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<String>,
     code: &'a str,
     message: &'a str,
     attempt: u32,
@@ -195,6 +197,7 @@ pub(super) fn of_letter(letter: &DeadLetter) -> Letter<'_> {
         priority: spec.priority,
         key: spec.key.as_deref(),
         batch: spec.batch.as_deref(),
+        traceparent: spec.traceparent.as_ref().map(ToString::to_string),
         code: code.as_str(),
         message,
         attempt: *runs,

@@ -8,7 +8,7 @@ use acequia_scheduler::{
     Time,
 };
 use acequia_wire::client::{Event as ClientEvent, JobEvent};
-use acequia_wire::{CorrelationId, JobId};
+use acequia_wire::{CorrelationId, JobId, TraceParent};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -38,6 +38,8 @@ struct Live<'a> {
     since_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<String>,
 }
 
 /// A job, live or ended.
@@ -49,8 +51,8 @@ fn told(found: &Found) -> Response {
 }
 
 fn of_live(live: &LiveJob) -> Live<'_> {
-    let LiveJob { job, id, queue, client, priority, submitted, runs, failures, losses, state } =
-        live;
+    let LiveJob { job, id, queue, client, priority, submitted, .. } = live;
+    let LiveJob { runs, failures, losses, state, traceparent, .. } = live;
     let (state, until, since, worker) = match state {
         LiveState::Delayed { until } => ("delayed", Some(*until), None, None),
         LiveState::Waiting { since } => ("waiting", None, Some(*since), None),
@@ -70,13 +72,14 @@ fn of_live(live: &LiveJob) -> Live<'_> {
         until_ms: until.map(Time::as_millis),
         since_ms: since.map(Time::as_millis),
         worker,
+        traceparent: traceparent.as_ref().map(ToString::to_string),
     }
 }
 
 /// What the client is told of its end, with the state for the name of the event.
 fn of_ended(retained: &Retained) -> Response {
-    let Retained { job, id, key, ended, outcome, .. } = retained;
-    let mut fields = event_fields(id, *job, outcome.clone());
+    let Retained { job, id, key, ended, outcome, traceparent, .. } = retained;
+    let mut fields = event_fields(id, *job, outcome.clone(), traceparent.clone());
     fields.remove("ev");
     let state = match outcome {
         JobEvent::Done { .. } => "done",
@@ -101,9 +104,10 @@ pub(super) fn event_fields(
     id: &CorrelationId,
     job: JobId,
     what: JobEvent,
+    traceparent: Option<Box<TraceParent>>,
 ) -> BTreeMap<String, Box<RawValue>> {
     let mut event = String::new();
-    ClientEvent::Job { id: id.clone(), job, what }.encode_json(None, &mut event);
+    ClientEvent::Job { id: id.clone(), job, what, traceparent }.encode_json(None, &mut event);
     // It was just written as a map with texts for keys.
     serde_json::from_str(&event).unwrap_or_default()
 }

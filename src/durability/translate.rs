@@ -49,6 +49,8 @@ pub(super) fn entry(action: Action, told: Told) -> Option<Entry> {
         | Action::CancelRun { .. }
         | Action::SayBye { .. }
         | Action::Measure(_) => return None,
+        #[cfg(feature = "otlp")]
+        Action::Span(_) => return None,
     })
 }
 
@@ -71,18 +73,20 @@ pub(super) fn recovered(job: LiveJob) -> Recovered {
 }
 
 pub(super) fn retained(kept: Kept) -> Retained {
-    let Kept { job, client, session: name, seq: _, id, key, ended_ms, outcome } = kept;
+    let Kept { job, client, session: name, seq: _, id, key, ended_ms, outcome, traceparent } = kept;
     let outcome = match outcome {
         Outcome::Done { result } => JobEvent::Done { result },
         Outcome::Failed { code, message, attempt } => JobEvent::Failed { code, message, attempt },
         Outcome::Cancelled => JobEvent::Cancelled,
     };
     let (client, session) = (ClientId(client), session(name));
-    Retained { job, client, session, id, key, ended: Time::from_millis(ended_ms), outcome }
+    let ended = Time::from_millis(ended_ms);
+    Retained { job, client, session, id, key, ended, outcome, traceparent }
 }
 
 fn kept(retained: &Retained, told: Told) -> Option<Kept> {
-    let Retained { job, client, session: _, id, key, ended, outcome } = retained.clone();
+    let Retained { job, client, session: _, id, key, ended, outcome, traceparent } =
+        retained.clone();
     let outcome = match outcome {
         JobEvent::Done { result } => Outcome::Done { result },
         JobEvent::Failed { code, message, attempt } => Outcome::Failed { code, message, attempt },
@@ -92,7 +96,8 @@ fn kept(retained: &Retained, told: Told) -> Option<Kept> {
     };
     let (session, seq) = (number(told.session), told.seq.unwrap_or(0));
     let ended_ms = ended.as_millis();
-    Some(Kept { job, client: client.0, session, seq, id, key, ended_ms, outcome })
+    let client = client.0;
+    Some(Kept { job, client, session, seq, id, key, ended_ms, outcome, traceparent })
 }
 
 pub(super) fn dead_letter(buried: Buried) -> DeadLetter {

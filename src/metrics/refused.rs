@@ -191,3 +191,30 @@ impl Reason for RefusedWorker {
         }
     }
 }
+
+/// Counts spans that were dropped.
+#[cfg(feature = "otlp")]
+pub(crate) type DroppedSpans = Refused<DroppedSpan>;
+
+/// Why a span does not reach the collector.
+#[cfg(feature = "otlp")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum DroppedSpan {
+    /// Too many wait to be sent.
+    Full,
+    /// The collector did not take it.
+    Failed,
+}
+
+#[cfg(feature = "otlp")]
+impl Reason for DroppedSpan {
+    const METRIC: &'static str = "acequia_spans_dropped_total";
+    const ALL: &'static [Self] = &[Self::Full, Self::Failed];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Failed => "failed",
+        }
+    }
+}

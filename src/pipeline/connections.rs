@@ -136,7 +136,8 @@ impl Pipeline {
         self.mailboxes.attach(session, inlet, last, welcome, |of| {
             let Some(Found::Ended(retained)) = scheduler.find(now, of.job) else { return None };
             let what = retained.outcome.clone();
-            Some(ClientEvent::Job { id: of.id.clone(), job: of.job, what })
+            let traceparent = retained.traceparent.clone();
+            Some(ClientEvent::Job { id: of.id.clone(), job: of.job, what, traceparent })
         });
         self.handle(now, Event::SessionBack { session });
     }

@@ -41,6 +41,12 @@ impl Roots {
         Self::of(roots).map_err(bad)
     }
 
+    /// For a connector of somebody else's.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn into_config(self) -> ClientConfig {
+        Arc::unwrap_or_clone(self.0)
+    }
+
     fn of(roots: RootCertStore) -> Result<Self, rustls::Error> {
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?

@@ -127,7 +127,7 @@ def test_where_each_value_is_from(folder):
     assert line(told, "allow_open_workers") == "allow_open_workers = false # default"
     assert line(told, "tls_cert") == '#tls_cert = "FILE"'
     # Only that command's.
-    assert tomllib.loads(told).keys() == {"log", "serve"}
+    assert tomllib.loads(told).keys() == {"log", "log_format", "serve"}
     # What is typed for all commands before it counts too.
     told = config("--log", "debug", "--config", "none", "submit", cwd=here)
     assert line(told, "log") == 'log = "debug" # from --log'

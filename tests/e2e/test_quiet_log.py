@@ -215,10 +215,21 @@ def pages(server):
     return [line for path in ("/metrics", "/readyz", "/healthz") for line in server.get(path)[2].splitlines()]
 
 
-@pytest.mark.parametrize("level", ["info", "debug", "trace"])
-def test_what_is_said_is_told_to_nobody_else(tmp_path, level):
+def logged_levels(lines):
+    """The levels of lines of JSON, of which each must be an object that says where it is from."""
+    entries = [json.loads(line) for line in lines]
+    for entry in entries:
+        assert {"timestamp", "level", "target"} <= entry.keys(), entry
+        assert not any(isinstance(value, dict) for value in entry.values()), f"not flat: {entry}"
+    return {entry["level"] for entry in entries}
+
+
+@pytest.mark.parametrize(("level", "form"),
+                         [("info", "text"), ("debug", "text"), ("trace", "text"), ("debug", "json")])
+def test_what_is_said_is_told_to_nobody_else(tmp_path, level, form):
     words = Words()
-    server = Server.on_quiet_ports(journal=tmp_path / "jobs.redb", env={"ACEQUIA_LOG": level})
+    env = {"ACEQUIA_LOG": level, "ACEQUIA_LOG_FORMAT": form}
+    server = Server.on_quiet_ports(journal=tmp_path / "jobs.redb", env=env)
     for encoding in ("json", "msgpack"):
         jobs_that_end(server, words, encoding)
     lost_jobs(server, words)
@@ -244,6 +255,9 @@ def test_what_is_said_is_told_to_nobody_else(tmp_path, level):
     print(f"{len(words.said)} words, {len(logged)} lines of log, {len(told)} of metrics")
     # That it was logged at all, and that the level was taken.
     assert any("a worker is ready" in line for line in logged)
-    assert level == "info" or any(" DEBUG " in line for line in logged)
+    assert level == "info" or any("DEBUG" in line for line in logged)
+    if form == "json":
+        levels = logged_levels([line for process in lives for line in process.stderr])
+        assert {"DEBUG", "INFO", "WARN"} <= levels, levels
     found = words.found_in(logged + told)
     assert not found, "\n".join(f"{where}: {line}" for where, line in found.values())

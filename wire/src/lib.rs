@@ -15,9 +15,11 @@ mod json;
 pub mod limits;
 mod msgpack;
 mod name;
+mod trace;
 pub mod worker;
 
 pub use content::{BadBody, Body, ContentType, Payload};
 pub use id::{BadJobId, CorrelationId, JobId, LaneId};
 pub use limits::Limits;
 pub use name::{BadQueueName, QueueName};
+pub use trace::{BadTraceParent, TraceParent, TraceRatio};

@@ -17,6 +17,9 @@ REJECT_CODES = ["bad_request", "too_large", "queue_full", "too_many_jobs", "rate
 FAIL_CODES = ["worker_error", "timeout", "worker_lost", "expired", "bad_result", "my_own_code"]
 
 
+SPAN = "00-4bf92f3577b34da6a3ce929d0e0e4736-bcceb302099a8057-01"
+
+
 def of_job(ev, id="a", **fields):
     return {"ev": ev, "id": id, "job": JOB, **fields}
 
@@ -43,6 +46,10 @@ PLAIN_EVENTS = [
     ("retrying_worker_lost", of_job("retrying", attempt=2, code="worker_lost",
                                     message="the worker is gone", in_ms=0)),
     ("cancelled", of_job("cancelled")),
+    ("accepted_traced", of_job("accepted", traceparent=SPAN)),
+    ("failed_traced", of_job("failed", code="timeout", message="why", attempt=1,
+                             traceparent=SPAN)),
+    ("cancelled_traced", of_job("cancelled", traceparent=SPAN)),
     ("rejected_after", {"ev": "rejected", "id": 7, "code": "queue_full", "message": "full",
                         "retry_after_ms": 500}),
     ("error", {"ev": "error", "code": "bad_request", "message": "unknown key `x`"}),
@@ -220,6 +227,11 @@ def read_only():
     event = {**done, "result": payload(JSON, '{"$base64":"AAEC","a":1}')}
     yield case("base64_beside_another_key", "json",
                text(json_event(done, "result", '{"$base64":"AAEC","a":1}')), event)
+    traced = {**of_job("done", result=1), "traceparent": SPAN}
+    yield case("done_traced", "json", text(to_json(traced)),
+               {**traced, "result": payload(JSON, "1")})
+    yield case("done_traced", "msgpack", raw(pack(traced)),
+               {**traced, "result": payload(MSGPACK, pack(1))})
 
 
 def hostile():
@@ -232,6 +244,7 @@ def hostile():
         ("job_no_uuid", {"ev": "accepted", "id": "a", "job": "x"}, ""),
         ("done_without_result", done, "no good `result`"),
         ("chunk_without_n", of_job("chunk", data=1), "no good `n`"),
+        ("traceparent_none", of_job("accepted", traceparent="00"), "no good `traceparent`"),
         ("started_attempt_text", of_job("started", attempt="1", worker="w"), ""),
         ("failed_without_code", of_job("failed", message="m", attempt=1), "no good `code`"),
         ("rejected_unknown_code", {"ev": "rejected", "id": 1, "code": "no", "message": "m"},

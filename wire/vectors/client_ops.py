@@ -19,7 +19,7 @@ def submit(id, payload, **fields):
     """What a submit means: all its fields, with their defaults."""
     defaults = {"queue": "default", "priority": 4, "delay_ms": 0, "timeout_ms": None,
                 "ttl_ms": None, "attempts": 1, "key": None, "on_disconnect": "keep",
-                "batch": None}
+                "batch": None, "traceparent": None}
     return {"ok": {"op": "submit", "id": id, **defaults, **fields, "payload": payload}}
 
 
@@ -43,10 +43,35 @@ def json_op(pairs):
 # The keys of a submit in the order in which the encoders write them, those of default left out.
 FULL = {"op": "submit", "id": "all", "queue": "images.eu-1_a", "priority": 9, "delay_ms": 1500,
         "timeout_ms": 30000, "ttl_ms": 60000, "attempts": 5, "key": "order-17", "batch": "night",
-        "on_disconnect": "cancel"}
+        "on_disconnect": "cancel",
+        "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
 FULL_MEANING = {k: v for k, v in FULL.items() if k not in ("op", "id")}
 
 MONTH_MS = 2592000000
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+TAKEN = f"00-{TRACE}-{SPAN}-01"
+# name, as it is sent, as it is taken.
+TRACEPARENTS = [
+    ("not_sampled", f"00-{TRACE}-{SPAN}-00", f"00-{TRACE}-{SPAN}-00"),
+    ("random", f"00-{TRACE}-{SPAN}-03", f"00-{TRACE}-{SPAN}-03"),
+    ("reserved_flags", f"00-{TRACE}-{SPAN}-f9", TAKEN),
+    ("of_a_later_version", f"01-{TRACE}-{SPAN}-01", TAKEN),
+    ("of_a_later_version_with_more", f"cc-{TRACE}-{SPAN}-01-what-the-future-brings", TAKEN),
+]
+SHAPE = "`traceparent`: it must be VERSION-TRACE-PARENT-FLAGS"
+# name, as it is sent, what is said of it.
+NO_TRACEPARENTS = [
+    ("empty", "", SHAPE), ("short", TAKEN[:-1], SHAPE), ("long", TAKEN + "0", SHAPE),
+    ("with_more", TAKEN + "-more", SHAPE), ("upper_case", TAKEN.upper(), SHAPE),
+    ("no_hex", TAKEN.replace("f", "g"), SHAPE), ("no_dashes", TAKEN.replace("-", "_"), SHAPE),
+    ("spaces", f" {TAKEN} ", SHAPE), ("umlaut", TAKEN[:-2] + "ü", SHAPE),
+    ("of_a_later_version_longer_flags", f"01-{TRACE}-{SPAN}-01more", SHAPE),
+    ("version_ff", f"ff-{TRACE}-{SPAN}-01", "`traceparent`: its version is ff"),
+    ("trace_zero", f"00-{'0' * 32}-{SPAN}-01", "`traceparent`: its trace id is all zeros"),
+    ("parent_zero", f"00-{TRACE}-{'0' * 16}-01", "`traceparent`: its parent id is all zeros"),
+    ("number", 1, ""),
+]
 
 # name, pairs, what it means, whether the encoders write the very same bytes. In both encodings.
 BOTH = [
@@ -136,6 +161,8 @@ BOTH = [
      None),
     ("submit_timeout_zero", {"op": "submit", "id": 1, "payload": 1, "timeout_ms": 0},
      rejected(1, "bad_request", f"`timeout_ms` is 0; it must be from 1 to {MONTH_MS}"), None),
+    *[(f"submit_traceparent_{name}", {"op": "submit", "id": 1, "payload": 1, "traceparent": given},
+       rejected(1, "bad_request", says), None) for name, given, says in NO_TRACEPARENTS],
     ("submit_ttl_zero", {"op": "submit", "id": 1, "payload": 1, "ttl_ms": 0},
      rejected(1, "bad_request", "`ttl_ms`"), None),
     ("submit_attempts_zero", {"op": "submit", "id": 1, "payload": 1, "attempts": 0},
@@ -185,7 +212,7 @@ SUBMITS = [
     ("submit_nulls_are_absent", {"op": "submit", "id": 1, "queue": None, "priority": None,
                                  "delay_ms": None, "timeout_ms": None, "ttl_ms": None,
                                  "attempts": None, "key": None, "on_disconnect": None,
-                                 "batch": None, "seq": None, "topic": None, "token": None,
+                                 "batch": None, "traceparent": None, "seq": None, "topic": None, "token": None,
                                  "resume": None, "last": None}, {}, False),
     ("submit_defaults_spelled_out", {"op": "submit", "id": 1, "queue": "default", "priority": 4,
                                      "delay_ms": 0, "attempts": 1, "on_disconnect": "keep"},
@@ -197,6 +224,8 @@ SUBMITS = [
       "ttl_ms": MONTH_MS, "attempts": 100, "key": "k" * 128, "batch": "b" * 128}, True),
     ("submit_least_bounds", {"op": "submit", "id": 1, "timeout_ms": 1, "ttl_ms": 1},
      {"timeout_ms": 1, "ttl_ms": 1}, True),
+    *[(f"submit_traceparent_{name}", {"op": "submit", "id": 1, "traceparent": given},
+       {"traceparent": taken}, given == taken) for name, given, taken in TRACEPARENTS],
 ]
 
 # name, JSON of the payload. It reaches the worker as it stands.
@@ -288,7 +317,7 @@ def in_json():
     yield one("array_then_more", f"[{to_json(ack)}] 1", bad)
     yield one("op_in_order_of_declaration",
               '[["submit",1,{"x":1},null,null,null,null,null,null,null,null,null,null,null,null,'
-              'null,null]]', error("bad_request", "an op is a map, not an array"))
+              'null,null,null]]', error("bad_request", "an op is a map, not an array"))
     yield case("array_longest", "json",
                times((text("["), 1), (text(to_json(ack) + ","), 9_999), (text(to_json(ack)), 1),
                      (text("]"), 1)), [{**acked, "times": 10_000}])

@@ -32,8 +32,9 @@
 //!
 //! **Environment.** That of the worker, and `ACEQUIA_JOB`, `ACEQUIA_QUEUE`, `ACEQUIA_ATTEMPT`,
 //! `ACEQUIA_TYPE` (of the payload), `ACEQUIA_TIMEOUT_MS` (if there is one) and `ACEQUIA_META_<KEY>`
-//! for each key of the job's meta, in upper case, with `_` for what is no letter or digit. Nothing
-//! of the payload is ever part of an argument, and no shell is involved.
+//! for each key of the job's meta, in upper case, with `_` for what is no letter or digit. If the
+//! job is part of a trace there is also `TRACEPARENT`, where programs that trace look for it.
+//! Nothing of the payload is ever part of an argument, and no shell is involved.
 //!
 //! **End.** A job that is cancelled, void or over its time gets SIGTERM, and after 5 seconds
 //! SIGKILL. Each command runs in a process group of its own, and both signals go to all of it.

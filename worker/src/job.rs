@@ -64,6 +64,13 @@ impl Job {
         self.0.message.timeout_ms.map(Duration::from_millis)
     }
 
+    /// The job's own span as W3C Trace Context writes it, if it is part of a trace: what the
+    /// handler does for it is to be traced below this.
+    pub fn traceparent(&self) -> Option<&str> {
+        let found = self.meta().iter().find(|(key, _)| key == "traceparent");
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// What travels with the job, such as a `traceparent`.
     pub fn meta(&self) -> &[(String, String)] {
         &self.0.message.meta

@@ -76,6 +76,8 @@ export interface SubmitOptions {
   onDisconnect?: 'keep' | 'cancel' | { cancelAfterMs: number };
   /** Counts the job with the others of this name; the client's event `batch` tells their end. */
   batch?: string;
+  /** The span that the job's own is to be below, as W3C Trace Context writes it. */
+  traceparent?: string;
   /** Cancels the job. */
   signal?: AbortSignal;
   /** What this page calls the job: `job.label`, also after a reload. Not sent. With a `storage`, JSON. */
@@ -145,14 +147,14 @@ interface ClientEvents {
 }
 
 interface JobEvents {
-  accepted: CustomEvent<ServerEvent>;
+  accepted: CustomEvent<ServerEvent & { traceparent?: string }>;
   started: CustomEvent<ServerEvent & { attempt: number; worker?: string }>;
   progress: CustomEvent<ServerEvent & { done?: number; total?: number; note?: string }>;
   chunk: CustomEvent<ServerEvent & { n: number; data: unknown }>;
   retrying: CustomEvent<ServerEvent & { attempt: number; code: string; message: string; in_ms: number }>;
-  done: CustomEvent<ServerEvent & { result: unknown }>;
-  failed: CustomEvent<ServerEvent & { code: string; message: string; attempt?: number }>;
-  cancelled: CustomEvent<ServerEvent>;
+  done: CustomEvent<ServerEvent & { result: unknown; traceparent?: string }>;
+  failed: CustomEvent<ServerEvent & { code: string; message: string; attempt?: number; traceparent?: string }>;
+  cancelled: CustomEvent<ServerEvent & { traceparent?: string }>;
   rejected: CustomEvent<ServerEvent & { code: string; message: string; retry_after_ms?: number | null }>;
 }
 
@@ -219,6 +221,11 @@ export class Job<Result = any> implements PromiseLike<Result> {
   readonly restored: boolean;
   /** The server's UUID of the job, once it was heard. */
   readonly uuid: string | undefined;
+  /**
+   * The job's own span, as W3C Trace Context writes it, once `accepted` or the outcome was heard; undefined
+   * if it is part of no trace.
+   */
+  readonly traceparent: string | undefined;
   readonly state:
     | 'submitted'
     | 'accepted'

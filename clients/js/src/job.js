@@ -34,6 +34,8 @@ export class Job extends EventTarget {
   #state = 'submitted';
   /** @type {string | undefined} */
   #uuid;
+  /** @type {string | undefined} */
+  #traceparent;
   /** @type {(value: any) => void} */
   #resolve = () => {};
   /** @type {(error: JobError) => void} */
@@ -73,6 +75,11 @@ export class Job extends EventTarget {
   /** The server's UUID of the job, once it was heard. */
   get uuid() {
     return this.#uuid;
+  }
+
+  /** The job's own span in its trace, once it was heard; undefined if it is part of none. */
+  get traceparent() {
+    return this.#traceparent;
   }
 
   get state() {
@@ -127,6 +134,7 @@ export class Job extends EventTarget {
   #deliver(event, Kind = JobError) {
     if (this.ended) return;
     this.#uuid = event.job ?? this.#uuid;
+    this.#traceparent = event.traceparent ?? this.#traceparent;
     if (STATES.has(event.ev)) this.#state = event.ev;
     switch (event.ev) {
       case 'done':

@@ -10,6 +10,7 @@ const FIELDS = new Map([
   ['attempts', 'attempts'],
   ['key', 'key'],
   ['onDisconnect', 'on_disconnect'],
+  ['traceparent', 'traceparent'],
   ['batch', 'batch'],
 ]);
 

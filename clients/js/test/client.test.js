@@ -68,12 +68,12 @@ test('options become the fields of the op', async () => {
   const { client, socket } = await connected();
   client.submit({ a: 1 }, {
     queue: 'q', priority: 9, delayMs: 1, timeoutMs: 2, ttlMs: 3, attempts: 4,
-    key: 'k', onDisconnect: 'cancel', batch: 'b',
+    key: 'k', onDisconnect: 'cancel', batch: 'b', traceparent: 'tp',
   });
   await turn();
   assert.deepEqual(socket.heard(), [{
     op: 'submit', id: 1, payload: { a: 1 }, queue: 'q', priority: 9, delay_ms: 1, timeout_ms: 2,
-    ttl_ms: 3, attempts: 4, key: 'k', on_disconnect: 'cancel', batch: 'b',
+    ttl_ms: 3, attempts: 4, key: 'k', on_disconnect: 'cancel', batch: 'b', traceparent: 'tp',
   }]);
 });
 
@@ -147,6 +147,18 @@ test('a job from submit to result', async () => {
   assert.equal(job.uuid, 'uuid-1');
   assert.equal(await job, 'HELLO');
   assert.equal(await job.result, 'HELLO');
+});
+
+test('a job knows its span once it is heard', async () => {
+  const { client, socket } = await connected();
+  const [accepted, done, none] = client.submitMany([{ payload: 1 }, { payload: 2 }, { payload: 3 }]);
+  await turn();
+  assert.equal(accepted.traceparent, undefined);
+  socket.say({ ev: 'accepted', id: 1, job: 'uuid-1', traceparent: '00-a-1-01' });
+  socket.say({ ev: 'started', id: 1, job: 'uuid-1', attempt: 1, worker: 'w' });
+  socket.say({ ev: 'done', id: 2, job: 'uuid-2', result: 2, traceparent: '00-a-2-01' });
+  socket.say({ ev: 'done', id: 3, job: 'uuid-3', result: 3 });
+  assert.deepEqual([accepted, done, none].map((job) => job.traceparent), ['00-a-1-01', '00-a-2-01', undefined]);
 });
 
 test('a result may be the first word about a job', async () => {

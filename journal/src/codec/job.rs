@@ -23,7 +23,8 @@ mod flag {
     pub(super) const CANCEL: u8 = 1 << 4;
     /// On disconnect: cancel later; a field, for how much later.
     pub(super) const CANCEL_AFTER: u8 = 1 << 5;
-    pub(super) const ALL: u8 = (1 << 6) - 1;
+    pub(super) const TRACEPARENT: u8 = 1 << 6;
+    pub(super) const ALL: u8 = (1 << 7) - 1;
 }
 
 /// Appends the record of a job; its layout is in the doc of [`Admitted`].
@@ -42,12 +43,14 @@ pub(crate) fn encode_job(admitted: &Admitted, into: &mut Vec<u8>) {
         key,
         on_disconnect,
         batch,
+        traceparent,
     } = &**spec;
     let flag_if = |condition: bool, flag: u8| if condition { flag } else { 0 };
     let flags = flag_if(timeout_ms.is_some(), flag::TIMEOUT)
         | flag_if(ttl_ms.is_some(), flag::TTL)
         | flag_if(key.is_some(), flag::KEY)
         | flag_if(batch.is_some(), flag::BATCH)
+        | flag_if(traceparent.is_some(), flag::TRACEPARENT)
         | match on_disconnect {
             OnDisconnect::Keep => 0,
             OnDisconnect::Cancel => flag::CANCEL,
@@ -74,6 +77,9 @@ pub(crate) fn encode_job(admitted: &Admitted, into: &mut Vec<u8>) {
     out.text(queue.as_str());
     for text in [key, batch].into_iter().flatten() {
         out.text(text);
+    }
+    if let Some(traceparent) = traceparent {
+        out.rest(&traceparent.to_bytes());
     }
     out.content_type(payload.content_type());
     out.rest(payload.bytes());
@@ -119,6 +125,7 @@ pub(crate) fn decode_job(
         queue: names.queue(from.text()?)?,
         key: has(flag::KEY).then(|| from.text().map(Box::from)).transpose()?,
         batch: has(flag::BATCH).then(|| from.text().map(Box::from)).transpose()?,
+        traceparent: has(flag::TRACEPARENT).then(|| from.traceparent()).transpose()?,
         payload: from.payload()?,
     };
     Ok(Admitted { ticket, job, client, session, submitted_ms, spec: Arc::new(spec) })

@@ -8,9 +8,16 @@ use crate::{Kept, Outcome};
 
 const VERSION: u8 = 1;
 
+/// Bits of the record's flags: which of the optional fields are there.
+mod flag {
+    pub(super) const KEY: u8 = 1;
+    pub(super) const TRACEPARENT: u8 = 1 << 1;
+    pub(super) const ALL: u8 = KEY | TRACEPARENT;
+}
+
 /// Appends the record of an outcome; its layout is in the doc of [`Kept`].
 pub(super) fn encode(kept: &Kept, into: &mut Vec<u8>) {
-    let Kept { job, client, session, seq, id, key, ended_ms, outcome } = kept;
+    let Kept { job, client, session, seq, id, key, ended_ms, outcome, traceparent } = kept;
     let mut out = Out(into);
     out.byte(VERSION);
     out.rest(job.as_bytes());
@@ -18,12 +25,14 @@ pub(super) fn encode(kept: &Kept, into: &mut Vec<u8>) {
         out.number(*number);
     }
     out.id(id);
-    match key {
-        None => out.byte(0),
-        Some(key) => {
-            out.byte(1);
-            out.text(key);
-        }
+    let flag_if = |condition: bool, flag: u8| if condition { flag } else { 0 };
+    let of_trace = flag_if(traceparent.is_some(), flag::TRACEPARENT);
+    out.byte(flag_if(key.is_some(), flag::KEY) | of_trace);
+    if let Some(key) = key {
+        out.text(key);
+    }
+    if let Some(traceparent) = traceparent {
+        out.rest(&traceparent.to_bytes());
     }
     match outcome {
         Outcome::Done { result } => {
@@ -47,11 +56,13 @@ pub(super) fn decode(record: &[u8]) -> Result<Kept, BadRecord> {
     from.version(VERSION)?;
     let (job, client, session) = (from.job()?, from.number()?, from.number()?);
     let (seq, ended_ms, id) = (from.number()?, from.number()?, from.id()?);
-    let key = match from.byte()? {
-        0 => None,
-        1 => Some(from.text()?.into()),
-        value => return Err(BadRecord::Unknown { field: "key", value }),
-    };
+    let flags = from.byte()?;
+    if flags & !flag::ALL != 0 {
+        return Err(BadRecord::Unknown { field: "flags", value: flags });
+    }
+    let has = |flag| flags & flag != 0;
+    let key = has(flag::KEY).then(|| from.text().map(Box::from)).transpose()?;
+    let traceparent = has(flag::TRACEPARENT).then(|| from.traceparent()).transpose()?;
     let outcome = match from.byte()? {
         0 => Outcome::Done { result: from.payload()? },
         1 => {
@@ -63,5 +74,5 @@ pub(super) fn decode(record: &[u8]) -> Result<Kept, BadRecord> {
         value => return Err(BadRecord::Unknown { field: "outcome", value }),
     };
     from.end()?;
-    Ok(Kept { job, client, session, seq, id, key, ended_ms, outcome })
+    Ok(Kept { job, client, session, seq, id, key, ended_ms, outcome, traceparent })
 }

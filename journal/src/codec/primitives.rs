@@ -1,6 +1,8 @@
 //! Numbers, text and the types of the protocol that several records hold.
 
-use acequia_wire::{BadBody, BadQueueName, ContentType, CorrelationId, JobId, Payload};
+use acequia_wire::{
+    BadBody, BadQueueName, ContentType, CorrelationId, JobId, Payload, TraceParent,
+};
 use bytes::Bytes;
 
 /// Why bytes are not the record that they should be.
@@ -29,6 +31,9 @@ pub enum BadRecord {
         /// What stands there.
         value: u8,
     },
+    /// A `traceparent` has ids of zero, or flags that mean nothing.
+    #[error("its traceparent is none")]
+    TraceParent,
     /// The name of the queue is none.
     #[error("its queue: {0}")]
     Queue(BadQueueName),
@@ -164,6 +169,12 @@ impl<'a> In<'a> {
         let (id, rest) = self.0.split_first_chunk().ok_or(BadRecord::Truncated)?;
         self.0 = rest;
         Ok(JobId::from_bytes(*id))
+    }
+
+    pub(super) fn traceparent(&mut self) -> Result<Box<TraceParent>, BadRecord> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or(BadRecord::Truncated)?;
+        self.0 = rest;
+        TraceParent::from_bytes(*bytes).map(Box::new).ok_or(BadRecord::TraceParent)
     }
 
     pub(super) fn id(&mut self) -> Result<CorrelationId, BadRecord> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use acequia_wire::client::{OnDisconnect, Submit};
 use acequia_wire::code::{FailCode, ServerFailCode};
-use acequia_wire::{ContentType, CorrelationId, JobId, Payload};
+use acequia_wire::{ContentType, CorrelationId, JobId, Payload, TraceParent};
 use proptest::option::of;
 use proptest::prelude::*;
 
@@ -39,6 +39,12 @@ fn payload() -> impl Strategy<Value = Payload> {
         })
 }
 
+fn traceparent() -> impl Strategy<Value = Box<TraceParent>> {
+    let ids = (any::<[u8; 16]>(), any::<[u8; 16]>());
+    let of = |[trace, span]: [JobId; 2]| TraceParent::begun_by(trace).at_job(span);
+    ids.prop_map(move |(trace, span)| Box::new(of([trace, span].map(JobId::from_bytes))))
+}
+
 fn on_disconnect() -> impl Strategy<Value = OnDisconnect> {
     prop_oneof![
         Just(OnDisconnect::Keep),
@@ -52,12 +58,12 @@ prop_compose! {
         id in id(), payload in payload(), queue in "[A-Za-z0-9._-]{1,64}", priority in 0_u8..=9,
         delay_ms in any::<u32>(), timeout_ms in of(any::<u32>()), ttl_ms in of(any::<u32>()),
         attempts in any::<u32>(), key in of(text()), on_disconnect in on_disconnect(),
-        batch in of(text()),
+        batch in of(text()), traceparent in of(traceparent()),
     ) -> Submit {
         let queue = queue.parse().expect("a queue name");
         Submit {
             id, payload, queue, priority, delay_ms, timeout_ms, ttl_ms, attempts, key,
-            on_disconnect, batch,
+            on_disconnect, batch, traceparent,
         }
     }
 }
@@ -104,9 +110,10 @@ prop_compose! {
     fn kept()(
         job in any::<[u8; 16]>(), client in any::<u64>(), id in id(), key in of(text()),
         session in any::<u64>(), seq in any::<u64>(), ended_ms in any::<u64>(),
-        outcome in outcome(),
+        outcome in outcome(), traceparent in of(traceparent()),
     ) -> Kept {
-        Kept { job: JobId::from_bytes(job), client, session, seq, id, key, ended_ms, outcome }
+        let job = JobId::from_bytes(job);
+        Kept { job, client, session, seq, id, key, ended_ms, outcome, traceparent }
     }
 }
 
@@ -224,6 +231,7 @@ fn known_job() -> (Admitted, Vec<u8>) {
         key: Some("k".into()),
         on_disconnect: OnDisconnect::Cancel,
         batch: None,
+        traceparent: None,
     };
     let job = JobId::from_bytes([7; 16]);
     let spec = Arc::new(spec);
@@ -267,6 +275,24 @@ fn the_layout_of_a_job_does_not_change() {
     let mut record = Vec::new();
     encode_job(&admitted, &mut record);
     assert_eq!(record, expected);
+}
+
+#[test]
+fn the_layout_of_a_job_with_a_trace_does_not_change() {
+    let (mut admitted, mut expected) = known_job();
+    let span = TraceParent::begun_by(JobId::from_bytes([9; 16]));
+    Arc::make_mut(&mut admitted.spec).traceparent = Some(Box::new(span));
+    let (flags, content_type) = (1 + 16 + 1 + 1 + 2, expected.len() - 4);
+    expected[flags] |= 0b100_0000;
+    let bytes = span.to_bytes();
+    expected.splice(content_type..content_type, bytes);
+    let mut record = Vec::new();
+    encode_job(&admitted, &mut record);
+    assert_eq!(record, expected);
+    // No trace is all zeros.
+    record[content_type..content_type + 16].fill(0);
+    let refused = decode_job(1, &record, &mut Names::default());
+    assert_eq!(refused, Err(BadRecord::TraceParent));
 }
 
 #[test]

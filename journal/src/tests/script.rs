@@ -90,6 +90,7 @@ pub(super) fn admitted(ticket: u64, payload_bytes: usize) -> Admitted {
         key: ticket.is_multiple_of(3).then(|| format!("key {ticket}").into()),
         on_disconnect: OnDisconnect::Keep,
         batch: None,
+        traceparent: None,
     };
     let mut job = [0; 16];
     job[8..].copy_from_slice(&ticket.to_be_bytes());
@@ -125,6 +126,7 @@ pub(super) fn kept(ticket: u64, ended_ms: u64) -> Kept {
         key: spec.key.clone(),
         ended_ms,
         outcome,
+        traceparent: None,
     }
 }
 

@@ -105,6 +105,7 @@ impl Model {
                 failures: job.failures,
                 losses: job.losses,
                 state,
+                traceparent: self.span(*id, job),
             };
             assert_eq!(scheduler.find(self.now, *id), Some(Found::Live(live)));
         }

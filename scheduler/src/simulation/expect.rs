@@ -224,6 +224,8 @@ impl Model {
         let keeps = answers || job.accepted || job.redriven.is_some();
         let settle = Owed::Settle(id, keeps.then_some(told));
         self.owed.extend([settle, Owed::Ended(outcome, ran, total)]);
+        #[cfg(feature = "spans")]
+        self.owe_span(id, "whole", self.jobs[&id].submitted);
         self.expect_end_in_batch(id, outcome);
     }
 
@@ -242,6 +244,8 @@ impl Model {
             State::Running { lane, since, .. } => {
                 self.owed.push(Owed::CancelRun(lane, id));
                 self.lanes.get_mut(&lane).unwrap().held.insert(id, Held::Void);
+                #[cfg(feature = "spans")]
+                self.owe_span(id, "running", since);
                 return Some(self.now - since);
             }
             State::Delayed { .. } | State::Between => {}
@@ -253,6 +257,8 @@ impl Model {
         let job = self.jobs.get_mut(&id).unwrap();
         let state = std::mem::replace(&mut job.state, State::Between);
         let State::Running { since, .. } = state else { panic!("held live and not running") };
+        #[cfg(feature = "spans")]
+        self.owe_span(id, "running", since);
         self.now - since
     }
 

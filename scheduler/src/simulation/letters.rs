@@ -35,6 +35,7 @@ impl Model {
             spec: Arc::new(Submit {
                 delay_ms: 0,
                 on_disconnect: OnDisconnect::Keep,
+                traceparent: self.span(letter.job, job),
                 ..(*job.spec).clone()
             }),
             submitted: job.submitted,

@@ -156,6 +156,9 @@ pub(super) enum Owed {
     Dropped(Dropped),
     CancelRun(LaneKey, JobId),
     SayBye(LaneKey),
+    /// A part of a traced job's life, and when it began.
+    #[cfg(feature = "spans")]
+    Span(JobId, &'static str, Time),
 }
 
 /// The jobs of a client under one name.

@@ -1,6 +1,6 @@
 //! What kind of world a seed stands for.
 
-use acequia_wire::Limits;
+use acequia_wire::{Limits, TraceRatio};
 
 use super::random::Random;
 
@@ -16,6 +16,7 @@ pub(super) struct Plan {
     pub(super) queues: u32,
     pub(super) priorities: u32,
     pub(super) limits: Limits,
+    pub(super) traces: TraceRatio,
     pub(super) lease_ms: u64,
     pub(super) retention_ms: u64,
     pub(super) retained_jobs: usize,
@@ -83,6 +84,7 @@ impl Plan {
             queues: random.within(1, 4),
             priorities: random.within(1, 3),
             limits,
+            traces: TraceRatio::new(random.pick(&[0.0, 1.0])).unwrap(),
             lease_ms: random.pick(&[1, 20, 2_000]),
             retention_ms: random.pick(&[1, 100, 10_000]),
             retained_jobs: random.pick(&[0, 2, 100]),
@@ -109,6 +111,7 @@ impl Plan {
             queues: random.within(1, 12),
             priorities: random.within(1, 10),
             limits: Limits::default(),
+            traces: TraceRatio::default(),
             lease_ms: 15_000,
             retention_ms: 60_000,
             retained_jobs: 1_000,

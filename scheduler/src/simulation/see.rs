@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_wire::JobId;
 use acequia_wire::client::{self, JobEvent};
 use acequia_wire::code::RejectCode;
+use acequia_wire::{JobId, TraceParent};
 
-use super::model::{Held, Lane, Model, Owed, State, Told};
+use super::model::{Held, Job, Lane, Model, Owed, State, Told};
 use crate::time::Time;
 use crate::{Action, Event, LaneKey, Measure, Retained, SessionId, Ticket};
 
@@ -23,6 +23,9 @@ impl Model {
                 assert_eq!(run.content_type, *job.spec.payload.content_type());
                 assert_eq!(run.timeout_ms, job.spec.timeout_ms.map(u64::from));
                 assert_eq!(run.body, *job.spec.payload.bytes());
+                let span = self.span(id, job).map(|span| span.to_string());
+                let meta = span.map(|span| ("traceparent".to_owned(), span));
+                assert!(run.meta.iter().eq(&meta));
                 self.see_run(event, *lane, id);
             }
             Action::CancelRun { lane, job } => self.pay(&Owed::CancelRun(*lane, *job)),
@@ -50,6 +53,8 @@ impl Model {
                 self.see_settled(id, retain.clone());
             }
             Action::Bury { letter } => self.see_buried(letter),
+            #[cfg(feature = "spans")]
+            Action::Span(span) => self.see_span(span),
             Action::Exhume { ticket } => self.pay(&Owed::Exhume(*ticket)),
             Action::Measure(measure) => self.pay(&match measure.clone() {
                 Measure::Submitted { queue } => Owed::Submitted(queue),
@@ -64,7 +69,10 @@ impl Model {
 
     fn see_tell(&mut self, session: SessionId, event: &client::Event) {
         let (correlation, id, what) = match event.clone() {
-            client::Event::Job { id, job, what } => (id, job, what),
+            client::Event::Job { id, job, what, traceparent } => {
+                self.check_traceparent(job, &what, traceparent);
+                (id, job, what)
+            }
             client::Event::Rejected { id, code, retry_after_ms, .. } => {
                 let helps = !matches!(code, RejectCode::DuplicateId);
                 assert!(!helps || retry_after_ms.is_some(), "{code} passes");
@@ -94,6 +102,23 @@ impl Model {
             }
         }
         self.pay(&Owed::Tell(session, correlation, id, told));
+    }
+
+    /// What is to be told of the span of a job.
+    pub(super) fn span(&self, id: JobId, job: &Job) -> Option<Box<TraceParent>> {
+        self.config.traces.span(id, job.spec.traceparent.as_deref()).map(Box::new)
+    }
+
+    fn check_traceparent(&self, id: JobId, what: &JobEvent, told: Option<Box<TraceParent>>) {
+        let is_end =
+            matches!(what, JobEvent::Done { .. } | JobEvent::Failed { .. } | JobEvent::Cancelled);
+        let live = || self.jobs.get(&id).map(|job| self.span(id, job));
+        let retained = || {
+            let of = self.retained.iter().rfind(|of| of.job == id).expect("it was retained");
+            of.traceparent.clone()
+        };
+        let tells = is_end || *what == JobEvent::Accepted;
+        assert_eq!(told, tells.then(|| live().unwrap_or_else(retained)).flatten());
     }
 
     /// What an event says, once all in it that can be known is seen to be right.
@@ -143,6 +168,36 @@ impl Model {
         job.state = State::Delayed { until };
     }
 
+    #[cfg(feature = "spans")]
+    fn see_span(&mut self, span: &crate::Span) {
+        use crate::Part;
+
+        let job = &self.jobs[&span.job];
+        assert_eq!(Some(Box::new(span.of)), self.span(span.job, job));
+        assert_eq!((&span.queue, span.ended), (&job.spec.queue, self.now));
+        let part = match &span.part {
+            Part::Whole { parent, runs, .. } => {
+                assert_eq!((parent.as_ref(), *runs), (job.spec.traceparent.as_deref(), job.runs));
+                "whole"
+            }
+            Part::Waiting { .. } => "waiting",
+            Part::Running { worker, .. } => {
+                assert!(!worker.is_empty(), "somebody runs it");
+                "running"
+            }
+        };
+        self.pay(&Owed::Span(span.job, part, span.began));
+    }
+
+    /// If the trace of a job is recorded, a span of it is owed.
+    #[cfg(feature = "spans")]
+    pub(super) fn owe_span(&mut self, id: JobId, part: &'static str, began: Time) {
+        let span = self.span(id, &self.jobs[&id]);
+        if span.is_some_and(|span| span.is_sampled()) {
+            self.owed.push(Owed::Span(id, part, began));
+        }
+    }
+
     fn see_settled(&mut self, id: JobId, retain: Option<Arc<Retained>>) {
         let told = |owed: &Owed| matches!(owed, Owed::Tell(_, _, of, _) if *of == id);
         assert!(!self.owed.iter().any(told), "settled before its outcome was told");
@@ -158,6 +213,7 @@ impl Model {
             assert_eq!((retain.job, retain.client, &retain.id), (id, job.client, &job.spec.id));
             assert_eq!(retain.ended, self.now);
             assert_eq!(retain.session, job.began_in());
+            assert_eq!(retain.traceparent, self.span(id, &job));
             self.retain(retain);
         }
     }
@@ -218,6 +274,12 @@ impl Model {
             _ => Duration::ZERO,
         };
         self.owed.push(Owed::RunMeasured(job.spec.queue.clone(), waited));
+        #[cfg(feature = "spans")]
+        self.owe_span(
+            id,
+            "waiting",
+            Time::from_micros(self.now.as_micros() - waited.as_micros() as u64),
+        );
         let lane = self.lanes.get_mut(&key).unwrap();
         if lane.is_idle() {
             lane.heard = self.now;

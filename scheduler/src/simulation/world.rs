@@ -49,6 +49,9 @@ impl World {
             retained_bytes: plan.retained_bytes,
             dead_letters: plan.dead_letters,
             dead_letters_bytes: plan.dead_letters_bytes,
+            traces: plan.traces,
+            #[cfg(feature = "spans")]
+            spans: true,
             seed,
         };
         Self {

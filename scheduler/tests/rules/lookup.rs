@@ -30,6 +30,7 @@ fn a_live_job_is_found_in_each_of_its_states() {
         failures: 0,
         losses: 0,
         state: LiveState::Delayed { until },
+        traceparent: None,
     };
     assert_eq!(live(&scene, 1), expected);
 

@@ -16,4 +16,5 @@ mod recovery;
 mod retries;
 mod scene;
 mod slots;
+mod traces;
 mod turns;

@@ -43,6 +43,7 @@ pub(crate) fn job(id: u32) -> Submit {
         key: None,
         on_disconnect: OnDisconnect::Keep,
         batch: None,
+        traceparent: None,
     }
 }
 
@@ -275,6 +276,8 @@ fn line(action: &Action) -> Option<String> {
         Action::SayBye { lane } => format!("bye {}", lane.0),
         Action::Measure(Measure::Dropped(why)) => format!("dropped {}", why.as_str()),
         Action::Measure(_) => return None,
+        #[cfg(feature = "spans")]
+        Action::Span(_) => return None,
         Action::Record { .. }
         | Action::Count { .. }
         | Action::Settle { .. }
@@ -287,7 +290,7 @@ fn line(action: &Action) -> Option<String> {
 
 fn told(event: &client::Event) -> String {
     let (job, what) = match event {
-        client::Event::Job { id, job, what } => {
+        client::Event::Job { id, job, what, .. } => {
             let job = number_of(*job);
             let is_own = *id == CorrelationId::Int(job.into());
             (if is_own { job.to_string() } else { format!("{id} of {job}") }, what)

@@ -4,6 +4,7 @@ mod bench;
 mod completions;
 mod config;
 mod demo;
+mod log;
 mod login;
 mod man;
 mod pool;
@@ -20,7 +21,6 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use self::settings::Refusal;
 
@@ -43,6 +43,16 @@ struct Cli {
     /// (`info,acequia_gate=debug`)
     #[arg(long, global = true, env = "ACEQUIA_LOG", default_value = "info", value_name = "FILTER")]
     log: String,
+
+    /// How it is logged: lines for people, or JSON, an object a line
+    #[arg(
+        long,
+        global = true,
+        env = "ACEQUIA_LOG_FORMAT",
+        default_value = "text",
+        value_name = "text|json"
+    )]
+    log_format: log::Format,
 
     /// Threads of this process [default: half of the processors, since workers need some too]
     #[arg(long, global = true, env = "ACEQUIA_THREADS", value_name = "N")]
@@ -68,7 +78,7 @@ enum Command {
 #[derive(Subcommand)]
 enum Task {
     Demo(demo::Args),
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     Worker(worker::Args),
     Pool(pool::Args),
     Submit(submit::Args),
@@ -87,7 +97,10 @@ fn start() -> Result<ExitCode, Refusal> {
     let cli = Cli::from_arg_matches(&settings.matches).map_err(Refusal::from)?;
     let printed = match cli.command {
         Command::Task(task) => {
-            let code = run(&cli.log, cli.threads, *task);
+            // Where a picture is shown there is no place for a log.
+            let logs = !matches!(&*task, Task::Top(args) if args.shows_a_picture());
+            let started = if logs { log::start(&cli.log, cli.log_format) } else { Ok(()) };
+            let code = started.and_then(|()| run(cli.threads, *task));
             return code.map_err(|error| settings.explain(error));
         }
         Command::Config(args) => config::text(&args, Cli::command, &settings)?.into_bytes(),
@@ -98,10 +111,7 @@ fn start() -> Result<ExitCode, Refusal> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run(log: &str, threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<ExitCode> {
-    if !matches!(&task, Task::Top(args) if args.shows_a_picture()) {
-        start_log(log)?;
-    }
+fn run(threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<ExitCode> {
     let threads = threads.unwrap_or_else(default_threads);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads.get())
@@ -110,7 +120,7 @@ fn run(log: &str, threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<E
     let code = runtime.block_on(async {
         match task {
             Task::Demo(args) => demo::run(args).await,
-            Task::Serve(args) => serve::run(args).await,
+            Task::Serve(args) => serve::run(*args).await,
             Task::Worker(args) => worker::run(args).await,
             Task::Pool(args) => pool::run(args).await,
             Task::Submit(args) => submit::run(args).await,
@@ -130,19 +140,6 @@ fn run(log: &str, threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<E
 fn default_threads() -> NonZeroUsize {
     let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     NonZeroUsize::new(processors / 2).unwrap_or(NonZeroUsize::MIN)
-}
-
-fn start_log(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| {
-        anyhow::anyhow!("--log {filter}: {error}; use error, warn, info, debug or trace")
-    })?;
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours)
-        .init();
-    Ok(())
 }
 
 /// Resolves on the first SIGINT or SIGTERM; a second one ends the process at once. Signals are

@@ -2,6 +2,7 @@
 
 mod access;
 mod limits;
+mod traces;
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -89,6 +90,9 @@ pub(crate) struct Args {
     #[arg(long, env = "ACEQUIA_NO_MEASURES")]
     no_measures: bool,
 
+    #[command(flatten)]
+    traces: traces::TraceArgs,
+
     // Last: its heading is that of all behind it.
     #[command(flatten)]
     access: access::AccessArgs,
@@ -149,7 +153,7 @@ impl Args {
             measures: !self.no_measures,
             ..Config::default()
         };
-        self.access.apply(config)
+        self.access.apply(self.traces.apply(config)?)
     }
 }
 

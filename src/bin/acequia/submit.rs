@@ -188,6 +188,7 @@ impl Args {
             key: None,
             on_disconnect: OnDisconnect::Keep,
             batch: None,
+            traceparent: None,
         }
     }
 }

@@ -26,7 +26,8 @@ Examples:
 /// Exit code 0 is done; another fails the job, with the end of stderr as the message. A JSON string
 /// arrives as its text, other payloads byte for byte. A cancelled job's command gets SIGTERM, then
 /// SIGKILL. The job is described in ACEQUIA_JOB, ACEQUIA_QUEUE, ACEQUIA_ATTEMPT, ACEQUIA_TYPE and
-/// ACEQUIA_TIMEOUT_MS. Nothing of a payload is ever an argument, and no shell is involved.
+/// ACEQUIA_TIMEOUT_MS; one that is part of a trace also in TRACEPARENT. Nothing of a payload is ever
+/// an argument, and no shell is involved.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -24,18 +24,25 @@ def acequia():
     return binary.resolve()
 
 
+def acequia_otlp():
+    """The same, built with the feature `otlp`: it lies beside the other."""
+    binary = acequia().with_name("acequia-otlp")
+    assert binary.is_file(), f"{binary} is not there: tests/run e2e builds it"
+    return binary
+
+
 def clean_env(extra=None):
     """Changes to the environment: no setting of the caller's reaches the binary."""
     # `Process` adds to the environment, so what must go is taken out of it here.
-    for key in [key for key in os.environ if key.startswith("ACEQUIA_") and key != "ACEQUIA_BIN"]:
+    for key in [key for key in os.environ if key.startswith(("ACEQUIA_", "OTEL_")) and key != "ACEQUIA_BIN"]:
         del os.environ[key]
     return extra or {}
 
 
-def run_acequia(*args, stdin=b"", patience_s=60, env=None, cwd=None):
+def run_acequia(*args, stdin=b"", patience_s=60, env=None, cwd=None, binary=None):
     """Runs a command to its end: exit code, standard output and standard error."""
     done = subprocess.run(
-        [str(acequia()), *map(str, args)],
+        [str(binary or acequia()), *map(str, args)],
         input=stdin,
         capture_output=True,
         timeout=patience_s,
@@ -57,9 +64,9 @@ def refused_to_serve(*flags, **options):
     return said
 
 
-def starts_not(*flags):
+def starts_not(*flags, **options):
     """The same, of one that would start without these flags."""
-    return refused_to_serve(*FREE, *flags)
+    return refused_to_serve(*FREE, *flags, **options)
 
 
 def quiet_port():
@@ -87,7 +94,8 @@ class Server:
     """
 
     def __init__(self, *flags, listen="127.0.0.1:0", jobs="tcp://127.0.0.1:0",
-                 results="tcp://127.0.0.1:0", journal="none", env=None, cwd=None, **popen):
+                 results="tcp://127.0.0.1:0", journal="none", env=None, cwd=None, binary=None, **popen):
+        self._binary = binary or acequia()
         self._flags = flags
         self._journal = journal
         self._env = env
@@ -107,7 +115,7 @@ class Server:
 
     def launch(self):
         """Starts the process and does not wait until it is ready."""
-        command = [acequia(), "serve", "--listen", self.http, "--jobs", self.jobs,
+        command = [self._binary, "serve", "--listen", self.http, "--jobs", self.jobs,
                    "--results", self.results]
         if self._journal is not None:
             command += ["--journal", self._journal]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::client::op::Refusal;
 use crate::code::{FailCode, RejectCode};
 use crate::worker::Progress;
-use crate::{CorrelationId, JobId, Limits, Payload};
+use crate::{CorrelationId, JobId, Limits, Payload, TraceParent};
 
 /// One message of the server to a client.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,8 @@ pub enum Event {
         job: JobId,
         /// What is the matter.
         what: JobEvent,
+        /// The job's span, if it is part of a trace and this is `accepted` or the outcome.
+        traceparent: Option<Box<TraceParent>>,
     },
     /// A job was not taken.
     Rejected {
@@ -176,6 +178,11 @@ impl Event {
 }
 
 impl JobEvent {
+    /// Whether it is told with the job's span.
+    pub fn tells_trace(&self) -> bool {
+        matches!(self, Self::Accepted) || self.is_outcome()
+    }
+
     /// Whether the job has ended with this.
     pub fn is_outcome(&self) -> bool {
         matches!(self, Self::Done { .. } | Self::Failed { .. } | Self::Cancelled)

@@ -81,6 +81,7 @@ struct Fields<'a> {
     reason: Option<Cow<'a, str>>,
     reconnect_in_ms: Option<u32>,
     close: Option<u16>,
+    traceparent: Option<Cow<'a, str>>,
 }
 
 impl Fields<'_> {
@@ -114,7 +115,13 @@ impl Fields<'_> {
             "cancelled" => JobEvent::Cancelled,
             _ => return self.into_other(),
         };
-        Ok(Event::Job { id: need(self.id, "id")?, job: need(self.job, "job")?, what })
+        let traceparent = self.traceparent.map(|span| span.parse().map(Box::new)).transpose();
+        Ok(Event::Job {
+            id: need(self.id, "id")?,
+            job: need(self.job, "job")?,
+            what,
+            traceparent: traceparent.map_err(|_| BadEvent::Field("traceparent"))?,
+        })
     }
 
     /// The events that are not about a job on its way.
@@ -225,6 +232,8 @@ struct JsonFields<'a> {
     reason: Option<Cow<'a, str>>,
     reconnect_in_ms: Option<u32>,
     close: Option<u16>,
+    #[serde(borrow)]
+    traceparent: Option<Cow<'a, str>>,
 }
 
 impl<'a> JsonFields<'a> {
@@ -260,6 +269,7 @@ impl<'a> JsonFields<'a> {
             reason: self.reason,
             reconnect_in_ms: self.reconnect_in_ms,
             close: self.close,
+            traceparent: self.traceparent,
         })
     }
 }
@@ -349,6 +359,7 @@ impl<'a> Fields<'a> {
             "missed" => self.missed = integer(),
             "reason" => self.reason = text(),
             "reconnect_in_ms" => self.reconnect_in_ms = small(),
+            "traceparent" => self.traceparent = text(),
             "close" => self.close = integer().and_then(|n| u16::try_from(n).ok()),
             _ => {}
         }

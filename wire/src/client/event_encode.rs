@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use super::event::{Batch, Event, JobEvent, Welcome};
 use super::value;
 use crate::msgpack::write::{self, Buffer};
-use crate::{CorrelationId, JobId, Limits, Payload};
+use crate::{CorrelationId, JobId, Limits, Payload, TraceParent};
 
 /// The value of a key of an event.
 enum Value<'a> {
     Id(&'a CorrelationId),
     Job(&'a JobId),
+    Trace(&'a TraceParent),
     Payload(&'a Payload),
     Text(&'a str),
     Int(u64),
@@ -50,12 +51,15 @@ impl Event {
     /// Calls `put` for each key of this event, in the order of the protocol document.
     fn pairs<'a>(&'a self, seq: Option<u64>, put: &mut impl FnMut(&'static str, Value<'a>)) {
         match self {
-            Self::Job { id, job, what } => {
+            Self::Job { id, job, what, traceparent } => {
                 put("ev", Value::Text(what.name()));
                 put("id", Value::Id(id));
                 put("job", Value::Job(job));
                 put_seq(seq, put);
                 what.pairs(put);
+                if let Some(span) = traceparent {
+                    put("traceparent", Value::Trace(span));
+                }
             }
             Self::Rejected { id, code, message, retry_after_ms } => {
                 put("ev", Value::Text("rejected"));
@@ -226,6 +230,7 @@ fn json_value(out: &mut String, value: &Value<'_>) {
             out.push_str(job.encode(&mut [0; 36]));
             out.push('"');
         }
+        Value::Trace(span) => _ = write!(out, "\"{span}\""),
         Value::Payload(payload) => value::json_payload(out, payload),
         Value::Text(text) => value::json_str(out, text),
         Value::Int(n) => _ = write!(out, "{n}"),
@@ -249,6 +254,7 @@ fn msgpack_value(out: &mut Buffer, value: &Value<'_>) {
     match value {
         Value::Id(id) => value::msgpack_id(out, id),
         Value::Job(job) => write::str(out, job.encode(&mut [0; 36])),
+        Value::Trace(span) => write::str(out, &span.to_string()),
         Value::Payload(payload) => value::msgpack_payload(out, payload),
         Value::Text(text) => write::str(out, text),
         Value::Int(n) => write::uint(out, *n),

@@ -8,7 +8,7 @@ use crate::limits::{
     ATTEMPTS_MAX, CORRELATION_ID_BYTES_MAX, DURATION_MS_MAX, KEY_BYTES_MAX, PRIORITY_DEFAULT,
     PRIORITY_MAX, TOPIC_BYTES_MAX,
 };
-use crate::{CorrelationId, Limits, Payload, QueueName};
+use crate::{CorrelationId, Limits, Payload, QueueName, TraceParent};
 
 const _: () = assert!(DURATION_MS_MAX <= u32::MAX as u64);
 
@@ -26,6 +26,7 @@ pub(super) struct Fields<'a> {
     pub(super) key: Option<Cow<'a, str>>,
     pub(super) on_disconnect: Option<RawOnDisconnect<'a>>,
     pub(super) batch: Option<Cow<'a, str>>,
+    pub(super) traceparent: Option<Cow<'a, str>>,
     pub(super) seq: Option<u64>,
     pub(super) topic: Option<Cow<'a, str>>,
     pub(super) token: Option<Cow<'a, str>>,
@@ -119,6 +120,7 @@ impl Fields<'_> {
             ("key", self.key.is_some(), &["submit"]),
             ("on_disconnect", self.on_disconnect.is_some(), &["submit"]),
             ("batch", self.batch.is_some(), &["submit"]),
+            ("traceparent", self.traceparent.is_some(), &["submit"]),
             ("seq", self.seq.is_some(), &["ack"]),
             ("topic", self.topic.is_some(), &["subscribe", "unsubscribe"]),
             ("token", self.token.is_some(), &["hello"]),
@@ -168,6 +170,7 @@ impl Fields<'_> {
             key: text("key", self.key, KEY_BYTES_MAX)?,
             on_disconnect: on_disconnect.unwrap_or_default(),
             batch: text("batch", self.batch, KEY_BYTES_MAX)?,
+            traceparent: traceparent(self.traceparent.as_deref())?,
         })
     }
 
@@ -223,6 +226,13 @@ fn text(key: &str, value: Option<Cow<'_, str>>, max: usize) -> Result<Option<Box
             text.len()
         ))),
     }
+}
+
+fn traceparent(value: Option<&str>) -> Result<Option<Box<TraceParent>>, Refusal> {
+    let parsed = value.map(str::parse).transpose();
+    parsed
+        .map(|parsed| parsed.map(Box::new))
+        .map_err(|bad| Refusal::bad_request(format!("`traceparent`: {bad}")))
 }
 
 fn topic(op: &str, value: Option<Cow<'_, str>>) -> Result<String, Refusal> {

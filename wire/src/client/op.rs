@@ -1,7 +1,7 @@
 //! What a client asks for.
 
 use crate::code::RejectCode;
-use crate::{CorrelationId, Payload, QueueName};
+use crate::{CorrelationId, Payload, QueueName, TraceParent};
 
 /// One request of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +80,8 @@ pub struct Submit {
     pub on_disconnect: OnDisconnect,
     /// The batch that it belongs to.
     pub batch: Option<Box<str>>,
+    /// The span that the job's own is below.
+    pub traceparent: Option<Box<TraceParent>>,
 }
 
 /// What becomes of a job when its client is gone: the connection is over, also if the session is

@@ -153,6 +153,8 @@ struct JsonOp<'a> {
     on_disconnect: Option<RawOnDisconnect<'a>>,
     #[serde(borrow)]
     batch: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    traceparent: Option<Cow<'a, str>>,
     seq: Option<u64>,
     #[serde(borrow)]
     topic: Option<Cow<'a, str>>,
@@ -193,6 +195,7 @@ impl JsonOp<'_> {
             key: self.key,
             on_disconnect: self.on_disconnect,
             batch: self.batch,
+            traceparent: self.traceparent,
             seq: self.seq,
             topic: self.topic,
             token: self.token,
@@ -375,6 +378,7 @@ fn set_msgpack_field<'a>(
             };
         }
         "batch" => fields.batch = text()?,
+        "traceparent" => fields.traceparent = text()?,
         "seq" => fields.seq = integer()?,
         "topic" => fields.topic = text()?,
         "token" => fields.token = text()?,

@@ -5,13 +5,14 @@ use super::op::{OnDisconnect, Op, Resume, Submit};
 use super::value;
 use crate::limits::PRIORITY_DEFAULT;
 use crate::msgpack::write::{self, Buffer};
-use crate::{CorrelationId, Payload, QueueName};
+use crate::{CorrelationId, Payload, QueueName, TraceParent};
 
 /// The value of a key of an op.
 enum Value<'a> {
     Id(&'a CorrelationId),
     Payload(&'a Payload),
     Text(&'a str),
+    Trace(&'a TraceParent),
     Int(u64),
     Flag(bool),
     /// A map of one key.
@@ -33,6 +34,7 @@ impl Op {
                         Value::Id(id) => value::json_id(&mut out, id),
                         Value::Payload(payload) => value::json_payload(&mut out, payload),
                         Value::Text(text) => value::json_str(&mut out, text),
+                        Value::Trace(span) => value::json_str(&mut out, &span.to_string()),
                         Value::Int(n) => out.push_str(&n.to_string()),
                         Value::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
                         Value::Map(key, n) => out.push_str(&format!("{{\"{key}\":{n}}}")),
@@ -50,6 +52,7 @@ impl Op {
                         Value::Id(id) => value::msgpack_id(&mut out, id),
                         Value::Payload(payload) => value::msgpack_payload(&mut out, payload),
                         Value::Text(text) => write::str(&mut out, text),
+                        Value::Trace(span) => write::str(&mut out, &span.to_string()),
                         Value::Int(n) => write::uint(&mut out, *n),
                         Value::Flag(flag) => write::bool(&mut out, *flag),
                         Value::Map(key, n) => {
@@ -122,6 +125,7 @@ fn submit_pairs(submit: &Submit) -> Vec<(&'static str, Value<'_>)> {
             pairs.push(("on_disconnect", Value::Map("cancel_after_ms", ms.into())));
         }
     }
+    pairs.extend(submit.traceparent.as_deref().map(|span| ("traceparent", Value::Trace(span))));
     pairs.push(("payload", Value::Payload(&submit.payload)));
     pairs
 }

@@ -8,7 +8,7 @@ use acequia_wire::client::{
 use acequia_wire::code::{RejectCode, ServerFailCode};
 use acequia_wire::limits::*;
 use acequia_wire::worker::Progress;
-use acequia_wire::{ContentType, CorrelationId, JobId, Limits, Payload, QueueName};
+use acequia_wire::{ContentType, CorrelationId, JobId, Limits, Payload, QueueName, TraceParent};
 use serde_json::Value;
 
 use super::common::constants_in;
@@ -26,6 +26,10 @@ fn id() -> CorrelationId {
     CorrelationId::Int(1)
 }
 
+fn span() -> TraceParent {
+    TraceParent::begun_by(JobId::from_bytes([7; 16]))
+}
+
 /// One of each op, with all of its keys.
 fn ops() -> Vec<Op> {
     let all = vec![
@@ -41,6 +45,7 @@ fn ops() -> Vec<Op> {
             key: Some("k".into()),
             on_disconnect: OnDisconnect::Cancel,
             batch: Some("b".into()),
+            traceparent: Some(Box::new(span())),
         }),
         Op::Cancel { id: id() },
         Op::Hello(HelloOp {
@@ -71,7 +76,12 @@ fn events() -> (Vec<Event>, Vec<Event>) {
     let code = RejectCode::QueueFull;
     let message = || "m".to_owned();
     let limits = Limits::default();
-    let job = |what| Event::Job { id: id(), job: JobId::from_bytes([7; 16]), what };
+    let job = |what: JobEvent| {
+        let traceparent = what.tells_trace().then(|| Box::new(span()));
+        Event::Job { id: id(), job: JobId::from_bytes([7; 16]), what, traceparent }
+    };
+    let untraced =
+        |what| Event::Job { id: id(), job: JobId::from_bytes([7; 16]), what, traceparent: None };
     let welcome = |session| Event::Welcome(Box::new(Welcome { session, resumed: false, limits }));
     let rejected =
         |retry_after_ms| Event::Rejected { id: id(), code, message: message(), retry_after_ms };
@@ -100,8 +110,12 @@ fn events() -> (Vec<Event>, Vec<Event>) {
     ];
     let least = vec![
         welcome(None),
+        untraced(JobEvent::Accepted),
         rejected(None),
         job(JobEvent::Progress(Box::default())),
+        untraced(JobEvent::Done { result: payload() }),
+        untraced(JobEvent::Failed { code: fail_code(), message: "m".into(), attempt: 1 }),
+        untraced(JobEvent::Cancelled),
         Event::Error { id: None, code, message: message() },
         Event::Gap { missed: 1, outcome_of: None },
     ];
@@ -190,7 +204,7 @@ fn defaults_and_limits_of_keys_are_those_of_the_types() {
     assert_eq!(least.queue, QueueName::default());
     assert_eq!(least.on_disconnect, OnDisconnect::Keep);
     assert_eq!((least.timeout_ms, least.ttl_ms), (None, None));
-    assert_eq!((least.key, least.batch), (None, None));
+    assert_eq!((least.key, least.batch, least.traceparent), (None, None, None));
     for (key, default) in [
         ("id", "required".to_owned()),
         ("payload", "required".to_owned()),

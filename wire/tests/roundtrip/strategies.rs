@@ -6,7 +6,9 @@ use acequia_wire::client::{
 use acequia_wire::code::{FailCode, RejectCode, ServerFailCode};
 use acequia_wire::limits::*;
 use acequia_wire::worker::{FromWorker, Hello, JobMessage, Progress, Ready, ToWorker};
-use acequia_wire::{Body, ContentType, CorrelationId, JobId, LaneId, Limits, Payload, QueueName};
+use acequia_wire::{
+    Body, ContentType, CorrelationId, JobId, LaneId, Limits, Payload, QueueName, TraceParent,
+};
 use bytes::Bytes;
 use proptest::collection::{btree_set, vec};
 use proptest::option;
@@ -39,6 +41,10 @@ pub(crate) fn ids() -> impl Strategy<Value = CorrelationId> {
 
 pub(crate) fn jobs() -> impl Strategy<Value = JobId> {
     any::<[u8; 16]>().prop_map(JobId::from_bytes)
+}
+
+pub(crate) fn spans() -> impl Strategy<Value = Box<TraceParent>> {
+    (jobs(), jobs()).prop_map(|(trace, span)| Box::new(TraceParent::begun_by(trace).at_job(span)))
 }
 
 pub(crate) fn lanes() -> impl Strategy<Value = LaneId> {
@@ -111,8 +117,9 @@ pub(crate) fn submits(encoding: Encoding) -> impl Strategy<Value = Submit> {
         (1..=month).prop_map(|ms| OnDisconnect::CancelAfter { ms }),
     ];
     let numbers = (0..=PRIORITY_MAX, 0..=month, duration(), duration(), 1..=ATTEMPTS_MAX);
-    (ids(), payloads(encoding, false), queues(), numbers, name(), on_disconnect, name()).prop_map(
-        |(id, payload, queue, numbers, key, on_disconnect, batch)| {
+    let names = (name(), name(), option::of(spans()));
+    (ids(), payloads(encoding, false), queues(), numbers, on_disconnect, names).prop_map(
+        |(id, payload, queue, numbers, on_disconnect, (key, batch, traceparent))| {
             let (priority, delay_ms, timeout_ms, ttl_ms, attempts) = numbers;
             Submit {
                 id,
@@ -126,6 +133,7 @@ pub(crate) fn submits(encoding: Encoding) -> impl Strategy<Value = Submit> {
                 key,
                 on_disconnect,
                 batch,
+                traceparent,
             }
         },
     )
@@ -211,6 +219,14 @@ pub(crate) fn job_events(encoding: Encoding) -> impl Strategy<Value = JobEvent> 
     ]
 }
 
+/// An event of a job, with its span if it is of those that tell it.
+fn traced(encoding: Encoding) -> impl Strategy<Value = (JobEvent, Option<Box<TraceParent>>)> {
+    (job_events(encoding), option::of(spans())).prop_map(|(what, span)| {
+        let span = span.filter(|_| what.tells_trace());
+        (what, span)
+    })
+}
+
 /// An event, and its `seq` if it is of those that have one.
 pub(crate) fn events(encoding: Encoding) -> impl Strategy<Value = (Event, Option<u64>)> {
     let welcome = (option::of(short_text()), any::<bool>(), limits()).prop_map(
@@ -219,8 +235,8 @@ pub(crate) fn events(encoding: Encoding) -> impl Strategy<Value = (Event, Option
     let bye = (short_text(), any::<u32>(), any::<u16>())
         .prop_map(|(reason, reconnect_in_ms, close)| Event::Bye { reason, reconnect_in_ms, close });
     let numbered = prop_oneof![
-        6 => (ids(), jobs(), job_events(encoding))
-            .prop_map(|(id, job, what)| Event::Job { id, job, what }),
+        6 => (ids(), jobs(), traced(encoding))
+            .prop_map(|(id, job, (what, traceparent))| Event::Job { id, job, what, traceparent }),
         1 => (ids(), reject_codes(), short_text(), option::of(any::<u32>())).prop_map(
             |(id, code, message, retry_after_ms)| {
                 Event::Rejected { id, code, message, retry_after_ms }

@@ -75,11 +75,13 @@ fn encode(event: &Event, seq: Option<u64>, encoding: Encoding) -> Bytes {
 
 fn with_payload(event: Event, payload: Payload) -> Event {
     match event {
-        Event::Job { id, job, what: JobEvent::Done { .. } } => {
-            Event::Job { id, job, what: JobEvent::Done { result: payload } }
-        }
-        Event::Job { id, job, what: JobEvent::Chunk { n, .. } } => {
-            Event::Job { id, job, what: JobEvent::Chunk { n, data: payload } }
+        Event::Job { id, job, what, traceparent } => {
+            let what = match what {
+                JobEvent::Done { .. } => JobEvent::Done { result: payload },
+                JobEvent::Chunk { n, .. } => JobEvent::Chunk { n, data: payload },
+                other => panic!("no payload in {other:?}"),
+            };
+            Event::Job { id, job, what, traceparent }
         }
         Event::Message { topic, .. } => Event::Message { topic, data: payload },
         other => panic!("no payload in {other:?}"),
@@ -139,7 +141,13 @@ fn event(form: &Value) -> Event {
         },
         ev => {
             let job = job_id(form);
-            Event::Job { id: form::id(&form["id"]), job, what: job_event(ev, form) }
+            let traceparent = form["traceparent"].as_str().map(|span| span.parse().expect("one"));
+            Event::Job {
+                id: form::id(&form["id"]),
+                job,
+                what: job_event(ev, form),
+                traceparent: traceparent.map(Box::new),
+            }
         }
     }
 }

@@ -115,6 +115,7 @@ fn submit_form(submit: &Submit) -> Value {
             OnDisconnect::CancelAfter { ms } => json!({"cancel_after_ms": ms}),
         },
         "batch": submit.batch,
+        "traceparent": submit.traceparent.as_ref().map(ToString::to_string),
         "payload": null,
     })
 }

@@ -8,6 +8,8 @@ use tokio::process::{ChildStdin, Command};
 use crate::Job;
 
 const META_PREFIX: &str = "ACEQUIA_META_";
+/// Where a program looks for the span that its own are to be below.
+const TRACEPARENT: &str = "TRACEPARENT";
 
 /// What the command reads: the payload, or, of a JSON string, its text.
 pub(super) fn payload(job: &Job, raw: bool) -> Bytes {
@@ -31,7 +33,9 @@ pub(super) async fn feed(mut stdin: ChildStdin, payload: &[u8]) {
 /// Sets what the command may know of its job.
 pub(super) fn environment(command: &mut Command, job: &Job) {
     // Those that this worker itself was started with, by another one perhaps, are not this job's.
-    command.env_remove("ACEQUIA_TIMEOUT_MS");
+    for key in ["ACEQUIA_TIMEOUT_MS", TRACEPARENT, "TRACESTATE"] {
+        command.env_remove(key);
+    }
     for (key, _) in std::env::vars_os() {
         if key.to_str().is_some_and(|key| key.starts_with(META_PREFIX)) {
             command.env_remove(key);
@@ -49,6 +53,9 @@ pub(super) fn environment(command: &mut Command, job: &Job) {
     set("ACEQUIA_TYPE", job.content_type().as_str());
     if let Some(timeout) = job.timeout() {
         set("ACEQUIA_TIMEOUT_MS", &timeout.as_millis().to_string());
+    }
+    if let Some(traceparent) = job.traceparent() {
+        set(TRACEPARENT, traceparent);
     }
     for (key, value) in job.meta() {
         set(&meta_key(key), value);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use acequia_wire::client::{OnDisconnect, Submit};
 use acequia_wire::worker::Progress;
-use acequia_wire::{Body, ContentType, CorrelationId, JobId, Payload, QueueName};
+use acequia_wire::{Body, ContentType, CorrelationId, JobId, Payload, QueueName, TraceParent};
 use bytes::Bytes;
 
 use super::World;
@@ -129,7 +129,7 @@ impl World {
 
     fn new_job(&mut self) -> JobId {
         let mut job = [0; 16];
-        job[..8].copy_from_slice(&self.name().to_le_bytes());
+        job[8..].copy_from_slice(&self.name().to_le_bytes());
         JobId::from_bytes(job)
     }
 
@@ -167,6 +167,7 @@ impl World {
         let ttl_ms = sometimes(20);
         let key = random.percent(40).then(|| format!("key {}", random.within(1, 8)).into());
         let batch = random.percent(40).then(|| format!("batch {}", random.within(1, 3)).into());
+        let traceparent = random.percent(30).then(|| JobId::from_bytes([random.pick(&[1, 2]); 16]));
         Submit {
             // Few enough that ids are used again, and some while they are still live.
             id: CorrelationId::Int(random.within(1, 40).into()),
@@ -185,6 +186,7 @@ impl World {
                 OnDisconnect::CancelAfter { ms: 300 },
             ]),
             batch,
+            traceparent: traceparent.map(TraceParent::begun_by).map(Box::new),
         }
     }
 

@@ -71,7 +71,8 @@ mod tests {
     use super::*;
 
     fn seen(encoding: Encoding, id: i64, what: JobEvent) -> Option<News> {
-        let event = Event::Job { id: CorrelationId::Int(id), job: JobId::now(), what };
+        let event =
+            Event::Job { id: CorrelationId::Int(id), job: JobId::now(), what, traceparent: None };
         let mut text = String::new();
         event.encode_json(None, &mut text);
         match encoding {

@@ -21,6 +21,7 @@ pub(super) fn submit(id: i64, queue: &QueueName, payload: Payload) -> Submit {
         key: None,
         on_disconnect: OnDisconnect::Keep,
         batch: None,
+        traceparent: None,
     }
 }
 

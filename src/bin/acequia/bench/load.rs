@@ -95,6 +95,7 @@ impl Load {
                 id: CorrelationId::Int(id),
                 job: JobId::now(),
                 what: JobEvent::Done { result: payload.clone() },
+                traceparent: None,
             };
             let bytes = match self.encoding {
                 Encoding::MsgPack => event.encode_msgpack(None),
