@@ -84,7 +84,8 @@ impl<'a> Key<'a> {
 /// The commands that have a table.
 pub(crate) fn tables(root: &Command) -> impl Iterator<Item = &Command> {
     let without = |name| LOOKS.contains(&name) || reads_no_file(name);
-    root.get_subcommands().filter(move |command| !without(command.get_name()))
+    let commands = root.get_subcommands().filter(|command| !command.is_hide_set());
+    commands.filter(move |command| !without(command.get_name()))
 }
 
 /// Whether this command has nothing to do with the file.
