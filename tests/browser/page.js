@@ -69,7 +69,11 @@ export async function open(t, url, options = {}) {
     if (['error', 'warning'].includes(message.type())) page.trouble.push(`console: ${message.text()}`);
   });
   page.on('pageerror', (error) => page.trouble.push(`error: ${error.stack ?? error}`));
-  page.on('requestfailed', (request) => page.trouble.push(`failed: ${request.url()}`));
+  page.on('requestfailed', (request) => {
+    // The page itself gave it up, as by a reload.
+    if (request.failure()?.errorText === 'net::ERR_ABORTED') return;
+    page.trouble.push(`failed: ${request.url()}`);
+  });
   page.on('response', (response) => {
     if (response.status() >= 400) page.trouble.push(`${response.status()}: ${response.url()}`);
   });
