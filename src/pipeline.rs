@@ -349,10 +349,11 @@ impl Pipeline {
             return;
         }
         self.tick_due = (self.tick_due + INTERVAL).max(instant);
-        let all = self.metrics.close_interval(&self.scheduler.stats(now));
+        let stats = self.scheduler.stats(now);
+        let all = self.metrics.close_interval(&stats);
         // The front door listens too, to let others in on it.
         if self.ticks.receiver_count() > 1 {
-            let tick = self.desk(now, instant, |desk| desk.tick(Some(all)));
+            let tick = self.desk(now, instant, |desk| desk.tick(&stats, Some(all)));
             self.ticks.send_replace(Some(Arc::new(tick)));
         }
     }

@@ -5,7 +5,7 @@
 use acequia_wire::{JobId, QueueName};
 
 use crate::event::{ClientId, LaneKey, Ticket};
-use crate::job::State;
+use crate::job::{Job, State};
 use crate::lanes;
 use crate::lookup::LiveJob;
 use crate::scheduler::Scheduler;
@@ -97,6 +97,20 @@ pub struct JobPage {
 #[error("the job that the page before ended with waits no longer; begin with the first page again")]
 pub struct PageLost;
 
+/// A filter's queue and client by their keys.
+#[derive(Clone, Copy)]
+struct Whose {
+    queue: Option<usize>,
+    client: Option<usize>,
+}
+
+impl Whose {
+    fn includes(self, job: &Job) -> bool {
+        self.queue.is_none_or(|queue| queue == job.queue)
+            && self.client.is_none_or(|client| client == job.client)
+    }
+}
+
 impl Scheduler {
     /// A worker, if it is there.
     pub fn lane(&self, key: LaneKey) -> Option<LaneDetails> {
@@ -152,21 +166,27 @@ impl Scheduler {
         after: Option<&JobCursor>,
         limit: usize,
     ) -> Result<JobPage, PageLost> {
-        let client = filter.client.map(|client| self.clients.find(client));
-        let (keys, end) = match client {
-            // Nobody of this name has a live job.
-            Some(None) => return Ok(JobPage::default()),
-            of => {
-                let (queue, client) = (filter.queue.as_ref(), of.flatten());
-                match filter.state {
-                    JobState::Waiting => self.waiting(queue, client, after, limit)?,
-                    JobState::Running => self.running(queue, client, after, limit),
-                    JobState::Delayed => self.delayed(queue, client, after, limit),
-                }
-            }
+        let Some(whose) = self.whose(filter) else { return Ok(JobPage::default()) };
+        let (keys, end) = match filter.state {
+            JobState::Waiting => self.waiting(whose, after, limit)?,
+            JobState::Running => self.running(whose, after, limit),
+            JobState::Delayed => self.delayed(whose, after, limit),
         };
         let jobs = keys.iter().filter_map(|key| self.live_job(*key)).collect();
         Ok(JobPage { jobs, end: end.map(|key| self.cursor(key)) })
+    }
+
+    /// `None` if nobody of this name has a job, or no queue of this name is in use.
+    fn whose(&self, filter: &JobFilter) -> Option<Whose> {
+        let queue = match &filter.queue {
+            Some(name) => Some(self.queues.find(name)?),
+            None => None,
+        };
+        let client = match filter.client {
+            Some(client) => Some(self.clients.find(client)?),
+            None => None,
+        };
+        Some(Whose { queue, client })
     }
 
     fn cursor(&self, key: usize) -> JobCursor {
@@ -180,13 +200,11 @@ impl Scheduler {
 
     fn waiting(
         &mut self,
-        queue: Option<&QueueName>,
-        client: Option<usize>,
+        whose: Whose,
         after: Option<&JobCursor>,
         limit: usize,
     ) -> Result<(Vec<usize>, Option<usize>), PageLost> {
-        let found = queue.map(|name| self.queues.find(name));
-        let is_it = |key: usize| found.is_none_or(|found| found == Some(key));
+        let is_it = |key: usize| whose.queue.is_none_or(|queue| queue == key);
         let mut queues: Vec<(QueueName, usize)> = self
             .queues
             .keys()
@@ -198,8 +216,10 @@ impl Scheduler {
         for (name, queue) in queues {
             let mut next = match after {
                 Some(after) if name < after.queue => continue,
-                Some(after) if name == after.queue => self.next_waiting(queue, client, after)?,
-                _ => self.queues[queue].waiting_after(&mut self.jobs, client, None),
+                Some(after) if name == after.queue => {
+                    self.next_waiting(queue, whose.client, after)?
+                }
+                _ => self.queues[queue].waiting_after(&mut self.jobs, whose.client, None),
             };
             while let Some(key) = next {
                 if page.len() == limit {
@@ -207,7 +227,7 @@ impl Scheduler {
                     return Ok((page, end));
                 }
                 page.push(key);
-                next = self.queues[queue].waiting_after(&mut self.jobs, client, Some(key));
+                next = self.queues[queue].waiting_after(&mut self.jobs, whose.client, Some(key));
             }
         }
         Ok((page, None))
@@ -245,12 +265,10 @@ impl Scheduler {
 
     fn running(
         &self,
-        queue: Option<&QueueName>,
-        client: Option<usize>,
+        whose: Whose,
         after: Option<&JobCursor>,
         limit: usize,
     ) -> (Vec<usize>, Option<usize>) {
-        let queue = queue.map(|name| self.queues.find(name));
         let live = |run: &lanes::Run| match run {
             lanes::Run::Live { job } => Some(*job),
             lanes::Run::Void { .. } => None,
@@ -261,9 +279,7 @@ impl Scheduler {
             .flat_map(|(_, lane)| lane.held.values().filter_map(live))
             .filter(|key| {
                 let job = &self.jobs[*key];
-                queue.is_none_or(|queue| queue == Some(job.queue))
-                    && client.is_none_or(|client| client == job.client)
-                    && after.is_none_or(|after| after.ticket < job.ticket)
+                whose.includes(job) && after.is_none_or(|after| after.ticket < job.ticket)
             })
             .collect();
         keys.sort_unstable_by_key(|key| self.jobs[*key].ticket);
@@ -275,17 +291,13 @@ impl Scheduler {
 
     fn delayed(
         &self,
-        queue: Option<&QueueName>,
-        client: Option<usize>,
+        whose: Whose,
         after: Option<&JobCursor>,
         limit: usize,
     ) -> (Vec<usize>, Option<usize>) {
-        let queue = queue.map(|name| self.queues.find(name));
         let (mut page, mut last) = (Vec::new(), None);
         for (nth, key) in self.timers.due_after(after.map(|of| (of.at, of.ticket))).enumerate() {
-            let job = &self.jobs[key];
-            let is_wanted = queue.is_none_or(|queue| queue == Some(job.queue))
-                && client.is_none_or(|client| client == job.client);
+            let is_wanted = whose.includes(&self.jobs[key]);
             if nth == WALK_MAX || is_wanted && page.len() == limit {
                 return (page, last);
             }

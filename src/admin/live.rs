@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
-use acequia_scheduler::{DeadLetter, Time};
+use acequia_scheduler::{DeadLetter, Stats, Time};
 use acequia_wire::QueueName;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -77,13 +77,13 @@ struct HistoryView {
 
 impl Desk<'_> {
     /// What is told at the end of an interval, or without one.
-    pub(crate) fn tick(&mut self, all: Option<Overall>) -> Tick {
+    pub(crate) fn tick(&mut self, stats: &Stats, all: Option<Overall>) -> Tick {
         let (workers, more_workers) = self.workers(None, None, TOLD_MAX);
         Tick {
             at: self.now,
             overview: self.overview(),
             all,
-            queues: self.queues(None, TOLD_MAX).0,
+            queues: self.queues(stats, None, TOLD_MAX).0,
             workers,
             more_workers,
             pools: self.pools.list(self.now),
@@ -123,8 +123,11 @@ pub(super) async fn stream(State(door): State<Arc<Door>>) -> Answer {
     };
     let mut ticks = door.ticks.clone();
     ticks.mark_unchanged();
-    let told = at_desk(&door, |desk| (desk.metrics.history(), desk.tick(None))).await?;
-    let (history, now) = told;
+    let told = at_desk(&door, |desk| {
+        let stats = desk.scheduler.stats(desk.now);
+        (desk.metrics.history(), desk.tick(&stats, None))
+    });
+    let (history, now) = told.await?;
     let until = now.at;
     let interval_ms = u64::try_from(INTERVAL.as_millis()).unwrap_or(u64::MAX);
     let history = HistoryView { interval_ms, until_ms: until.as_millis(), history };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use acequia_scheduler::{Event, QueueStats};
+use acequia_scheduler::{Event, QueueStats, Stats};
 use acequia_wire::QueueName;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -66,8 +66,12 @@ impl Desk<'_> {
 
     /// The first queues by name after one of them, in use or with dead letters, and whether there
     /// are more.
-    pub(super) fn queues(&self, after: Option<&QueueName>, limit: usize) -> (Vec<Queue>, bool) {
-        let stats = self.scheduler.stats(self.now);
+    pub(super) fn queues(
+        &self,
+        stats: &Stats,
+        after: Option<&QueueName>,
+        limit: usize,
+    ) -> (Vec<Queue>, bool) {
         let mut all: BTreeMap<&QueueName, Option<&QueueStats>> = BTreeMap::new();
         all.extend(stats.dead_letters_of.iter().map(|(name, _)| (name, None)));
         all.extend(stats.queues.iter().map(|queue| (&queue.name, Some(queue))));
@@ -103,7 +107,11 @@ pub(super) struct List {
 pub(super) async fn list(State(door): State<Arc<Door>>, query: Given<List>) -> Answer {
     let List { after, limit: asked } = given(query)?;
     let (after, limit) = (after.as_deref().map(queue_name).transpose()?, limit(asked)?);
-    let (queues, more) = at_desk(&door, move |desk| desk.queues(after.as_ref(), limit)).await?;
+    let page = at_desk(&door, move |desk| {
+        let stats = desk.scheduler.stats(desk.now);
+        desk.queues(&stats, after.as_ref(), limit)
+    });
+    let (queues, more) = page.await?;
     let next = queues.last().map(|last| &last.queue).filter(|_| more);
     Ok(as_json(&Page { queues: &queues, next }))
 }
