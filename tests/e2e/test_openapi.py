@@ -21,11 +21,12 @@ OPERATIONS = sorted(
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
-def schemathesis(server, *flags, **env):
+def schemathesis(server, folder, *flags, **env):
     done = subprocess.run(
         [sys.executable, "-m", "schemathesis.cli", "--config-file", HERE / "schemathesis.toml", "run",
          f"http://{server.http}/v1/admin/openapi.json", "--no-color", "--max-examples", "25", *flags],
-        env={**os.environ, **env}, capture_output=True, timeout=300, check=False,
+        # It keeps what it has seen where it runs.
+        cwd=folder, env={**os.environ, **env}, capture_output=True, timeout=300, check=False,
     )
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
 
@@ -55,7 +56,7 @@ def test_each_call_wants_the_token(new_server, tmp_path, method, path):
         assert status == 401 and json.loads(text)["code"] == "unauthorized"
 
 
-def test_good_and_bad_calls_are_answered_as_it_says(server, client, new_worker, admin, make):
+def test_good_and_bad_calls_are_answered_as_it_says(server, client, new_worker, admin, tmp_path):
     worker = new_worker(slots=2, name="w")
     failing, running = client.submit("fails"), client.submit("runs")
     worker.fail(worker.job(), message="no luck", retry=False)
@@ -63,4 +64,4 @@ def test_good_and_bad_calls_are_answered_as_it_says(server, client, new_worker, 
     (letter,), _ = admin.dead_letters()
     client.accepted([running, client.submit("waits"), client.submit("later", delay_ms=600_000)])
     job = admin.get("jobs", state="running")["jobs"][0]["job"]
-    schemathesis(server, "--seed", "1", JOB=job, LETTER=letter["job"])
+    schemathesis(server, tmp_path, "--seed", "1", JOB=job, LETTER=letter["job"])
