@@ -43,7 +43,7 @@ impl Scheduler {
             let patience = most_patient(leaving.map(|watcher| watcher.at.on_disconnect));
             job.kept |= patience.is_none();
             job.watchers.remove(leaves);
-            self.clients.jobs_end(job.client, counted - job.watchers.count_as_jobs());
+            self.clients.jobs_end(job.client(), counted - job.watchers.count_as_jobs());
             // If it was absent, what comes of that was decided when it became so.
             if !was_absent {
                 self.forsake(step, key, patience);

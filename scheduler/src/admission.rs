@@ -10,7 +10,7 @@ use acequia_wire::{CorrelationId, JobId};
 use crate::action::{Action, Measure};
 use crate::clients::Clients;
 use crate::event::{SessionId, Ticket};
-use crate::job::{Job, Rare, State};
+use crate::job::{Belongs, Count, Job, Rare, State};
 use crate::keys::Keyed;
 use crate::list::Links;
 use crate::scheduler::{Scheduler, Step};
@@ -98,9 +98,10 @@ impl Scheduler {
 
     /// Has the journal write a job that has just begun.
     pub(crate) fn record(&mut self, step: &mut Step<'_>, key: usize, spec: Arc<Submit>) {
-        let Job { id, client, ticket, submitted, .. } = self.jobs[key];
+        let job = &self.jobs[key];
+        let (id, ticket, submitted) = (job.id, job.ticket, job.submitted);
         self.undurable.push_back((ticket, key));
-        let (client, session) = (self.clients.id_of(client), self.jobs[key].watchers.began_in());
+        let (client, session) = (self.clients.id_of(job.client()), job.watchers.began_in());
         step.out.push(Action::Record { ticket, job: id, client, session, submitted, spec });
     }
 
@@ -122,18 +123,17 @@ impl Scheduler {
         let job = self.jobs.insert(Job {
             id,
             watchers,
-            client,
-            queue,
+            belongs: Belongs::new(client, queue),
             payload: spec.payload.clone(),
             state: State::Delayed { until: due },
             ticket,
             submitted,
             priority: spec.priority,
-            attempts: spec.attempts,
-            timeout_ms: spec.timeout_ms,
+            attempts: spec.attempts.into(),
+            timeout_ms: spec.timeout_ms.into(),
             runs: 0,
-            failures: 0,
-            losses: 0,
+            failures: Count::default(),
+            losses: Count::default(),
             chunks: 0,
             kept: false,
             redriven: false,
@@ -211,6 +211,10 @@ impl Scheduler {
                 continue;
             };
             live.accepted = true;
+            if !matches!(live.state, State::Running { .. }) {
+                // Its record was the last to share it. It may wait for long.
+                live.payload.unshare();
+            }
             self.tell(step, job, JobEvent::Accepted);
             self.tell_start(step, job);
         }

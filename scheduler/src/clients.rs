@@ -129,7 +129,7 @@ impl Clients {
         for (key, client) in &self.clients {
             assert_eq!(self.by_id[&client.id], key);
             assert!(client.sessions + client.jobs > 0, "{client:?} is kept for nothing");
-            let of_client = jobs.iter().filter(|(_, job)| job.client == key);
+            let of_client = jobs.iter().filter(|(_, job)| job.client() == key);
             let counts = of_client.map(|(_, job)| job.watchers.count_as_jobs());
             assert_eq!(client.jobs, counts.sum::<usize>());
             let sessions = self.sessions.values().filter(|session| session.client == key);
@@ -140,7 +140,7 @@ impl Clients {
         for (key, job) in jobs {
             for watcher in job.watchers.iter() {
                 let session = &self.sessions[&watcher.at.session];
-                assert_eq!(session.client, job.client);
+                assert_eq!(session.client, job.client());
                 assert_eq!(session.jobs.find(jobs, watcher.id), Some(key));
             }
         }

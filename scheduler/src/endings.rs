@@ -22,7 +22,7 @@ impl Scheduler {
     pub(crate) fn leave(&mut self, step: &Step<'_>, key: usize) -> Option<Duration> {
         let job = &mut self.jobs[key];
         let (state, deadline) = (job.state, job.deadline());
-        let queue = &mut self.queues[job.queue];
+        let queue = &mut self.queues[job.queue()];
         // Nothing is due at this time; the caller says what comes next.
         job.state = State::Delayed { until: step.now };
         match state {
@@ -67,7 +67,7 @@ impl Scheduler {
         message: String,
         ran: Option<Duration>,
     ) {
-        self.jobs[key].failures += 1;
+        self.jobs[key].failures.add_one();
         self.end_failed(step, key, code, message, ran);
     }
 
@@ -81,11 +81,11 @@ impl Scheduler {
         ran: Option<Duration>,
     ) {
         let job = &mut self.jobs[key];
-        job.failures += 1;
+        job.failures.add_one();
         if job.failures >= job.attempts {
             return self.end_failed(step, key, code, message, ran);
         }
-        let doublings = (job.failures - 1).min(16);
+        let doublings = (job.failures.get() - 1).min(16);
         let in_ms =
             self.jitter.spread(RETRY_MS_FIRST.saturating_mul(1 << doublings).min(RETRY_MS_MAX));
         let until = step.now.plus_ms(in_ms);
@@ -100,6 +100,7 @@ impl Scheduler {
     /// Has the journal write how far a job has come.
     pub(crate) fn count(&self, step: &mut Step<'_>, key: usize, not_before: Option<Time>) {
         let Job { ticket, runs, failures, losses, .. } = self.jobs[key];
+        let (failures, losses) = (failures.get(), losses.get());
         step.out.push(Action::Count { ticket, runs, failures, losses, not_before });
     }
 
@@ -162,11 +163,11 @@ impl Scheduler {
                 session.jobs.remove(watcher.id, key);
             }
         }
-        self.clients.jobs_end(job.client, job.watchers.count_as_jobs());
+        self.clients.jobs_end(job.client(), job.watchers.count_as_jobs());
         self.payload_bytes -= job.payload.bytes().len();
-        let queue = self.queues[job.queue].name.clone();
-        self.queues[job.queue].live -= 1;
-        self.queues.forget_if_unused(job.queue);
+        let queue = self.queues[job.queue()].name.clone();
+        self.queues[job.queue()].live -= 1;
+        self.queues.forget_if_unused(job.queue());
         let session = job.watchers.began_in();
         step.out.push(Action::Settle { ticket: job.ticket, job: job.id, session, retain });
         let total = step.now - job.submitted;
@@ -194,7 +195,7 @@ impl Scheduler {
                 }
                 Due::Job(TimerKind::Timeout, key) => {
                     let ran = self.abandon(step, key);
-                    let timeout_ms = self.jobs[key].timeout_ms.unwrap_or_default();
+                    let timeout_ms = self.jobs[key].timeout_ms.get().unwrap_or_default();
                     let message = format!("the run took longer than {timeout_ms} ms");
                     let code = ServerFailCode::Timeout.into();
                     self.retry_or_fail(step, key, code, message, ran);

@@ -123,8 +123,8 @@ impl Scheduler {
         let mut back_in_line = Vec::new();
         for job in lost {
             let ran = self.abandon(step, job);
-            self.jobs[job].losses += 1;
-            if self.jobs[job].losses > LOSSES_MAX {
+            self.jobs[job].losses.add_one();
+            if self.jobs[job].losses.get() > LOSSES_MAX {
                 let message = format!("the worker {worker} was lost, and {LOSSES_MAX} before");
                 self.end_failed(step, job, ServerFailCode::WorkerLost, message, ran);
             } else {
@@ -134,7 +134,7 @@ impl Scheduler {
                 #[cfg(feature = "spans")]
                 self.has_run(step, job, ran, Some(&code));
                 self.tell_retry(step, job, code, message, 0);
-                let queue = self.queues[self.jobs[job].queue].name.clone();
+                let queue = self.queues[self.jobs[job].queue()].name.clone();
                 step.measure(Measure::Redelivered { queue });
                 back_in_line.push(job);
             }

@@ -60,7 +60,7 @@ impl Scheduler {
         }
         if watchers > 0 {
             self.clients.check_jobs(session, self.config.limits.client_jobs)?;
-            self.clients.job_begins(job.client);
+            self.clients.job_begins(job.client());
         }
         let watcher = Watcher::of(session, spec);
         job.watchers.add(watcher);
@@ -100,7 +100,7 @@ impl Scheduler {
         if let Some(open) = self.clients.session(session) {
             open.jobs.remove(id, key);
         }
-        self.clients.jobs_end(job.client, 1);
+        self.clients.jobs_end(job.client(), 1);
         let job = &self.jobs[key];
         let at = Place { session, on_disconnect: OnDisconnect::default() };
         let traceparent = self.traceparent(job);

@@ -106,8 +106,8 @@ struct Whose {
 
 impl Whose {
     fn includes(self, job: &Job) -> bool {
-        self.queue.is_none_or(|queue| queue == job.queue)
-            && self.client.is_none_or(|client| client == job.client)
+        self.queue.is_none_or(|queue| queue == job.queue())
+            && self.client.is_none_or(|client| client == job.client())
     }
 }
 
@@ -147,7 +147,7 @@ impl Scheduler {
             let lanes::Run::Live { job } = *run else { return None };
             let job = &self.jobs[job];
             let State::Running { since, .. } = job.state else { return None };
-            let queue = self.queues[job.queue].name.clone();
+            let queue = self.queues[job.queue()].name.clone();
             Some(Run { since, job: job.id, queue, attempt: job.runs })
         };
         let mut runs: Vec<Run> = lane.held.values().filter_map(run).collect();
@@ -194,7 +194,7 @@ impl Scheduler {
         let (State::Waiting { since: at }
         | State::Delayed { until: at }
         | State::Running { since: at, .. }) = job.state;
-        let queue = self.queues[job.queue].name.clone();
+        let queue = self.queues[job.queue()].name.clone();
         JobCursor { job: job.id, queue, at, ticket: job.ticket }
     }
 
@@ -245,7 +245,7 @@ impl Scheduler {
         let last = by_id.find(jobs, after.job);
         let last = last.filter(|key| {
             let job = &jobs[*key];
-            job.queue == queue && job.waiting_since() == Some(after.at)
+            job.queue() == queue && job.waiting_since() == Some(after.at)
         });
         if last.is_some() {
             return Ok(queues[queue].waiting_after(jobs, client, last));

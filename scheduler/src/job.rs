@@ -1,9 +1,10 @@
 //! One live job.
 
+use acequia_wire::limits::{ATTEMPTS_MAX, DURATION_MS_MAX, LOSSES_MAX};
 use acequia_wire::{JobId, Payload, TraceParent};
 
 use crate::event::{LaneKey, Ticket};
-use crate::list::Links;
+use crate::list::{Links, index};
 use crate::time::Time;
 use crate::watchers::Watchers;
 
@@ -14,10 +15,7 @@ pub(crate) struct Job {
     pub(crate) id: JobId,
     /// Who is told about it.
     pub(crate) watchers: Watchers,
-    /// Whose turn it takes: a key of `Clients`.
-    pub(crate) client: usize,
-    /// A key of `Queues`.
-    pub(crate) queue: usize,
+    pub(crate) belongs: Belongs,
     pub(crate) payload: Payload,
     pub(crate) state: State,
     /// The place of its record, and its age among all jobs: many are submitted at the same time.
@@ -25,15 +23,15 @@ pub(crate) struct Job {
     pub(crate) submitted: Time,
     pub(crate) priority: u8,
     /// How often it may be tried.
-    pub(crate) attempts: u32,
+    pub(crate) attempts: Count,
     /// After how many milliseconds a run is given up.
-    pub(crate) timeout_ms: Option<u32>,
+    pub(crate) timeout_ms: Timeout,
     /// Runs begun.
     pub(crate) runs: u32,
     /// Runs that failed or timed out; bounded by the job's `attempts`.
-    pub(crate) failures: u32,
+    pub(crate) failures: Count,
     /// Runs lost with their lanes.
-    pub(crate) losses: u32,
+    pub(crate) losses: Count,
     /// Chunks of this run.
     pub(crate) chunks: u32,
     /// Somebody who is gone wanted it to run all the same.
@@ -52,7 +50,63 @@ pub(crate) struct Job {
 }
 
 /// Of a million jobs that wait, each byte is a megabyte.
-const _: () = assert!(size_of::<Job>() <= 232);
+const _: () = assert!(size_of::<Job>() <= 208);
+
+/// Whose a job is and where, as keys of slabs, in half of their room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Belongs {
+    client: u32,
+    queue: u32,
+}
+
+impl Belongs {
+    pub(crate) fn new(client: usize, queue: usize) -> Self {
+        Self { client: index(client), queue: index(queue) }
+    }
+}
+
+/// What a job counts only up to a limit, in a fourth of the room that it has elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Count(u8);
+
+const _: () = assert!(ATTEMPTS_MAX <= u8::MAX as u32);
+const _: () = assert!(LOSSES_MAX < u8::MAX as u32);
+
+impl Count {
+    pub(crate) fn get(self) -> u32 {
+        self.0.into()
+    }
+
+    pub(crate) fn add_one(&mut self) {
+        self.0 = self.0.saturating_add(1);
+    }
+}
+
+impl From<u32> for Count {
+    fn from(count: u32) -> Self {
+        Self(u8::try_from(count).unwrap_or(u8::MAX))
+    }
+}
+
+/// A number of milliseconds or none, in half of the room of an option.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeout(u32);
+
+const _: () = assert!(DURATION_MS_MAX < Timeout::NONE.0 as u64);
+
+impl Timeout {
+    const NONE: Self = Self(u32::MAX);
+
+    pub(crate) fn get(self) -> Option<u32> {
+        (self.0 != Self::NONE.0).then_some(self.0)
+    }
+}
+
+impl From<Option<u32>> for Timeout {
+    fn from(ms: Option<u32>) -> Self {
+        ms.map_or(Self::NONE, Self)
+    }
+}
 
 /// What few jobs have.
 #[derive(Debug, Default)]
@@ -87,6 +141,16 @@ pub(crate) enum State {
 }
 
 impl Job {
+    /// Whose turn it takes: a key of `Clients`.
+    pub(crate) fn client(&self) -> usize {
+        self.belongs.client as usize
+    }
+
+    /// A key of `Queues`.
+    pub(crate) fn queue(&self) -> usize {
+        self.belongs.queue as usize
+    }
+
     pub(crate) fn key(&self) -> Option<&str> {
         self.rare.as_ref()?.key.as_deref()
     }
@@ -134,7 +198,7 @@ impl Job {
     /// When its run is given up.
     pub(crate) fn deadline(&self) -> Option<Time> {
         match self.state {
-            State::Running { since, .. } => self.timeout_ms.map(|ms| since.plus_ms(ms)),
+            State::Running { since, .. } => self.timeout_ms.get().map(|ms| since.plus_ms(ms)),
             State::Delayed { .. } | State::Waiting { .. } => None,
         }
     }

@@ -54,7 +54,7 @@ impl Keys {
         }
         for (at, job) in jobs {
             if let Some(key) = job.key() {
-                let old = expected.insert((client_of(job.client), key.into()), Keyed::Live(at));
+                let old = expected.insert((client_of(job.client()), key.into()), Keyed::Live(at));
                 assert_eq!(old, None);
             }
         }

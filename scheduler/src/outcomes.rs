@@ -94,7 +94,7 @@ impl Scheduler {
         outcome: &JobEvent,
     ) -> Option<Arc<Retained>> {
         let job = &self.jobs[key];
-        let client = self.clients.id_of(job.client);
+        let client = self.clients.id_of(job.client());
         let name = job.key();
         if let Some(name) = name {
             self.keys.free(client, name, Keyed::Live(key));

@@ -81,7 +81,7 @@ impl Queue {
     /// Puts a job into line. A job that comes back, at the front, also brings its client's turn, if
     /// that client has none here.
     pub(crate) fn push(&mut self, jobs: &mut Slab<Job>, job: usize, end: End) {
-        let (client, priority) = (jobs[job].client, jobs[job].priority);
+        let (client, priority) = (jobs[job].client(), jobs[job].priority);
         let ring = &mut self.rings[usize::from(priority)];
         let turn = *self.turn_of.entry((client, priority)).or_insert_with(|| {
             let (jobs, in_ring) = (List::default(), Links::default());
@@ -102,7 +102,7 @@ impl Queue {
 
     /// Takes a job out of line.
     pub(crate) fn remove(&mut self, jobs: &mut Slab<Job>, job: usize) {
-        let key = (jobs[job].client, jobs[job].priority);
+        let key = (jobs[job].client(), jobs[job].priority);
         let turn = self.turn_of[&key];
         self.turns[turn].jobs.remove(jobs, job, Job::in_turn);
         self.arrival.remove(jobs, job, Job::in_arrival);
@@ -159,7 +159,7 @@ impl Queue {
         while let Some(candidate) = next {
             let job = &jobs[candidate];
             if !job.void_on().contains(&lane) {
-                return Some((self.turn_of[&(job.client, job.priority)], candidate));
+                return Some((self.turn_of[&(job.client(), job.priority)], candidate));
             }
             next = List::after(jobs, candidate, Job::in_arrival);
         }
@@ -264,7 +264,7 @@ impl Queue {
         use crate::job::State;
 
         assert!(!self.unused(), "{} is kept for nothing", self.name);
-        let mine = |job: &Job| job.queue == key;
+        let mine = |job: &Job| job.queue() == key;
         let count = |is: fn(State) -> bool| {
             jobs.iter().filter(|(_, job)| mine(job) && is(job.state)).count()
         };
@@ -285,9 +285,9 @@ impl Queue {
                 in_rings += 1;
                 for job in members(&turn.jobs, jobs, Job::in_turn) {
                     let job = &jobs[job];
-                    assert_eq!(job.queue, key);
+                    assert_eq!(job.queue(), key);
                     assert!(job.waiting_since().is_some());
-                    assert_eq!((job.client, job.priority), (turn.client, priority));
+                    assert_eq!((job.client(), job.priority), (turn.client, priority));
                     in_lines += 1;
                 }
             }

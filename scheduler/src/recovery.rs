@@ -46,8 +46,8 @@ impl Scheduler {
         let patience_ms = new.spec.on_disconnect.patience_ms();
         job.kept = session.is_none() && patience_ms.is_none();
         job.accepted = true;
-        (job.runs, job.failures) = (recovered.runs, recovered.failures);
-        job.losses = recovered.losses;
+        job.runs = recovered.runs;
+        (job.failures, job.losses) = (recovered.failures.into(), recovered.losses.into());
         // It had started, so it does not expire.
         if job.runs > 0
             && let Some(at) = expires

@@ -91,12 +91,12 @@ impl Scheduler {
             id: job.watchers.began_as().clone(),
             // It may stay for long, and must not keep alive what its job came in with.
             payload: job.payload.detached(),
-            queue: self.queues[job.queue].name.clone(),
+            queue: self.queues[job.queue()].name.clone(),
             priority: job.priority,
             delay_ms: 0,
-            timeout_ms: job.timeout_ms,
+            timeout_ms: job.timeout_ms.get(),
             ttl_ms: job.ttl_ms(),
-            attempts: job.attempts,
+            attempts: job.attempts.get(),
             key: job.key().map(Box::from),
             on_disconnect: OnDisconnect::Keep,
             batch: job.batch().map(|batch| self.batches.name_of(batch).into()),
@@ -106,15 +106,15 @@ impl Scheduler {
         let letter = DeadLetter {
             ticket: self.last_ticket.next(),
             job: job.id,
-            client: self.clients.id_of(job.client),
+            client: self.clients.id_of(job.client()),
             spec: Arc::new(spec),
             submitted: job.submitted,
             failed: step.now,
             code: code.clone(),
             message: message.into(),
             runs: job.runs,
-            failures: job.failures,
-            losses: job.losses,
+            failures: job.failures.get(),
+            losses: job.losses.get(),
         };
         if !letter.fits(&self.config) {
             return step.measure(Measure::LetterEvicted { queue: letter.spec.queue.clone() });

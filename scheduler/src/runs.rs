@@ -26,7 +26,7 @@ impl Scheduler {
     /// A lane is free only while nothing waits that it could run, so nobody is overtaken.
     pub(crate) fn run_at_once(&mut self, step: &mut Step<'_>, key: usize) -> bool {
         let job = &self.jobs[key];
-        let queue = &self.queues[job.queue];
+        let queue = &self.queues[job.queue()];
         let free = self.lanes.least_loaded(&queue.groups, job.void_on());
         let free = free.filter(|_| !self.draining && !queue.is_paused);
         if let Some(lane) = free {
@@ -38,7 +38,7 @@ impl Scheduler {
     pub(crate) fn wait(&mut self, step: &Step<'_>, key: usize, end: End) {
         let job = &mut self.jobs[key];
         job.state = State::Waiting { since: step.now };
-        self.queues[job.queue].push(&mut self.jobs, key, end);
+        self.queues[job.queue()].push(&mut self.jobs, key, end);
     }
 
     /// Fills the free slots of a lane with what waits.
@@ -78,7 +78,7 @@ impl Scheduler {
         job.chunks = 0;
         job.start_told = false;
         self.running += 1;
-        let queue = &mut self.queues[job.queue];
+        let queue = &mut self.queues[job.queue()];
         queue.running += 1;
         let queue = queue.name.clone();
         let unwatched = self.lanes.hold(lane, job.id, key, step.now);
@@ -88,7 +88,7 @@ impl Scheduler {
             queue: queue.clone(),
             attempt: job.runs,
             content_type: job.payload.content_type().clone(),
-            timeout_ms: job.timeout_ms.map(u64::from),
+            timeout_ms: job.timeout_ms.get().map(u64::from),
             meta: traceparent.map(meta).into_iter().collect(),
             body: job.payload.bytes().clone(),
         };

@@ -79,7 +79,7 @@ impl Scheduler {
 
     fn tell_span(&self, step: &mut Step<'_>, key: usize, of: TraceParent, began: Time, part: Part) {
         let job = &self.jobs[key];
-        let queue = self.queues[job.queue].name.clone();
+        let queue = self.queues[job.queue()].name.clone();
         let span = Span { job: job.id, queue, of, began, ended: step.now, part };
         step.out.push(Action::Span(Box::new(span)));
     }

@@ -102,6 +102,14 @@ impl Payload {
         if len < OWN_COPY_BYTES || len < within / 2 { self.detached() } else { self }
     }
 
+    /// Gives back what it took to share the bytes, if they are few and nobody shares them any more.
+    pub fn unshare(&mut self) {
+        // More may have to be moved for that.
+        if self.bytes.len() < OWN_COPY_BYTES && self.bytes.is_unique() {
+            self.bytes = Vec::from(std::mem::take(&mut self.bytes)).into();
+        }
+    }
+
     /// The media type.
     pub fn content_type(&self) -> &ContentType {
         &self.content_type
@@ -193,4 +201,24 @@ pub enum BadBody {
         "not valid MessagePack: {0}; declare another `type` in the head, such as application/octet-stream"
     )]
     MsgPack(msgpack::BadMsgPack),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shared_stays_and_what_is_not_gives_back_its_room() {
+        let mut payload =
+            Payload::new(ContentType::Text, Bytes::copy_from_slice(b"small")).expect("text");
+        let shared = payload.clone();
+        let at = payload.bytes().as_ptr();
+        payload.unshare();
+        assert_eq!((payload.bytes().as_ptr(), &payload), (at, &shared));
+        drop(shared);
+        assert!(payload.bytes().is_unique());
+        payload.unshare();
+        // Not copied.
+        assert_eq!((payload.bytes().as_ptr(), &payload.bytes()[..]), (at, &b"small"[..]));
+    }
 }
