@@ -93,6 +93,18 @@ pub(crate) struct Times {
     pub(crate) absence: Duration,
 }
 
+/// Takes what those bring who are ready too. Without this the runtime has the pipeline run as soon
+/// as the first of many sessions has brought something, and each job goes out in a message of its
+/// own, which costs its worker most.
+async fn gather(inbox: &mut mpsc::Receiver<Input>, inputs: &mut Vec<Input>) {
+    tokio::task::yield_now().await;
+    while inputs.len() < PASS
+        && let Ok(input) = inbox.try_recv()
+    {
+        inputs.push(input);
+    }
+}
+
 pub(crate) struct Pipeline {
     scheduler: Scheduler,
     durability: Durability,
@@ -208,6 +220,7 @@ impl Pipeline {
                     if taken == 0 {
                         break;
                     }
+                    gather(&mut inbox, &mut inputs).await;
                 }
                 () = &mut alarm, if due.is_some() => {}
             }
