@@ -14,6 +14,7 @@ mod load;
 mod measures;
 mod metrics;
 mod mixed;
+mod naive;
 mod process;
 mod report;
 mod roles;
@@ -120,7 +121,8 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "server", group = "mode")]
     echo: bool,
 
-    /// --echo for packed messages, single messages, and one job in flight a connection
+    /// --echo for packed messages, single messages, and one job in flight a connection; and for a
+    /// gateway over the same crates as it is glued in an afternoon, without slots, limits or redelivery
     #[arg(long, conflicts_with = "server", group = "mode")]
     suite: bool,
 

@@ -3,12 +3,13 @@
 //! Jobs come at random over two workers of one slot, and one in twenty takes long. Where a job
 //! waits for a free slot, a short one rarely waits for a long one; where jobs are dealt out in
 //! turn, each tenth short one stands behind a long one while the other worker has nothing to do.
-//! What both would do with the very same jobs is computed beside what was measured.
+//! What both would do with the very same jobs, each of which takes as long as it took here, and
+//! with no time lost between two of them, is computed beside what was measured.
 
 use std::time::Duration;
 
 use acequia::client::{Client, Frame};
-use acequia_wire::client::Op;
+use acequia_wire::client::{Event, JobEvent, Op};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 use serde_json::json;
@@ -37,6 +38,8 @@ struct Run {
     sent: f64,
     is_long: bool,
     latency: Option<f64>,
+    /// How long its worker took.
+    took: f64,
 }
 
 /// Latency of the short jobs.
@@ -80,7 +83,8 @@ async fn play(args: &Args, client: &mut Client) -> anyhow::Result<Vec<Run>> {
                 let job = submit(i64::try_from(jobs.len())?, &args.queue, payload);
                 client.feed(Frame::op(&Op::Submit(job), encoding)).await?;
                 client.flush().await?;
-                jobs.push(Run { sent: begun.elapsed().as_secs_f64(), is_long, latency: None });
+                let sent = begun.elapsed().as_secs_f64();
+                jobs.push(Run { sent, is_long, latency: None, took: 0.0 });
                 live += 1;
                 next += Duration::from_secs_f64(-(1.0 - random.f64()).ln() / JOBS_PER_S);
                 if begun.elapsed().as_secs_f64() >= time {
@@ -95,6 +99,7 @@ async fn play(args: &Args, client: &mut Client) -> anyhow::Result<Vec<Run>> {
                         bail!("a job failed or was rejected: {event:?}");
                     }
                     job.latency = Some(begun.elapsed().as_secs_f64() - job.sent);
+                    job.took = took(&event)?;
                     live -= 1;
                 }
             }
@@ -103,19 +108,26 @@ async fn play(args: &Args, client: &mut Client) -> anyhow::Result<Vec<Run>> {
     Ok(jobs)
 }
 
+/// The seconds that the worker took, as it says in its result.
+fn took(event: &Event) -> anyhow::Result<f64> {
+    let Event::Job { what: JobEvent::Done { result }, .. } = event else {
+        bail!("not the end of a job that is done: {event:?}");
+    };
+    let us: f64 = std::str::from_utf8(result.bytes())?.parse()?;
+    Ok(us / 1e6)
+}
+
 /// The latencies of the short jobs if each goes to the worker that `choose` says, which is told
 /// the job's number and when each worker is free.
 fn simulate(jobs: &[Run], choose: fn(usize, [f64; 2]) -> usize) -> Vec<f64> {
-    #[expect(clippy::cast_precision_loss, reason = "50")]
-    const LONG_S: f64 = LONG_MS as f64 / 1000.0;
     let mut free = [0.0_f64; WORKERS as usize];
     let mut latencies = Vec::new();
     for (nth, job) in jobs.iter().enumerate() {
         let worker = choose(nth, free);
         let begins = free[worker].max(job.sent);
-        free[worker] = if job.is_long { begins + LONG_S } else { begins };
+        free[worker] = begins + job.took;
         if !job.is_long {
-            latencies.push(begins - job.sent);
+            latencies.push(free[worker] - job.sent);
         }
     }
     latencies
@@ -164,7 +176,12 @@ mod tests {
 
     #[test]
     fn round_robin_waits_where_a_shared_queue_does_not() {
-        let job = |sent, is_long| Run { sent, is_long, latency: None };
+        let job = |sent, is_long| Run {
+            sent,
+            is_long,
+            latency: None,
+            took: if is_long { 0.050 } else { 0.0 },
+        };
         let jobs = [job(0.0, true), job(0.001, false), job(0.002, false)];
         let shared = simulate(&jobs, |_, free| usize::from(free[1] < free[0]));
         assert!(shared.iter().all(|latency| *latency == 0.0));

@@ -1,8 +1,9 @@
-//! What the bench starts beside a server: workers, and the echo server to compare with.
+//! What the bench starts beside a server: workers, and servers to compare with.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use acequia_wire::Body;
 use acequia_wire::client::Encoding;
@@ -11,16 +12,17 @@ use acequia_worker::{Failure, Job, Reply, Worker};
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+use axum::response::Response;
 use axum::routing::any;
-use axum::serve::ListenerExt as _;
+use axum::serve::{Listener, ListenerExt as _};
 use bytes::Bytes;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use zeromq::{PullSocket, PushSocket, Socket as _, SocketRecv as _, SocketSend as _, ZmqMessage};
 
-use super::Args;
+use super::{Args, naive};
 
 /// The same buffers as those of the server's sessions, so that only the work differs.
 const READ_BUFFER: usize = 4 << 10;
@@ -41,9 +43,12 @@ pub(super) const RELEASE: u8 = b'r';
 pub(super) enum Role {
     /// A bare WebSocket server that sends back what it gets.
     Echo,
+    /// A gateway as it is glued in an afternoon.
+    Naive,
     /// A worker that returns the payload.
     Worker,
-    /// A worker that sleeps for as many milliseconds as the payload says, and returns it.
+    /// A worker that sleeps for as many milliseconds as the payload says, and returns how many
+    /// microseconds it slept.
     Sleeper,
     /// A worker that returns the payload, but only while it is not told to hold its jobs, as it is
     /// at first.
@@ -56,6 +61,7 @@ impl Role {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Echo => "echo",
+            Self::Naive => "naive",
             Self::Worker => "worker",
             Self::Sleeper => "sleeper",
             Self::Holder => "holder",
@@ -70,6 +76,7 @@ pub(super) async fn run(role: Role, args: &Args) -> anyhow::Result<()> {
     let played = async {
         match role {
             Role::Echo => echo().await,
+            Role::Naive => naive::serve().await,
             Role::Worker if args.no_pack => work_singly(args).await,
             Role::Worker => work(args, give_back).await,
             Role::Sleeper => work(args, sleep).await,
@@ -92,20 +99,39 @@ async fn listen(released: watch::Sender<bool>) {
 }
 
 async fn echo() -> anyhow::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
+    let upgrade = |upgrade| async { on_upgrade(upgrade, send_back) };
     let router = Router::new().route("/v1/ws", any(upgrade));
-    writeln!(std::io::stdout(), "echo ready http={address}")?;
-    let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
+    let (listener, address) = bind().await?;
+    say_ready(&format!("http={address}"))?;
     axum::serve(listener, router).await.context("the echo server ended")
 }
 
-async fn upgrade(upgrade: WebSocketUpgrade) -> axum::response::Response {
+/// A listener for a server to compare with, and its address.
+pub(super) async fn bind()
+-> anyhow::Result<(impl Listener<Addr = SocketAddr, Io = TcpStream>, SocketAddr)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    Ok((listener.tap_io(|stream| _ = stream.set_nodelay(true)), address))
+}
+
+/// Says where such a server is, as Acequia does.
+pub(super) fn say_ready(addresses: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout(), "bench ready {addresses}")?)
+}
+
+/// Answers an upgrade as Acequia does.
+pub(super) fn on_upgrade<F>(
+    upgrade: WebSocketUpgrade,
+    session: impl FnOnce(WebSocket) -> F + Send + 'static,
+) -> Response
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     upgrade
         .protocols(Encoding::ALL.map(Encoding::subprotocol))
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        .on_upgrade(send_back)
+        .on_upgrade(session)
 }
 
 async fn send_back(mut socket: WebSocket) {
@@ -144,11 +170,12 @@ async fn give_back(job: Job) -> Result<Reply, Failure> {
 }
 
 async fn sleep(job: Job) -> Result<Reply, Failure> {
+    let begun = Instant::now();
     match job.json::<u64>()? {
         0 => {}
         ms => tokio::time::sleep(Duration::from_millis(ms)).await,
     }
-    give_back(job).await
+    Ok(Reply::same_type(begun.elapsed().as_micros().to_string()))
 }
 
 async fn hold(job: Job, mut is_released: watch::Receiver<bool>) -> Result<Reply, Failure> {

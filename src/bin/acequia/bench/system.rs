@@ -1,4 +1,4 @@
-//! What is loaded: a server and its workers, or the echo server.
+//! What is loaded: a server and its workers, or a server to compare with.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const FIRST_JOB_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long so many workers may take to connect.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(60);
 /// The pause between two looks at how many have.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// How long a server may take to give back what it needed for the moment only.
 pub(super) const SETTLE: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ pub(super) struct System {
     own: Option<OwnServer>,
 }
 
-/// A server of the bench's own, or the echo server.
+/// A server of the bench's own, or one to compare with.
 struct OwnServer {
     /// What it said when it was ready. The echo server has no ports for workers.
     ready: String,
@@ -123,6 +123,14 @@ impl System {
     /// The echo server.
     pub(super) async fn echo() -> anyhow::Result<Self> {
         Self::start(&["bench", "--role", Role::Echo.as_str()], false).await
+    }
+
+    /// The naive gateway with such workers.
+    pub(super) async fn naive(args: &Args, workers: Workers) -> anyhow::Result<Self> {
+        let mut system = Self::start(&["bench", "--role", Role::Naive.as_str()], false).await?;
+        system.add_workers(args, workers)?;
+        system.first_job(args).await?;
+        Ok(system)
     }
 
     async fn start(command: &[&str], is_acequia: bool) -> anyhow::Result<Self> {

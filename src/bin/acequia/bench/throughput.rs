@@ -12,20 +12,32 @@ const SECONDS: f64 = 5.0;
 /// Seconds of one of several rounds, unless told otherwise.
 pub(super) const ROUND_SECONDS: f64 = 2.0;
 
+/// What is compared with the echo server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gateway {
+    Acequia,
+    Naive,
+}
+
 /// One line of the suite.
 #[derive(Clone, Copy)]
 struct Case {
+    gateway: Gateway,
     packed: bool,
     in_flight: u32,
 }
 
 impl Case {
     fn of(args: &Args) -> Self {
-        Self { packed: !args.no_pack, in_flight: args.in_flight }
+        Self { gateway: Gateway::Acequia, packed: !args.no_pack, in_flight: args.in_flight }
     }
 
     fn name(self) -> String {
-        let packing = if self.packed { "packed" } else { "one message at a time" };
+        let packing = match self.gateway {
+            Gateway::Naive => "a naive gateway",
+            Gateway::Acequia if self.packed => "packed",
+            Gateway::Acequia => "one message at a time",
+        };
         format!("{packing}, {} in flight", self.in_flight)
     }
 }
@@ -52,12 +64,15 @@ pub(super) async fn echo(args: &Args) -> anyhow::Result<()> {
     )
 }
 
-/// The comparison for packed and single messages, and for one job in flight a connection.
+/// The comparison for packed and single messages, and for one job in flight a connection; and what
+/// a naive gateway does where it can be compared.
 pub(super) async fn suite(args: &Args) -> anyhow::Result<()> {
     let cases = [
-        Case { packed: true, in_flight: args.in_flight },
-        Case { packed: false, in_flight: args.in_flight },
-        Case { packed: true, in_flight: 1 },
+        Case { gateway: Gateway::Acequia, packed: true, in_flight: args.in_flight },
+        Case { gateway: Gateway::Acequia, packed: false, in_flight: args.in_flight },
+        Case { gateway: Gateway::Naive, packed: false, in_flight: args.in_flight },
+        Case { gateway: Gateway::Acequia, packed: true, in_flight: 1 },
+        Case { gateway: Gateway::Naive, packed: false, in_flight: 1 },
     ];
     let mut comparisons = Vec::new();
     for case in cases {
@@ -73,12 +88,16 @@ pub(super) async fn suite(args: &Args) -> anyhow::Result<()> {
 
 async fn compare(args: &Args, case: Case) -> anyhow::Result<Comparison> {
     let load = load(args, case.in_flight, ROUND_SECONDS)?;
-    let mut acequia = System::acequia(args, workers(args, case)).await?;
+    let workers = workers(args, case);
+    let (name, mut gateway) = match case.gateway {
+        Gateway::Acequia => ("acequia", System::acequia(args, workers).await?),
+        Gateway::Naive => ("naive", System::naive(args, workers).await?),
+    };
     let mut bare = System::echo().await?;
     let jobs = load.jobs(&args.queue, &load.payload()?);
-    let systems = [(&mut bare, load.echoes()?), (&mut acequia, jobs)];
+    let systems = [(&mut bare, load.echoes()?), (&mut gateway, jobs)];
     let measured = in_turn(&load, args.rounds, systems).await?;
-    Ok(Comparison { case: case.name(), names: ["echo", "acequia"], measured })
+    Ok(Comparison { case: case.name(), names: ["echo", name], measured })
 }
 
 fn workers(args: &Args, case: Case) -> Workers {
