@@ -116,7 +116,7 @@ impl Batches {
     /// That names, counts and sessions agree.
     pub(crate) fn assert_consistent(
         &self,
-        jobs: &Slab<crate::job::Job>,
+        jobs: &crate::chunks::Chunks<crate::job::Job>,
         attends: impl Fn(SessionId, usize) -> bool,
     ) {
         assert_eq!(self.batches.len(), self.by_name.len());

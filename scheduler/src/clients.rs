@@ -124,7 +124,7 @@ impl Clients {
 #[cfg(test)]
 impl Clients {
     /// That counts and lists agree with `jobs`.
-    pub(crate) fn assert_consistent(&self, jobs: &Slab<crate::job::Job>) {
+    pub(crate) fn assert_consistent(&self, jobs: &crate::chunks::Chunks<crate::job::Job>) {
         assert_eq!(self.by_id.len(), self.clients.len());
         for (key, client) in &self.clients {
             assert_eq!(self.by_id[&client.id], key);
@@ -137,7 +137,7 @@ impl Clients {
         }
         let of_sessions = self.sessions.values().map(|session| session.jobs.len()).sum::<usize>();
         assert_eq!(of_sessions, jobs.iter().map(|(_, job)| job.watchers.len()).sum::<usize>());
-        for (key, job) in jobs {
+        for (key, job) in jobs.iter() {
             for watcher in job.watchers.iter() {
                 let session = &self.sessions[&watcher.at.session];
                 assert_eq!(session.client, job.client());

@@ -41,7 +41,7 @@ impl Keys {
     /// That keys, live jobs and outcomes agree.
     pub(crate) fn assert_consistent(
         &self,
-        jobs: &slab::Slab<crate::job::Job>,
+        jobs: &crate::chunks::Chunks<crate::job::Job>,
         client_of: impl Fn(usize) -> ClientId,
         outcomes: &crate::outcomes::Outcomes,
     ) {
@@ -52,7 +52,7 @@ impl Keys {
                 assert_eq!(old, None);
             }
         }
-        for (at, job) in jobs {
+        for (at, job) in jobs.iter() {
             if let Some(key) = job.key() {
                 let old = expected.insert((client_of(job.client()), key.into()), Keyed::Live(at));
                 assert_eq!(old, None);

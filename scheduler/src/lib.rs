@@ -72,6 +72,7 @@ mod action;
 mod admission;
 mod batches;
 mod by_client;
+mod chunks;
 mod clients;
 mod config;
 mod dead_letters;

@@ -1,7 +1,7 @@
 //! Doubly linked lists whose links lie inside the entries of a slab: a member leaves from the
 //! middle in constant time, so cancelling leaves no tombstone behind.
 
-use slab::Slab;
+use std::ops::IndexMut;
 
 const NONE: u32 = u32::MAX;
 
@@ -54,11 +54,20 @@ impl List {
     }
 
     /// The member after `at`.
-    pub(crate) fn after<T>(slab: &mut Slab<T>, at: usize, pick: Pick<T>) -> Option<usize> {
+    pub(crate) fn after<T>(
+        slab: &mut impl IndexMut<usize, Output = T>,
+        at: usize,
+        pick: Pick<T>,
+    ) -> Option<usize> {
         key(pick(&mut slab[at]).next)
     }
 
-    pub(crate) fn push_back<T>(&mut self, slab: &mut Slab<T>, new: usize, pick: Pick<T>) {
+    pub(crate) fn push_back<T>(
+        &mut self,
+        slab: &mut impl IndexMut<usize, Output = T>,
+        new: usize,
+        pick: Pick<T>,
+    ) {
         *pick(&mut slab[new]) = Links { prev: self.tail, next: NONE };
         match key(self.tail) {
             Some(tail) => pick(&mut slab[tail]).next = index(new),
@@ -67,7 +76,12 @@ impl List {
         self.tail = index(new);
     }
 
-    pub(crate) fn push_front<T>(&mut self, slab: &mut Slab<T>, new: usize, pick: Pick<T>) {
+    pub(crate) fn push_front<T>(
+        &mut self,
+        slab: &mut impl IndexMut<usize, Output = T>,
+        new: usize,
+        pick: Pick<T>,
+    ) {
         *pick(&mut slab[new]) = Links { prev: NONE, next: self.head };
         match key(self.head) {
             Some(head) => pick(&mut slab[head]).prev = index(new),
@@ -77,7 +91,12 @@ impl List {
     }
 
     /// Takes out a member.
-    pub(crate) fn remove<T>(&mut self, slab: &mut Slab<T>, member: usize, pick: Pick<T>) {
+    pub(crate) fn remove<T>(
+        &mut self,
+        slab: &mut impl IndexMut<usize, Output = T>,
+        member: usize,
+        pick: Pick<T>,
+    ) {
         let Links { prev, next } = std::mem::take(pick(&mut slab[member]));
         match key(prev) {
             Some(prev) => pick(&mut slab[prev]).next = next,
@@ -92,6 +111,8 @@ impl List {
 
 #[cfg(test)]
 mod tests {
+    use slab::Slab;
+
     use super::*;
 
     fn pick(links: &mut Links) -> &mut Links {

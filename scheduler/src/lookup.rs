@@ -6,8 +6,8 @@ use std::sync::Arc;
 use acequia_wire::{CorrelationId, JobId, QueueName, TraceParent};
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
-use slab::Slab;
 
+use crate::chunks::Chunks;
 use crate::event::{ClientId, Retained, SessionId};
 use crate::job::{Job, State};
 use crate::list::index;
@@ -84,7 +84,7 @@ fn hash(id: JobId) -> u64 {
 
 impl ById {
     /// Adds the job of this key, which is in the slab.
-    pub(crate) fn insert(&mut self, jobs: &Slab<Job>, key: usize) {
+    pub(crate) fn insert(&mut self, jobs: &Chunks<Job>, key: usize) {
         let rehash = |key: &u32| hash(jobs[*key as usize].id);
         self.0.insert_unique(hash(jobs[key].id), index(key), rehash);
     }
@@ -96,7 +96,7 @@ impl ById {
         }
     }
 
-    pub(crate) fn find(&self, jobs: &Slab<Job>, id: JobId) -> Option<usize> {
+    pub(crate) fn find(&self, jobs: &Chunks<Job>, id: JobId) -> Option<usize> {
         let is_it = |key: &u32| jobs[*key as usize].id == id;
         self.0.find(hash(id), is_it).map(|key| *key as usize)
     }
@@ -148,7 +148,7 @@ impl Scheduler {
 
 #[cfg(test)]
 impl ById {
-    pub(crate) fn assert_consistent(&self, jobs: &Slab<Job>) {
+    pub(crate) fn assert_consistent(&self, jobs: &Chunks<Job>) {
         assert_eq!(self.0.len(), jobs.len());
         assert!(jobs.iter().all(|(key, job)| self.find(jobs, job.id) == Some(key)));
     }

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
+use crate::chunks::Chunks;
 use crate::event::LaneKey;
 use crate::job::Job;
 use crate::list::{Links, List};
@@ -80,7 +81,7 @@ impl Queue {
 
     /// Puts a job into line. A job that comes back, at the front, also brings its client's turn, if
     /// that client has none here.
-    pub(crate) fn push(&mut self, jobs: &mut Slab<Job>, job: usize, end: End) {
+    pub(crate) fn push(&mut self, jobs: &mut Chunks<Job>, job: usize, end: End) {
         let (client, priority) = (jobs[job].client(), jobs[job].priority);
         let ring = &mut self.rings[usize::from(priority)];
         let turn = *self.turn_of.entry((client, priority)).or_insert_with(|| {
@@ -101,7 +102,7 @@ impl Queue {
     }
 
     /// Takes a job out of line.
-    pub(crate) fn remove(&mut self, jobs: &mut Slab<Job>, job: usize) {
+    pub(crate) fn remove(&mut self, jobs: &mut Chunks<Job>, job: usize) {
         let key = (jobs[job].client(), jobs[job].priority);
         let turn = self.turn_of[&key];
         self.turns[turn].jobs.remove(jobs, job, Job::in_turn);
@@ -116,7 +117,7 @@ impl Queue {
 
     /// Takes out the job whose turn it is and that may run on `lane`, unless the queue is paused;
     /// its client goes to the end of the ring.
-    pub(crate) fn take(&mut self, jobs: &mut Slab<Job>, lane: LaneKey) -> Option<usize> {
+    pub(crate) fn take(&mut self, jobs: &mut Chunks<Job>, lane: LaneKey) -> Option<usize> {
         if self.is_paused {
             return None;
         }
@@ -135,7 +136,7 @@ impl Queue {
 
     /// Passes over jobs that have a void run on `lane`. Each of those holds a slot of it, so they
     /// are fewer than its slots.
-    fn find(&mut self, jobs: &mut Slab<Job>, lane: LaneKey) -> Option<(usize, usize)> {
+    fn find(&mut self, jobs: &mut Chunks<Job>, lane: LaneKey) -> Option<(usize, usize)> {
         for ring in self.rings.iter().rev() {
             let mut turn = ring.front();
             while let Some(at) = turn {
@@ -154,7 +155,7 @@ impl Queue {
 
     /// The job that has waited longest of those that may run on `lane`; passes over as few as
     /// [`find`](Self::find).
-    fn find_oldest(&mut self, jobs: &mut Slab<Job>, lane: LaneKey) -> Option<(usize, usize)> {
+    fn find_oldest(&mut self, jobs: &mut Chunks<Job>, lane: LaneKey) -> Option<(usize, usize)> {
         let mut next = self.arrival.front();
         while let Some(candidate) = next {
             let job = &jobs[candidate];
@@ -170,7 +171,7 @@ impl Queue {
     /// wait, of one client by priority.
     pub(crate) fn waiting_after(
         &self,
-        jobs: &mut Slab<Job>,
+        jobs: &mut Chunks<Job>,
         client: Option<usize>,
         after: Option<usize>,
     ) -> Option<usize> {
@@ -190,7 +191,7 @@ impl Queue {
     }
 
     /// Since when the job that has waited longest waits.
-    pub(crate) fn oldest_waiting(&self, jobs: &Slab<Job>) -> Option<Time> {
+    pub(crate) fn oldest_waiting(&self, jobs: &Chunks<Job>) -> Option<Time> {
         self.arrival.front().and_then(|job| jobs[job].waiting_since())
     }
 
@@ -260,7 +261,7 @@ impl std::ops::IndexMut<usize> for Queues {
 #[cfg(test)]
 impl Queue {
     /// That rings, lines and counts agree with `jobs`.
-    fn assert_consistent(&mut self, key: usize, jobs: &mut Slab<Job>) {
+    fn assert_consistent(&mut self, key: usize, jobs: &mut Chunks<Job>) {
         use crate::job::State;
 
         assert!(!self.unused(), "{} is kept for nothing", self.name);
@@ -297,13 +298,17 @@ impl Queue {
 }
 
 #[cfg(test)]
-fn members<T>(list: &List, slab: &mut Slab<T>, pick: crate::list::Pick<T>) -> Vec<usize> {
+fn members<T>(
+    list: &List,
+    slab: &mut impl std::ops::IndexMut<usize, Output = T>,
+    pick: crate::list::Pick<T>,
+) -> Vec<usize> {
     std::iter::successors(list.front(), |at| List::after(slab, *at, pick)).collect()
 }
 
 #[cfg(test)]
 impl Queues {
-    pub(crate) fn assert_consistent(&mut self, jobs: &mut Slab<Job>) {
+    pub(crate) fn assert_consistent(&mut self, jobs: &mut Chunks<Job>) {
         assert_eq!(self.queues.len(), self.by_name.len());
         for (key, queue) in &mut self.queues {
             assert_eq!(self.by_name[&queue.name], key);

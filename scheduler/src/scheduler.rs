@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
+use crate::chunks::Chunks;
 use acequia_wire::client::{self, JobEvent};
 use acequia_wire::{JobId, TraceParent};
-use slab::Slab;
 
 use crate::action::{Action, Measure};
 use crate::batches::Batches;
@@ -26,7 +26,7 @@ use crate::watchers::Watcher;
 #[derive(Debug)]
 pub struct Scheduler {
     pub(crate) config: Config,
-    pub(crate) jobs: Slab<Job>,
+    pub(crate) jobs: Chunks<Job>,
     pub(crate) by_id: ById,
     pub(crate) payload_bytes: usize,
     /// Jobs with a worker that wait for their run.
@@ -81,7 +81,7 @@ impl Scheduler {
     pub fn new(config: Config) -> Self {
         Self {
             config,
-            jobs: Slab::new(),
+            jobs: Chunks::new(),
             by_id: ById::default(),
             payload_bytes: 0,
             running: 0,
@@ -220,7 +220,7 @@ impl Scheduler {
         self.batches.assert_consistent(&self.jobs, attends);
         assert_eq!(self.batches.sessions(), self.clients.attended());
         let (mut running, mut timers) = (0, 0);
-        for (key, job) in &self.jobs {
+        for (key, job) in self.jobs.iter() {
             timers += usize::from(job.expires().is_some());
             timers += usize::from(job.forsaken().is_some());
             match job.state {
@@ -252,7 +252,7 @@ impl Scheduler {
 
     /// That nothing is left of anybody.
     pub(crate) fn assert_empty(&self) {
-        assert!(self.jobs.is_empty() && self.undurable.is_empty());
+        assert!(self.jobs.len() == 0 && self.undurable.is_empty());
         assert_eq!(self.timers.len(), (0, 0));
         assert_eq!((self.payload_bytes, self.running), (0, 0));
         self.queues.assert_empty();

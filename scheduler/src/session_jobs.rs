@@ -4,8 +4,8 @@ use std::hash::BuildHasher as _;
 
 use acequia_wire::CorrelationId;
 use hashbrown::{HashMap, HashTable};
-use slab::Slab;
 
+use crate::chunks::Chunks;
 use crate::job::Job;
 use crate::list::index;
 
@@ -24,14 +24,14 @@ impl SessionJobs {
         self.joined.hasher().hash_one(id)
     }
 
-    pub(crate) fn find(&self, jobs: &Slab<Job>, id: &CorrelationId) -> Option<usize> {
+    pub(crate) fn find(&self, jobs: &Chunks<Job>, id: &CorrelationId) -> Option<usize> {
         let is_it = |key: &u32| jobs[*key as usize].watchers.began_as() == id;
         let begun = self.begun.find(self.hash(id), is_it).map(|key| *key as usize);
         begun.or_else(|| self.joined.get(id).copied())
     }
 
     /// Adds a job that this session began.
-    pub(crate) fn begin(&mut self, jobs: &Slab<Job>, key: usize) {
+    pub(crate) fn begin(&mut self, jobs: &Chunks<Job>, key: usize) {
         let hasher = self.joined.hasher();
         let hash = |key: &u32| hasher.hash_one(jobs[*key as usize].watchers.began_as());
         self.begun.insert_unique(hash(&index(key)), index(key), hash);
