@@ -111,6 +111,7 @@ async fn upgrade(
     let encoding = Encoding::ALL.into_iter().find(|known| chosen == Some(known.subprotocol()));
     // JSON also where no subprotocol was offered.
     let encoding = encoding.unwrap_or(Encoding::Json);
+    connection.upgrade();
     upgrade.on_upgrade(move |socket| async move {
         front::serve(socket, encoding, place, entry).await;
         drop(connection);

@@ -1,10 +1,13 @@
 //! Connections to the HTTP port, from accept to upgrade: how many an address may have, and how long
 //! they may take to say what they want.
 
+mod frames;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +26,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
 
+use self::frames::FrameByFrame;
 use crate::metrics::{RefusedRequest, RefusedRequests};
 use crate::tls::{Keys, Stream};
 
@@ -118,6 +122,7 @@ async fn serve_connection(
 ) -> hyper::Result<()> {
     // An upgraded connection keeps its place with the request that began it.
     let place = Arc::new(place);
+    let stream = FrameByFrame::new(stream, place.clone());
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(address));
         request.extensions_mut().insert(place.clone());
@@ -174,6 +179,18 @@ struct Addresses {
 pub(crate) struct Place {
     addresses: Arc<Addresses>,
     network: IpAddr,
+    is_upgraded: AtomicBool,
+}
+
+impl Place {
+    /// From now on a WebSocket is read from the connection.
+    pub(crate) fn upgrade(&self) {
+        self.is_upgraded.store(true, Ordering::Relaxed);
+    }
+
+    fn is_upgraded(&self) -> bool {
+        self.is_upgraded.load(Ordering::Relaxed)
+    }
 }
 
 impl Addresses {
@@ -191,7 +208,7 @@ impl Addresses {
         }
         *count += 1;
         drop(open);
-        Some(Place { addresses: self.clone(), network })
+        Some(Place { addresses: self.clone(), network, is_upgraded: AtomicBool::new(false) })
     }
 }
 

@@ -64,6 +64,20 @@ def test_what_the_journal_costs(tmp_path):
     assert not list(tmp_path.iterdir()), "the journals are gone"
 
 
+def test_beside_an_echo_and_a_naive_gateway():
+    short = ["--seconds", "0.3", "--warmup-s", "0.1", "--rounds", "1", "--connections", "4"]
+    comparisons = report("--suite", *short)["comparisons"]
+    assert [case["case"] for case in comparisons] == [
+        "packed, 16 in flight", "one message at a time, 16 in flight", "a naive gateway, 16 in flight",
+        "packed, 1 in flight", "a naive gateway, 1 in flight",
+    ]
+    for case in comparisons:
+        gateway = case["naive" if "naive" in case["case"] else "acequia"]
+        assert gateway["failed"] == case["echo"]["failed"] == 0
+        assert case["rate_ratio"] * case["echo"]["jobs_per_s"] == pytest.approx(gateway["jobs_per_s"])
+        assert gateway["worker_cpu_us"] > 0 and case["echo"]["worker_cpu_us"] is None
+
+
 def test_much_of_everything():
     short = ["--seconds", "0.4", "--warmup-s", "0.1", "--rounds", "1", "--connections", "8"]
     sizes = ["--backlog", "25000", "--many-workers", "20", "--many-clients", "200"]

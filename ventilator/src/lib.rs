@@ -12,7 +12,7 @@ mod reader;
 mod silence;
 
 pub use lanes::{JobLanes, accept_lanes};
-pub use reader::{ReadEnd, Reader, Request};
+pub use reader::{LARGE_MESSAGE_BYTES, ReadEnd, Reader, Request};
 
 use acequia_gate::JobsConnection;
 use acequia_scheduler::LaneKey;

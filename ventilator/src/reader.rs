@@ -19,6 +19,10 @@ use crate::{ConnectionId, Input};
 /// Most requests that go to the pipeline at once, beyond those of one message.
 const BATCH: usize = 128;
 
+/// The buffer of a message of so many bytes is not kept for the next one, if nothing was read into
+/// it with the header of the message.
+pub const LARGE_MESSAGE_BYTES: usize = 4 << 10;
+
 /// One op, ready for the pipeline.
 #[derive(Debug)]
 pub enum Request {
@@ -142,11 +146,15 @@ impl Reader {
         self.silence.broken();
         let mut end = Ok(());
         while let Some(item) = next {
+            let large = item.as_ref().and_then(large);
             end = self.take(item, &mut requests);
-            if end.is_err() || requests.len() >= BATCH {
+            if end.is_err() || (requests.len() >= BATCH && large.is_none()) {
                 break;
             }
+            // While the message is there its buffer is not read into again, and given back with it;
+            // so after a large one there is always another look.
             next = self.stream.next().now_or_never();
+            drop(large);
         }
         (requests, end)
     }
@@ -206,6 +214,16 @@ impl Reader {
         }));
         Ok(())
     }
+}
+
+/// The bytes of a message that are too many to be kept for the next one.
+fn large(item: &Result<Message, axum::Error>) -> Option<Bytes> {
+    let bytes: Bytes = match item {
+        Ok(Message::Text(text)) => text.clone().into(),
+        Ok(Message::Binary(bytes)) => bytes.clone(),
+        _ => return None,
+    };
+    (bytes.len() >= LARGE_MESSAGE_BYTES).then_some(bytes)
 }
 
 /// The request that an op of a message of `within` bytes makes.
