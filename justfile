@@ -44,7 +44,7 @@ fuzz seconds="60":
         || exit 1; done
 
 # One file that needs nothing else of the machine that it runs on: docs/install.md
-static profile="dist":
+static profile="release":
     RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --profile {{profile}} --bin acequia \
         --target "$(rustc --print host-tuple)"
 

@@ -69,7 +69,7 @@ def test_beside_an_echo_and_a_naive_gateway():
     comparisons = report("--suite", *short)["comparisons"]
     assert [case["case"] for case in comparisons] == [
         "packed, 16 in flight", "one message at a time, 16 in flight", "a naive gateway, 16 in flight",
-        "packed, 1 in flight", "a naive gateway, 1 in flight",
+        "packed, 1 in flight", "packed, 1 in flight, beside a plain echo server", "a naive gateway, 1 in flight",
     ]
     for case in comparisons:
         gateway = case["naive" if "naive" in case["case"] else "acequia"]

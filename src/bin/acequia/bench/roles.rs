@@ -43,6 +43,8 @@ pub(super) const RELEASE: u8 = b'r';
 pub(super) enum Role {
     /// A bare WebSocket server that sends back what it gets.
     Echo,
+    /// The same with the settings that the library and the runtime have by default.
+    PlainEcho,
     /// A gateway as it is glued in an afternoon.
     Naive,
     /// A worker that returns the payload.
@@ -61,6 +63,7 @@ impl Role {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Echo => "echo",
+            Self::PlainEcho => "plain-echo",
             Self::Naive => "naive",
             Self::Worker => "worker",
             Self::Sleeper => "sleeper",
@@ -75,7 +78,8 @@ pub(super) async fn run(role: Role, args: &Args) -> anyhow::Result<()> {
     let (released, is_released) = watch::channel(false);
     let played = async {
         match role {
-            Role::Echo => echo().await,
+            Role::Echo => echo(|upgrade| on_upgrade(upgrade, send_back)).await,
+            Role::PlainEcho => echo(|upgrade| offer(upgrade).on_upgrade(send_back)).await,
             Role::Naive => naive::serve().await,
             Role::Worker if args.no_pack => work_singly(args).await,
             Role::Worker => work(args, give_back).await,
@@ -98,9 +102,8 @@ async fn listen(released: watch::Sender<bool>) {
     }
 }
 
-async fn echo() -> anyhow::Result<()> {
-    let upgrade = |upgrade| async { on_upgrade(upgrade, send_back) };
-    let router = Router::new().route("/v1/ws", any(upgrade));
+async fn echo(upgrade: fn(WebSocketUpgrade) -> Response) -> anyhow::Result<()> {
+    let router = Router::new().route("/v1/ws", any(move |it| async move { upgrade(it) }));
     let (listener, address) = bind().await?;
     say_ready(&format!("http={address}"))?;
     axum::serve(listener, router).await.context("the echo server ended")
@@ -127,11 +130,11 @@ pub(super) fn on_upgrade<F>(
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    upgrade
-        .protocols(Encoding::ALL.map(Encoding::subprotocol))
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .on_upgrade(session)
+    offer(upgrade).read_buffer_size(READ_BUFFER).write_buffer_size(WRITE_BUFFER).on_upgrade(session)
+}
+
+fn offer(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    upgrade.protocols(Encoding::ALL.map(Encoding::subprotocol))
 }
 
 async fn send_back(mut socket: WebSocket) {

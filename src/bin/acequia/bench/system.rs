@@ -125,6 +125,13 @@ impl System {
         Self::start(&["bench", "--role", Role::Echo.as_str()], false).await
     }
 
+    /// An echo server as one writes it without a thought of speed, on all processors.
+    pub(super) async fn plain_echo() -> anyhow::Result<Self> {
+        let threads = std::thread::available_parallelism()?.to_string();
+        let role = Role::PlainEcho.as_str();
+        Self::start(&["bench", "--role", role, "--threads", &threads], false).await
+    }
+
     /// The naive gateway with such workers.
     pub(super) async fn naive(args: &Args, workers: Workers) -> anyhow::Result<Self> {
         let mut system = Self::start(&["bench", "--role", Role::Naive.as_str()], false).await?;
