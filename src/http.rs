@@ -112,10 +112,7 @@ async fn upgrade(
     // JSON also where no subprotocol was offered.
     let encoding = encoding.unwrap_or(Encoding::Json);
     connection.upgrade();
-    upgrade.on_upgrade(move |socket| async move {
-        front::serve(socket, encoding, place, entry).await;
-        drop(connection);
-    })
+    upgrade.on_upgrade(move |socket| front::serve(socket, encoding, place, entry))
 }
 
 async fn ready(State(door): State<Arc<Door>>) -> Response {

@@ -120,7 +120,7 @@ async fn serve_connection(
     app: Router,
     handshake: Duration,
 ) -> hyper::Result<()> {
-    // An upgraded connection keeps its place with the request that began it.
+    // It is given back with the stream, which an upgrade takes along.
     let place = Arc::new(place);
     let stream = FrameByFrame::new(stream, place.clone());
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {

@@ -218,12 +218,11 @@ impl Reader {
 
 /// The bytes of a message that are too many to be kept for the next one.
 fn large(item: &Result<Message, axum::Error>) -> Option<Bytes> {
-    let bytes: Bytes = match item {
-        Ok(Message::Text(text)) => text.clone().into(),
-        Ok(Message::Binary(bytes)) => bytes.clone(),
-        _ => return None,
-    };
-    (bytes.len() >= LARGE_MESSAGE_BYTES).then_some(bytes)
+    match item {
+        Ok(Message::Text(text)) if text.len() >= LARGE_MESSAGE_BYTES => Some(text.clone().into()),
+        Ok(Message::Binary(bytes)) if bytes.len() >= LARGE_MESSAGE_BYTES => Some(bytes.clone()),
+        _ => None,
+    }
 }
 
 /// The request that an op of a message of `within` bytes makes.

@@ -121,8 +121,9 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "server", group = "mode")]
     echo: bool,
 
-    /// --echo for packed messages, single messages, and one job in flight a connection; and for a
-    /// gateway over the same crates as it is glued in an afternoon, without slots, limits or redelivery
+    /// --echo for packed messages, single messages, and one job in flight a connection, the last also
+    /// beside an echo server with the library's default settings; and for a gateway over the same
+    /// crates as it is glued in an afternoon, without slots, limits or redelivery
     #[arg(long, conflicts_with = "server", group = "mode")]
     suite: bool,
 

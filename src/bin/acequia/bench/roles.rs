@@ -24,7 +24,7 @@ use zeromq::{PullSocket, PushSocket, Socket as _, SocketRecv as _, SocketSend as
 
 use super::{Args, naive};
 
-/// The same buffers as those of the server's sessions, so that only the work differs.
+/// Small buffers, as the server's sessions have, so that little more than the work differs.
 const READ_BUFFER: usize = 4 << 10;
 const WRITE_BUFFER: usize = 16 << 10;
 
