@@ -217,13 +217,13 @@ mod tests {
         let port = listener.local_addr().expect("an address").port();
         // bash dials, and a process below it in another group keeps the socket.
         let script =
-            format!("exec 3<>/dev/tcp/127.0.0.1/{port}; set -m; sleep 60 & exec 3<&-; wait");
-        let command = &mut std::process::Command::new("bash");
-        let mut process = command.args(["-c", &script]).process_group(0).spawn().expect("bash");
-        let (mut stream, address) = listener.accept().expect("a connection");
-        // The shell's own end is closed once it can be read; but the other process has it still.
-        stream.set_nonblocking(true).expect("a socket");
-        assert!(stream.read(&mut [0]).is_err());
+            format!("exec 3<>/dev/tcp/127.0.0.1/{port}; set -m; sleep 60 & exec 3<&-; echo; wait");
+        let mut command = std::process::Command::new("bash");
+        command.args(["-c", &script]).process_group(0).stdout(std::process::Stdio::piped());
+        let mut process = command.spawn().expect("bash");
+        let (stream, address) = listener.accept().expect("a connection");
+        // Only once the shell has closed its own end does nothing move any more.
+        process.stdout.take().expect("a pipe").read_exact(&mut [0]).expect("a line");
         let mut kin = Kin::default();
         let children = [child(7, process.id().cast_signed())];
         let workers = [
