@@ -45,11 +45,17 @@ def in_order(books, _):
 
 
 def told_once(books, _):
-    """No outcome comes twice, and none after a refusal."""
+    """No outcome comes twice, and none after a refusal.
+
+    What ends just when it is submitted again is another job then; or, by its key, told again.
+    """
     for submit in books.submits.values():
-        # Whoever submits a key again hears again that its job is taken.
-        accepted = set(submit.accepted) if submit.nonce in books.resubmitted else submit.accepted
-        if len(submit.ended) + len(submit.rejected) > 1 or len(accepted) > 1:
+        accepted, ended = submit.accepted, [said["job"] for said in submit.ended]
+        is_again = submit.nonce in books.resubmitted
+        if is_again:
+            accepted = set(accepted)
+        is_told_again = len(set(ended)) < len(ended) and not (is_again and submit.fields.get("key"))
+        if is_told_again or max(len(ended) + len(submit.rejected), len(accepted)) > 1 + is_again:
             yield f"{submit}: accepted {submit.accepted}, rejected {submit.rejected}, ended {submit.ended}"
 
 

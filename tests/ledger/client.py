@@ -40,7 +40,7 @@ class Session:
         self._to_cancel = []
         self._not_before = 0.0
         self._secret, self._last = None, 0
-        self._unheard = {}  # ops of which the server has said nothing
+        self._unaccepted = {}  # ops that the server may forget in a crash, even if it runs them
         self._keyed = {}  # ops of live jobs with a key
 
     @property
@@ -70,7 +70,7 @@ class Session:
                 ops.append(op)
                 self._live.add(id)
                 if self.can_be_resumed:
-                    self._unheard[id] = op
+                    self._unaccepted[id] = op
                     if "key" in op:
                         self._keyed[id] = op
                 if kind == "cancelled":
@@ -83,6 +83,7 @@ class Session:
             return  # it was submitted again, and is live
         if ev == "accepted":
             self.write("accepted", id=id, job=event["job"])
+            self._unaccepted.pop(id, None)
         elif ev in OUTCOMES:
             result = event.get("result")
             result = result.decode() if isinstance(result, bytes) else result
@@ -95,10 +96,10 @@ class Session:
                 self._not_before = time.monotonic() + event["retry_after_ms"] / 1000
         elif ev == "gap":
             self.write("gap", **event)
-        self._unheard.pop(id, None)
 
     def over(self, id):
         self._live.discard(id)
+        self._unaccepted.pop(id, None)
         self._keyed.pop(id, None)
 
     def go_on(self):
@@ -130,7 +131,7 @@ class Session:
         while self.hear(1) != "all is told":
             pass
         # What never came there, and other ids of keys, which a new server does not know of.
-        for id, op in {**self._unheard, **self._keyed}.items():
+        for id, op in {**self._unaccepted, **self._keyed}.items():
             self.write("resubmit", id=id)
             self.send(op)
         return True

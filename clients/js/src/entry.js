@@ -16,7 +16,7 @@
  * @returns {Entry}
  */
 export function entryOf(job, part, { key } = {}) {
-  return { job, part, keyed: key !== undefined, sent: false, heard: false, cancelling: false, repeated: false, saved: null };
+  return { job, part, keyed: key !== undefined, sent: false, heard: false, accepted: false, cancelling: false, repeated: false, saved: null };
 }
 
 /** @param {Entry} entry @param {import('./format.js').Format} format @returns {string} JSON of a `SavedJob` */
@@ -46,4 +46,4 @@ export function restored(job, from, format) {
 }
 
 /** What is written down of an entry beside its job, if it is true. */
-const FLAGS = /** @type {const} */ (['sent', 'heard', 'cancelling', 'keyed']);
+const FLAGS = /** @type {const} */ (['sent', 'heard', 'accepted', 'cancelling', 'keyed']);

@@ -2,7 +2,7 @@
 
 import { LostError } from './errors.js';
 import { deliver, fail } from './job.js';
-import { afterReplay, fate, keepsPart, loss } from './recovery.js';
+import { afterReplay, fate, isSafe, keepsPart, loss } from './recovery.js';
 
 /**
  * The id of a `cancel` for a job that there never was. Its answer comes after all that was sent
@@ -17,7 +17,7 @@ export class LiveJobs {
   #outbox;
   /** In the order of submission. @type {Map<number, Entry>} */
   #entries = new Map();
-  /** Sent on a lost connection and not heard of; the replay may have word of them. @type {Entry[]} */
+  /** Sent on a lost connection and maybe not known to the server; the replay may have word of them. @type {Entry[]} */
   #unsure = [];
 
   /** @param {import('./recovery.js').Policy} policy @param {import('./outbox.js').Outbox} outbox */
@@ -55,12 +55,12 @@ export class LiveJobs {
       entry.saved = null;
       return;
     }
-    if (!entry.heard) {
-      entry.heard = true;
-      entry.saved = null;
-      if (!keepsPart(entry, this.#policy)) entry.part = null;
-    }
     if (event.ev === 'rejected' && event.code === 'duplicate_id' && entry.repeated) return; // it is live
+    const accepted = entry.accepted || event.ev === 'accepted';
+    if (!entry.heard || accepted !== entry.accepted) {
+      Object.assign(entry, { heard: true, accepted, saved: null });
+      if (accepted && !keepsPart(entry, this.#policy)) entry.part = null;
+    }
     deliver(entry.job, event);
     if (entry.job.ended) this.#entries.delete(event.id);
   }
@@ -96,7 +96,7 @@ export class LiveJobs {
 
   #replayEnded() {
     for (const entry of this.#unsure.splice(0)) {
-      if (!entry.heard && !entry.job.ended) this.#meet(entry, afterReplay(entry, this.#policy), true);
+      if (!isSafe(entry) && !entry.job.ended) this.#meet(entry, afterReplay(entry, this.#policy), true);
     }
   }
 
@@ -105,7 +105,7 @@ export class LiveJobs {
     switch (fate) {
       case 'send':
         entry.repeated ||= entry.sent;
-        entry.sent = entry.heard = false;
+        entry.sent = entry.heard = entry.accepted = false;
         entry.saved = null;
         this.#outbox.job(entry);
         break;

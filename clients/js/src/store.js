@@ -75,6 +75,7 @@ export class Store {
  * @property {string} [uuid]
  * @property {boolean} [sent]
  * @property {boolean} [heard]
+ * @property {boolean} [accepted]
  * @property {boolean} [cancelling]
  * @property {boolean} [keyed]
  * @property {string} [part] the op as text, while it may have to be sent again

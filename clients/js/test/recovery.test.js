@@ -7,12 +7,13 @@ const DEFAULT = { resend: true, resubmit: false };
 const CAREFUL = { resend: false, resubmit: false };
 const INSISTENT = { resend: true, resubmit: true };
 
-const at = (progress) => ({ sent: true, heard: false, cancelling: false, keyed: false, part: 'op', ...progress });
+const at = (progress) => ({ sent: true, heard: false, accepted: false, cancelling: false, keyed: false, part: 'op', ...progress });
 const unsent = at({ sent: false });
 const unheard = at({});
-const taken = at({ heard: true, part: null });
-const keyed = at({ heard: true, keyed: true });
-const kept = at({ heard: true }); // as with `resubmit`
+const started = at({ heard: true });
+const taken = at({ heard: true, accepted: true, part: null });
+const keyed = at({ heard: true, accepted: true, keyed: true });
+const kept = at({ heard: true, accepted: true }); // as with `resubmit`
 const cancelled = at({ cancelling: true });
 
 for (const [what, job, policy, resumed, notResumed] of [
@@ -23,8 +24,11 @@ for (const [what, job, policy, resumed, notResumed] of [
   ['not heard of, carefully', unheard, CAREFUL, 'unsure', 'lost'],
   ['not heard of, without a payload', at({ part: null }), DEFAULT, 'unsure', 'lost'],
   ['taken', taken, DEFAULT, 'wait', 'lost'],
-  ['taken, with a key', keyed, DEFAULT, 'wait', 'send'],
-  ['taken, with a key, carefully', keyed, CAREFUL, 'wait', 'send'],
+  ['started, and not accepted yet', started, DEFAULT, 'unsure', 'lost'],
+  ['started, and not accepted yet, carefully', started, CAREFUL, 'unsure', 'lost'],
+  ['taken, with a key', keyed, DEFAULT, 'unsure', 'send'],
+  ['taken, with a key, carefully', keyed, CAREFUL, 'unsure', 'send'],
+  ['taken, with a key, without a payload', { ...keyed, part: null }, DEFAULT, 'wait', 'lost'],
   ['taken, to be submitted at any price', kept, INSISTENT, 'wait', 'send'],
   ['being cancelled', cancelled, INSISTENT, 'cancel', 'lost'],
   ['taken and being cancelled', { ...taken, cancelling: true }, DEFAULT, 'cancel', 'lost'],
@@ -38,6 +42,9 @@ for (const [what, job, policy, resumed, notResumed] of [
 test('what the replay does not name is sent again, if it may be', () => {
   assert.equal(afterReplay(unheard, DEFAULT), 'send');
   assert.equal(afterReplay(unheard, CAREFUL), 'lost');
+  assert.equal(afterReplay(started, DEFAULT), 'send');
+  assert.equal(afterReplay(started, CAREFUL), 'lost');
+  assert.equal(afterReplay(keyed, CAREFUL), 'send');
   assert.equal(afterReplay(at({ keyed: true }), CAREFUL), 'send');
   assert.equal(afterReplay(at({ part: null }), DEFAULT), 'lost');
 });

@@ -85,6 +85,45 @@ test('what was not heard of is sent again once the replay is through', async () 
   assert.deepEqual(errors, []);
 });
 
+test('what has started is sent again until it is accepted', async () => {
+  const { client, socket, again } = await connected();
+  const [started, safe] = client.submitMany([{ payload: 1 }, { payload: 2 }]);
+  await turn();
+  submits(socket);
+  socket.say({ ev: 'started', id: 1, job: 'u1', attempt: 1, worker: 'w', seq: 1 });
+  socket.say({ ev: 'accepted', id: 2, job: 'u2', seq: 2 });
+  socket.end(); // the server has crashed, and had the first only in memory
+  const { socket: second } = await again({ session: 's', resumed: true });
+  second.say({ ...NO_SUCH_JOB, seq: 1003 });
+  await turn();
+  assert.deepEqual(submits(second), [1]);
+  second.end(); // before a word of it
+  const { socket: third } = await again({ session: 's', resumed: true });
+  third.say({ ...NO_SUCH_JOB, seq: 1004 });
+  await turn();
+  assert.deepEqual(submits(third), [1]);
+  third.say({ ev: 'rejected', id: 1, code: 'duplicate_id', message: 'it is live', seq: 1005 });
+  third.say({ ev: 'done', id: 1, job: 'u3', result: 'one', seq: 1006 });
+  third.say({ ev: 'done', id: 2, job: 'u2', result: 'two', seq: 1007 });
+  assert.deepEqual(await Promise.all([started, safe]), ['one', 'two']);
+});
+
+test('what has a key is sent again, since a server that crashed knows of one id for it', async () => {
+  const { client, socket, again } = await connected();
+  const jobs = client.submitMany([{ payload: 1, key: 'k' }, { payload: 1, key: 'k' }]);
+  await turn();
+  submits(socket);
+  for (const id of [1, 2]) socket.say({ ev: 'accepted', id, job: 'u1', seq: id });
+  socket.end();
+  const { socket: second } = await again({ session: 's', resumed: true });
+  second.say({ ev: 'done', id: 1, job: 'u1', result: 'one', seq: 1003 });
+  second.say({ ...NO_SUCH_JOB, seq: 1004 });
+  await turn();
+  assert.deepEqual(submits(second), [2]);
+  second.say({ ev: 'done', id: 2, job: 'u1', result: 'one', seq: 1005 });
+  assert.deepEqual(await Promise.all(jobs), ['one', 'one']);
+});
+
 test('a connection that is lost during the replay changes nothing', async () => {
   const { client, socket, again } = await connected();
   const job = client.submit(1);
