@@ -8,11 +8,11 @@ import ssl
 import subprocess
 
 import pytest
-from websockets.sync.client import connect
 
 from harness import Process, Server, Serving, acequia, eventually, run_acequia
 from harness.certificates import Authority
 from harness.server import clean_env, starts_not
+from harness.tls_session import TlsSession
 
 
 class TlsServer(Server):
@@ -37,10 +37,10 @@ class TlsServer(Server):
 
     def result(self, payload):
         """Has a job done over a session of its own."""
-        with connect(self.ws, ssl=self.context, proxy=None) as session:
-            session.send(json.dumps({"op": "submit", "id": 1, "payload": payload}))
+        with TlsSession(self.ws, self.context) as session:
+            session.send({"op": "submit", "id": 1, "payload": payload})
             while True:
-                event = json.loads(session.recv(30))
+                event = session.recv()
                 if event["ev"] == "done":
                     return event["result"]
 
@@ -135,7 +135,7 @@ def test_handshakes_that_do_not_get_on(server, make):
 
 def test_a_new_certificate_is_taken_up(server, authority, files):
     before = server.serial()
-    with connect(server.ws, ssl=server.context, proxy=None) as session:
+    with TlsSession(server.ws, server.context) as session:
         # A key that is not the certificate's: the old pair stays.
         pair, other = authority.issue(), authority.issue()
         files.write((pair[0], other[1]))
@@ -144,8 +144,8 @@ def test_a_new_certificate_is_taken_up(server, authority, files):
         files.write(pair)
         eventually(lambda: server.serial() != before, "the new certificate")
         # Who was there before goes on.
-        session.send('{"op":"hello"}')
-        assert json.loads(session.recv(30))["ev"] == "welcome"
+        session.send({"op": "hello"})
+        assert session.recv()["ev"] == "welcome"
     log = server.process.log()
     assert "PRIVATE KEY" not in log
 
