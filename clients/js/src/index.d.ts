@@ -25,8 +25,9 @@ export interface AcequiaOptions {
    */
   resume?: boolean;
   /**
-   * Whether a job that was sent on a connection which then ended without a word about it is sent
-   * again. It may run twice then; give such jobs a `key`. Default: true.
+   * Whether a job that the server may not know of is sent again: one that was not accepted when the
+   * connection ended or, without a session to go on with, not heard of. It may run twice then; give
+   * such jobs a `key`. Default: true.
    */
   resend?: boolean;
   /**
