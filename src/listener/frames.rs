@@ -5,13 +5,18 @@
 //! frame's header. So a session would keep the room of a message of 4 MiB for as long as it is
 //! open, and a hundred thousand could. Here the header of a large frame is handed on alone; its
 //! buffer is then as long as the frame, nothing of it is left, and the next read is into another.
+//!
+//! The library reads into a buffer of the size that suits the many sessions which say little. What
+//! is left of a large frame is taken from the system in larger pieces.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use acequia_ventilator::LARGE_MESSAGE_BYTES;
+use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Place;
@@ -19,6 +24,13 @@ use super::Place;
 /// Payloads of fewer bytes are read as they come.
 const LARGE_BYTES: u64 = LARGE_MESSAGE_BYTES as u64;
 const HEADER_BYTES_MAX: usize = 14;
+/// What is taken at once of a large frame, at most.
+const PIECE_BYTES: usize = 64 << 10;
+
+thread_local! {
+    /// A piece lies here for as long as it takes to read it.
+    static PIECE: RefCell<Box<[u8]>> = RefCell::new(vec![0; PIECE_BYTES].into());
+}
 
 /// A connection that may be upgraded to a WebSocket.
 #[derive(Debug)]
@@ -27,12 +39,34 @@ pub(super) struct FrameByFrame<S> {
     place: Arc<Place>,
     frames: Frames,
     /// Read, and not yet handed on.
-    held: Vec<u8>,
+    held: BytesMut,
 }
 
 impl<S> FrameByFrame<S> {
     pub(super) fn new(stream: S, place: Arc<Place>) -> Self {
-        Self { stream, place, frames: Frames::default(), held: Vec::new() }
+        Self { stream, place, frames: Frames::default(), held: BytesMut::new() }
+    }
+
+    /// Hands on what has been read, as far as it may.
+    fn hand_on(&mut self, buffer: &mut ReadBuf<'_>) {
+        let fits = self.held.len().min(buffer.remaining());
+        let end = self.frames.walk(&self.held[..fits]);
+        buffer.put_slice(&self.held[..end]);
+        self.held.advance(end);
+        if self.held.is_empty() {
+            self.held = BytesMut::new();
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> FrameByFrame<S> {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        PIECE.with_borrow_mut(|piece| {
+            let mut piece = ReadBuf::new(piece);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
+            self.held.extend_from_slice(piece.filled());
+            Poll::Ready(Ok(()))
+        })
     }
 }
 
@@ -91,11 +125,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for FrameByFrame<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !this.held.is_empty() {
-            let fits = this.held.len().min(buffer.remaining());
-            let end = this.frames.walk(&this.held[..fits]);
-            buffer.put_slice(&this.held[..end]);
-            this.held = this.held.split_off(end);
+        let wants_piece = this.held.is_empty() && this.frames.left > buffer.remaining() as u64;
+        if wants_piece {
+            ready!(this.poll_piece(cx))?;
+        }
+        if wants_piece || !this.held.is_empty() {
+            this.hand_on(buffer);
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
