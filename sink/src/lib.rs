@@ -24,7 +24,7 @@ pub use lanes::{ResultsKey, accept_lanes};
 pub use mailboxes::Mailboxes;
 pub use outlet::{Inlet, Outlet, Pressure, outlet};
 pub use topics::Topics;
-pub use writer::{WriteEnd, Writer};
+pub use writer::{WriteEnd, Writer, encode};
 
 use acequia_gate::ConnectionHandle;
 use acequia_wire::worker::FromWorker;

@@ -122,7 +122,8 @@ impl Writer {
     }
 }
 
-fn encode(encoding: Encoding, event: &Event, seq: Option<u64>) -> Message {
+/// An event as a message of a session's encoding.
+pub fn encode(encoding: Encoding, event: &Event, seq: Option<u64>) -> Message {
     match encoding {
         Encoding::Json => {
             let mut text = String::with_capacity(160 + event.payload_len());

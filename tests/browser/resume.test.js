@@ -138,6 +138,30 @@ for (const [encoding, options] of [['JSON', {}], ['MessagePack', { codec }]]) {
       assert.ok(next.process.alive);
     });
 
+    test('the server is killed as soon as jobs start, again and again', async (t) => {
+      const args = journal(t);
+      const ports = await quietPorts();
+      const client = connect(t, `ws://${ports.http}/v1/ws`, options);
+      const jobs = [];
+      for (let round = 0; round < 8; round += 1) {
+        const server = await start(t, 'serve', { ports, args });
+        server.mayEnd = true;
+        if (round === 0) await startWorker(t, server, '--slots', '4', '--', 'sh', '-c', 'tr -cd 0-9.; sleep 0.05');
+        // Of the first to start, some are not on the disk yet; and each key is waited for twice.
+        const more = Array.from({ length: 12 }, (_, n) => {
+          const payload = `${round}.${n >> 1}`;
+          return client.submit(payload, n % 4 < 2 ? {} : { key: payload });
+        });
+        jobs.push(...more);
+        await Promise.race(more.map((job) => once(job, 'started')));
+        await server.process.kill();
+      }
+      await start(t, 'serve', { ports, args });
+      const results = await Promise.all(jobs.map(({ result }) => result));
+      assert.deepEqual(results, jobs.map((_, n) => `${Math.floor(n / 12)}.${(n % 12) >> 1}`));
+      assert.deepEqual(client.jobs, []);
+    });
+
     test('outcomes that nobody heard outlive their server', async (t) => {
       const args = journal(t);
       const ports = await quietPorts();

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use acequia_sink::encode;
 use acequia_wire::client::{Encoding, Event, JobEvent, Op, Submit};
 use acequia_wire::worker::{FromWorker, JobMessage, Packer, ToWorker};
 use acequia_wire::{ContentType, CorrelationId, JobId, Limits};
@@ -84,19 +85,8 @@ async fn hand_back(mut pull: PullSocket, gateway: Gateway) -> anyhow::Result<()>
             let what = JobEvent::Done { result: body.resolve(&content_type)? };
             let event = Event::Job { id, job, what, traceparent: None };
             // Its client may have gone.
-            _ = session.send(encode(encoding, &event));
+            _ = session.send(encode(encoding, &event, None));
         }
-    }
-}
-
-fn encode(encoding: Encoding, event: &Event) -> Message {
-    match encoding {
-        Encoding::Json => {
-            let mut text = String::new();
-            event.encode_json(None, &mut text);
-            Message::Text(text.into())
-        }
-        Encoding::MsgPack => Message::Binary(event.encode_msgpack(None).into()),
     }
 }
 
