@@ -66,6 +66,18 @@ def test_no_rule_finds_what_is_not_there():
     assert wrong(*a_round_without_fault()) == set()
 
 
+def test_what_the_protocol_allows_is_no_fault():
+    """A session that began just before a crash, and a job that ended as it was submitted again."""
+    book, known = a_round_without_fault()
+    book.note({"session": "s3", "what": "opened"})
+    book.note({"session": "s3", "what": "forgotten"})
+    book.note({"session": "s1", "what": "resubmit", "id": 1})
+    book.note_run("s1.1 j4 1 w1 300000000")
+    book.note({"session": "s1", "what": "ended", "id": 1, "job": "j4", "outcome": "done",
+               "result": "answer to s1.1", "code": None})
+    assert wrong(book, known) == set()
+
+
 def forget(book, known):
     known["j3"] = None
 
@@ -81,6 +93,11 @@ def another_result(book, known):
 def told_twice(book, known):
     ended = book.submits["s1", 1].ended
     ended.append(copy.copy(ended[0]))
+
+
+def told_twice_of_the_same_job(book, known):
+    book.note({"session": "s1", "what": "resubmit", "id": 1})
+    told_twice(book, known)
 
 
 def not_told(book, known):
@@ -151,7 +168,8 @@ def buried_twice(book, known):
     (forgotten, "in order"), (heard_twice, "in order"), (cannot_be_told, "in order"),
     (buried_alive, "buried"), (not_buried, "buried"), (buried_twice, "buried"),
     (forget, "readable"), (leave_over, "readable"), (another_result, "readable"),
-    (told_twice, "told once"), (not_told, "told all"), (told_a_stranger, "nothing strange"),
+    (told_twice, "told once"), (told_twice_of_the_same_job, "told once"), (not_told, "told all"),
+    (told_a_stranger, "nothing strange"),
     (told_of_another, "ended well"), (told_otherwise, "agreed"), (failed_for_no_reason, "ended well"),
     (never_run, "executed"), (run_under_another_name, "one job"), (run_from_nowhere, "nothing strange"),
     (run_too_early, "not too early"), (refused, "ended well"),
