@@ -112,20 +112,24 @@ class Session:
         if may and len(self._live) < LIVE_MAX:
             self.submit()
 
-    def begin(self, socket, resumable):
+    def begin(self, socket, resumable, secret=None):
+        """On a new connection; or, by its secret, as the one that has begun in another's place."""
         self._socket = socket
         self.write("opened")
-        if resumable:
+        if resumable and secret is None:
             self.send({"op": "hello", "resume": True})
-            self._secret = self.welcomed()["session"]
+            secret = self.welcomed()["session"]
+        self._secret = secret
 
     def resume(self, socket):
-        """Goes on with another connection. Returns whether it does."""
+        """Goes on with another connection. If the server does not know the session any more,
+        returns the secret of the one that has begun in its place."""
         self._socket = socket
         self.send({"op": "hello", "resume": self._secret, "last": self._last})
-        if not self.welcomed()["resumed"]:
+        welcome = self.welcomed()
+        if not welcome["resumed"]:
             self.write("forgotten")
-            return False
+            return welcome["session"]
         self.write("resumed")
         self.send({"op": "cancel", "id": "all is told"})
         while self.hear(1) != "all is told":
@@ -134,7 +138,7 @@ class Session:
         for id, op in {**self._unaccepted, **self._keyed}.items():
             self.write("resubmit", id=id)
             self.send(op)
-        return True
+        return None
 
     def welcomed(self):
         while True:
@@ -193,9 +197,10 @@ def main(url, book, name, encoding, seed):
         try:
             with connect(url, subprotocols=[f"acequia.v1.{encoding}"], compression=None, proxy=None,
                          max_size=None, ping_interval=None, open_timeout=5, close_timeout=1) as socket:
-                if session is None or not session.resume(socket):
+                secret = session.resume(socket) if session else None
+                if session is None or secret is not None:
                     session = Session(encoding, book, f"{name}.{next(numbers)}", rng, finishing)
-                    session.begin(socket, resumable)
+                    session.begin(socket, resumable, secret)
                 if session.run() or not session.can_be_resumed:
                     session = None
         except (OSError, EOFError, WebSocketException):
