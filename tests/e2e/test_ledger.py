@@ -128,6 +128,15 @@ def run_under_another_name(book, known):
     book.note_run("s2.1 j9 1 w1 200000000")
 
 
+def one_key_two_jobs(book, known):
+    for id, job in ((3, "j5"), (4, "j6")):
+        book.note({"t": 0, "session": "s2", "what": "submit", "id": id, "kind": "keyed", "nonce": "s2.3", "key": "k"})
+        book.note({"session": "s2", "what": "resubmit", "id": id})
+        book.note({"session": "s2", "what": "accepted", "id": id, "job": job})
+        book.note_run(f"s2.3 {job} 1 w1 200000000")
+        known[job] = {"job": job, "state": "done", "result": "answer to s2.3"}
+
+
 def run_from_nowhere(book, known):
     book.note_run("s3.1 j9 1 w1 200000000")
 
@@ -171,8 +180,8 @@ def buried_twice(book, known):
     (told_twice, "told once"), (told_twice_of_the_same_job, "told once"), (not_told, "told all"),
     (told_a_stranger, "nothing strange"),
     (told_of_another, "ended well"), (told_otherwise, "agreed"), (failed_for_no_reason, "ended well"),
-    (never_run, "executed"), (run_under_another_name, "one job"), (run_from_nowhere, "nothing strange"),
-    (run_too_early, "not too early"), (refused, "ended well"),
+    (never_run, "executed"), (run_under_another_name, "one job"), (one_key_two_jobs, "one job"),
+    (run_from_nowhere, "nothing strange"), (run_too_early, "not too early"), (refused, "ended well"),
 ])
 def test_each_rule_finds_what_is_wrong(break_it, rule):
     book, known = a_round_without_fault()

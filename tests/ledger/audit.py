@@ -133,7 +133,8 @@ def executed(books, known):
 def one_job(books, _):
     """One submit is one job, under one name, however often it runs and whoever speaks of it.
 
-    One that is submitted again may have run before and ended before anything of it was written.
+    One that is submitted again may have run before, and nothing of it been written; even then all
+    who name a key hear of the same job.
     """
     names = {}
     for submit in books.submits.values():
@@ -142,7 +143,8 @@ def one_job(books, _):
         of_it = names.setdefault(submit.nonce, set())
         of_it.update(submit.accepted, (said["job"] for said in submit.ended))
     for nonce, of_it in names.items():
-        of_it.update(run.job for run in books.runs_by_nonce.get(nonce, ()))
+        if nonce not in books.resubmitted:
+            of_it.update(run.job for run in books.runs_by_nonce.get(nonce, ()))
         if len(of_it) > 1:
             yield f"{nonce} is several jobs: {sorted(of_it)}"
 
