@@ -1,6 +1,7 @@
 """A way to the server that can be cut: TCP connections, reset at both ends at once."""
 
 import asyncio
+import contextlib
 import random
 import socket
 import struct
@@ -68,7 +69,9 @@ class Proxy:
 
 def reset(writer):
     """Ends a connection with RST: what was under way is lost, in both directions."""
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    # One end of a pair may have gone already.
+    with contextlib.suppress(OSError):
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     writer.transport.abort()
 
 
