@@ -55,12 +55,12 @@ export class LiveJobs {
       entry.saved = null;
       return;
     }
-    if (event.ev === 'rejected' && event.code === 'duplicate_id' && entry.repeated) return; // it is live
     const accepted = entry.accepted || event.ev === 'accepted';
     if (!entry.heard || accepted !== entry.accepted) {
       Object.assign(entry, { heard: true, accepted, saved: null });
       if (accepted && !keepsPart(entry, this.#policy)) entry.part = null;
     }
+    if (event.ev === 'rejected' && event.code === 'duplicate_id' && entry.repeated) return; // it is live
     deliver(entry.job, event);
     if (entry.job.ended) this.#entries.delete(event.id);
   }

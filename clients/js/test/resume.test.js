@@ -108,6 +108,21 @@ test('what has started is sent again until it is accepted', async () => {
   assert.deepEqual(await Promise.all([started, safe]), ['one', 'two']);
 });
 
+test('what a session is known to have is not run again by another', async () => {
+  const { client, socket, again } = await connected();
+  const job = client.submit(1);
+  await turn();
+  socket.end();
+  const { socket: second } = await again({ session: 's', resumed: true });
+  second.say({ ...NO_SUCH_JOB, seq: 1 });
+  await turn();
+  second.say({ ev: 'rejected', id: 1, code: 'duplicate_id', message: 'it is live', seq: 2 });
+  second.end();
+  const { socket: third } = await again({ session: 't', resumed: false });
+  assert.deepEqual(submits(third), []);
+  await assert.rejects(job, LostError);
+});
+
 test('what has a key is sent again, since a server that crashed knows of one id for it', async () => {
   const { client, socket, again } = await connected();
   const jobs = client.submitMany([{ payload: 1, key: 'k' }, { payload: 1, key: 'k' }]);
