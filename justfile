@@ -44,8 +44,8 @@ fuzz seconds="60":
         || exit 1; done
 
 # One file that needs nothing else of the machine that it runs on: docs/install.md
-static profile="release":
-    RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --profile {{profile}} --bin acequia \
+static:
+    RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --release --bin acequia \
         --target "$(rustc --print host-tuple)"
 
 # The ratios of the README

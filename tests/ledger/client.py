@@ -134,7 +134,7 @@ class Session:
         self.send({"op": "cancel", "id": "all is told"})
         while self.hear(1) != "all is told":
             pass
-        # What never came there, and other ids of keys, which a new server does not know of.
+        # What may not be there, and other ids of keys, which a new server does not know of.
         for id, op in {**self._unaccepted, **self._keyed}.items():
             self.write("resubmit", id=id)
             self.send(op)

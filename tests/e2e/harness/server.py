@@ -17,6 +17,15 @@ ROOT = Path(__file__).resolve().parents[3]
 MIB = 1024
 
 
+def samples_of(metrics):
+    """All samples of such a text: {(name, ((label, value), ...)): number}."""
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(metrics)
+        for sample in family.samples
+    }
+
+
 def acequia():
     """The binary under test."""
     binary = Path(os.environ.get("ACEQUIA_BIN", ROOT / "target/debug/acequia"))
@@ -158,14 +167,10 @@ class Server:
             connection.close()
 
     def metrics(self):
-        """All samples: {(name, ((label, value), ...)): number}."""
+        """All samples, as `samples_of` has them."""
         status, _, text = self.get("/metrics")
         assert status == 200, text
-        return {
-            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
+        return samples_of(text)
 
     def metric(self, name, **labels):
         """One sample; 0 if there is none."""
