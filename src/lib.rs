@@ -18,7 +18,7 @@
 mod access;
 mod admin;
 mod ask;
-pub mod client;
+
 mod clock;
 mod config;
 mod durability;
@@ -37,14 +37,15 @@ mod server;
 mod sessions;
 #[cfg(feature = "otlp")]
 mod spans;
-mod tls;
+
 
 pub use access::{AllowedOrigin, BadKeys, BadOrigin, BadSecret, ClientTokens, KeySource, Secret};
 pub use config::{Config, StartError};
 pub use server::{Addresses, Server};
 #[cfg(feature = "otlp")]
 pub use spans::{BadOtlpEndpoint, OtlpEndpoint};
-pub use tls::{BadTls, TlsFiles};
+pub use acequia_client as client;
+pub use acequia_tls::{BadTls, TlsFiles};
 
 // What an embedding program needs to fill in a `Config`.
 pub use acequia_gate::Endpoint;

@@ -1,15 +1,13 @@
 //! What a server shows to be who it is.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
-use tokio::sync::watch;
 
-use super::{BadTls, bad_file, certificates, provider};
-use crate::reload;
+use crate::pem::{BadTls, bad_file, certificates};
+use crate::provider::provider;
 
 /// The files of a certificate and its key, in PEM.
 #[derive(Clone, Debug)]
@@ -20,28 +18,12 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// Certificate and key as they are now.
-#[derive(Clone)]
-pub(crate) struct Keys(watch::Receiver<Arc<ServerConfig>>);
-
-impl Keys {
-    /// Reads them. The task that reads them again when they change ends with what is returned.
-    pub(crate) fn open(files: TlsFiles) -> Result<Self, BadTls> {
-        let paths = vec![files.cert.clone(), files.key.clone()];
-        let stamp = reload::Stamp::of(&paths);
-        let (sender, keys) = watch::channel(Arc::new(files.read()?));
-        let read = move || files.read();
-        tokio::spawn(reload::keep("certificate and key", paths, stamp, sender, read));
-        Ok(Self(keys))
-    }
-
-    pub(crate) fn now(&self) -> Arc<ServerConfig> {
-        self.0.borrow().clone()
-    }
-}
-
 impl TlsFiles {
-    fn read(&self) -> Result<ServerConfig, BadTls> {
+    /// Reads them, and what a server shows to a client.
+    ///
+    /// # Errors
+    /// If they cannot be read, or do not go together.
+    pub fn read(&self) -> Result<ServerConfig, BadTls> {
         let chain = certificates(&self.cert)?;
         let key = private_key(&self.key)?;
         let pair = |source| BadTls::Pair { cert: self.cert.clone(), key: self.key.clone(), source };

@@ -1,21 +1,9 @@
-//! TLS for HTTP and WebSocket: by rustls, with *ring*.
+//! Certificates and keys in files, and what may be wrong with them.
 
-mod client;
-mod server;
-mod stream;
-
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
-
-pub(crate) use self::client::{Roots, shake};
-pub(crate) use self::server::Keys;
-pub use self::server::TlsFiles;
-pub(crate) use self::stream::Stream;
 
 /// A certificate or key that is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -43,19 +31,15 @@ pub enum BadTls {
     System(String),
 }
 
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
-}
-
 /// The certificates in a file, at least one.
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BadTls> {
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BadTls> {
     let bad = |error| bad_file(path, error, "certificate (`-----BEGIN CERTIFICATE-----`)");
     let all = CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(bad)?;
     let all: Vec<_> = all;
     if all.is_empty() { Err(bad(pem::Error::NoItemsFound)) } else { Ok(all) }
 }
 
-fn bad_file(path: &Path, error: pem::Error, wanted: &str) -> BadTls {
+pub(crate) fn bad_file(path: &Path, error: pem::Error, wanted: &str) -> BadTls {
     let why = match error {
         pem::Error::NoItemsFound => format!("no {wanted} in it"),
         pem::Error::Io(error) => error.to_string(),
@@ -63,9 +47,4 @@ fn bad_file(path: &Path, error: pem::Error, wanted: &str) -> BadTls {
         _ => "not PEM".to_owned(),
     };
     BadTls::InFile { path: path.into(), why }
-}
-
-/// An error of TLS as one of its connection.
-fn broken(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
 }

@@ -10,15 +10,20 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::{BadTls, Stream, broken, certificates, provider};
+use crate::pem::{BadTls, certificates};
+use crate::provider::provider;
+use crate::stream::Stream;
 
 /// The authorities that a client trusts; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Roots(Arc<ClientConfig>);
+pub struct Roots(Arc<ClientConfig>);
 
 impl Roots {
     /// Those of this system.
-    pub(crate) fn of_system() -> Result<Self, BadTls> {
+    ///
+    /// # Errors
+    /// If it has none that can be read.
+    pub fn of_system() -> Result<Self, BadTls> {
         let known = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
         // Some systems have one among hundreds that nobody can read.
@@ -31,7 +36,10 @@ impl Roots {
     }
 
     /// Those in a file, in PEM, and no others.
-    pub(crate) fn of_file(path: &Path) -> Result<Self, BadTls> {
+    ///
+    /// # Errors
+    /// If there are none in it.
+    pub fn of_file(path: &Path) -> Result<Self, BadTls> {
         let bad =
             |error: rustls::Error| BadTls::InFile { path: path.into(), why: error.to_string() };
         let mut roots = RootCertStore::empty();
@@ -42,8 +50,7 @@ impl Roots {
     }
 
     /// For a connector of somebody else's.
-    #[cfg(feature = "otlp")]
-    pub(crate) fn into_config(self) -> ClientConfig {
+    pub fn into_config(self) -> ClientConfig {
         Arc::unwrap_or_clone(self.0)
     }
 
@@ -72,9 +79,17 @@ impl fmt::Debug for Roots {
 }
 
 /// Has the server at the other end of a connection prove that it is `host`.
-pub(crate) async fn shake(roots: &Roots, host: &str, stream: TcpStream) -> io::Result<Stream> {
+///
+/// # Errors
+/// If it does not, or the connection breaks.
+pub async fn shake(roots: &Roots, host: &str, stream: TcpStream) -> io::Result<Stream> {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(host).map_err(broken)?;
     let shaken = TlsConnector::from(roots.0.clone()).connect(name, stream).await?;
     Ok(Stream::Tls(Box::new(shaken.into())))
+}
+
+/// An error of TLS as one of its connection.
+fn broken(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }

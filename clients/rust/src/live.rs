@@ -1,20 +1,21 @@
 //! Everything as it goes on, as a server tells it to whoever watches.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
+use http_body_util::{BodyDataStream, BodyExt as _, Limited};
 use hyper::Method;
 use serde::de::DeserializeOwned;
 use sse_stream::{Sse, SseByteStream};
 use tokio::time::timeout;
 
-use super::ServerUrl;
-use super::admin::{ANSWER_BYTES_MAX, CALL_TIME_MAX, CallError, broken, dial, refused, request};
+use crate::call::{ANSWER_BYTES_MAX, CALL_TIME_MAX, CallError, broken, dial, refused, request};
+use crate::url::ServerUrl;
 
 /// What is called, below `/v1/admin/`.
 const PATH: &str = "live";
@@ -52,18 +53,18 @@ impl Live {
         let response = link.send_request(request).await;
         let response = response.map_err(|source| broken(server, source))?;
         let status = response.status();
-        let body = Body::new(response.into_body());
+        let body = response.into_body();
         if !status.is_success() {
-            let said = to_bytes(body, ANSWER_BYTES_MAX).await;
+            let said = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
             let said = said.map_err(|source| broken(server, source))?;
-            return Err(refused(server, status, &said));
+            return Err(refused(server, status, &said.to_bytes()));
         }
         let gathered = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&gathered);
-        let chunks = body.into_data_stream().map(move |chunk| {
-            let chunk = chunk?;
+        let chunks = BodyDataStream::new(body).map(move |chunk| {
+            let chunk = chunk.map_err(io::Error::other)?;
             if counted.fetch_add(chunk.len(), Ordering::Relaxed) > EVENT_BYTES_MAX {
-                return Err(axum::Error::new(TooLarge));
+                return Err(io::Error::other(TooLarge));
             }
             Ok(chunk)
         });

@@ -1,29 +1,8 @@
-//! A small client of the WebSocket protocol: what `acequia submit` and `acequia bench` need; and one
-//! of the admin calls, which `acequia pool` and `acequia top` make.
-//!
-//! ```no_run
-//! use acequia::client::{Client, ServerUrl};
-//! use acequia_wire::client::{Encoding, HelloOp, Op};
-//!
-//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let server: ServerUrl = "ws://127.0.0.1:8080/v1/ws".parse()?;
-//! let mut client = Client::connect(&server, Encoding::Json).await?;
-//! client.send(&Op::Hello(HelloOp::default())).await?;
-//! let welcome = client.recv().await?;
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! It keeps no jobs and does not reconnect: a caller sends ops and reads events, in the order of
-//! the wire.
+//! One session over WebSocket: ops out, events in.
 
-mod admin;
-mod live;
-mod url;
-
-use std::io;
 use std::time::Duration;
 
+use acequia_tls::Stream;
 use acequia_wire::client::{BadEvent, Encoding, Event, Op};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
@@ -32,18 +11,13 @@ use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::error::Error as WsError;
-use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-pub use admin::{AdminClient, CallError};
-pub use live::Live;
-pub use url::{BadServerUrl, ServerUrl};
+use crate::connect::{ConnectError, HANDSHAKE_TIME_MAX, dial, secure};
+use crate::url::ServerUrl;
 
-use crate::tls::{self, BadTls, Stream};
-
-/// How long the WebSocket handshake may take.
-const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long a server may take to answer a close.
 const CLOSE_TIME_MAX: Duration = Duration::from_millis(500);
 /// Memory that each connection holds for what may come. A bench opens thousands.
@@ -84,54 +58,6 @@ impl Frame {
     }
 }
 
-/// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// Nobody answers at the address.
-    #[error("no server answers at {authority}: {source}")]
-    Unreachable {
-        /// The host and port.
-        authority: String,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// Whoever answers does not prove to be the server by TLS.
-    #[error("{url}: no TLS: {source}")]
-    Tls {
-        /// The whole URL.
-        url: String,
-        /// What is wrong.
-        source: io::Error,
-    },
-    /// There is nobody to trust.
-    #[error(transparent)]
-    Authorities(#[from] BadTls),
-    /// Whoever answers refuses the WebSocket.
-    #[error("{url} answers {status}: {body}")]
-    Refused {
-        /// The whole URL.
-        url: String,
-        /// The HTTP status.
-        status: StatusCode,
-        /// What was said about it.
-        body: String,
-    },
-    /// Whoever answers does not speak this protocol.
-    #[error("{url} is no Acequia server: {source}")]
-    Handshake {
-        /// The whole URL.
-        url: String,
-        /// What is wrong.
-        source: Box<WsError>,
-    },
-    /// The handshake took too long.
-    #[error("{url} does not answer the WebSocket handshake within {HANDSHAKE_TIME_MAX:?}")]
-    Time {
-        /// The whole URL.
-        url: String,
-    },
-}
-
 /// Why a connection is of no more use.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -157,10 +83,7 @@ impl Client {
     /// # Errors
     /// If there is no server, or it does not take the session.
     pub async fn connect(server: &ServerUrl, encoding: Encoding) -> Result<Self, ConnectError> {
-        let stream = TcpStream::connect(server.authority()).await.map_err(|source| {
-            ConnectError::Unreachable { authority: server.authority().to_owned(), source }
-        })?;
-        Self::handshake(stream, server, encoding).await
+        Self::handshake(dial(server).await?, server, encoding).await
     }
 
     /// Opens a session over a connection to the server that is already there.
@@ -282,13 +205,6 @@ impl Client {
         })
         .await;
     }
-}
-
-/// Has the server prove who it is, if it is dialled by TLS.
-async fn secure(stream: TcpStream, server: &ServerUrl) -> Result<Stream, ConnectError> {
-    let Some((roots, host)) = server.to_be_proven() else { return Ok(Stream::Plain(stream)) };
-    let shaken = tls::shake(&roots?, host, stream).await;
-    shaken.map_err(|source| ConnectError::Tls { url: server.to_string(), source })
 }
 
 fn lost(error: WsError) -> ClientError {

@@ -10,9 +10,10 @@ use tokio_rustls::TlsStream;
 
 /// A connection of either end.
 #[derive(Debug)]
-pub(crate) enum Stream {
+pub enum Stream {
+    /// Without.
     Plain(TcpStream),
-    /// Some KiB, which those without TLS should not pay for.
+    /// With it: some KiB, which those without TLS should not pay for.
     Tls(Box<TlsStream<TcpStream>>),
 }
 

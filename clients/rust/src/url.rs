@@ -5,9 +5,9 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use acequia_tls::{BadTls, Roots};
 use tokio_tungstenite::tungstenite::http::Uri;
 
-use crate::tls::{BadTls, Roots};
 
 /// Where sessions are opened, unless the URL names another path.
 const PATH: &str = "/v1/ws";
@@ -50,7 +50,7 @@ pub enum BadServerUrl {
 
 impl ServerUrl {
     /// A port of this machine.
-    pub(crate) fn of_this_machine(port: u16) -> Self {
+    pub fn of_this_machine(port: u16) -> Self {
         Self {
             authority: format!("127.0.0.1:{port}"),
             path: PATH.to_owned(),
@@ -86,13 +86,13 @@ impl ServerUrl {
     }
 
     /// Whom to trust, and the name to be proven, if it is dialled by TLS.
-    pub(super) fn to_be_proven(&self) -> Option<(Result<Roots, BadTls>, &str)> {
+    pub(crate) fn to_be_proven(&self) -> Option<(Result<Roots, BadTls>, &str)> {
         let host = self.authority.rsplit_once(':').map_or(&*self.authority, |(host, _)| host);
         let roots = || self.roots.clone().map_or_else(Roots::of_system, Ok);
         self.is_secure.then(|| (roots(), host))
     }
 
-    pub(super) fn token(&self) -> Option<&str> {
+    pub(crate) fn token(&self) -> Option<&str> {
         self.token.as_ref().map(|token| &*token.0)
     }
 }
