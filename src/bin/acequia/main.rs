@@ -8,6 +8,7 @@ mod log;
 mod login;
 mod man;
 mod pool;
+mod pool_guard;
 mod serve;
 mod settings;
 mod submit;
@@ -85,7 +86,7 @@ enum Task {
     Top(top::Args),
     Bench(bench::Args),
     #[command(hide = true)]
-    PoolGuard(pool::guard::Args),
+    PoolGuard(pool_guard::Args),
 }
 
 fn main() -> ExitCode {
@@ -126,7 +127,7 @@ fn run(threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<ExitCode> {
             Task::Submit(args) => submit::run(args).await,
             Task::Top(args) => top::run(args).await,
             Task::Bench(args) => bench::run(args).await,
-            Task::PoolGuard(args) => Ok(pool::guard::run(&args)),
+            Task::PoolGuard(args) => Ok(pool_guard::run(&args)),
         }
     });
     // A worker's handler that computes on in spite of its cancelling must not hold up the end.
