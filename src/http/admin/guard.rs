@@ -8,9 +8,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use super::Refused;
+use super::answer::Refused;
 use crate::access::{Secret, bearer, is_own, is_this_machine, proxied};
-use crate::http::Door;
+use crate::http::door::Door;
 use crate::metrics::RefusedRequest;
 
 /// What a caller without the token is told to come with.

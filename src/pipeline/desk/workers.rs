@@ -1,14 +1,11 @@
 //! Workers: what each serves and holds.
 
-use std::sync::Arc;
-
 use acequia_gate::Peer;
 use acequia_scheduler::{Event, LaneDetails, LaneKey};
 use acequia_wire::QueueName;
-use axum::extract::{Path, State};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{Answer, Desk, Door, Given, Refused, as_json, at_desk, given, limit, queue_name};
+use super::Desk;
 
 /// Runs that are told of one worker.
 const RUNS_TOLD: usize = 100;
@@ -16,7 +13,7 @@ const RUNS_TOLD: usize = 100;
 /// A worker, as it is told.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Worker {
-    worker: u64,
+    pub(crate) worker: u64,
     name: String,
     queues: Vec<QueueName>,
     slots: u32,
@@ -38,12 +35,6 @@ struct Run {
     queue: QueueName,
     since_ms: u64,
     attempt: u32,
-}
-
-#[derive(Serialize)]
-struct Page<'a> {
-    workers: &'a [Worker],
-    next: Option<u64>,
 }
 
 impl Worker {
@@ -83,12 +74,12 @@ impl Worker {
 }
 
 impl Desk<'_> {
-    fn worker(&self, worker: LaneKey) -> Option<Worker> {
+    pub(crate) fn worker(&self, worker: LaneKey) -> Option<Worker> {
         Some(Worker::new(self.scheduler.lane(worker)?, self.pairing.peer(worker)))
     }
 
     /// The first workers after one of them, of one queue or of all, and whether there are more.
-    pub(super) fn workers(
+    pub(crate) fn workers(
         &self,
         queue: Option<&QueueName>,
         after: Option<LaneKey>,
@@ -102,49 +93,8 @@ impl Desk<'_> {
         (lanes.into_iter().map(told).collect(), more)
     }
 
-    fn drain_worker(&mut self, lane: LaneKey) -> Option<Worker> {
+    pub(crate) fn drain_worker(&mut self, lane: LaneKey) -> Option<Worker> {
         self.handle(Event::DrainLane { lane });
         self.worker(lane)
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct List {
-    queue: Option<String>,
-    after: Option<u64>,
-    limit: Option<usize>,
-}
-
-pub(super) async fn list(State(door): State<Arc<Door>>, query: Given<List>) -> Answer {
-    let List { queue, after, limit: asked } = given(query)?;
-    let (queue, limit) = (queue.as_deref().map(queue_name).transpose()?, limit(asked)?);
-    let after = after.map(LaneKey);
-    let page = at_desk(&door, move |desk| desk.workers(queue.as_ref(), after, limit)).await?;
-    let (workers, more) = page;
-    let next = workers.last().map(|last| last.worker).filter(|_| more);
-    Ok(as_json(&Page { workers: &workers, next }))
-}
-
-pub(super) async fn read(State(door): State<Arc<Door>>, Path(worker): Path<String>) -> Answer {
-    let lane = lane(&worker)?;
-    let found = at_desk(&door, move |desk| desk.worker(lane)).await?;
-    Ok(as_json(&found.ok_or_else(|| gone(&worker))?))
-}
-
-pub(super) async fn drain(State(door): State<Arc<Door>>, Path(worker): Path<String>) -> Answer {
-    let lane = lane(&worker)?;
-    let drained = at_desk(&door, move |desk| desk.drain_worker(lane)).await?;
-    Ok(as_json(&drained.ok_or_else(|| gone(&worker))?))
-}
-
-fn lane(text: &str) -> Result<LaneKey, Refused> {
-    let number = text.parse().map(LaneKey);
-    number.map_err(|_| Refused::bad_request(format!("worker {text:?}: it is a number")))
-}
-
-fn gone(worker: &str) -> Refused {
-    Refused::not_found(format!(
-        "no worker {worker} is ready; one that reconnects gets another number"
-    ))
 }

@@ -19,7 +19,7 @@ use acequia_ventilator::LARGE_MESSAGE_BYTES;
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Place;
+use super::place::Place;
 
 /// Payloads of fewer bytes are read as they come.
 const LARGE_BYTES: u64 = LARGE_MESSAGE_BYTES as u64;
@@ -180,7 +180,7 @@ mod tests {
     use tokio::io::AsyncReadExt as _;
 
     use super::*;
-    use crate::listener::Addresses;
+    use crate::http::listener::place::Addresses;
 
     /// Frames of a client, with payloads of these lengths, and where each header ends.
     fn frames(lengths: &[u64]) -> (Vec<u8>, Vec<usize>) {

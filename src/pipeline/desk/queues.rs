@@ -1,21 +1,18 @@
 //! Queues: how much waits, how quick they are, and whether they are paused.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use acequia_scheduler::{Event, QueueStats, Stats};
 use acequia_wire::QueueName;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{Answer, Desk, Door, Given, Refused, as_json, at_desk, given, limit, queue_name};
+use super::Desk;
 use crate::metrics::{Point, Recent};
 
 /// A queue, as it is told.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Queue {
-    pub(super) queue: QueueName,
+    pub(crate) queue: QueueName,
     waiting: usize,
     running: usize,
     delayed: usize,
@@ -28,13 +25,7 @@ pub(crate) struct Queue {
     recent: Option<Recent>,
     /// The last interval of its history.
     #[serde(skip)]
-    pub(super) point: Option<Point>,
-}
-
-#[derive(Serialize)]
-struct Page<'a> {
-    queues: &'a [Queue],
-    next: Option<&'a QueueName>,
+    pub(crate) point: Option<Point>,
 }
 
 impl Desk<'_> {
@@ -58,7 +49,7 @@ impl Desk<'_> {
     }
 
     /// A queue that is in use, or has dead letters or a history.
-    fn queue(&self, name: &QueueName) -> Option<Queue> {
+    pub(crate) fn queue(&self, name: &QueueName) -> Option<Queue> {
         let stats = self.scheduler.queue(self.now, name);
         let queue = self.told(name, stats.as_ref());
         (stats.is_some() || queue.dead_letters > 0 || queue.recent.is_some()).then_some(queue)
@@ -66,7 +57,7 @@ impl Desk<'_> {
 
     /// The first queues by name after one of them, in use or with dead letters, and whether there
     /// are more.
-    pub(super) fn queues(
+    pub(crate) fn queues(
         &self,
         stats: &Stats,
         after: Option<&QueueName>,
@@ -81,7 +72,7 @@ impl Desk<'_> {
     }
 
     /// Returns the queue as it is then; `None` if there is no room for one more.
-    fn set_paused(&mut self, queue: QueueName, is_paused: bool) -> Option<Queue> {
+    pub(crate) fn set_paused(&mut self, queue: QueueName, is_paused: bool) -> Option<Queue> {
         let name = queue.clone();
         if is_paused {
             self.handle(Event::PauseQueue { queue });
@@ -95,50 +86,4 @@ impl Desk<'_> {
         }
         was_heeded.then(|| self.told(&name, stats.as_ref()))
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct List {
-    after: Option<String>,
-    limit: Option<usize>,
-}
-
-pub(super) async fn list(State(door): State<Arc<Door>>, query: Given<List>) -> Answer {
-    let List { after, limit: asked } = given(query)?;
-    let (after, limit) = (after.as_deref().map(queue_name).transpose()?, limit(asked)?);
-    let page = at_desk(&door, move |desk| {
-        let stats = desk.scheduler.stats(desk.now);
-        desk.queues(&stats, after.as_ref(), limit)
-    });
-    let (queues, more) = page.await?;
-    let next = queues.last().map(|last| &last.queue).filter(|_| more);
-    Ok(as_json(&Page { queues: &queues, next }))
-}
-
-pub(super) async fn read(State(door): State<Arc<Door>>, Path(queue): Path<String>) -> Answer {
-    let name = queue_name(&queue)?;
-    let found = at_desk(&door, move |desk| desk.queue(&name)).await?;
-    let found = found.ok_or_else(|| {
-        Refused::not_found(format!("nothing is known of a queue {queue}: no job, no worker"))
-    })?;
-    Ok(as_json(&found))
-}
-
-pub(super) async fn pause(State(door): State<Arc<Door>>, Path(queue): Path<String>) -> Answer {
-    set_paused(&door, &queue, true).await
-}
-
-pub(super) async fn resume(State(door): State<Arc<Door>>, Path(queue): Path<String>) -> Answer {
-    set_paused(&door, &queue, false).await
-}
-
-async fn set_paused(door: &Door, queue: &str, is_paused: bool) -> Answer {
-    let name = queue_name(queue)?;
-    let set = at_desk(door, move |desk| desk.set_paused(name, is_paused)).await?;
-    let set = set.ok_or_else(|| {
-        let message = "as many queues are in use as there may be; try again when one is not";
-        Refused::new(StatusCode::CONFLICT, "queue_full", message)
-    })?;
-    Ok(as_json(&set))
 }

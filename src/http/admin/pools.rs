@@ -10,8 +10,9 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Answer, BODY_BYTES_MAX, Door, Refused, as_json, at_desk};
-use crate::pools::{self, Pool};
+use super::answer::{Answer, BODY_BYTES_MAX, Refused, as_json, at_desk};
+use crate::http::door::Door;
+use crate::pipeline::pools::{self, Pool};
 
 #[derive(Serialize)]
 struct Page {

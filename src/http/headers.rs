@@ -22,7 +22,7 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
 ];
 
 /// Adds them to an answer, whatever it is.
-pub(crate) async fn harden(mut response: Response) -> Response {
+pub(super) async fn harden(mut response: Response) -> Response {
     response.headers_mut().extend(HEADERS.map(|(name, value)| (Some(name), value)));
     response
 }

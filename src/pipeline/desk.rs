@@ -1,4 +1,14 @@
-//! One call, from the HTTP task to the pipeline and back.
+//! The desk: where the pipeline is asked and told things, by whoever can wait for its answer.
+//!
+//! A question is carried out between two inputs, with all that the pipeline owns at hand. What is
+//! asked about, and what is answered, is in the modules below.
+
+pub(crate) mod dead_letters;
+pub(crate) mod jobs;
+pub(crate) mod overview;
+pub(crate) mod queues;
+pub(crate) mod tick;
+pub(crate) mod workers;
 
 use std::fmt;
 
@@ -6,17 +16,17 @@ use acequia_scheduler::{Action, Event, Scheduler, Time};
 use tokio::sync::oneshot::Sender;
 use tokio::time::Instant;
 
-use crate::durability::Durability;
+use super::durability::Durability;
+use super::pairing::Pairing;
+use super::pools::Pools;
+use super::readiness::Readiness;
 use crate::metrics::Metrics;
-use crate::pairing::Pairing;
-use crate::pools::Pools;
-use crate::readiness::Readiness;
 
 /// What is asked or told, and where the answer goes.
 pub(crate) struct Call(Box<dyn FnOnce(&mut Desk<'_>) + Send>);
 
 impl Call {
-    pub(super) fn new<T: Send + 'static>(
+    pub(crate) fn new<T: Send + 'static>(
         question: impl FnOnce(&mut Desk<'_>) -> T + Send + 'static,
         answer: Sender<T>,
     ) -> Self {

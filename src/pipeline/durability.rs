@@ -6,17 +6,19 @@ mod translate;
 pub(crate) use self::translate::Told;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_journal::{Entry, NotWritten, Notice, Options, Retention, Session, Store, Writer};
+use acequia_journal::{
+    Entry, NotWritten, Notice, OpenError, Options, ReadError, Retention, Session, Store, Writer,
+};
 use acequia_scheduler::{Action, ClientId, Config, Event, Scheduler, SessionId, Ticket, Time};
 use acequia_wire::client::OnDisconnect;
 use acequia_wire::{CorrelationId, JobId, QueueName};
 use tokio::time::Instant;
 
-use crate::config::StartError;
+use crate::metrics::JournalState;
 
 /// How long gathers what somebody waits for, most of it records of new jobs. A job that ends sooner
 /// is never `accepted`: its outcome says more, and for less.
@@ -24,6 +26,15 @@ const AWAITED_INTERVAL: Duration = Duration::from_millis(5);
 /// How long everything else gathers, if nothing of that sort comes. What a crash takes
 /// of it is a run that is counted too little, or a job that runs once more.
 const OTHERS_INTERVAL: Duration = Duration::from_millis(25);
+
+/// Why there is nothing to go on from.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotRecovered {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("{}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: ReadError },
+}
 
 /// A scheduler that goes on where the last one ended, and the store that it came from.
 pub(crate) struct Opened {
@@ -58,7 +69,7 @@ pub(crate) struct Start {
 
 /// Opens the journal, if there is one, and has a scheduler go on with what is in it. Reads the
 /// whole file.
-pub(crate) fn open(path: Option<&Path>, config: Config, now: Time) -> Result<Opened, StartError> {
+pub(crate) fn open(path: Option<&Path>, config: Config, now: Time) -> Result<Opened, NotRecovered> {
     let scheduler = Scheduler::new(config);
     let (actions, sessions) = (Vec::new(), BTreeMap::new());
     let up_to = Ticket(0);
@@ -70,7 +81,7 @@ pub(crate) fn open(path: Option<&Path>, config: Config, now: Time) -> Result<Ope
             bytes_max: config.retained_bytes,
         };
         let store = Store::open(path, Options { retention, ..Options::default() })?;
-        let unreadable = |source| StartError::Unreadable { path: path.to_owned(), source };
+        let unreadable = |source| NotRecovered::Unreadable { path: path.to_owned(), source };
         opened.recover(&store, now).map_err(unreadable)?;
         opened.store = Some(store);
     }
@@ -78,7 +89,7 @@ pub(crate) fn open(path: Option<&Path>, config: Config, now: Time) -> Result<Ope
 }
 
 impl Opened {
-    fn recover(&mut self, store: &Store, now: Time) -> Result<(), acequia_journal::ReadError> {
+    fn recover(&mut self, store: &Store, now: Time) -> Result<(), ReadError> {
         let kept = store.recover()?;
         self.up_to = Ticket(kept.highest_ticket());
         self.scheduler.start_after(self.up_to);
@@ -282,9 +293,11 @@ impl Durability {
         self.fault.as_deref().or_else(|| behind().then_some(too_slow))
     }
 
-    /// Syncs of the file so far, and bytes that wait for the next, about.
-    pub(crate) fn work(&self) -> (u64, usize) {
-        self.writer.as_ref().map_or((0, 0), |writer| (writer.syncs(), writer.waiting_bytes()))
+    /// What goes on with the file.
+    pub(crate) fn state(&self) -> JournalState {
+        let work = |writer: &Writer| (writer.syncs(), writer.waiting_bytes());
+        let (syncs, waiting_bytes) = self.writer.as_ref().map_or((0, 0), work);
+        JournalState { syncs, waiting_bytes, is_writable: self.fault().is_none() }
     }
 
     /// Writes all that waits, and ends. Waits for the disk.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::pipeline::Input;
+use super::input::Input;
 
 /// A pipeline that does not answer for so long is stuck.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use acequia_scheduler::{
-    ClientId, Event, Found, JobCursor, JobFilter, JobState, LiveJob, LiveState, Retained, Ticket,
-    Time,
+    ClientId, Found, JobCursor, JobFilter, JobState, LiveJob, LiveState, Retained, Ticket, Time,
 };
 use acequia_wire::client::{Event as ClientEvent, JobEvent};
 use acequia_wire::{CorrelationId, JobId, TraceParent};
@@ -16,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{Answer, Desk, Door, Given, Refused, as_json, at_desk, given, limit, queue_name};
+use super::answer::{Answer, Given, Refused, as_json, at_desk, given, limit, queue_name};
+use crate::http::door::Door;
+use crate::pipeline::desk::jobs::Cancelled;
 
 #[derive(Serialize)]
 struct Live<'a> {
@@ -116,26 +117,6 @@ pub(super) fn event_fields(
 struct Page<'a> {
     jobs: Vec<Live<'a>>,
     next: Option<String>,
-}
-
-/// What became of a wish to cancel a job.
-enum Cancelled {
-    Yes,
-    HasEnded,
-    NotFound,
-}
-
-impl Desk<'_> {
-    fn cancel(&mut self, job: JobId) -> Cancelled {
-        match self.scheduler.find(self.now, job) {
-            Some(Found::Live(_)) => {
-                self.handle(Event::CancelJob { job });
-                Cancelled::Yes
-            }
-            Some(Found::Ended(_)) => Cancelled::HasEnded,
-            None => Cancelled::NotFound,
-        }
-    }
 }
 
 /// Which jobs are meant.

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use acequia_scheduler::{DeadLetter, Stats, Time};
 use acequia_wire::QueueName;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,41 +11,17 @@ use axum::response::IntoResponse as _;
 use axum::response::sse::{Event, Sse};
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
-use tokio::sync::watch;
 
+use super::answer::{Answer, Refused, at_desk};
 use super::dead_letters::{Letter, of_letter};
-use super::queues::Queue;
-use super::server::{About, Overview, Server};
-use super::workers::Worker;
-use super::{Answer, Desk, Door, Refused, at_desk};
+use super::server::Server;
+use crate::http::about::About;
+use crate::http::door::{Door, STREAMS_MAX};
 use crate::metrics::{self, INTERVAL, Overall, Point};
-use crate::pools::Pool;
-
-/// Streams at one time.
-pub(crate) const STREAMS_MAX: usize = 100;
-/// Queues and workers that are told.
-const TOLD_MAX: usize = 1_000;
-/// Dead letters that are told, the newest.
-const FAILURES_TOLD: usize = 50;
-
-/// What the pipeline tells at the end of each interval, if anybody watches.
-pub(crate) type Ticks = watch::Sender<Option<Arc<Tick>>>;
-
-/// Everything at one moment.
-#[derive(Debug)]
-pub(crate) struct Tick {
-    at: Time,
-    overview: Overview,
-    /// What the interval that ends with it had.
-    all: Option<Overall>,
-    queues: Vec<Queue>,
-    workers: Vec<Worker>,
-    more_workers: bool,
-    pools: Vec<Pool>,
-    failures: Vec<Arc<DeadLetter>>,
-    /// Written once, however many watch.
-    text: OnceLock<String>,
-}
+use crate::pipeline::desk::queues::Queue;
+use crate::pipeline::desk::tick::Tick;
+use crate::pipeline::desk::workers::Worker;
+use crate::pipeline::pools::Pool;
 
 #[derive(Serialize)]
 struct TickView<'a> {
@@ -75,43 +50,23 @@ struct HistoryView {
     history: metrics::History,
 }
 
-impl Desk<'_> {
-    /// What is told at the end of an interval, or without one.
-    pub(crate) fn tick(&mut self, stats: &Stats, all: Option<Overall>) -> Tick {
-        let (workers, more_workers) = self.workers(None, None, TOLD_MAX);
-        Tick {
-            at: self.now,
-            overview: self.overview(),
-            all,
-            queues: self.queues(stats, None, TOLD_MAX).0,
+/// A tick as it is told. It is written once, however many watch.
+fn text<'a>(tick: &'a Tick, about: &About) -> &'a str {
+    tick.written(|| {
+        let Tick { at, overview, all, queues, workers, more_workers, pools, failures, .. } = tick;
+        let of_queues = queues.iter().filter_map(|of| Some((&of.queue, of.point?)));
+        let tick = TickView {
+            at_ms: at.as_millis(),
+            server: Server { about, overview },
+            point: all.map(|all| Points { all, queues: of_queues.collect() }),
+            queues,
             workers,
-            more_workers,
-            pools: self.pools.list(self.now),
-            failures: self.newest_dead_letters(FAILURES_TOLD),
-            text: OnceLock::new(),
-        }
-    }
-}
-
-impl Tick {
-    fn text(&self, about: &About) -> &str {
-        self.text.get_or_init(|| {
-            let Self { at, overview, all, queues, workers, more_workers, pools, failures, .. } =
-                self;
-            let of_queues = queues.iter().filter_map(|of| Some((&of.queue, of.point?)));
-            let tick = TickView {
-                at_ms: at.as_millis(),
-                server: Server { about, overview },
-                point: all.map(|all| Points { all, queues: of_queues.collect() }),
-                queues,
-                workers,
-                more_workers: *more_workers,
-                pools,
-                failures: failures.iter().map(|letter| of_letter(letter)).collect(),
-            };
-            serde_json::to_string(&tick).unwrap_or_default()
-        })
-    }
+            more_workers: *more_workers,
+            pools,
+            failures: failures.iter().map(|letter| of_letter(letter)).collect(),
+        };
+        serde_json::to_string(&tick).unwrap_or_default()
+    })
 }
 
 /// First the last ten minutes and how things are now, then a tick an interval until the server stops.
@@ -134,7 +89,7 @@ pub(super) async fn stream(State(door): State<Arc<Door>>) -> Answer {
     let history = serde_json::to_string(&history).unwrap_or_default();
     let first = [
         Event::default().event("history").data(history),
-        Event::default().event("now").data(now.text(&door.about)),
+        Event::default().event("now").data(text(&now, &door.about)),
     ];
     let ticks = stream::unfold((ticks, door, place), move |(mut ticks, door, place)| async move {
         loop {
@@ -142,7 +97,7 @@ pub(super) async fn stream(State(door): State<Arc<Door>>) -> Answer {
             let tick = ticks.borrow_and_update().clone()?;
             // One that came before the history was told is in it.
             if tick.at > until {
-                let event = Event::default().event("tick").data(tick.text(&door.about));
+                let event = Event::default().event("tick").data(text(&tick, &door.about));
                 return Some((event, (ticks, door, place)));
             }
         }
