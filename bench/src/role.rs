@@ -10,7 +10,10 @@ pub(crate) const HOLD: u8 = b'h';
 pub(crate) const RELEASE: u8 = b'r';
 
 /// What a process is that a bench starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// The bench writes such a role into the command line of the process, so how it is read there is
+/// said here, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Role {
     /// A bare WebSocket server that sends back what it gets.
     Echo,
@@ -31,17 +34,6 @@ pub enum Role {
 }
 
 impl Role {
-    /// All that there are.
-    pub const ALL: [Self; 7] = [
-        Self::Echo,
-        Self::PlainEcho,
-        Self::Naive,
-        Self::Worker,
-        Self::Sleeper,
-        Self::Holder,
-        Self::Counter,
-    ];
-
     /// Its name on a command line.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -10,7 +10,6 @@ use acequia_bench::{Mode, Options, Part, Role, Running, Sizes};
 use acequia_wire::QueueName;
 use acequia_wire::client::Encoding;
 use clap::ValueEnum;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::login::Login;
 
@@ -136,7 +135,7 @@ pub(crate) struct Args {
     sizes: SizeArgs,
 
     /// Be something that a bench starts
-    #[arg(long, hide = true, value_parser = role())]
+    #[arg(long, hide = true)]
     role: Option<Role>,
 
     /// Where a worker in a role fetches its jobs
@@ -182,13 +181,6 @@ impl From<Written> for Encoding {
 
 fn at_least_one() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..)
-}
-
-/// By their names, among which none is hidden from whoever mistypes one.
-fn role() -> impl TypedValueParser<Value = Role> {
-    PossibleValuesParser::new(Role::ALL.map(Role::as_str)).try_map(|name| {
-        Role::ALL.into_iter().find(|role| role.as_str() == name).ok_or("no role of a bench")
-    })
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
