@@ -192,7 +192,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     tokio::select! {
         measured = acequia_bench::run(&options) => measured.map(|()| ExitCode::SUCCESS),
         // The processes of the bench end as their handles are dropped.
-        () = crate::stop_signal() => Ok(ExitCode::from(130)),
+        () = crate::stop::signal() => Ok(ExitCode::from(130)),
     }
 }
 

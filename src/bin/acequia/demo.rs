@@ -44,7 +44,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.workers > 0 {
         pools.push((workers(args.workers, args.slots)?, server.operator()));
     }
-    let stop = crate::stop_signal().shared();
+    let stop = crate::stop::signal().shared();
     let said = tell(&addresses, args.workers);
     said.context("cannot say where the page is")?;
     tokio::join!(server.run(stop.clone()), acequia_pool::run_within(pools, stop));

@@ -96,7 +96,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let client = AdminClient::new(args.login.server()?);
     let setup = args.into_setup()?;
-    acequia_pool::run(setup, client, crate::stop_signal()).await?;
+    acequia_pool::run(setup, client, crate::stop::signal()).await?;
     Ok(ExitCode::SUCCESS)
 }
 

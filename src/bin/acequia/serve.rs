@@ -107,7 +107,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         keep_pages_small();
     }
     let server = Server::bind(config).await?;
-    let stop = crate::stop_signal().shared();
+    let stop = crate::stop::signal().shared();
     writeln!(std::io::stdout(), "{}", server.addresses()).context("cannot say that it is ready")?;
     let pools = pools.into_iter().map(|pool| (pool, server.operator())).collect();
     tokio::join!(server.run(stop.clone()), acequia_pool::run_within(pools, stop));

@@ -67,7 +67,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.once {
         std::io::stdout().lock().write_all(watch.picture().as_bytes())?;
     } else {
-        watch.show(explained, crate::stop_signal()).await?;
+        watch.show(explained, crate::stop::signal()).await?;
     }
     Ok(ExitCode::SUCCESS)
 }
