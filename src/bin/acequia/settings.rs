@@ -221,13 +221,6 @@ mod tests {
     }
 
     #[test]
-    fn flags_that_begin_alike_are_told_apart() {
-        assert!(names("'--jwt-keys-file <FILE>' is odd", "--jwt-keys-file"));
-        assert!(names("--log: what", "--log") && names("is --log", "--log"));
-        assert!(!names("--session-s 3", "--session") && !names("--logs", "--log"));
-    }
-
-    #[test]
     fn every_command_has_a_table_or_says_nothing_of_its_own() {
         let mut root = Cli::command();
         root.build();

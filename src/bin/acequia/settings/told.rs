@@ -60,3 +60,15 @@ fn names(text: &str, flag: &str) -> bool {
         !next.is_some_and(|next| next == '-' || next.is_alphanumeric())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_that_begin_alike_are_told_apart() {
+        assert!(names("'--jwt-keys-file <FILE>' is odd", "--jwt-keys-file"));
+        assert!(names("--log: what", "--log") && names("is --log", "--log"));
+        assert!(!names("--session-s 3", "--session") && !names("--logs", "--log"));
+    }
+}
