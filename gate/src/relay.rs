@@ -13,14 +13,21 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::UnixStream;
+use tokio::time::{Instant, Sleep};
 
+use crate::config::PING_TTL;
 use crate::frames::{
     CARRY_BYTES_MAX, FrameReader, Limits, PING_CONTEXT_BYTES_MAX, SocketType, Stop,
 };
 use crate::handle::ConnectionHandle;
 use crate::listener::Outer;
 use crate::reason::CloseReason;
+use crate::spoken::Spoken;
 use crate::stats::Counters;
+
+/// How much of our greeting goes out before the worker's has come: signature and version. ZeroMQ
+/// that does not like the rest would leave before it has said what it is itself.
+const GREETING_FIRST_BYTES: usize = 12;
 
 /// The most that is read at once.
 const READ_BYTES_MAX: usize = 64 * 1024;
@@ -55,6 +62,13 @@ pub(crate) struct Relay {
     /// The PONG that is due to the worker: only the last one, so that a worker that pings and
     /// does not read costs nothing.
     pong: Option<Vec<u8>>,
+    /// When the worker gets the next PING; `None` until it is known to understand one.
+    next_ping: Option<Pin<Box<Sleep>>>,
+    ping_is_due: bool,
+    /// The rest of our greeting, until the worker's has come.
+    greeting: Vec<u8>,
+    /// What the worker spoke that did not get through the handshake.
+    spoken: Option<Spoken>,
     /// How the worker's direction ended; what was judged good still goes on.
     ending: Option<CloseReason>,
 }
@@ -86,6 +100,10 @@ impl Relay {
             up: Flow::new(FrameReader::new(worker, not_ready)),
             down: Flow::new(FrameReader::new(server, Limits::NONE)),
             pong: None,
+            next_ping: None,
+            ping_is_due: false,
+            greeting: Vec::new(),
+            spoken: None,
             ending: None,
             handle,
         }
@@ -102,7 +120,8 @@ impl Relay {
             if let Poll::Ready(end) = self.poll_up(cx, scratch) {
                 return Poll::Ready(end);
             }
-            // After `poll_up`, which may have made a PONG.
+            // Both after `poll_up`, which may have heard the greeting and made a PONG.
+            self.poll_ping(cx);
             self.poll_down(cx, scratch)
         })
     }
@@ -110,6 +129,27 @@ impl Relay {
     /// Whether the worker's greeting and READY have passed.
     pub(crate) fn is_worker_handshaken(&self) -> bool {
         self.up.reader.is_handshaken()
+    }
+
+    /// What the worker said so far, which did not get it through the handshake.
+    pub(crate) fn spoken(&self) -> Spoken {
+        self.spoken.unwrap_or_else(|| self.recognise(&self.up.carry))
+    }
+
+    /// Holds the worker's side open for so long, and then closes it.
+    pub(crate) async fn hold(self, held: std::time::Duration) {
+        let Self { outer, inner, .. } = self;
+        drop(inner);
+        tokio::time::sleep(held).await;
+        drop(outer);
+    }
+
+    fn recognise(&self, unjudged: &[u8]) -> Spoken {
+        if self.up.reader.is_greeted() {
+            Spoken::of_command(unjudged)
+        } else {
+            Spoken::of_greeting(unjudged)
+        }
     }
 
     /// Delivers what the socket takes of what came before the end of the worker's side. The socket
@@ -175,10 +215,35 @@ impl Relay {
                 Stop::Handshaken | Stop::Command => {}
                 Stop::Ping(context) => self.pong = Some(pong(context)),
                 Stop::Violation(violation) => {
+                    if !self.up.reader.is_handshaken() {
+                        self.spoken = Some(self.recognise(&input[at..]));
+                    }
                     self.ending = Some(violation.into());
                     return Ok(());
                 }
             }
+        }
+    }
+
+    /// Sees to it that a worker that understands a PING gets one now and then.
+    fn poll_ping(&mut self, cx: &mut Context<'_>) {
+        if !self.up.reader.is_handshaken() || !self.up.reader.has_heartbeats() {
+            return;
+        }
+        let every = self.handle.registry.config.ping_every;
+        let timer = self.next_ping.get_or_insert_with(|| Box::pin(tokio::time::sleep(every)));
+        while timer.as_mut().poll(cx).is_ready() {
+            self.ping_is_due = true;
+            timer.as_mut().reset(Instant::now() + every);
+        }
+    }
+
+    /// The commands of the gate's own that are due to the worker.
+    fn take_commands(&mut self) -> Option<Vec<u8>> {
+        let ping = std::mem::take(&mut self.ping_is_due).then(ping);
+        match (self.pong.take(), ping) {
+            (Some(pong), Some(ping)) => Some([pong, ping].concat()),
+            (pong, ping) => pong.or(ping),
         }
     }
 
@@ -190,10 +255,14 @@ impl Relay {
             if let Err(error) = ready!(flushed) {
                 return Poll::Ready(End::Worker(reason_of(&error)));
             }
+            if !self.greeting.is_empty() && self.up.reader.is_greeted() {
+                self.down.pending = std::mem::take(&mut self.greeting);
+                continue;
+            }
             if self.down.reader.is_between_messages()
-                && let Some(pong) = self.pong.take()
+                && let Some(commands) = self.take_commands()
             {
-                self.down.pending = pong;
+                self.down.pending = commands;
                 continue;
             }
             let filled = match ready!(self.down.poll_fill(cx, &mut self.inner, scratch)) {
@@ -212,15 +281,22 @@ impl Relay {
         let mut at = 0;
         loop {
             let walk = self.down.reader.walk(&input[at..]);
-            let bytes = &input[at..at + walk.relay];
+            let mut bytes = &input[at..at + walk.relay];
+            if !self.up.reader.is_greeted() {
+                // Our socket waits for the worker's greeting before it says more than its own.
+                let (first, rest) = bytes.split_at(bytes.len().min(GREETING_FIRST_BYTES));
+                self.greeting.extend_from_slice(rest);
+                bytes = first;
+            }
             let before = self.down.unsent();
-            match (walk.boundary, self.pong.is_some()) {
-                (Some(boundary), true) => {
+            let commands = walk.boundary.and_then(|at| Some((at, self.take_commands()?)));
+            match commands {
+                Some((boundary, mut commands)) => {
                     self.down.pending.extend_from_slice(&bytes[..boundary]);
-                    self.down.pending.append(&mut self.pong.take().unwrap_or_default());
+                    self.down.pending.append(&mut commands);
                     self.down.pending.extend_from_slice(&bytes[boundary..]);
                 }
-                _ => {
+                None => {
                     self.down.forward(cx, &mut self.outer, bytes)?;
                     self.count_out(before + bytes.len() - self.down.unsent());
                 }
@@ -320,6 +396,12 @@ fn pong(context: &[u8]) -> Vec<u8> {
     frame.extend_from_slice(NAME);
     frame.extend_from_slice(context);
     frame
+}
+
+/// A PING that says how long the worker may hear nothing, and asks for no context back.
+fn ping() -> Vec<u8> {
+    let tenths = (PING_TTL.as_millis() / 100) as u16;
+    [b"\x04\x07\x04PING", &tenths.to_be_bytes()[..]].concat()
 }
 
 fn reason_of(error: &io::Error) -> CloseReason {
