@@ -28,6 +28,7 @@ mod workers;
 use std::sync::Arc;
 use std::time::Duration;
 
+use acequia_restraint::Seldom;
 use acequia_scheduler::{Action, Event, LaneKey, Scheduler, SessionId, Time};
 use acequia_sink::{Mailboxes, Topics};
 use acequia_ventilator::JobLanes;
@@ -40,7 +41,7 @@ use self::desk::Desk;
 use self::desk::tick::{Tick, Ticks};
 use self::durability::{Durability, Start};
 pub(crate) use self::input::{INBOX, Input};
-use self::pairing::Pairing;
+use self::pairing::{Pairing, Unanswered};
 use self::pools::Pools;
 use self::rates::Rates;
 use self::readiness::Readiness;
@@ -54,6 +55,11 @@ const PASS: usize = 1024;
 
 /// How long the results of a lane may still come after its jobs connection broke, if its results
 /// connection did not.
+/// Of a worker of the same name that gets ready again and again the log tells this often.
+const READY_LINE_EVERY: Duration = Duration::from_secs(60);
+/// And of so many workers in that time.
+const READY_LINES_MAX: usize = 100;
+
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long a server waits for others.
@@ -88,6 +94,8 @@ pub(crate) struct Pipeline {
     rates: Rates,
     topics: Topics,
     pairing: Pairing,
+    /// Which workers that are ready the log tells of, by name: one may come and go without end.
+    ready_lines: Seldom<String>,
     worker_door: WorkerDoor,
     metrics: Metrics,
     #[cfg(feature = "otlp")]
@@ -128,6 +136,7 @@ impl Pipeline {
             rates: Rates::new(),
             topics: Topics::default(),
             pairing: Pairing::default(),
+            ready_lines: Seldom::new(READY_LINE_EVERY, READY_LINES_MAX),
             worker_door,
             metrics,
             #[cfg(feature = "otlp")]
@@ -209,7 +218,8 @@ impl Pipeline {
         let ending = self.ending.first().map(|(until, _)| *until);
         let absent = self.sessions.longest_absent().map(|(until, _)| until);
         let tick = Some(self.tick_due);
-        let all = [scheduler, self.durability.due(), ending, absent, tick, self.stop_due];
+        let greeting = self.job_lanes.greeting_due();
+        let all = [scheduler, self.durability.due(), ending, absent, tick, greeting, self.stop_due];
         all.into_iter().flatten().min()
     }
 
@@ -245,6 +255,7 @@ impl Pipeline {
         self.look_at_storage(now);
         self.tick_if_due(now, instant);
         self.end_sessions(now, instant);
+        self.job_lanes.greet_due(instant);
         self.job_lanes.flush();
         self.mailboxes.flush();
     }
@@ -279,8 +290,9 @@ impl Pipeline {
                 }
             }
             Input::Sink(Sink::LaneOpened { results, handle }) => {
-                for lane in self.pairing.results_opened(results, handle) {
-                    self.job_lanes.greet(lane);
+                let Unanswered { is_lost, lanes } = self.pairing.results_opened(results, handle);
+                for lane in lanes {
+                    self.job_lanes.greet_again(lane, is_lost, instant);
                 }
             }
             Input::Sink(Sink::LaneClosed { results }) => {

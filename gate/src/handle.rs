@@ -61,6 +61,12 @@ impl ConnectionHandle {
         self.registry.refuse_wrong(&self.state, reason, why);
     }
 
+    /// Says in the log what its owner found wrong with the connection, which goes on: once a minute
+    /// for each host and `about`.
+    pub fn tell(&self, about: &'static str, why: fmt::Arguments<'_>) {
+        self.registry.tell(&self.state, about, why);
+    }
+
     /// How long the worker's side is held open beyond the end; zero while there is no end.
     pub fn held(&self) -> Duration {
         self.state.held()

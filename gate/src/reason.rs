@@ -36,9 +36,6 @@ pub enum CloseReason {
     MalformedMessage,
     /// The worker's fault, found by the owner of the connection: it did not prove who it is.
     Unauthorized,
-    /// The worker's fault, found by the owner of the connection: several workers answer on one
-    /// results connection.
-    SharedResults,
     /// Too many connections were not ready, and this was the oldest of them.
     Evicted,
     /// Too many connections, all of them ready.
@@ -57,7 +54,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// All of them, in the order of their counters.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 20] = [
         Self::BadGreeting,
         Self::BadHandshake,
         Self::IncompatiblePeer,
@@ -71,7 +68,6 @@ impl CloseReason {
         Self::UnexpectedMessage,
         Self::MalformedMessage,
         Self::Unauthorized,
-        Self::SharedResults,
         Self::Evicted,
         Self::ConnectionLimit,
         Self::OutOfResources,
@@ -97,7 +93,6 @@ impl CloseReason {
             Self::UnexpectedMessage => "unexpected_message",
             Self::MalformedMessage => "malformed_message",
             Self::Unauthorized => "unauthorized",
-            Self::SharedResults => "shared_results",
             Self::Evicted => "evicted",
             Self::ConnectionLimit => "connection_limit",
             Self::OutOfResources => "out_of_resources",
@@ -145,9 +140,6 @@ impl CloseReason {
             }
             Self::MalformedMessage => "it sent a message that cannot be read",
             Self::Unauthorized => "it did not prove who it is",
-            Self::SharedResults => {
-                "several workers answer on one results connection: give each its own PUSH"
-            }
             Self::Evicted => {
                 "too many connections are not ready, and the oldest of them is closed for each \
                  newcomer: look at who opens them, or start fewer workers at a time"

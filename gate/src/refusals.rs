@@ -10,7 +10,6 @@ use acequia_restraint::{LeftOut, Seldom};
 use tokio::sync::Notify;
 
 use crate::peer::Peer;
-use crate::reason::CloseReason;
 use crate::spoken::Spoken;
 
 /// One line of a kind from one host in so much time.
@@ -60,7 +59,7 @@ impl fmt::Display for Host {
 /// What lines are alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Kind {
-    reason: CloseReason,
+    reason: &'static str,
     spoken: Option<Spoken>,
     host: Host,
 }
@@ -87,11 +86,11 @@ impl Refusals {
         Self { port, lines, hosts: Mutex::default(), left_out: Notify::new() }
     }
 
-    /// Says in the log who was turned away and why, unless that was said just now.
+    /// Says in the log whose connection has something wrong and what, unless that was said just now.
     pub(crate) fn tell(
         &self,
         peer: Peer,
-        reason: CloseReason,
+        reason: &'static str,
         spoken: Option<Spoken>,
         why: fmt::Arguments<'_>,
         now: Instant,
@@ -99,7 +98,7 @@ impl Refusals {
         let kind = Kind { reason, spoken, host: Host::of(peer) };
         let line = locked(&self.lines).line(kind, now);
         match line {
-            Some(left_out) => tracing::warn!(port = self.port, %peer, %reason, "{why}{left_out}"),
+            Some(left_out) => tracing::warn!(port = self.port, %peer, reason, "{why}{left_out}"),
             None => self.left_out.notify_one(),
         }
     }
@@ -125,13 +124,13 @@ impl Refusals {
             let (count, seconds) = (alike + others, within.as_secs());
             match kind {
                 Some(Kind { reason, host, .. }) => tracing::warn!(
-                    port = self.port, %host, %reason,
-                    "{count} more connections were refused like this in the last {seconds} s"
+                    port = self.port, %host, reason,
+                    "{count} more like this in the last {seconds} s"
                 ),
                 None => tracing::warn!(
                     port = self.port,
-                    "{count} more connections were refused in the last {seconds} s, by more hosts \
-                     or for more reasons than are told apart"
+                    "{count} more connections had something wrong in the last {seconds} s, of more \
+                     hosts or for more reasons than are told apart"
                 ),
             }
         }

@@ -117,9 +117,14 @@ impl Registry {
         if connection.close_reason().is_none() {
             let now = Instant::now().into_std();
             let held = self.refusals.spoke_wrongly(connection.peer, now);
-            self.refusals.tell(connection.peer, reason, None, why, now);
+            self.refusals.tell(connection.peer, reason.as_str(), None, why, now);
             self.close(connection, reason, held);
         }
+    }
+
+    /// Says in the log what is wrong with a connection that goes on.
+    pub(crate) fn tell(&self, connection: &State, about: &'static str, why: fmt::Arguments<'_>) {
+        self.refusals.tell(connection.peer, about, None, why, Instant::now().into_std());
     }
 
     fn refuse_because(
@@ -131,7 +136,7 @@ impl Registry {
     ) {
         if connection.close_reason().is_none() {
             let now = Instant::now().into_std();
-            self.refusals.tell(connection.peer, reason, spoken, why, now);
+            self.refusals.tell(connection.peer, reason.as_str(), spoken, why, now);
             self.close(connection, reason, Duration::ZERO);
         }
     }
