@@ -25,8 +25,9 @@ use crate::reason::CloseReason;
 use crate::spoken::Spoken;
 use crate::stats::Counters;
 
-/// How much of our greeting goes out before the worker's has come: signature and version. ZeroMQ
-/// that does not like the rest would leave before it has said what it is itself.
+/// How much of our greeting goes out before the worker's has come: signature and version. The rest
+/// waits for its greeting, and our READY for its READY: ZeroMQ that does not like what it hears
+/// would leave before it has said what it is itself.
 const GREETING_FIRST_BYTES: usize = 12;
 
 /// The most that is read at once.
@@ -65,8 +66,9 @@ pub(crate) struct Relay {
     /// When the worker gets the next PING; `None` until it is known to understand one.
     next_ping: Option<Pin<Box<Sleep>>>,
     ping_is_due: bool,
-    /// The rest of our greeting, until the worker's has come.
-    greeting: Vec<u8>,
+    /// The rest of our greeting, and then our READY, until the worker's has come.
+    kept_back: Vec<u8>,
+    has_greeted: bool,
     /// What the worker spoke that did not get through the handshake.
     spoken: Option<Spoken>,
     /// How the worker's direction ended; what was judged good still goes on.
@@ -102,7 +104,8 @@ impl Relay {
             pong: None,
             next_ping: None,
             ping_is_due: false,
-            greeting: Vec::new(),
+            kept_back: Vec::new(),
+            has_greeted: false,
             spoken: None,
             ending: None,
             handle,
@@ -255,8 +258,11 @@ impl Relay {
             if let Err(error) = ready!(flushed) {
                 return Poll::Ready(End::Worker(reason_of(&error)));
             }
-            if !self.greeting.is_empty() && self.up.reader.is_greeted() {
-                self.down.pending = std::mem::take(&mut self.greeting);
+            let may_go = self.up.reader.is_handshaken()
+                || (self.up.reader.is_greeted() && !self.has_greeted);
+            if may_go && !self.kept_back.is_empty() {
+                self.has_greeted = true;
+                self.down.pending = std::mem::take(&mut self.kept_back);
                 continue;
             }
             if self.down.reader.is_between_messages()
@@ -282,10 +288,11 @@ impl Relay {
         loop {
             let walk = self.down.reader.walk(&input[at..]);
             let mut bytes = &input[at..at + walk.relay];
-            if !self.up.reader.is_greeted() {
+            if !self.up.reader.is_handshaken() {
                 // Our socket waits for the worker's greeting before it says more than its own.
-                let (first, rest) = bytes.split_at(bytes.len().min(GREETING_FIRST_BYTES));
-                self.greeting.extend_from_slice(rest);
+                let first = if self.up.reader.is_greeted() { 0 } else { GREETING_FIRST_BYTES };
+                let (first, rest) = bytes.split_at(bytes.len().min(first));
+                self.kept_back.extend_from_slice(rest);
                 bytes = first;
             }
             let before = self.down.unsent();
