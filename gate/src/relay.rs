@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::UnixStream;
@@ -140,7 +141,7 @@ impl Relay {
     }
 
     /// Holds the worker's side open for so long, and then closes it.
-    pub(crate) async fn hold(self, held: std::time::Duration) {
+    pub(crate) async fn hold(self, held: Duration) {
         let Self { outer, inner, .. } = self;
         drop(inner);
         tokio::time::sleep(held).await;
@@ -234,7 +235,9 @@ impl Relay {
             return;
         }
         let every = self.handle.registry.config.ping_every;
-        let timer = self.next_ping.get_or_insert_with(|| Box::pin(tokio::time::sleep(every)));
+        // The first at once: the host may be gone before the next.
+        let now = Duration::ZERO;
+        let timer = self.next_ping.get_or_insert_with(|| Box::pin(tokio::time::sleep(now)));
         while timer.as_mut().poll(cx).is_ready() {
             self.ping_is_due = true;
             timer.as_mut().reset(Instant::now() + every);

@@ -39,15 +39,15 @@ async fn workers_are_pinged_that_speak_a_version_with_pings() {
     const PING: &[u8] = b"\x04\x07\x04PING\x01\xf4";
     let config = GateConfig { ping_every: Duration::from_millis(1), ..GateConfig::default() };
     let mut gate = serve::<Jobs>("tcp://127.0.0.1:0", config).await;
-    let mut old = RawWorker::connect(gate.address()).await;
-    let mut without = greeting();
-    without[11] = 0;
-    old.say(&[without, ready("PULL")].concat()).await;
-    old.hear(64).await;
-    let length = old.hear(2).await[1];
-    old.hear(length.into()).await;
+    let mut old = RawWorker::shaken(gate.address(), "PULL").await;
     let mut to_old = gate.next().await;
-    let mut new = RawWorker::shaken(gate.address(), "PULL").await;
+    let mut new = RawWorker::connect(gate.address()).await;
+    let mut with_pings = greeting();
+    with_pings[11] = 1;
+    new.say(&[with_pings, ready("PULL")].concat()).await;
+    new.hear(64).await;
+    let length = new.hear(2).await[1];
+    new.hear(length.into()).await;
     let mut to_new = gate.next().await;
     for _ in 0..5 {
         assert_eq!(new.hear(PING.len()).await, PING);
