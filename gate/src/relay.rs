@@ -30,6 +30,9 @@ use crate::stats::Counters;
 /// waits for its greeting, and our READY for its READY: ZeroMQ that does not like what it hears
 /// would leave before it has said what it is itself.
 const GREETING_FIRST_BYTES: usize = 12;
+/// How long we wait so, from the connection on. A worker may wait for us just as well, and then it
+/// goes by the book.
+const KEPT_BACK_MAX: Duration = Duration::from_millis(250);
 
 /// The most that is read at once.
 const READ_BYTES_MAX: usize = 64 * 1024;
@@ -70,6 +73,8 @@ pub(crate) struct Relay {
     /// The rest of our greeting, and then our READY, until the worker's has come.
     kept_back: Vec<u8>,
     has_greeted: bool,
+    /// Until when; `None` once it is over.
+    keeping_back: Option<Pin<Box<Sleep>>>,
     /// What the worker spoke that did not get through the handshake.
     spoken: Option<Spoken>,
     /// How the worker's direction ended; what was judged good still goes on.
@@ -107,6 +112,7 @@ impl Relay {
             ping_is_due: false,
             kept_back: Vec::new(),
             has_greeted: false,
+            keeping_back: Some(Box::pin(tokio::time::sleep(KEPT_BACK_MAX))),
             spoken: None,
             ending: None,
             handle,
@@ -126,6 +132,7 @@ impl Relay {
             }
             // Both after `poll_up`, which may have heard the greeting and made a PONG.
             self.poll_ping(cx);
+            self.poll_keeping_back(cx);
             self.poll_down(cx, scratch)
         })
     }
@@ -244,6 +251,13 @@ impl Relay {
         }
     }
 
+    fn poll_keeping_back(&mut self, cx: &mut Context<'_>) {
+        let is_over = |until: &mut Pin<Box<Sleep>>| until.as_mut().poll(cx).is_ready();
+        if self.up.reader.is_handshaken() || self.keeping_back.as_mut().is_some_and(is_over) {
+            self.keeping_back = None;
+        }
+    }
+
     /// The commands of the gate's own that are due to the worker.
     fn take_commands(&mut self) -> Option<Vec<u8>> {
         let ping = std::mem::take(&mut self.ping_is_due).then(ping);
@@ -261,8 +275,8 @@ impl Relay {
             if let Err(error) = ready!(flushed) {
                 return Poll::Ready(End::Worker(reason_of(&error)));
             }
-            let may_go = self.up.reader.is_handshaken()
-                || (self.up.reader.is_greeted() && !self.has_greeted);
+            let may_go =
+                self.keeping_back.is_none() || (self.up.reader.is_greeted() && !self.has_greeted);
             if may_go && !self.kept_back.is_empty() {
                 self.has_greeted = true;
                 self.down.pending = std::mem::take(&mut self.kept_back);
@@ -291,7 +305,7 @@ impl Relay {
         loop {
             let walk = self.down.reader.walk(&input[at..]);
             let mut bytes = &input[at..at + walk.relay];
-            if !self.up.reader.is_handshaken() {
+            if self.keeping_back.is_some() {
                 // Our socket waits for the worker's greeting before it says more than its own.
                 let first = if self.up.reader.is_greeted() { 0 } else { GREETING_FIRST_BYTES };
                 let (first, rest) = bytes.split_at(bytes.len().min(first));

@@ -149,8 +149,8 @@ impl fmt::Display for OnPort {
             ),
             Spoken::Zmtp2 => write!(
                 f,
-                "it speaks ZMTP 2, as ZeroMQ 3 and JeroMQ 0.3 do, and this server speaks ZMTP 3: \
-                 use libzmq 4, JeroMQ 0.4 or another library that speaks ZMTP 3"
+                "it speaks ZMTP 2, as ZeroMQ 3 and JeroMQ before 0.5 do, and this server speaks ZMTP 3: \
+                 use libzmq 4, JeroMQ 0.5 or another library that speaks ZMTP 3"
             ),
             Spoken::Signature | Spoken::HalfGreeting => write!(
                 f,

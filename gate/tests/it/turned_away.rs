@@ -20,6 +20,18 @@ async fn we_say_no_more_than_the_worker_has() {
 }
 
 #[tokio::test]
+async fn a_worker_that_waits_for_all_of_our_greeting_gets_it() {
+    let gate = serve_tcp::<Jobs>().await;
+    let mut worker = RawWorker::connect(gate.address()).await;
+    worker.hear(64).await;
+    worker.say(&greeting()).await;
+    let header = worker.hear(2).await;
+    worker.hear(header[1].into()).await;
+    worker.say(&ready("PULL")).await;
+    eventually(|| gate.stats.snapshot().handshaken == 1).await;
+}
+
+#[tokio::test]
 async fn one_that_leaves_in_the_handshake_is_counted_and_one_that_only_looked_is_not() {
     let gate = serve_tcp::<Jobs>().await;
     let whole = [greeting(), ready("PULL")].concat();
