@@ -1,11 +1,11 @@
 // The page: two sessions, two boxes.
 
-import * as classes from '/client/index.js';
-import { wireCopyButtons } from '/assets/copy.js';
-import { wireJobBox } from '/assets/job-box.js';
-import { wireMandelbrot } from '/assets/mandelbrot.js';
-import { showConnection } from '/assets/status.js';
-import * as codec from '/assets/vendor/msgpack.mjs';
+import * as classes from '../client/index.js';
+import { wireCopyButtons } from './copy.js';
+import { wireJobBox } from './job-box.js';
+import { wireMandelbrot } from './mandelbrot.js';
+import { showConnection } from './status.js';
+import * as codec from './vendor/msgpack.mjs';
 
 const text = new classes.Acequia(); // speaks JSON
 const tiles = new classes.Acequia(undefined, { codec }); // speaks MessagePack: its results are bytes
