@@ -1,6 +1,7 @@
 // The page: two sessions, two boxes.
 
 import * as classes from '../client/index.js';
+import { about, ends, quoted, showCommand } from './addresses.js';
 import { wireCopyButtons } from './copy.js';
 import { wireJobBox } from './job-box.js';
 import { wireMandelbrot } from './mandelbrot.js';
@@ -12,8 +13,20 @@ const tiles = new classes.Acequia(undefined, { codec }); // speaks MessagePack: 
 
 showConnection([text, tiles]);
 wireCopyButtons();
+text.addEventListener('state', ({ detail }) => {
+  if (detail.state === 'open') showWorker().catch(() => {}); // asked again when it is open once more
+});
 wireJobBox(text);
 const picture = wireMandelbrot(tiles);
+
+/** How one more worker is started, of this very program and for this very server. */
+async function showWorker() {
+  const server = await about();
+  for (const command of document.querySelectorAll('[data-command=worker]')) {
+    showCommand(command.firstElementChild, `${quoted(server.command)} worker --demo ${ends(server)}`);
+    command.hidden = false;
+  }
+}
 
 /**
  * For the console and for tests: the client's classes; `iterations()`, a copy of all iteration

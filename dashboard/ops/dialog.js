@@ -1,6 +1,7 @@
 // Dialogs: the browser's own, which hold the focus, close on Escape and give the focus back.
 
 import { el } from './dom.js';
+import { focusCameBack } from './hold.js';
 
 let titles = 0;
 
@@ -21,7 +22,10 @@ export function openDialog(title, { class: kind = '' } = {}) {
     const { left, right, top, bottom } = dialog.getBoundingClientRect();
     if (x < left || x > right || y < top || y > bottom) dialog.close();
   });
-  dialog.addEventListener('close', () => dialog.remove());
+  dialog.addEventListener('close', () => {
+    dialog.remove();
+    focusCameBack();
+  });
   document.body.append(dialog);
   dialog.showModal();
   return { dialog, body, close: () => dialog.close() };

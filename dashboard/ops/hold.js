@@ -11,6 +11,17 @@ const fingers = matchMedia('(hover: none)');
 
 let anchor = null;
 
+/** Whether the last that was used is the pointer; whether it is down; whether the focus is only where it
+ * was left by the pointer, which has gone on: nobody is about to press anything there. */
+let [byPointer, pressing, left] = [false, false, false];
+addEventListener('pointerdown', () => (byPointer = pressing = true), { capture: true });
+for (const end of ['pointerup', 'pointercancel']) addEventListener(end, () => (pressing = false), { capture: true });
+addEventListener('keydown', () => (byPointer = left = false), { capture: true });
+addEventListener('focusin', () => (left = pressing));
+
+/** A dialog that is closed gives the focus back to where it was opened. */
+export const focusCameBack = () => (left = byPointer);
+
 const asking = () => document.querySelector('dialog[open]') !== null;
 const inSight = ({ top, bottom }) => bottom > 0 && top < innerHeight;
 
@@ -21,7 +32,7 @@ export function isHeld(list) {
 
 function pointedAt() {
   for (const place of places) if (place.matches(':hover')) return place;
-  if (document.hasFocus()) for (const place of places) if (place.contains(document.activeElement)) return place;
+  if (document.hasFocus() && !left) for (const place of places) if (place.contains(document.activeElement)) return place;
   return null;
 }
 
@@ -40,7 +51,7 @@ export function steadily(change) {
 
 function rowOf(place) {
   if (place === null) return null;
-  return place.querySelector(':is(tr, li):hover') ?? document.activeElement.closest('tr, li') ?? place;
+  return place.querySelector(':is(tr, li):hover') ?? (place.contains(document.activeElement) ? document.activeElement.closest('tr, li') : null) ?? place;
 }
 
 /**
