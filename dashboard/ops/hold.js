@@ -2,7 +2,7 @@
 // something in one, no row of any list comes, goes or moves, and what changes above it does not push
 // it away. Numbers go on all the while.
 
-import { byId, el, setText } from './dom.js';
+import { byId, setAttribute, setText } from './dom.js';
 
 /** Where somebody may be about to press something of a row. */
 const places = new Set();
@@ -19,7 +19,7 @@ for (const end of ['pointerup', 'pointercancel']) addEventListener(end, () => (p
 addEventListener('keydown', () => (byPointer = left = false), { capture: true });
 addEventListener('focusin', () => (left = pressing));
 
-/** A dialog that is closed gives the focus back to where it was opened. */
+/** The page has moved the focus: a dialog that is closed gives it back to where it was opened. */
 export const focusCameBack = () => (left = byPointer);
 
 const asking = () => document.querySelector('dialog[open]') !== null;
@@ -68,11 +68,11 @@ export function holdStill(id, show) {
     show();
     // The button is gone; who came by the keyboard goes on in the list.
     (list.querySelector('[tabindex="0"], button') ?? list).focus({ preventScroll: true });
+    focusCameBack();
   });
-  const words = el('span');
-  button.append(words, el('span', { class: 'unseen' }, ': show'));
   return (newer) => {
-    if (newer > 0) setText(words, `${newer} newer`);
+    if (newer > 0) setText(button, `${newer} newer`);
+    if (newer > 0) setAttribute(button, 'aria-label', `${newer} newer: show`);
     button.hidden = newer === 0;
   };
 }

@@ -29,7 +29,7 @@ export function queueTable({ onChoose, onJobs, onLetters, onChange }) {
         title: 'Dead', width: '5.5rem', number: true, by: (row) => row.dead_letters,
         cell: pressable((row) => row.dead_letters, (row) => `${count(row.dead_letters)} dead letters of ${row.queue}`, (row) => onLetters(row.queue)),
       },
-      { title: 'Slots', width: '9rem', by: ({ slots }) => slots, cell: slotsCell },
+      { title: 'Slots', width: '10rem', by: ({ slots }) => slots, cell: slotsCell },
       { title: 'Running', width: '6rem', number: true, by: ({ running }) => running, cell: jobs('running') },
       { title: 'Delayed', width: '6rem', number: true, by: ({ delayed }) => delayed, cell: jobs('delayed') },
       { title: 'Done/s', width: '5.5rem', number: true, by: done, cell: text((row) => rate(done(row))) },

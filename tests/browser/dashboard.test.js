@@ -556,8 +556,8 @@ test('a payload and a result have the digits that the server has', async (t) => 
     for (const event of [JSON.parse(data)].flat()) if (['done', 'failed', 'rejected'].includes(event.ev)) ends[event.ev] = event.job ?? event.message;
     if (Object.keys(ends).length === 2) resolve();
   }));
-  socket.send(`{"op":"submit","id":${id},"queue":"bad","payload":${payload}}`);
-  socket.send(`{"op":"submit","id":"good","queue":"good","payload":${payload}}`);
+  socket.send(`{"op":"submit","id":${id},"key":"bad","queue":"bad","payload":${payload}}`);
+  socket.send(`{"op":"submit","id":"good","key":"good","queue":"good","payload":${payload}}`);
   await both;
   const shown = `{\n  "values": [\n${values.map((value) => `    ${value}`).join(',\n')}\n  ],\n  "2": 1.0,\n  "1": 1.0\n}`;
 
@@ -572,7 +572,7 @@ test('a payload and a result have the digits that the server has', async (t) => 
   for (const job of [ends.failed, ends.done]) {
     await page.getByRole('searchbox', { name: 'Find a job by its id' }).fill(job);
     await page.keyboard.press('Enter');
-    const dialog = page.getByRole('dialog', { name: 'Job' });
+    const dialog = page.getByRole('dialog', { name: 'Job', exact: true });
     // It ended before the page knew what time it is by the server: never in the future.
     await dialog.getByText(/\((just now|\d+ s ago)\)/).waitFor();
     assert.doesNotMatch(await dialog.textContent(), /\(in /);
@@ -608,9 +608,9 @@ async function extremes(page) {
   for (const [name, ms] of [['waiting_p50_ms', 61_000], ['waiting_p99_ms', 119_000], ['running_p50_ms', 86_399_000], ['running_p99_ms', 5_000_000]]) all[name] = line(ms);
   const recent = { seconds: 10, submitted: 0, done: 1_234_567, failed: 0, cancelled: 0, waiting_p50_ms: 719_000, waiting_p99_ms: 86_399_000, running_p50_ms: 1, running_p99_ms: 1 };
   const queue = { queue: 'q'.repeat(64), waiting: 999_999, running: 99_999, delayed: 999_999, oldest_ms: 86_399_000, paused: true, slots: 64_000, slots_busy: 64_000, dead_letters: 99_999, recent };
-  const jobs = [1, 2].map((n) => ({ job: `01931234-29f8-7234-bb29-61a58510dae${n}`, queue: 'mail', since_ms: at - 719_000, attempt: 3 }));
+  const jobs = Array.from({ length: 100 }, (_, n) => ({ job: `01931234-29f8-7234-bb29-61a58510d${100 + n}`, queue: 'mail', since_ms: at - 719_000, attempt: 3 }));
   const held = [{ job: '01931234-29f8-7234-bb29-61a58510dae9', since_ms: at - 86_399_000, why: 'cancelled' }];
-  const worker = { worker: 1, name: 'w'.repeat(64), queues: ['mail'], slots: 64_000, busy: 63_999, state: 'draining', address: '127.127.127.127:65535', pid: null, since_ms: at, done: 999_999_999, failed: 9_999_999, jobs, held };
+  const worker = { worker: 1, name: 'w'.repeat(64), queues: ['mail'], slots: 64_000, busy: 63_999, state: 'ready', address: '127.127.127.127:65535', pid: null, since_ms: at, done: 999_999_999, failed: 9_999_999, jobs, held };
   const letter = { job: '01931234-29f8-7234-bb29-61a58510daea', id: 1, queue: 'mail', priority: 5, code: 'internal_error', message: 'x'.repeat(2000), type: 'text/plain', payload_bytes: 1, attempt: 1000, failures: 1, losses: 0, submitted_ms: at, failed_ms: at - 86_399_000 };
   const server = {
     version: '0.1.0', uptime_ms: 364.96 * 86_400_000, state: 'storage', why: 'no space is left', http: '127.0.0.1:1', jobs: 'tcp://127.0.0.1:2', results: 'tcp://127.0.0.1:3',
@@ -682,7 +682,7 @@ for (const [colorScheme, name, viewport] of [
     await away(page);
     await page.locator('#letter-table tbody tr', { hasText: 'no such mailbox' }).waitFor();
     await count(page, 1, 'waiting', 'nobody');
-    await page.locator('.said').getByRole('button').click();
+    await page.locator('.said').getByRole('button', { name: 'Close this message' }).click();
     assert.deepEqual(await complaints(page), []);
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'it is no wider than the window');
     await screenshot(page, name);
