@@ -77,7 +77,7 @@ pub(crate) struct Scale {
     max: u32,
 }
 
-/// What an operator wants to be changed of that.
+/// How many processes an operator wants a pool to have.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rescale {

@@ -28,17 +28,17 @@ use crate::schema;
 #[into_params(parameter_in = Query)]
 pub(super) struct List {
     /// Of this queue only.
-    #[param(value_type = Option<schema::QueueName>)]
+    #[param(inline, value_type = Option<schema::QueueName>)]
     queue: Option<String>,
     /// Which come first.
     #[serde(default)]
     #[param(inline, required = false, default = json!(Order::default()))]
     order: Order,
     /// The `next` of the page before.
-    #[param(value_type = Option<schema::Number>)]
+    #[param(inline, value_type = Option<schema::Number>)]
     after: Option<u64>,
     /// Entries on the page.
-    #[param(value_type = Option<PageLimit>)]
+    #[param(inline, value_type = Option<PageLimit>)]
     limit: Option<usize>,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct List {
 #[into_params(parameter_in = Query)]
 pub(super) struct All {
     /// Of this queue only.
-    #[param(value_type = Option<schema::QueueName>)]
+    #[param(inline, value_type = Option<schema::QueueName>)]
     queue: Option<String>,
 }
 
@@ -197,7 +197,7 @@ fn no_letter(job: JobId) -> Refused {
     get,
     path = "/dead-letters/{job}",
     operation_id = "dead_letter",
-    params(("job" = schema::JobId, Path, description = "A job")),
+    params(("job" = inline(schema::JobId), Path, description = "A job")),
     responses(
         (status = OK, description = ANSWERED, body = Letter),
         (status = NOT_FOUND, description = NOT_THERE, body = Refused),
@@ -228,7 +228,7 @@ fn not_redriven(job: Option<JobId>, why: NotRedriven) -> Refused {
     post,
     path = "/dead-letters/{job}/redrive",
     operation_id = "redrive_dead_letter",
-    params(("job" = schema::JobId, Path, description = "A job")),
+    params(("job" = inline(schema::JobId), Path, description = "A job")),
     responses(
         (status = OK, description = ANSWERED, body = inline(RedrivenOne)),
         (status = NOT_FOUND, description = NOT_THERE, body = Refused),
@@ -265,7 +265,7 @@ pub(super) async fn redrive_all(State(door): State<Arc<Door>>, query: Given<All>
     delete,
     path = "/dead-letters/{job}",
     operation_id = "drop_dead_letter",
-    params(("job" = schema::JobId, Path, description = "A job")),
+    params(("job" = inline(schema::JobId), Path, description = "A job")),
     responses(
         (status = OK, description = ANSWERED, body = inline(Dropped)),
         (status = NOT_FOUND, description = NOT_THERE, body = Refused),

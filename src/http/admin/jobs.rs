@@ -12,7 +12,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::openapi::ObjectBuilder;
 use utoipa::{IntoParams, ToSchema};
 
 use super::answer::{
@@ -209,6 +208,11 @@ pub(super) fn as_result(
 }
 
 schema::described! {
+    /// What `cursor_text` makes.
+    Cursor = schema::text().pattern(Some(format!(
+        "^[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}\\.[0-9]{{1,15}}\\.[0-9]{{1,15}}\\.{}$",
+        schema::queue_name_pattern()
+    )));
     LiveJobs of Live<'_> = schema::list_of::<Live<'_>>(PAGE_MAX);
 }
 
@@ -249,16 +253,16 @@ pub(super) struct List {
     #[param(inline)]
     state: Place,
     /// Of this queue only.
-    #[param(value_type = Option<schema::QueueName>)]
+    #[param(inline, value_type = Option<schema::QueueName>)]
     queue: Option<String>,
     /// Of this client only.
     #[param(pattern = "^[0-9a-f]{1,16}$")]
     client: Option<String>,
     /// The `next` of the page before.
-    #[param(schema_with = cursor_schema)]
+    #[param(inline, value_type = Option<Cursor>)]
     after: Option<String>,
     /// Entries on the page.
-    #[param(value_type = Option<PageLimit>)]
+    #[param(inline, value_type = Option<PageLimit>)]
     limit: Option<usize>,
 }
 
@@ -306,7 +310,7 @@ pub(super) async fn list(State(door): State<Arc<Door>>, query: Given<List>) -> A
     get,
     path = "/jobs/{job}",
     operation_id = "job",
-    params(("job" = schema::JobId, Path, description = "A job")),
+    params(("job" = inline(schema::JobId), Path, description = "A job")),
     responses(
         (status = OK, description = ANSWERED, body = inline(Job)),
         (status = NOT_FOUND, description = NOT_THERE, body = Refused),
@@ -323,7 +327,7 @@ pub(super) async fn read(State(door): State<Arc<Door>>, Path(job): Path<String>)
     post,
     path = "/jobs/{job}/cancel",
     operation_id = "cancel_job",
-    params(("job" = schema::JobId, Path, description = "A job")),
+    params(("job" = inline(schema::JobId), Path, description = "A job")),
     responses(
         (status = OK, description = ANSWERED, body = inline(CancelledJob)),
         (status = NOT_FOUND, description = NOT_THERE, body = Refused),
@@ -368,14 +372,6 @@ fn client_id(text: &str) -> Result<ClientId, Refused> {
 fn cursor_text(end: &JobCursor) -> String {
     let JobCursor { job, queue, at, ticket } = end;
     format!("{job}.{}.{}.{queue}", at.as_micros(), ticket.0)
-}
-
-fn cursor_schema() -> ObjectBuilder {
-    let pattern = format!(
-        "^[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}\\.[0-9]{{1,15}}\\.[0-9]{{1,15}}\\.{}$",
-        schema::queue_name_pattern()
-    );
-    schema::text().pattern(Some(pattern))
 }
 
 fn cursor(text: &str) -> Result<JobCursor, Refused> {

@@ -49,7 +49,7 @@ pub(super) async fn list(State(door): State<Arc<Door>>) -> Answer {
     put,
     path = "/pools/{pool}",
     operation_id = "report_pool",
-    params(("pool" = schema::QueueName, Path, description = "A pool")),
+    params(("pool" = inline(schema::QueueName), Path, description = "A pool")),
     request_body = Report,
     responses(
         (status = OK, description = ANSWERED, body = Scale),
@@ -72,7 +72,7 @@ pub(super) async fn report(
     post,
     path = "/pools/{pool}/scale",
     operation_id = "scale_pool",
-    params(("pool" = schema::QueueName, Path, description = "A pool")),
+    params(("pool" = inline(schema::QueueName), Path, description = "A pool")),
     request_body = inline(Rescale),
     responses(
         (status = OK, description = ANSWERED, body = Pool),

@@ -35,10 +35,10 @@ struct Page<'a> {
 #[into_params(parameter_in = Query)]
 pub(super) struct List {
     /// The `next` of the page before.
-    #[param(value_type = Option<schema::QueueName>)]
+    #[param(inline, value_type = Option<schema::QueueName>)]
     after: Option<String>,
     /// Entries on the page.
-    #[param(value_type = Option<PageLimit>)]
+    #[param(inline, value_type = Option<PageLimit>)]
     limit: Option<usize>,
 }
 
@@ -67,7 +67,7 @@ pub(super) async fn list(State(door): State<Arc<Door>>, query: Given<List>) -> A
     get,
     path = "/queues/{queue}",
     operation_id = "queue",
-    params(("queue" = schema::QueueName, Path, description = "A queue")),
+    params(("queue" = inline(schema::QueueName), Path, description = "A queue")),
     responses(
         (status = OK, description = ANSWERED, body = Queue),
         (status = NOT_FOUND, description = NOT_THERE, body = Refused),
@@ -87,7 +87,7 @@ pub(super) async fn read(State(door): State<Arc<Door>>, Path(queue): Path<String
     post,
     path = "/queues/{queue}/pause",
     operation_id = "pause_queue",
-    params(("queue" = schema::QueueName, Path, description = "A queue")),
+    params(("queue" = inline(schema::QueueName), Path, description = "A queue")),
     responses(
         (status = OK, description = ANSWERED, body = Queue),
         (status = CONFLICT, description = NOT_NOW, body = Refused),
@@ -102,7 +102,7 @@ pub(super) async fn pause(State(door): State<Arc<Door>>, Path(queue): Path<Strin
     post,
     path = "/queues/{queue}/resume",
     operation_id = "resume_queue",
-    params(("queue" = schema::QueueName, Path, description = "A queue")),
+    params(("queue" = inline(schema::QueueName), Path, description = "A queue")),
     responses(
         (status = OK, description = ANSWERED, body = Queue),
         (status = CONFLICT, description = NOT_NOW, body = Refused),

@@ -11,7 +11,7 @@ use crate::http::about::About;
 use crate::http::door::Door;
 use crate::pipeline::desk::overview::Overview;
 
-/// What does not change while it runs, and what does.
+/// A server: what does not change while it runs, and what does.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Server<'a> {
     #[serde(flatten)]

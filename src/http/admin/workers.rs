@@ -34,13 +34,13 @@ struct Page<'a> {
 #[into_params(parameter_in = Query)]
 pub(super) struct List {
     /// Of this queue only.
-    #[param(value_type = Option<schema::QueueName>)]
+    #[param(inline, value_type = Option<schema::QueueName>)]
     queue: Option<String>,
     /// The `next` of the page before.
-    #[param(value_type = Option<schema::Number>)]
+    #[param(inline, value_type = Option<schema::Number>)]
     after: Option<u64>,
     /// Entries on the page.
-    #[param(value_type = Option<PageLimit>)]
+    #[param(inline, value_type = Option<PageLimit>)]
     limit: Option<usize>,
 }
 
@@ -67,7 +67,7 @@ pub(super) async fn list(State(door): State<Arc<Door>>, query: Given<List>) -> A
     get,
     path = "/workers/{worker}",
     operation_id = "worker",
-    params(("worker" = schema::Number, Path, description = "A worker's number")),
+    params(("worker" = inline(schema::Number), Path, description = "A worker's number")),
     responses(
         (status = OK, description = ANSWERED, body = Worker),
         (status = NOT_FOUND, description = NOT_THERE, body = Refused),
@@ -84,7 +84,7 @@ pub(super) async fn read(State(door): State<Arc<Door>>, Path(worker): Path<Strin
     post,
     path = "/workers/{worker}/drain",
     operation_id = "drain_worker",
-    params(("worker" = schema::Number, Path, description = "A worker's number")),
+    params(("worker" = inline(schema::Number), Path, description = "A worker's number")),
     responses(
         (status = OK, description = ANSWERED, body = Worker),
         (status = NOT_FOUND, description = NOT_THERE, body = Refused),

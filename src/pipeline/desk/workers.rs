@@ -13,6 +13,7 @@ use crate::schema;
 const RUNS_TOLD: usize = 100;
 
 schema::described! {
+    /// What a worker holds, as far as it is told.
     Runs of Run = schema::list_of::<Run>(RUNS_TOLD);
 }
 
