@@ -14,6 +14,7 @@ pub(crate) use self::history::{INTERVAL, Overall, Point, Recent};
 #[cfg(feature = "otlp")]
 pub(crate) use self::refused::{DroppedSpan, DroppedSpans};
 pub(crate) use self::refused::{
-    RefusedRequest, RefusedRequests, RefusedToken, RefusedTokens, RefusedWorker, RefusedWorkers,
+    Reason, RefusedRequest, RefusedRequests, RefusedToken, RefusedTokens, RefusedWorker,
+    RefusedWorkers,
 };
 pub(crate) use self::server::{DroppedMessage, History, JournalState, Metrics};

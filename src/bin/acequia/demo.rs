@@ -9,6 +9,8 @@ use acequia_pool::{Bounds, GRACE, IDLE, Program, Rules, Setup};
 use anyhow::Context as _;
 use futures_util::FutureExt as _;
 
+use crate::{log, operators};
+
 /// See it work: a server, two worker processes and a page to open
 ///
 /// The page submits jobs and paints a picture that the workers compute. Start one more worker in
@@ -36,7 +38,7 @@ pub(crate) struct Args {
     slots: u32,
 }
 
-pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: Args, log: log::Format) -> anyhow::Result<ExitCode> {
     crate::serve::raise_file_limit();
     let server = bind(&args).await?;
     let addresses = server.addresses().clone();
@@ -45,6 +47,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         pools.push((workers(args.workers, args.slots)?, server.operator()));
     }
     let stop = crate::stop::signal().shared();
+    let _left = operators::let_in(&server, false, log);
     let said = tell(&addresses, args.workers);
     said.context("cannot say where the page is")?;
     tokio::join!(server.run(stop.clone()), acequia_pool::run_within(pools, stop));
