@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use acequia_gate::{CloseReason, ResultsConnection, ResultsGate, ZmqMessage};
-use acequia_wire::worker::FromWorker;
+use acequia_wire::worker::{FromWorker, Malformed};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::input::{Input, ResultsKey};
@@ -55,12 +55,26 @@ async fn read<I: From<Input>>(
             return;
         }
         if let Some(malformed) = malformed {
-            let peer = connection.peer();
-            tracing::warn!(%peer, %malformed, "a worker's message is malformed; its lane is closed");
-            connection.handle().close(CloseReason::MalformedMessage);
+            let hint = hint(&malformed);
+            connection.handle().refuse(
+                CloseReason::MalformedMessage,
+                format_args!(
+                    "a worker's message is malformed; its lane is closed: {malformed}{hint}"
+                ),
+            );
             break;
         }
     }
     // A pipeline that is gone does not need to know.
     _ = inbox.send(Input::LaneClosed { results }.into()).await;
+}
+
+/// What may be the cause, where the message alone does not tell.
+const fn hint(malformed: &Malformed) -> &'static str {
+    match malformed {
+        Malformed::Frames(_) | Malformed::Kind(_) | Malformed::Id(_) => {
+            " (if several threads send on one socket, their frames get mixed up: give each its own)"
+        }
+        Malformed::Head { .. } => "",
+    }
 }
