@@ -232,13 +232,9 @@ impl Pipeline {
         let ending = self.ending.first().map(|(until, _)| *until);
         let absent = self.sessions.longest_absent().map(|(until, _)| until);
         let tick = Some(self.tick_due);
-<<<<<<< HEAD
-        let pressure = self.pressure.due();
-        let all = [scheduler, self.durability.due(), ending, absent, pressure, tick, self.stop_due];
-=======
-        let greeting = self.job_lanes.greeting_due();
-        let all = [scheduler, self.durability.due(), ending, absent, tick, greeting, self.stop_due];
->>>>>>> 3ecde06f4814dc348c6e488d4b5b75ffad581bff
+        let (pressure, greeting) = (self.pressure.due(), self.job_lanes.greeting_due());
+        let journal = self.durability.due();
+        let all = [scheduler, journal, ending, absent, pressure, tick, greeting, self.stop_due];
         all.into_iter().flatten().min()
     }
 
@@ -321,17 +317,11 @@ impl Pipeline {
                     self.end_lane(now, lane);
                 }
             }
-<<<<<<< HEAD
             Input::Sink(Sink::LaneOpened { results, handle, valve }) => {
                 self.pressure.opened(results, valve);
-                for lane in self.pairing.results_opened(results, handle) {
-                    self.job_lanes.greet(lane);
-=======
-            Input::Sink(Sink::LaneOpened { results, handle }) => {
                 let Unanswered { is_lost, lanes } = self.pairing.results_opened(results, handle);
                 for lane in lanes {
                     self.job_lanes.greet_again(lane, is_lost, instant);
->>>>>>> 3ecde06f4814dc348c6e488d4b5b75ffad581bff
                 }
             }
             Input::Sink(Sink::LaneClosed { results }) => {
