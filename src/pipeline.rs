@@ -10,79 +10,51 @@
 //! it flushed, one message a lane and one batch a session. Nothing here waits for anything but
 //! the inbox and the clock, so no client or worker can hold up another.
 
+mod ask;
 mod connections;
+pub(crate) mod desk;
+pub(crate) mod durability;
+mod input;
+mod pairing;
+pub(crate) mod pools;
 mod proof;
+mod rates;
+pub(crate) mod readiness;
 mod requests;
+mod sessions;
 mod storage;
 mod workers;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_journal::Notice;
-use acequia_scheduler::{Action, ClientId, Event, LaneKey, Scheduler, SessionId, Time};
-use acequia_sink::{Inlet, Mailboxes, Topics};
-use acequia_ventilator::{ConnectionId, JobLanes};
+use acequia_scheduler::{Action, Event, LaneKey, Scheduler, SessionId, Time};
+use acequia_sink::{Mailboxes, Topics};
+use acequia_ventilator::JobLanes;
 use acequia_wire::Limits;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+pub(crate) use self::ask::ask;
+use self::desk::Desk;
+use self::desk::tick::{Tick, Ticks};
+use self::durability::{Durability, Start};
+pub(crate) use self::input::{INBOX, Input};
+use self::pairing::Pairing;
+use self::pools::Pools;
+use self::rates::Rates;
+use self::readiness::Readiness;
+use self::sessions::Sessions;
 use crate::access::WorkerDoor;
-use crate::admin::{self, Desk, Tick, Ticks};
 use crate::clock::Clock;
-use crate::durability::{Durability, Start};
 use crate::metrics::{INTERVAL, Metrics};
-use crate::pairing::Pairing;
-use crate::pools::Pools;
-use crate::rates::Rates;
-use crate::readiness::{self, Readiness};
-use crate::sessions::Sessions;
 
 /// Inputs taken in one pass.
 const PASS: usize = 1024;
-/// Inputs that may wait; whoever brings more waits.
-pub(crate) const INBOX: usize = 4096;
 
 /// How long the results of a lane may still come after its jobs connection broke, if its results
 /// connection did not.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// One thing that the pipeline is told.
-#[derive(Debug)]
-pub(crate) enum Input {
-    /// A client connects.
-    ConnectionOpened { connection: ConnectionId, client: Option<ClientId>, inlet: Inlet },
-    /// A client's connection is over.
-    ConnectionClosed {
-        connection: ConnectionId,
-        /// Its client said that it will not come back.
-        for_good: bool,
-    },
-    /// From the front.
-    Ventilator(acequia_ventilator::Input),
-    /// From the end.
-    Sink(acequia_sink::Input),
-    /// From the thread that writes the journal.
-    Journal(Notice),
-    /// Somebody scrapes. The metrics are up to date once this is answered, with the times of jobs.
-    Scrape(oneshot::Sender<String>),
-    /// From an operator.
-    Admin(admin::Call),
-    /// The server is told to stop.
-    Drain,
-}
-
-impl From<acequia_ventilator::Input> for Input {
-    fn from(input: acequia_ventilator::Input) -> Self {
-        Self::Ventilator(input)
-    }
-}
-
-impl From<acequia_sink::Input> for Input {
-    fn from(input: acequia_sink::Input) -> Self {
-        Self::Sink(input)
-    }
-}
 
 /// How long a server waits for others.
 #[derive(Clone, Copy, Debug)]
@@ -326,11 +298,11 @@ impl Pipeline {
             Input::Scrape(answer) => {
                 let stats = self.scheduler.stats(now);
                 self.metrics.set_states(&stats);
-                self.metrics.set_journal(&self.durability);
+                self.metrics.set_journal(self.durability.state());
                 // Whoever asked may have gone.
                 _ = answer.send(self.metrics.times());
             }
-            Input::Admin(call) => self.desk(now, instant, |desk| desk.take(call)),
+            Input::Desk(call) => self.desk(now, instant, |desk| desk.take(call)),
             Input::Drain => {
                 tracing::info!(grace = ?self.grace, "draining: running jobs may end");
                 self.stop_due = Some(instant + self.grace);
@@ -340,7 +312,7 @@ impl Pipeline {
         }
     }
 
-    /// Has an admin call carried out.
+    /// Lends all that a question at the desk may be about.
     fn desk<T>(&mut self, now: Time, instant: Instant, call: impl FnOnce(&mut Desk<'_>) -> T) -> T {
         call(&mut Desk {
             scheduler: &mut self.scheduler,

@@ -1,30 +1,16 @@
 //! What a gate hands out: one socket with one peer, and nothing left of it once dropped.
 
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use zeromq::{
     PullSocket, PushSocket, Socket, SocketEvent, SocketRecv, SocketSend, ZmqError, ZmqMessage,
 };
 
-use crate::handle::{ConnectionHandle, Peer};
+use crate::handle::ConnectionHandle;
+use crate::lease::Lease;
+use crate::peer::Peer;
 use crate::private::Monitor;
 use crate::reason::CloseReason;
-use crate::registry::Place;
-
-/// A handle and the place that goes with it: held by the task of a connection and by its owner,
-/// so that a place is free only when both are gone.
-#[derive(Clone)]
-pub struct Lease {
-    pub(crate) handle: ConnectionHandle,
-    _place: Arc<Place>,
-}
-
-impl Lease {
-    pub(crate) fn new(handle: ConnectionHandle, place: Arc<Place>) -> Self {
-        Self { handle, _place: place }
-    }
-}
 
 /// The connection is closed, for this reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

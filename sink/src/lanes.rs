@@ -4,14 +4,10 @@ use acequia_gate::{CloseReason, ResultsConnection, ResultsGate, ZmqMessage};
 use acequia_wire::worker::FromWorker;
 use tokio::sync::mpsc;
 
-use crate::Input;
+use crate::input::{Input, ResultsKey};
 
 /// Most ZeroMQ messages that go to the pipeline at once.
 const BATCH: usize = 128;
-
-/// A results connection; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ResultsKey(pub u64);
 
 /// Reads every connection of the results port, each in a task of its own. Runs until the pipeline
 /// is gone.

@@ -36,7 +36,7 @@ pub struct Writer {
     outlet: Outlet,
     encoding: Encoding,
     #[cfg(feature = "spans")]
-    deliveries: Option<crate::Deliveries>,
+    deliveries: Option<crate::deliveries::Deliveries>,
 }
 
 impl Writer {
@@ -53,7 +53,7 @@ impl Writer {
 
     /// From now on somebody is told of what is delivered.
     #[cfg(feature = "spans")]
-    pub fn tell(&mut self, deliveries: crate::Deliveries) {
+    pub fn tell(&mut self, deliveries: crate::deliveries::Deliveries) {
         self.deliveries = Some(deliveries);
     }
 

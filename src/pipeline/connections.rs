@@ -10,8 +10,8 @@ use acequia_wire::code::{RejectCode, close};
 use tokio::time::Instant;
 
 use super::Pipeline;
-use crate::durability::{Restored, Told};
-use crate::sessions::Closed;
+use super::durability::{Restored, Told};
+use super::sessions::Closed;
 
 /// Clients that a stopping server sends away come back spread over this time.
 const RECONNECT_MS: std::ops::Range<u32> = 500..5_000;

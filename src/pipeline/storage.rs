@@ -5,8 +5,9 @@ use acequia_scheduler::{Event, Time};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Input, Pipeline};
-use crate::readiness::Readiness;
+use super::Pipeline;
+use super::input::Input;
+use super::readiness::Readiness;
 
 impl Pipeline {
     pub(super) fn hear_journal(&mut self, now: Time, notice: Notice) {
