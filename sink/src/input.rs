@@ -1,7 +1,7 @@
 //! What the pipeline hears from the sink.
 
 use acequia_gate::ConnectionHandle;
-use acequia_wire::worker::FromWorker;
+use acequia_wire::worker::{BadMessage, FromWorker};
 
 /// A results connection; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,7 +22,7 @@ pub enum Input {
         /// The connection.
         results: ResultsKey,
         /// What it says.
-        messages: Vec<FromWorker>,
+        messages: Vec<Result<FromWorker, BadMessage>>,
     },
     /// A results connection is over, and all that came on it has been handed on.
     LaneClosed {

@@ -1,7 +1,7 @@
 //! The results port: what comes in from each worker, in order, until its connection is drained.
 
 use acequia_gate::{CloseReason, ResultsConnection, ResultsGate, ZmqMessage};
-use acequia_wire::worker::FromWorker;
+use acequia_wire::worker::{BadMessage, FromWorker};
 use tokio::sync::mpsc;
 
 use crate::input::{Input, ResultsKey};
@@ -32,11 +32,26 @@ async fn read<I: From<Input>>(
     inbox: mpsc::Sender<I>,
 ) {
     let mut received: Vec<ZmqMessage> = Vec::with_capacity(BATCH);
+    let mut told_of_bad = false;
     while connection.recv_many(&mut received, BATCH).await > 0 {
         let mut messages = Vec::with_capacity(received.len());
         let malformed = received.drain(..).find_map(|message| {
             FromWorker::decode(message.into_vecdeque().into_iter(), &mut messages).err()
         });
+        let bad = messages.iter().filter_map(|said| said.as_ref().err());
+        for BadMessage { why, .. } in bad {
+            let peer = connection.peer();
+            if told_of_bad {
+                tracing::debug!(%peer, "a worker's message cannot be understood: {why}");
+            } else {
+                tracing::warn!(
+                    %peer,
+                    "a worker's message cannot be understood: {why}; more such of this connection \
+                     are logged at `debug`"
+                );
+                told_of_bad = true;
+            }
+        }
         let input = Input::Messages { results, messages };
         if inbox.send(input.into()).await.is_err() {
             return;
