@@ -25,7 +25,7 @@ pub(super) fn places(message: &[u8]) -> Result<Vec<Range<usize>>, Refusal> {
         .map_err(|_| Refusal::bad_request("the message is not UTF-8"))?;
     if !text.trim_ascii_start().starts_with('[') {
         // One op, which is looked at when it is decoded. It has an end and a beginning.
-        return Ok(Vec::from([0..text.len()]));
+        return Ok(std::iter::once(0..text.len()).collect());
     }
     let Array { ops, count } = serde_json::from_str(text).map_err(|e| not_json(text, &e))?;
     if count > OPS_PER_MESSAGE_MAX {

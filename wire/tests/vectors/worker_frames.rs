@@ -104,8 +104,8 @@ fn check_encoding<T>(case: &Value, frames: &[Bytes], messages: Vec<T>, encode: f
 /// What the vectors say of a bad message is part of what is said of it here.
 fn bad_form(case: &Value, bad: &BadMessage) -> Value {
     let expected = form::repeated(&case["messages"]);
-    let says = expected.iter().filter_map(|message| message["bad"]["says"].as_str());
-    let says = says.filter(|says| bad.why.contains(says)).last();
+    let mut says = expected.iter().filter_map(|message| message["bad"]["says"].as_str());
+    let says = says.rfind(|says| bad.why.contains(says));
     assert!(bad.why.len() <= 512, "{}: {} bytes", name(case), bad.why.len());
     let says = says.unwrap_or_else(|| panic!("{}: {:?} is not expected", name(case), bad.why));
     match bad.about {
