@@ -81,7 +81,12 @@ impl JobsConnection {
 
     /// Closes with `reason`, unless another came first.
     fn end(&self, reason: CloseReason) -> Closed {
-        self.lease.handle.close(reason);
+        let handle = &self.lease.handle;
+        if reason.is_refusal() {
+            handle.registry.refuse(&handle.state, reason);
+        } else {
+            handle.close(reason);
+        }
         Closed(self.lease.handle.close_reason().unwrap_or(reason))
     }
 }
@@ -134,17 +139,25 @@ impl ResultsConnection {
     }
 
     /// Waits for a message and appends it to `messages` with those that are at hand behind it, at
-    /// most `count_max`. Returns how many; 0 only where [`recv`](Self::recv) would return `None`,
-    /// or if `count_max` is 0. Cancel-safe.
-    pub async fn recv_many(&mut self, messages: &mut Vec<ZmqMessage>, count_max: usize) -> usize {
+    /// most `count_max`, and none behind the one that brings them to `bytes_max`. Returns how many; 0
+    /// only where [`recv`](Self::recv) would return `None`, or if `count_max` is 0. Cancel-safe.
+    pub async fn recv_many(
+        &mut self,
+        messages: &mut Vec<ZmqMessage>,
+        count_max: usize,
+        bytes_max: usize,
+    ) -> usize {
         if count_max == 0 {
             return 0;
         }
         std::future::poll_fn(|cx| {
-            let mut count = 0;
-            while count < count_max {
+            let (mut count, mut bytes) = (0, 0);
+            while count < count_max && bytes < bytes_max {
                 match self.poll_recv(cx) {
-                    Poll::Ready(Some(message)) => messages.push(message),
+                    Poll::Ready(Some(message)) => {
+                        bytes += message.iter().map(|frame| frame.len()).sum::<usize>();
+                        messages.push(message);
+                    }
                     Poll::Ready(None) => break,
                     Poll::Pending if count == 0 => return Poll::Pending,
                     Poll::Pending => break,

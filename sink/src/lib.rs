@@ -11,19 +11,23 @@
 mod deliveries;
 mod history;
 mod input;
+mod kept;
 mod lanes;
 mod mailbox;
 mod mailboxes;
 mod outlet;
 mod topics;
+mod valve;
 mod writer;
 
 #[cfg(feature = "spans")]
 pub use deliveries::Deliveries;
-pub use history::KeptElsewhere;
+pub use history::{KeptElsewhere, LookUp};
 pub use input::{Input, ResultsKey};
 pub use lanes::accept_lanes;
+pub use mailbox::Put;
 pub use mailboxes::Mailboxes;
 pub use outlet::{Inlet, Outlet, Pressure, outlet};
 pub use topics::Topics;
+pub use valve::Valve;
 pub use writer::{WriteEnd, Writer, encode};

@@ -2,6 +2,7 @@
 
 use acequia_gate::JobsConnection;
 use acequia_scheduler::LaneKey;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::request::Request;
 
@@ -18,6 +19,8 @@ pub enum Input {
         connection: ConnectionId,
         /// What it wants.
         requests: Vec<Request>,
+        /// Dropped once the pipeline has taken them: then the next may come.
+        turn: OwnedSemaphorePermit,
     },
     /// Nothing has come from a client for a while: it is to be pinged.
     Quiet {

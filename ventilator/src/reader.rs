@@ -1,5 +1,6 @@
 //! The read half of a WebSocket: messages in, requests out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use acequia_wire::Limits;
@@ -9,7 +10,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
 use futures_util::stream::SplitStream;
 use futures_util::{FutureExt as _, StreamExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_tungstenite::tungstenite;
 
 use crate::input::{ConnectionId, Input};
@@ -46,6 +47,8 @@ pub struct Reader {
     encoding: Encoding,
     limits: Limits,
     silence: Silence,
+    /// One batch at a time waits for the pipeline, so that no client fills its inbox.
+    turns: Arc<Semaphore>,
 }
 
 impl Reader {
@@ -57,7 +60,8 @@ impl Reader {
         limits: Limits,
     ) -> Self {
         let silence = Silence::new(Duration::from_secs(limits.idle_s as u64));
-        Self { stream, connection, encoding, limits, silence }
+        let turns = Arc::new(Semaphore::new(1));
+        Self { stream, connection, encoding, limits, silence, turns }
     }
 
     /// Waits for a message, has `judge` look at what it and those at hand behind it ask for, and
@@ -126,7 +130,9 @@ impl Reader {
         requests: Vec<Request>,
     ) -> Result<(), ReadEnd> {
         if !requests.is_empty() {
-            let input = Input::Requests { connection: self.connection, requests };
+            // It is never closed.
+            let turn = self.turns.clone().acquire_owned().await.map_err(|_| ReadEnd::Stopping)?;
+            let input = Input::Requests { connection: self.connection, requests, turn };
             inbox.send(input.into()).await.map_err(|_| ReadEnd::Stopping)?;
         }
         Ok(())
