@@ -202,7 +202,7 @@ export class Acequia extends EventTarget {
     this.#connection.detach();
   }
 
-  /** @param {any} payload @param {import('./index.js').SubmitOptions} options @param {typeof JobHandle} Kind */
+  /** @param {any} payload @param {import('./index.js').SubmitOptions} options @param {typeof JobHandle} Kind @returns {any} */
   #submit(payload, { signal, label, ...options }, Kind) {
     const id = this.#lastId + 1;
     const { op, refusal } = submitOp(id, plain(payload, this.#format.isBinary), options);
