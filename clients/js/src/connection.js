@@ -149,7 +149,9 @@ export class Connection {
     this.#hasAsked = false;
     this.#timer = setTimeout(() => {
       const what = this.#reached ? 'no welcome came' : this.#hasAsked ? 'no answer came' : 'the function `token` got none';
-      this.#lost(BROKEN, `${what} in ${this.#connectTimeoutMs} ms`);
+      const why = `${what} in ${this.#connectTimeoutMs} ms`;
+      if (!this.#hasAsked) this.#handler.trouble('token', why);
+      this.#lost(BROKEN, why);
     }, this.#connectTimeoutMs);
     const deadline = this.#timer;
     try {
