@@ -85,7 +85,12 @@ for (const [encoding, options] of [['JSON', {}], ['MessagePack', { codec }]]) {
       await Promise.all([one, two].map((job) => new Promise((resolve) => job.addEventListener('started', resolve))));
       one.cancel();
       abort.abort();
-      for (const job of [one, two]) await assert.rejects(job.result, { code: 'cancelled' });
+      await assert.rejects(one.result, { code: 'cancelled' });
+      await assert.rejects(two.result, { name: 'AbortError' });
+      await eventually(async () => {
+        const metrics = await (await fetch(`${server.url}metrics`)).text();
+        return /acequia_jobs_ended_total{queue="default",outcome="cancelled"} 2/.test(metrics);
+      }, 'the end of both at the server');
     });
 
     test('rejections', async (t) => {

@@ -60,6 +60,7 @@ export class Connection {
   #bye = null;
   #openSinceMs = 0;
   #reached = false;
+  #wasOpen = false;
   /** Whether there was a token, or none was needed. */
   #hasAsked = false;
   /** What the socket said of its trouble, where one may know. @type {string} */
@@ -143,7 +144,7 @@ export class Connection {
   async #dial() {
     if (this.state === 'closed') return;
     this.state = 'connecting';
-    this.#reached = false;
+    this.#reached = this.#wasOpen = false;
     this.#said = '';
     this.#handler.connecting();
     this.#hasAsked = false;
@@ -219,6 +220,7 @@ export class Connection {
       this.#timer = undefined;
       this.#openSinceMs = performance.now();
       this.state = 'open';
+      this.#wasOpen = true;
       this.#tokens.accepted();
       this.#liveness.start();
       this.#renewal.start(token);
@@ -252,7 +254,7 @@ export class Connection {
 
   /** @param {number} code @param {string} reason @param {number | null} retryInMs */
   #tellDown(code, reason, retryInMs) {
-    this.#handler.down({ code, reason, hasAsked: this.#hasAsked, reached: this.#reached, retryInMs });
+    this.#handler.down({ code, reason, hasAsked: this.#hasAsked, reached: this.#reached, wasOpen: this.#wasOpen, retryInMs });
   }
 
   /** Nothing of the present socket or timer may be heard any more. @param {number} [code] */

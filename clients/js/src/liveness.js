@@ -52,11 +52,13 @@ export class Liveness {
     this.#stopTimer();
   }
 
-  /** The timer is not moved: it sees for itself that it came too early. */
+  /** The timer is not moved at each event: it sees for itself that it came too early. */
   heard() {
+    const isAnswer = this.#askedAtMs !== null;
     this.#heardAtMs = NOW();
     this.#sentAtMs = this.#askedAtMs = null;
     this.#forgave = false;
+    if (isAnswer && this.#isOn) this.#arm();
   }
 
   sent() {

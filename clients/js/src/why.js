@@ -8,15 +8,17 @@ import { UNAUTHORIZED } from './codes.js';
  * @property {string} reason
  * @property {boolean} hasAsked whether it was tried at all: there was a token, or none was needed
  * @property {boolean} reached whether the WebSocket had opened
+ * @property {boolean} wasOpen whether there was a welcome
  *
  * @param {Down | undefined} down the last one, if there was one
  * @param {{ url: string, hasToken: boolean, origin?: string }} about `origin`: of the page
  */
 export function explain(down, { url, hasToken, origin }) {
   if (!down) return `no connection to ${url}: no answer yet`;
-  const { code, reason, hasAsked, reached } = down;
+  const { code, reason, hasAsked, reached, wasOpen } = down;
   if (!hasAsked) return `no connection to ${url}, since there is no token: ${reason}`;
   const said = `no connection to ${url}: ${reason || 'the WebSocket was closed'} (close code ${code})`;
+  if (wasOpen && code !== UNAUTHORIZED) return said;
   return `${said}. ${hint(code, reached, url, hasToken, origin)}`;
 }
 
@@ -24,7 +26,7 @@ export function explain(down, { url, hasToken, origin }) {
 function hint(code, reached, url, hasToken, origin) {
   if (code === UNAUTHORIZED) {
     return hasToken
-      ? 'The server does not take the token: it may be over, of another key, audience or issuer. What it may say is in the server\'s documentation on clients'
+      ? 'The server does not take the token: it may be over, or of another key, audience or issuer'
       : 'The server asks each client for a token: pass the option `token`';
   }
   if (reached) return 'Something there speaks WebSocket and did not say `welcome`: is it an Acequia server that has room?';

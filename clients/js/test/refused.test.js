@@ -151,7 +151,7 @@ test('what a WebSocket says of its trouble is passed on', async (t) => {
 });
 
 test('the hint fits the page', () => {
-  const down = { code: 1006, reason: '', hasAsked: true, reached: false };
+  const down = { code: 1006, reason: '', hasAsked: true, reached: false, wasOpen: false };
   const of = (origin, url = URL) => explain(down, { url, hasToken: false, origin });
   assert.match(of('https://app.example', 'wss://jobs.example/v1/ws'), /--allow-origin https:\/\/app\.example/);
   assert.doesNotMatch(of('http://acequia.test'), /allow-origin/);
