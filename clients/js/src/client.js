@@ -22,7 +22,7 @@ import { listen } from './wake.js';
 import { explain } from './why.js';
 
 /** For the first welcome. */
-const READY_TIMEOUT_MS = 10_000;
+const READY_TIMEOUT_MS = 8_000;
 /** Until an op without an id, which the server did not take now, is said again. */
 const AGAIN_MS = 1_000;
 
@@ -70,7 +70,7 @@ export class Acequia extends EventTarget {
    *   codec?: { encode: (value: unknown) => Uint8Array, decode: (bytes: Uint8Array) => unknown },
    *   resend?: boolean, resubmit?: boolean, resume?: boolean, readyTimeoutMs?: number,
    *   storage?: boolean | import('./index.js').SessionStorage, storageKey?: string,
-   * }} [options] with the `storageKey` of a live client of this page, the new one is that one
+   * }} [options] with the storage, key, URL and encoding of a live client of this page, the new one is that one
    */
   constructor(url = '/v1/ws', options = {}) {
     super();
@@ -80,8 +80,9 @@ export class Acequia extends EventTarget {
     this.#format = codec ? msgpack(codec) : json;
     this.#session = new Session(resume);
     const place = storage === true ? pageStorage((why) => this.#trouble('storage', why)) : storage || undefined;
-    const speaks = `${this.#format.subprotocol} ${this.#url}`;
-    const known = place && clientOf(place, storageKey ?? speaks, speaks);
+    // What one server and encoding has left is of no use to another.
+    const key = `${storageKey === undefined ? '' : `${storageKey} `}${this.#format.subprotocol} ${this.#url}`;
+    const known = place && clientOf(place, key);
     this.#changes = new Changes(place !== undefined);
     this.#outbox = new Outbox(this.#format, this.#changes, () => this.#flush());
     this.#live = new LiveJobs({ resend, resubmit, reconnects: options.reconnect !== false }, this.#outbox, this.#changes);
@@ -104,7 +105,7 @@ export class Acequia extends EventTarget {
       down: (down) => this.#onDown(down),
     });
     if (known) return known; // nothing of this one has begun
-    if (place) this.#keepIn(place, storageKey ?? speaks, speaks);
+    if (place) this.#keepIn(place, key);
     this.#deafen = listen({
       online: () => this.#connection.wake(true),
       looked: () => this.#connection.wake(false),
@@ -233,10 +234,10 @@ export class Acequia extends EventTarget {
     job.result.then(letGo, letGo);
   }
 
-  /** @param {import('./index.js').SessionStorage} place @param {string} key @param {string} speaks */
-  #keepIn(place, key, speaks) {
+  /** @param {import('./index.js').SessionStorage} place @param {string} key */
+  #keepIn(place, key) {
     this.#shelf = new Shelf(place, key, this.#format, (why) => this.#trouble('storage', why));
-    remember(place, key, { client: this, speaks });
+    remember(place, key, this);
     this.#forget = () => forget(place, key, this);
     // Another range of numbers for each page: a page that is loaded again, or a copy of its tab,
     // goes on with the same session, and an id that was used must not come again.

@@ -1,34 +1,27 @@
-// The clients of this page by what they keep: one storage key is one client.
+// The clients of this page by what they keep: one key of a storage is one client.
 
 /** @typedef {import('./client.js').Acequia} Acequia */
-/** @typedef {{ client: Acequia, speaks: string }} Known */
 
-/** @type {WeakMap<object, Map<string, Known>>} */
+/** @type {WeakMap<object, Map<string, Acequia>>} */
 const all = new WeakMap();
 
 /**
  * The live client that has the key. Code that runs twice (React's StrictMode, a module that was
  * loaded anew) gets the same one: two would take each other's session.
  *
- * @param {object} storage @param {string} key @param {string} speaks encoding and URL
- * @returns {Acequia | undefined}
- * @throws {TypeError} if it is of another server or encoding
+ * @param {object} storage @param {string} key
  */
-export function clientOf(storage, key, speaks) {
-  const known = all.get(storage)?.get(key);
-  if (known && known.speaks !== speaks) {
-    throw new TypeError(`another client of this page has the storage key \`${key}\`, for ${known.speaks}: name another as \`storageKey\``);
-  }
-  return known?.client;
+export function clientOf(storage, key) {
+  return all.get(storage)?.get(key);
 }
 
-/** @param {object} storage @param {string} key @param {Known} known */
-export function remember(storage, key, known) {
+/** @param {object} storage @param {string} key @param {Acequia} client */
+export function remember(storage, key, client) {
   const keys = all.get(storage) ?? new Map();
-  all.set(storage, keys.set(key, known));
+  all.set(storage, keys.set(key, client));
 }
 
 /** @param {object} storage @param {string} key @param {Acequia} client */
 export function forget(storage, key, client) {
-  if (all.get(storage)?.get(key)?.client === client) all.get(storage)?.delete(key);
+  if (clientOf(storage, key) === client) all.get(storage)?.delete(key);
 }

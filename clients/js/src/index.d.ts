@@ -27,7 +27,7 @@ export interface AcequiaOptions {
   connectTimeoutMs?: number;
   /**
    * How long jobs and `ready` wait for the first connection of all, before they reject with
-   * `unreachable`; the client goes on trying. `Infinity`: for ever. Default: 10000.
+   * `unreachable`; the client goes on trying. `Infinity`: for ever. Default: 8000.
    */
   readyTimeoutMs?: number;
   /**
@@ -60,8 +60,8 @@ export interface AcequiaOptions {
    */
   storage?: boolean | SessionStorage;
   /**
-   * The name in the storage. Default: the encoding and the URL. With the name of a live client of
-   * this page, `new Acequia` is that client.
+   * A name in the storage, beside the encoding and the URL. With all three and the storage those of a
+   * live client of this page, `new Acequia` is that client.
    */
   storageKey?: string;
 }

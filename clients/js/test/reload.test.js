@@ -181,10 +181,27 @@ test('code that runs twice has one client', async () => {
   await turn();
   socket.say({ ev: 'done', id: job.id, result: 'one', seq: 1 });
   assert.equal(await job, 'one');
-  const other = page(storage, { storageKey: 'y' });
-  assert.notEqual(other.client, first.client);
-  assert.throws(() => new Acequia('ws://another.test/v1/ws', { WebSocket: fakeNetwork().WebSocket, storage, storageKey: 'y' }), /storageKey/);
+  assert.notEqual(page(storage, { storageKey: 'y' }).client, first.client);
   assert.notEqual(page(storage.copy()).client, first.client);
+});
+
+test('two pages with one name and another encoding or server leave each other alone', async () => {
+  const storage = new MemoryStorage();
+  const first = page(storage, { storageKey: 'mine' });
+  await first.answer({ session: 's', resumed: false });
+  first.client.submit(1);
+  await turn();
+  first.client.detach();
+  const codec = { encode: (value) => new TextEncoder().encode(JSON.stringify(value)), decode: (bytes) => JSON.parse(new TextDecoder().decode(bytes)) };
+  const other = page(storage, { storageKey: 'mine', codec });
+  assert.deepEqual(other.client.jobs, []);
+  other.client.close();
+  const elsewhere = new Acequia('ws://another.test/v1/ws', { WebSocket: fakeNetwork().WebSocket, storage, storageKey: 'mine' });
+  open.add(elsewhere);
+  assert.deepEqual(elsewhere.jobs, []);
+  const back = page(storage, { storageKey: 'mine' });
+  assert.equal(back.client.jobs.length, 1);
+  assert.deepEqual((await back.answer({ session: 's', resumed: true })).hello, { op: 'hello', resume: 's', last: 0 });
 });
 
 test('a client that cannot be made leaves no other behind', async () => {
