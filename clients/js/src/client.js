@@ -8,7 +8,7 @@ import { Connection } from './connection.js';
 import { entryOf } from './entry.js';
 import { ConnectionError } from './errors.js';
 import { json, msgpack } from './format.js';
-import { deliver, fail, Job, JobHandle } from './job.js';
+import { abandon, deliver, fail, Job, JobHandle } from './job.js';
 import { later } from './later.js';
 import { LiveJobs } from './live.js';
 import { bytesOf, TOPIC_BYTES_MAX, TOPICS_PER_SESSION_MAX } from './limits.js';
@@ -211,10 +211,9 @@ export class Acequia extends EventTarget {
     if (this.#shelf) JSON.stringify(label); // throws what could not be written down
     this.#lastId = id;
     const job = new Kind(id, () => this.#cancel(id), label);
-    if (this.state === 'closed') {
-      fail(job, { code: 'closed', message: 'the client is closed' });
-    } else if (refusal !== null) {
-      deliver(job, { ev: 'rejected', id, code: 'bad_request', message: refusal });
+    const settle = this.#endOf(job, refusal, signal);
+    if (settle) {
+      queueMicrotask(settle); // once who submits it listens
     } else {
       const entry = entryOf(job, part, options);
       this.#live.add(entry);
@@ -225,10 +224,19 @@ export class Acequia extends EventTarget {
     return job;
   }
 
+  /**
+   * How a job ends that need not be sent; null if it must be.
+   * @param {JobHandle} job @param {string | null} refusal @param {import('./index.js').AbortSignalLike} [signal]
+   */
+  #endOf(job, refusal, signal) {
+    if (this.state === 'closed') return () => fail(job, { code: 'closed', message: 'the client is closed' });
+    if (refusal !== null) return () => deliver(job, { ev: 'rejected', id: job.id, code: 'bad_request', message: refusal });
+    return signal?.aborted ? () => abandon(job, signal.reason) : null;
+  }
+
   /** @param {import('./index.js').AbortSignalLike} signal @param {JobHandle} job */
   #heed(signal, job) {
     const abort = () => this.#live.abort(job.id, signal.reason, this.state === 'open');
-    if (signal.aborted) return abort();
     signal.addEventListener('abort', abort);
     const letGo = () => signal.removeEventListener('abort', abort);
     job.result.then(letGo, letGo);

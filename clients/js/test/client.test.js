@@ -252,6 +252,18 @@ test('an AbortSignal cancels with its reason at once, and is let go of at the en
   assert.deepEqual(socket.heard(), []);
 });
 
+test('who listens in the turn of the submit hears of every end', async () => {
+  const { client } = await connected();
+  const seen = [];
+  const heard = (job) => ['rejected', 'cancelled', 'failed'].forEach((type) => job.addEventListener(type, ({ detail }) => seen.push(detail.code ?? detail.ev)));
+  heard(client.submit(1, { priority: 10 }));
+  heard(client.submit(1, { signal: AbortSignal.abort() }));
+  client.close();
+  heard(client.submit(1));
+  await turn();
+  assert.deepEqual(seen, ['bad_request', 'cancelled', 'closed']);
+});
+
 test('a job that was aborted while the connection was away is cancelled at the next', async () => {
   const { network, client, socket } = await connected();
   socket.end();
