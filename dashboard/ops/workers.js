@@ -86,13 +86,14 @@ function jobsCell({ now, onJob }) {
         const run = runs[n];
         setText(job, shortId(run.job));
         setAttribute(job, 'title', run.job);
-        setText(rest, run.over ? 'over' : wordsOf(run, now()));
+        setText(rest, run.over ? 'over' : wordsOf(run, now(), { several: row().queues.length > 1 }));
         setAttribute(rest, 'class', run.why === undefined ? 'soft' : 'warn');
         setAttribute(element, 'title', run.over ? null : wordsOf(run, now()));
       });
       const unknown = unexplained(row());
       const others = Math.max(row().busy - unknown, all.length) - JOBS_SHOWN;
       setText(more, others > 0 ? `+${count(others)}` : '');
+      more.hidden = others <= 0;
       setText(odd, unexplainedWords(unknown));
     };
   };

@@ -72,7 +72,7 @@ async function usePage(context, path, file) {
 export async function open(t, url, options = {}) {
   const context = await newContext(t, { viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(Number(process.env.PATIENCE_MS ?? 60_000));
+  page.setDefaultTimeout(60_000);
   page.trouble = [];
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) page.trouble.push(`console: ${message.text()}`);
