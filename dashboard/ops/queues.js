@@ -22,7 +22,7 @@ export function queueTable({ onChoose, onJobs, onLetters, onChange }) {
     keyOf: ({ queue }) => queue,
     words: ({ queue, paused }) => (paused ? `${queue} paused` : queue),
     columns: [
-      { title: 'Queue', width: '10.5rem', by: ({ queue }) => queue, cell: nameCell(onChoose) },
+      { title: 'Queue', width: '9.6rem', by: ({ queue }) => queue, cell: nameCell(onChoose) },
       { title: 'Waiting', width: '5.8rem', number: true, by: ({ waiting }) => waiting, cell: jobs('waiting') },
       { title: 'Oldest', width: '6.6rem', number: true, by: ({ oldest_ms: ms }) => ms, cell: text(({ oldest_ms: ms }) => age(ms)) },
       {
@@ -32,10 +32,10 @@ export function queueTable({ onChoose, onJobs, onLetters, onChange }) {
       { title: 'Slots', width: '9rem', by: ({ slots }) => slots, cell: slotsCell },
       { title: 'Running', width: '5.8rem', number: true, by: ({ running }) => running, cell: jobs('running') },
       { title: 'Delayed', width: '5.8rem', number: true, by: ({ delayed }) => delayed, cell: jobs('delayed') },
-      { title: 'Done/s', width: '5rem', number: true, by: done, cell: text((row) => rate(done(row))) },
+      { title: 'Done/s', width: '5.8rem', number: true, by: done, cell: text((row) => rate(done(row))) },
       { title: 'Waited p50', width: '7.4rem', ...recent('waiting_p50_ms') },
       { title: 'p99', width: '6.6rem', ...recent('waiting_p99_ms') },
-      { title: 'Actions', width: '6rem', cell: pauseCell(onChange) },
+      { title: 'Actions', width: '6.4rem', cell: pauseCell(onChange) },
     ],
   });
 }

@@ -92,8 +92,9 @@ function jobsCell({ now, onJob }) {
       });
       const unknown = unexplained(row());
       const others = Math.max(row().busy - unknown, all.length) - JOBS_SHOWN;
-      setText(more, others > 0 ? `+${count(others)}` : '');
-      more.hidden = others <= 0;
+      const idle = all.length === 0 && unknown === 0;
+      setText(more, idle ? 'idle' : `+${count(others)}`);
+      more.hidden = !idle && others <= 0;
       setText(odd, unexplainedWords(unknown));
     };
   };

@@ -682,7 +682,7 @@ for (const [name, options] of [['desktop', { viewport: { width: 1440, height: 90
     await page.waitForFunction(() => window.labels.has('2 min') || window.labels.has('1 min 30 s'));
     assert.deepEqual(await page.evaluate(() => window.cut), []);
     // Names and messages are cut, with an ellipsis; numbers and times never.
-    const tight = await page.evaluate(() => [...document.querySelectorAll('.scroller tbody :is(th, td), .tiles dd, .legend dd')]
+    const tight = await page.evaluate(() => [...document.querySelectorAll('.scroller :is(th, td), .tiles dd, .legend dd')]
       .filter(({ dataset: { column } }) => !['Queue', 'Worker', 'Message', 'Code', 'Queues', 'Jobs now', 'Where'].includes(column))
       .filter((cell) => cell.scrollWidth > cell.clientWidth + 1 || cell.scrollHeight > cell.clientHeight + 1)
       .map((cell) => `${cell.dataset.column ?? cell.parentElement.textContent}: ${cell.textContent}`));
