@@ -9,6 +9,7 @@ mod keys;
 mod known_pages;
 mod listener;
 mod monitors;
+mod openapi;
 mod page;
 mod routes;
 mod session;

@@ -23,6 +23,7 @@ mod http;
 mod metrics;
 mod pipeline;
 mod reload;
+mod schema;
 mod server;
 #[cfg(feature = "otlp")]
 mod spans;

@@ -7,8 +7,9 @@ mod place;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use acequia_restraint::AcceptFailures;
 use acequia_tls::Stream;
 use acequia_wire::Limits;
 use axum::Router;
@@ -35,8 +36,6 @@ use crate::metrics::{RefusedRequest, RefusedRequests};
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// A client that acknowledges nothing for so long is gone. Long enough for a phone in a tunnel.
 const UNANSWERED_TIME_MAX: Duration = Duration::from_secs(90);
-/// How long to wait before the next accept, when the system has no room for another connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 32 << 10;
 /// How long whoever is turned away may take to read why.
@@ -59,6 +58,7 @@ pub(crate) async fn serve(
     let addresses = Arc::new(Addresses::new(limits.address_connections));
     let handshake = Duration::from_secs(limits.handshake_s as u64);
     let mut connections = JoinSet::new();
+    let mut failures = AcceptFailures::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -66,14 +66,16 @@ pub(crate) async fn serve(
         };
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
-            // It was gone before it was accepted.
-            Err(error) if is_of_the_peer(&error) => continue,
             Err(error) => {
-                tracing::warn!(%error, "no connection can be accepted for now");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                let Some(held) = failures.failed(&error, Instant::now()) else { continue };
+                if let Some(left_out) = held.line {
+                    tracing::warn!(%error, "no connection can be accepted for now{left_out}");
+                }
+                tokio::time::sleep(held.pause).await;
                 continue;
             }
         };
+        failures.succeeded();
         let Some(place) = addresses.place(address.ip()) else {
             refused.count(RefusedRequest::Address);
             // Without a handshake there is no way to say why.
@@ -149,11 +151,6 @@ async fn turn_away(mut stream: TcpStream) {
         tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
     })
     .await;
-}
-
-fn is_of_the_peer(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// Sets a client's connection up for small messages, each of which somebody waits for, and for

@@ -12,12 +12,13 @@ use super::door::Door;
 use super::headers::harden;
 use super::known_pages::only_known_pages;
 use super::monitors;
+use super::openapi;
 use super::page;
 use super::upgrade::upgrade;
 
 /// Everything, on one port.
 pub(crate) fn for_all(door: Arc<Door>) -> Router {
-    let app = for_clients(&door).nest("/v1/admin", admin::router(&door));
+    let app = for_clients(&door).nest("/v1/admin", admin::router(&door, openapi::admin_calls()));
     finish(app, door)
 }
 
@@ -28,7 +29,7 @@ pub(crate) fn without_admin_calls(door: Arc<Door>) -> Router {
 
 /// What operators find on a port of their own.
 pub(crate) fn for_operators(door: Arc<Door>) -> Router {
-    finish(monitors::router().nest("/v1/admin", admin::router(&door)), door)
+    finish(monitors::router().nest("/v1/admin", admin::router(&door, openapi::admin_calls())), door)
 }
 
 fn for_clients(door: &Arc<Door>) -> Router<Arc<Door>> {

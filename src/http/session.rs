@@ -120,7 +120,7 @@ pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place, e
     }
     let end = tokio::select! {
         end = read(first, &mut reader, &mut pass, &pressure, &front.inbox) => End::Read(end),
-        end = writer.run() => End::Write(end),
+        end = write(&mut writer, connection, &front.inbox) => End::Write(end),
     };
     // A pipeline that is gone does not need to know.
     let for_good = matches!(end, End::Read(ReadEnd::Finished));
@@ -141,6 +141,21 @@ async fn part(end: End, writer: &mut Writer, reader: &mut Reader) {
     writer.close(code, reason).await;
     // Whoever does not close by then is cut off.
     _ = tokio::time::timeout(LINGER, reader.drain()).await;
+}
+
+/// Writes until the connection is to be closed, and tells when there is room for more.
+async fn write(
+    writer: &mut Writer,
+    connection: ConnectionId,
+    inbox: &mpsc::Sender<Input>,
+) -> WriteEnd {
+    loop {
+        if let Err(end) = writer.run().await {
+            return end;
+        }
+        // A pipeline that is gone does not need to know.
+        _ = inbox.send(Input::Emptied { connection }).await;
+    }
 }
 
 /// Reads until there is nothing more to read, or the client's token runs out.

@@ -44,6 +44,8 @@ pub(crate) enum DroppedMessage {
     UnknownLane,
     /// A second `ready` for a lane.
     ReadyTwice,
+    /// A `ready` on a results connection that two workers share.
+    SharedResults,
     /// About another lane than its own.
     OtherLane,
     /// A `publish` whose body is not what its type says.
@@ -51,12 +53,13 @@ pub(crate) enum DroppedMessage {
 }
 
 impl DroppedMessage {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Job(Dropped::NotHeld),
         Self::Job(Dropped::Late),
         Self::NotReady,
         Self::UnknownLane,
         Self::ReadyTwice,
+        Self::SharedResults,
         Self::OtherLane,
         Self::BadPublish,
     ];
@@ -67,6 +70,7 @@ impl DroppedMessage {
             Self::NotReady => "not_ready",
             Self::UnknownLane => "unknown_lane",
             Self::ReadyTwice => "ready_twice",
+            Self::SharedResults => "shared_results",
             Self::OtherLane => "other_lane",
             Self::BadPublish => "bad_publish",
         }

@@ -22,6 +22,8 @@ pub(crate) enum Input {
         /// Its client said that it will not come back.
         for_good: bool,
     },
+    /// All that was sent to a client is written, and it was asked to tell.
+    Emptied { connection: ConnectionId },
     /// From the front.
     Ventilator(acequia_ventilator::Input),
     /// From the end.
@@ -34,6 +36,19 @@ pub(crate) enum Input {
     Desk(Call),
     /// The server is told to stop.
     Drain,
+}
+
+impl Input {
+    /// How much there is to be done about it: ops, and messages of workers.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Ventilator(acequia_ventilator::Input::Requests { requests, .. }) => {
+                requests.len()
+            }
+            Self::Sink(acequia_sink::Input::Messages { messages, .. }) => messages.len(),
+            _ => 1,
+        }
+    }
 }
 
 impl From<acequia_ventilator::Input> for Input {

@@ -1,4 +1,5 @@
-//! How many ops each client may send: a bucket of tokens for each, which a second fills.
+//! How many ops each client may send: a bucket for each, which a second fills; and one for those of
+//! its sessions whose tokens allow fewer, so that they do not use up what the others have.
 
 use std::time::Duration;
 
@@ -13,18 +14,22 @@ const BUCKETS_MIN: usize = 1_024;
 /// The buckets of all clients that have sent anything lately. One that is not here is full.
 #[derive(Debug)]
 pub(crate) struct Rates {
-    /// When each bucket will be full.
-    full_at: FxHashMap<ClientId, Instant>,
+    /// When each bucket will be full: by client, and by the rate that its token allows.
+    full_at: FxHashMap<(ClientId, usize), Instant>,
+    /// The rate of all clients.
+    per_s: usize,
     clean_at: usize,
 }
 
 impl Rates {
-    pub(crate) fn new() -> Self {
-        Self { full_at: FxHashMap::default(), clean_at: BUCKETS_MIN }
+    /// Each client may send so many.
+    pub(crate) fn new(per_s: usize) -> Self {
+        Self { full_at: FxHashMap::default(), per_s, clean_at: BUCKETS_MIN }
     }
 
-    /// A client sends so many ops at once, that may send `per_s` in a second, and as many more that
-    /// it has saved up in the second before. Returns how many of them it may, the first ones.
+    /// A client sends so many ops at once, of sessions that may send `per_s` in a second, and as many
+    /// more that it has saved up in the second before. Returns how many of them it may, the first
+    /// ones.
     pub(crate) fn take(
         &mut self,
         client: ClientId,
@@ -32,11 +37,26 @@ impl Rates {
         per_s: usize,
         now: Instant,
     ) -> usize {
-        let full_at = self.full_at.entry(client).or_insert(now);
-        *full_at = (*full_at).max(now);
-        let there = tokens(per_s, Duration::from_secs(1).saturating_sub(*full_at - now));
-        let taken = ops.min(there);
-        *full_at += time_of(per_s, taken);
+        let all = self.there(client, self.per_s, now);
+        if per_s >= self.per_s {
+            return self.draw(client, self.per_s, ops.min(all), now);
+        }
+        let taken = ops.min(all).min(self.there(client, per_s, now));
+        self.draw(client, per_s, taken, now);
+        self.draw(client, self.per_s, taken, now)
+    }
+
+    /// What is in a bucket.
+    fn there(&self, client: ClientId, per_s: usize, now: Instant) -> usize {
+        let full_at = self.full_at.get(&(client, per_s));
+        let missing = full_at.map_or(Duration::ZERO, |full| full.saturating_duration_since(now));
+        tokens(per_s, Duration::from_secs(1).saturating_sub(missing))
+    }
+
+    /// Takes from a bucket what is there.
+    fn draw(&mut self, client: ClientId, per_s: usize, taken: usize, now: Instant) -> usize {
+        let full_at = self.full_at.entry((client, per_s)).or_insert(now);
+        *full_at = (*full_at).max(now) + time_of(per_s, taken);
         if self.full_at.len() >= self.clean_at {
             self.full_at.retain(|_, full_at| *full_at > now);
             self.clean_at = (2 * self.full_at.len()).max(BUCKETS_MIN);
@@ -68,7 +88,7 @@ mod tests {
     fn a_second_fills_a_bucket_and_no_more_is_saved_up() {
         let now = Instant::now();
         let at = |ms| now + Duration::from_millis(ms);
-        let mut rates = Rates::new();
+        let mut rates = Rates::new(10);
         assert_eq!(rates.take(A, 7, 10, now), 7);
         assert_eq!(rates.take(A, 7, 10, now), 3);
         assert_eq!(rates.take(A, 1, 10, at(99)), 0);
@@ -79,9 +99,21 @@ mod tests {
     }
 
     #[test]
+    fn sessions_with_a_small_token_leave_the_others_what_they_have() {
+        let now = Instant::now();
+        let mut rates = Rates::new(10_000);
+        assert_eq!(rates.take(A, 1, 10, now), 1);
+        assert_eq!(rates.take(A, 10_000, 10_000, now), 9_999);
+        assert_eq!(rates.take(A, 5, 10, now), 0, "what the client has is used up");
+        let later = now + Duration::from_secs(1);
+        assert_eq!(rates.take(A, 20, 10, later), 10, "its token allows no more");
+        assert_eq!(rates.take(A, 20_000, 10_000, later), 9_990);
+    }
+
+    #[test]
     fn a_bucket_that_is_full_is_forgotten() {
         let now = Instant::now();
-        let mut rates = Rates::new();
+        let mut rates = Rates::new(10);
         for client in 0..10 * BUCKETS_MIN as u64 {
             let at = now + Duration::from_millis(client);
             assert_eq!(rates.take(ClientId(client), 1, 10, at), 1);
@@ -92,7 +124,7 @@ mod tests {
     #[test]
     fn any_rate_is_one() {
         let now = Instant::now();
-        assert_eq!(Rates::new().take(A, 1 << 40, usize::MAX, now), 1 << 40);
-        assert_eq!(Rates::new().take(A, 2, 1, now), 1);
+        assert_eq!(Rates::new(usize::MAX).take(A, 1 << 40, usize::MAX, now), 1 << 40);
+        assert_eq!(Rates::new(1).take(A, 2, 1, now), 1);
     }
 }

@@ -11,11 +11,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use acequia::{Config, Endpoint, Server, TlsFiles};
+use acequia_pool::{GuardCommand, Setup};
 use anyhow::{Context as _, bail};
 use futures_util::FutureExt as _;
 
 use self::limits::LimitArgs;
-use crate::pool;
+use crate::pool_guard;
 
 /// Run the server: browsers on one port, workers on two
 ///
@@ -106,10 +107,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         keep_pages_small();
     }
     let server = Server::bind(config).await?;
-    let stop = crate::stop_signal().shared();
+    let stop = crate::stop::signal().shared();
     writeln!(std::io::stdout(), "{}", server.addresses()).context("cannot say that it is ready")?;
     let pools = pools.into_iter().map(|pool| (pool, server.operator())).collect();
-    tokio::join!(server.run(stop.clone()), pool::run_within(pools, stop));
+    tokio::join!(server.run(stop.clone()), acequia_pool::run_within(pools, stop));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -122,9 +123,10 @@ pub(crate) fn raise_file_limit() {
 }
 
 impl Args {
-    fn pools(&self) -> anyhow::Result<Vec<pool::Setup>> {
+    fn pools(&self) -> anyhow::Result<Vec<Setup>> {
         let token = self.access.worker_token_file();
-        let pools = self.pool.iter().map(|line| pool::Setup::of_line(line, token.cloned()));
+        let guard = Some(pool_guard::command as GuardCommand);
+        let pools = self.pool.iter().map(|line| Setup::of_line(line, token.cloned(), guard));
         let pools: Vec<_> = pools.collect::<anyhow::Result<_>>()?;
         let mut names = HashSet::new();
         if let Some(twice) = pools.iter().find(|pool| !names.insert(&pool.name)) {

@@ -86,9 +86,10 @@ impl Pass {
     /// Holds requests against the token: one that it does not allow becomes its refusal.
     pub(crate) fn judge(&mut self, requests: &mut Vec<Request>) {
         let Some((tokens, grant)) = &mut self.0 else { return };
-        let mut at = 0;
-        while let Some(request) = requests.get_mut(at) {
-            at += 1;
+        // What is renewed goes behind its request, since that may have the connection speak for
+        // another session.
+        let mut renewed = Vec::new();
+        for (at, request) in requests.iter_mut().enumerate() {
             match request {
                 Request::Submit { spec, .. } if !grant.allows(&spec.queue) => {
                     let message = format!(
@@ -100,19 +101,15 @@ impl Pass {
                     *request = Request::Refused(refusal.of_submit(spec.id.clone()));
                 }
                 Request::Hello(_) => {
-                    if let Some(token) = token_of(request)
-                        && let Err(refusal) = renew(tokens, grant, &token)
-                    {
-                        *request = Request::Refused(refusal);
-                        continue;
+                    match token_of(request).map(|token| renew(tokens, grant, &token)) {
+                        Some(Err(refusal)) => *request = Request::Refused(refusal),
+                        Some(Ok(())) | None => renewed.push((at, limited(grant))),
                     }
-                    // Behind it, since it may have the connection speak for another session.
-                    requests.insert(at, limited(grant));
-                    at += 1;
                 }
                 _ => {}
             }
         }
+        insert_behind(requests, renewed);
     }
 
     /// When the connection is to be closed.
@@ -140,6 +137,20 @@ async fn first(reader: &mut Reader, inbox: &mpsc::Sender<Input>) -> First {
             return First { requests, end };
         }
     }
+}
+
+/// Puts each of `more` behind the request at its place, in one go.
+fn insert_behind(requests: &mut Vec<Request>, more: Vec<(usize, Request)>) {
+    if more.is_empty() {
+        return;
+    }
+    let mut more = more.into_iter().peekable();
+    let mut all = Vec::with_capacity(requests.len() + more.len());
+    for (at, request) in std::mem::take(requests).into_iter().enumerate() {
+        all.push(request);
+        all.extend(more.next_if(|(behind, _)| *behind == at).map(|(_, request)| request));
+    }
+    *requests = all;
 }
 
 /// Takes the token out of a greeting.
