@@ -24,9 +24,9 @@ export function stateOf(worker) {
   return worker.state === 'ready' && held > 0 && held >= worker.slots ? 'held' : worker.state;
 }
 
-/** What is to be said beside the name of a run. @param {{ several?: boolean }} [of] `several`: its worker serves more than one queue */
-export function wordsOf({ queue, since_ms: since, attempt, why }, now, { several = true } = {}) {
-  const time = age(now - since);
+/** What is to be said beside the name of a run. @param {{ several?: boolean, words?: (ms: number) => string }} [of] `several`: its worker serves more than one queue */
+export function wordsOf({ queue, since_ms: since, attempt, why }, now, { several = true, words = age } = {}) {
+  const time = words(now - since);
   if (why !== undefined) return `${WHY[why] ?? why}, held ${time}`;
   return `${time}${several ? ` ${queue}` : ''}${attempt > 1 ? `, run ${attempt}` : ''}`;
 }
