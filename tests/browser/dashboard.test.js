@@ -326,7 +326,7 @@ test('behind a proxy all of it may be below a path', async (t) => {
   await page.waitForURL(`${home}/metrics`);
   await page.goto(`${home}/`);
   await waitFor(page, '#submit-command');
-  assert.equal(await page.textContent('#submit-command'), `echo hello | acequia submit --server ${home}`);
+  assert.match(await page.textContent('#submit-command'), new RegExp(`^echo hello \\| \\S*acequia submit --server ${home}$`));
   assert.deepEqual(strays.filter((path) => path !== '/favicon.ico'), []);
 });
 
