@@ -350,6 +350,7 @@ impl Pipeline {
                 // Whoever asked may have gone.
                 _ = answer.send(self.metrics.times());
             }
+            Input::Alive(answer) => _ = answer.send(()),
             Input::Desk(call) => self.desk(now, instant, |desk| desk.take(call)),
             Input::Drain => {
                 tracing::info!(grace = ?self.grace, "draining: running jobs may end");

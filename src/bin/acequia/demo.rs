@@ -9,6 +9,8 @@ use acequia_pool::{Bounds, GRACE, IDLE, Program, Rules, Setup};
 use anyhow::Context as _;
 use futures_util::FutureExt as _;
 
+use crate::serve::run_with_pools;
+
 /// See it work: a server, two worker processes and a page to open
 ///
 /// The page submits jobs and paints a picture that the workers compute. Start one more worker in
@@ -47,7 +49,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let stop = crate::stop::signal().shared();
     let said = tell(&addresses, args.workers);
     said.context("cannot say where the page is")?;
-    tokio::join!(server.run(stop.clone()), acequia_pool::run_within(pools, stop));
+    run_with_pools(server, pools, stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -60,6 +62,7 @@ async fn bind(args: &Args) -> Result<Server, StartError> {
         results: args.results.clone().unwrap_or(usual.results),
         // A demo leaves nothing behind.
         journal: None,
+        demo: true,
         ..Config::default()
     };
     let chosen = args.listen.is_some() || args.jobs.is_some() || args.results.is_some();
