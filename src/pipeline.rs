@@ -319,14 +319,14 @@ impl Pipeline {
             }
             Input::Sink(Sink::LaneOpened { results, handle, valve }) => {
                 self.pressure.opened(results, valve);
-                let Unanswered { is_lost, lanes } = self.pairing.results_opened(results, handle);
+                let Unanswered { lost, lanes } = self.pairing.results_opened(results, handle);
                 for lane in lanes {
-                    self.job_lanes.greet_again(lane, is_lost, instant);
+                    self.job_lanes.greet_again(lane, lost, instant);
                 }
             }
             Input::Sink(Sink::LaneClosed { results }) => {
                 self.pressure.closed(results);
-                if let Some(lane) = self.pairing.results_closed(results) {
+                if let Some(lane) = self.pairing.results_closed(results, instant) {
                     self.end_lane(now, lane);
                 }
             }

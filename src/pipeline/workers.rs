@@ -35,7 +35,8 @@ impl Pipeline {
         self.job_lanes.close(lane, CloseReason::ClosedByServer, removed.held);
         self.job_lanes.remove(lane);
         for waiting in removed.waiting {
-            self.job_lanes.greet_again(waiting, true, Instant::now());
+            let now = Instant::now();
+            self.job_lanes.greet_again(waiting, Some(now), now);
         }
         self.handle(now, Event::LaneClosed { lane });
     }
