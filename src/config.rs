@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use acequia_gate::{Endpoint, EndpointError, GateError};
 use acequia_journal::{OpenError, ReadError};
+use acequia_tls::{BadTls, TlsFiles};
 use acequia_wire::{Limits, TraceRatio};
 
 use crate::access::{AllowedOrigin, BadKeys, ClientTokens, Secret};
-use crate::tls::{BadTls, TlsFiles};
+use crate::pipeline::durability::NotRecovered;
 
 /// How a server is set up.
 #[derive(Clone, Debug)]
@@ -50,6 +51,8 @@ pub struct Config {
     pub lease: Duration,
     /// How long running jobs may take to end once the server is told to stop.
     pub grace: Duration,
+    /// Whether the page at `/` is that of the demo, which submits jobs to it.
+    pub demo: bool,
     /// Whether jobs are counted and measured, for Prometheus and the dashboard.
     pub measures: bool,
     /// Which of the jobs begin a trace that come without a `traceparent`.
@@ -100,6 +103,7 @@ impl Default for Config {
             worker_connections: Self::WORKER_CONNECTIONS,
             lease: Self::LEASE,
             grace: Self::GRACE,
+            demo: false,
             measures: true,
             traces: TraceRatio::default(),
             #[cfg(feature = "otlp")]
@@ -154,6 +158,15 @@ pub enum StartError {
     /// The system lacks something that every server needs.
     #[error("cannot start: {0}")]
     System(io::Error),
+}
+
+impl From<NotRecovered> for StartError {
+    fn from(why: NotRecovered) -> Self {
+        match why {
+            NotRecovered::Open(error) => Self::Journal(error),
+            NotRecovered::Unreadable { path, source } => Self::Unreadable { path, source },
+        }
+    }
 }
 
 /// What to do about a failure to listen.

@@ -1,7 +1,7 @@
 // How the server is, in a row of numbers.
 
-import { byId, setAttribute, setText } from '/assets/ops/dom.js';
-import { age, bytes, count } from '/assets/ops/format.js';
+import { byId, setAttribute, setText } from './dom.js';
+import { age, bytes, count } from './format.js';
 
 const STATES = {
   ready: 'Ready',

@@ -1,9 +1,9 @@
 // GET /v1/admin/live, for as long as the page is open. By fetch(), since an EventSource cannot show a
 // token.
 
-import { Pause } from '/client/pause.js';
-import { Refused, request } from '/assets/ops/api.js';
-import { EventParser } from '/assets/ops/sse.js';
+import { Pause } from '../../client/pause.js';
+import { Refused, request } from './api.js';
+import { EventParser } from './sse.js';
 
 /** The server says something every two seconds; the connection of one that does not for so long is dead. */
 const SILENCE_MS_MAX = 40_000;

@@ -8,6 +8,11 @@
 //! What a frame means, and any IO, may not live here.
 
 mod handshake;
+mod violation;
+
+pub(crate) use handshake::ready_socket_type;
+pub use handshake::{PING_CONTEXT_BYTES_MAX, SocketType};
+pub use violation::Violation;
 
 /// What each frame counts beside its payload, in bytes: what the socket's queue spends to keep
 /// one. It is also what ends an endless message of empty frames.
@@ -15,8 +20,6 @@ pub const FRAME_OVERHEAD_BYTES: u64 = 64;
 /// Largest ZMTP command, in bytes without its frame header. A READY has a socket type, an
 /// identity of up to 255 bytes and perhaps a few properties of the application.
 pub const COMMAND_BYTES_MAX: u64 = 1024;
-/// Longest context that a PING may carry, in bytes.
-pub const PING_CONTEXT_BYTES_MAX: usize = 16;
 /// The most bytes that one [`walk`](FrameReader::walk) leaves to be presented again.
 pub const CARRY_BYTES_MAX: usize = LONG_HEADER_BYTES + COMMAND_BYTES_MAX as usize;
 
@@ -46,38 +49,6 @@ impl Limits {
         message_bytes_max: u64::MAX,
         message_frames_max: u32::MAX,
     };
-}
-
-/// The socket type that the READY of a direction has to name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SocketType {
-    /// It pushes messages.
-    Push,
-    /// It pulls them, and sends none: a message in this direction is a violation.
-    Pull,
-}
-
-/// What must not go on. All of these are the sender's fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Violation {
-    /// Not the greeting of ZMTP 3 or later.
-    BadGreeting,
-    /// A READY was due and something else came, or one that cannot be read.
-    BadHandshake,
-    /// A security mechanism other than NULL, or the wrong socket type.
-    IncompatiblePeer,
-    /// Reserved flags, a command in several frames, or a PING that cannot be read.
-    BadFrame,
-    /// A frame over [`Limits::frame_bytes_max`].
-    FrameTooLarge,
-    /// A message over [`Limits::message_bytes_max`].
-    MessageTooLarge,
-    /// A message over [`Limits::message_frames_max`].
-    TooManyFrames,
-    /// A command over [`COMMAND_BYTES_MAX`].
-    CommandTooLarge,
-    /// A message from a socket that may send none.
-    UnexpectedMessage,
 }
 
 /// What one [`walk`](FrameReader::walk) found.
@@ -133,6 +104,8 @@ pub struct FrameReader {
     socket_type: SocketType,
     limits: Limits,
     phase: Phase,
+    /// Whether the greeting was of a version that has PING.
+    has_heartbeats: bool,
     /// Bytes of the frame under way that have yet to come.
     payload_left: u64,
     /// Bytes of the message under way, overheads included; 0 between messages.
@@ -150,6 +123,7 @@ impl FrameReader {
             socket_type,
             limits,
             phase: Phase::Greeting,
+            has_heartbeats: false,
             payload_left: 0,
             message_bytes: 0,
             message_frames: 0,
@@ -160,6 +134,16 @@ impl FrameReader {
     /// Changes the limits, from the next frame header on.
     pub const fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+    }
+
+    /// Whether the greeting has passed.
+    pub const fn is_greeted(&self) -> bool {
+        !matches!(self.phase, Phase::Greeting)
+    }
+
+    /// Whether the greeting was of a version of ZMTP that has PING. Others may take it for an error.
+    pub const fn has_heartbeats(&self) -> bool {
+        self.has_heartbeats
     }
 
     /// Whether greeting and READY have passed.
@@ -186,6 +170,7 @@ impl FrameReader {
         match handshake::check_greeting(input) {
             Ok(true) => {
                 self.phase = Phase::Ready;
+                self.has_heartbeats = handshake::has_heartbeats(input);
                 let mut walk = self.walk_ready(&input[handshake::GREETING_BYTES..]);
                 walk.relay += handshake::GREETING_BYTES;
                 walk.boundary = walk.boundary.map(|end| end + handshake::GREETING_BYTES);

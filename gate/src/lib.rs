@@ -23,7 +23,12 @@
 //! | `admission` | the one task of a connection: socket, handshake, relay |
 //! | `relay` | the bytes, both ways |
 //! | `private` | the private stream to the socket of one connection |
+//! | `state` | one connection, as all who have to do with it know it |
 //! | `registry` | who is in, who is not ready, who has to go |
+//! | `refusals` | who was turned away, told in the log and remembered for a while |
+//! | `spoken` | what somebody speaks who does not get in |
+//! | `shortage` | whether there are files for more connections |
+//! | `lease` | a connection that has a place |
 //! | `listener`, `endpoint` | the public side |
 
 mod admission;
@@ -34,26 +39,33 @@ mod error;
 pub mod frames;
 mod gate;
 mod handle;
+mod lease;
 mod listener;
+mod peer;
 mod private;
 mod reason;
+mod refusals;
 mod registry;
 mod relay;
 mod role;
+mod shortage;
+mod spoken;
+mod state;
 mod stats;
 
 pub use config::{
-    ACCEPT_PAUSE, CONNECTIONS_MAX, EVICTIONS_UNDER_WAY_MAX, FRAME_BYTES_MAX, GateConfig,
-    HANDSHAKE_TIME_MAX, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, MESSAGE_BYTES_MAX, MESSAGE_FRAMES_MAX,
+    CONNECTIONS_MAX, EVICTIONS_UNDER_WAY_MAX, FRAME_BYTES_MAX, GateConfig, HANDSHAKE_TIME_MAX,
+    HELD_MAX, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, MESSAGE_BYTES_MAX, MESSAGE_FRAMES_MAX,
     NOT_READY_FRAME_BYTES_MAX, NOT_READY_MAX, NOT_READY_MESSAGE_BYTES_MAX,
-    NOT_READY_MESSAGE_FRAMES_MAX, TCP_USER_TIMEOUT,
+    NOT_READY_MESSAGE_FRAMES_MAX, PING_EVERY, PING_TTL, TCP_USER_TIMEOUT,
 };
 pub use connection::{Closed, JobsConnection, ResultsConnection};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::GateError;
 pub use frames::Limits;
 pub use gate::{Gate, JobsGate, ResultsGate};
-pub use handle::{ConnectionHandle, Peer};
+pub use handle::ConnectionHandle;
+pub use peer::Peer;
 pub use reason::CloseReason;
 pub use role::{Jobs, Results, Role};
 pub use stats::{GateStats, GateStatsSnapshot};

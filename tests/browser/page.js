@@ -24,6 +24,10 @@ export async function closeBrowser() {
   await browser?.close();
 }
 
+/** The pages of the demo and of a server, both at /. */
+const DEMO = '../../dashboard/index.html';
+const START = '../../dashboard/start.html';
+
 /** Windows that share cookies and storages, closed after the test `t`. */
 export async function newContext(t, options = {}) {
   // A document that a test makes up is of no address space, from where 127.0.0.1 may not be dialled.
@@ -32,6 +36,7 @@ export async function newContext(t, options = {}) {
   if (process.env.ACEQUIA_PAGE === 'tree') {
     await useTree(context, '/client/', '/assets/');
     await usePage(context, '/dashboard', '../../dashboard/ops/index.html');
+    await usePage(context, '/', (served) => (served.includes('id="mandelbrot"') ? DEMO : START));
   }
   return context;
 }
@@ -50,11 +55,15 @@ export async function useTree(context, ...prefixes) {
   }
 }
 
-/** One page, with the headers of the server: they say what it may do. */
+/** The page of the demo at / of any server, such as one with a journal. */
+export const useDemo = (context) => usePage(context, '/', () => DEMO);
+
+/** One page, with the headers of the server: they say what it may do. `file`, or which by what is served. */
 async function usePage(context, path, file) {
   await context.route((url) => url.pathname === path, async (route) => {
     const response = await route.fetch();
-    const body = await readFile(new URL(file, import.meta.url), 'utf8');
+    const name = typeof file === 'string' ? file : file(await response.text());
+    const body = await readFile(new URL(name, import.meta.url), 'utf8');
     await route.fulfill({ response, status: 200, contentType: 'text/html; charset=utf-8', body });
   });
 }
@@ -63,7 +72,7 @@ async function usePage(context, path, file) {
 export async function open(t, url, options = {}) {
   const context = await newContext(t, { viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(Number(process.env.PATIENCE_MS ?? 60_000));
   page.trouble = [];
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) page.trouble.push(`console: ${message.text()}`);
