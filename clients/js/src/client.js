@@ -65,14 +65,14 @@ export class Acequia extends EventTarget {
   #ready = promised();
 
   /**
-   * @param {string | { href: string }} [url] default: `/v1/ws` of the host that served the page
+   * @param {string | { href: string }} [url] default: `v1/ws` of the server that this module came from; of a copy, `/v1/ws` of the page's host
    * @param {import('./connection.js').ConnectionOptions & {
    *   codec?: { encode: (value: unknown) => Uint8Array, decode: (bytes: Uint8Array) => unknown },
    *   resend?: boolean, resubmit?: boolean, resume?: boolean, readyTimeoutMs?: number,
    *   storage?: boolean | import('./index.js').SessionStorage, storageKey?: string,
    * }} [options] with the storage, key, URL and encoding of a live client of this page, the new one is that one
    */
-  constructor(url = '/v1/ws', options = {}) {
+  constructor(url = undefined, options = {}) {
     super();
     const { codec, resend = true, resubmit = false, resume = true, storage, storageKey, readyTimeoutMs = READY_TIMEOUT_MS } = options;
     if (storage && !resume) throw new TypeError('a storage is of use only to a session that resumes');

@@ -217,7 +217,10 @@ export interface TypedTarget<Events> {
 export interface Acequia extends TypedTarget<ClientEvents> {}
 
 export class Acequia {
-  /** Default: `/v1/ws` of the host that served the page. `http` is taken for `ws`. */
+  /**
+   * Default: `v1/ws` of the server that this module came from, also below a path or from another
+   * origin; of a copy of the module, `/v1/ws` of the page's host. `http` is taken for `ws`.
+   */
   constructor(url?: string | { readonly href: string }, options?: AcequiaOptions);
   /** Resolves with the first `welcome`; rejects with a `ConnectionError` if none comes in time, or none ever will. */
   readonly ready: Promise<Welcome>;

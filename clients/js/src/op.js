@@ -101,9 +101,14 @@ function shown(value) {
   return typeof value === 'object' ? `an ${Array.isArray(value) ? 'array' : 'object'}` : `${typeof value === 'number' ? '' : `a ${typeof value}: `}${String(value)}`;
 }
 
-/** @param {string | { href: string }} url */
-export function webSocketUrl(url) {
-  const absolute = new URL(typeof url === 'string' ? url : url.href, globalThis.location?.href);
+/**
+ * Without a URL: of the server that this module came from, which may have a path of its own; of a
+ * copy of the module, the host that served the page.
+ * @param {string | { href: string }} [url] @param {string} [module] where this module came from
+ */
+export function webSocketUrl(url, module = import.meta.url) {
+  const own = /^https?:.*\/client\/op\.js$/.test(module) ? new URL('../v1/ws', module) : '/v1/ws';
+  const absolute = new URL(typeof url === 'object' ? url.href : (url ?? own), globalThis.location?.href);
   absolute.protocol = absolute.protocol.replace(/^http/, 'ws');
   return absolute.href;
 }
