@@ -39,6 +39,7 @@ pub use codec::BadRecord;
 pub use codec::check as records;
 pub use entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session};
 pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
+pub use file::Caution;
 pub use notice::Notice;
 pub use options::{Options, Retention};
 pub use recovery::{DeadLetters, LiveJobs, Outcomes, Recovery};

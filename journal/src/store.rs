@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::clock::{self, Clock};
 use crate::engine::Opened;
 use crate::error::{CannotOpen, OpenError, ReadError};
-use crate::file;
+use crate::file::{self, Caution};
 use crate::medium::{Disk, Medium};
 use crate::notice::Notice;
 use crate::options::Options;
@@ -19,26 +19,37 @@ use crate::writer::Writer;
 #[derive(Debug)]
 pub struct Store {
     pub(crate) opened: Opened,
+    cautions: Vec<Caution>,
 }
 
 impl Store {
     /// Opens the file, and creates it if it does not exist or is empty.
     ///
-    /// Every page is checked, so this takes a read of the whole file. A file that was left by a
-    /// crash or a loss of power is brought back to its last whole group.
+    /// Every page is checked, so this takes a read of all that is in the file. A file that was left
+    /// by a crash or a loss of power is brought back to its last whole group.
+    ///
+    /// The file is ours then, and nobody else may read it; see [`cautions`](Self::cautions).
     ///
     /// # Errors
     /// If there is no such file and none can be created, it is locked by another process, is no
     /// regular file, not ours, of a newer format or damaged.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        file::open(path)
-            .and_then(|file| Self::open_on(Medium::new(Disk(file)), options))
-            .map_err(|why| OpenError { path: path.to_owned(), why })
+        let open = || -> Result<Self, CannotOpen> {
+            let (file, cautions) = file::open(path)?;
+            let store = Self::open_on(Medium::new(Disk(file)), options)?;
+            Ok(Self { cautions, ..store })
+        };
+        open().map_err(|why| OpenError { path: path.to_owned(), why })
+    }
+
+    /// What the operator should know about the file.
+    pub fn cautions(&self) -> &[Caution] {
+        &self.cautions
     }
 
     pub(crate) fn open_on(medium: Medium, options: Options) -> Result<Self, CannotOpen> {
-        Ok(Self { opened: Opened::open(medium, options)? })
+        Ok(Self { opened: Opened::open(medium, options)?, cautions: Vec::new() })
     }
 
     /// All that is in the store.
