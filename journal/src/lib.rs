@@ -41,7 +41,7 @@ pub use entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Ses
 pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
 pub use file::Caution;
 pub use notice::Notice;
-pub use options::{Options, Retention};
+pub use options::{Compaction, Options, Retention};
 pub use recovery::{DeadLetters, LiveJobs, Outcomes, Recovery};
 pub use store::Store;
 pub use writer::Writer;

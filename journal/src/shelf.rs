@@ -85,4 +85,9 @@ impl Shelf {
     pub(crate) fn outcomes(&self) -> usize {
         self.outcomes
     }
+
+    /// How many bytes of outcomes are in the store.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
 }

@@ -14,8 +14,8 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::{
-    Database, Durability, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
-    TableDefinition, TableError,
+    AccessGuard, Database, Durability, ReadableDatabase as _, ReadableTable as _,
+    ReadableTableMetadata as _, TableDefinition, TableError,
 };
 
 use crate::codec::{Block, Builder, encode_job, encode_letter};
@@ -138,11 +138,23 @@ pub(crate) fn read_shelf(database: &Database) -> Result<Shelf, CannotOpen> {
     Ok(shelf)
 }
 
-/// What the shelf looks like after a transaction, if that succeeds.
+/// Bytes of live jobs and dead letters in the file.
+pub(crate) fn read_jobs_bytes(database: &Database) -> Result<u64, redb::Error> {
+    let transaction = database.begin_read()?;
+    let jobs = transaction.open_table(JOBS)?.stats()?.stored_bytes();
+    let letters = transaction.open_table(DEAD_LETTERS)?.stats()?.stored_bytes();
+    Ok(jobs.saturating_add(letters))
+}
+
+/// What a transaction changes in what is known of the file, if it succeeds.
 #[derive(Debug)]
-pub(crate) struct Shelving {
+pub(crate) struct Written {
+    /// Blocks of outcomes that leave.
     pub(crate) leave: usize,
+    /// Blocks of outcomes that come.
     pub(crate) come: Vec<Shelved>,
+    /// Bytes of live jobs and dead letters, more or less.
+    pub(crate) jobs_bytes: i64,
 }
 
 /// Writes a group in one transaction and waits until it is on the disk.
@@ -156,11 +168,12 @@ pub(crate) fn write(
     shelf: &Shelf,
     retention: &Retention,
     now_ms: u64,
-) -> Result<Shelving, Fault> {
+) -> Result<Written, Fault> {
     let mut transaction = database.begin_write()?;
     // One sync a group: redb's checksums tell after a crash whether all of it arrived.
     transaction.set_durability(Durability::Immediate)?;
     let mut bytes = Vec::new();
+    let mut jobs_bytes = 0;
 
     if !group.admitted.is_empty() || !group.settled.is_empty() {
         let mut jobs = transaction.open_table(JOBS)?;
@@ -169,10 +182,10 @@ pub(crate) fn write(
         for admitted in admitted {
             bytes.clear();
             encode_job(admitted, &mut bytes);
-            jobs.insert(admitted.ticket, &*bytes)?;
+            jobs_bytes += signed(bytes.len()) - length(jobs.insert(admitted.ticket, &*bytes)?);
         }
         for ticket in sorted(&group.settled) {
-            jobs.remove(ticket)?;
+            jobs_bytes -= length(jobs.remove(ticket)?);
         }
     }
 
@@ -195,10 +208,11 @@ pub(crate) fn write(
         for letter in buried {
             bytes.clear();
             encode_letter(letter, &mut bytes);
-            letters.insert(letter.job.ticket, &*bytes)?;
+            let before = length(letters.insert(letter.job.ticket, &*bytes)?);
+            jobs_bytes += signed(bytes.len()) - before;
         }
         for ticket in sorted(&group.exhumed) {
-            letters.remove(ticket)?;
+            jobs_bytes -= length(letters.remove(ticket)?);
         }
     }
 
@@ -244,7 +258,16 @@ pub(crate) fn write(
         }
     }
     transaction.commit()?;
-    Ok(Shelving { leave, come: shelved })
+    Ok(Written { leave, come: shelved, jobs_bytes })
+}
+
+/// The length of what was under a key, if anything was.
+fn length(record: Option<AccessGuard<'_, &[u8]>>) -> i64 {
+    record.map_or(0, |record| signed(record.value().len()))
+}
+
+fn signed(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
 }
 
 /// Neighbours in the tree one after the other: fewer pages are looked for.

@@ -14,7 +14,7 @@ use crate::entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, 
 use crate::error::CannotOpen;
 use crate::medium::Medium;
 use crate::notice::Notice;
-use crate::options::{Options, Retention};
+use crate::options::{Compaction, Options, Retention};
 use crate::store::Store;
 use crate::writer::Writer;
 
@@ -25,7 +25,12 @@ pub(super) const OPTIONS: Options = Options {
     cache_bytes: 1 << 20,
     retry_ms_min: 1,
     retry_ms_max: 1,
+    compaction: NEVER,
 };
+
+/// Operations of the disk can be counted then.
+const NEVER: Compaction =
+    Compaction { file_bytes_min: u64::MAX, used_bytes_max: 0, idle_ms: 0, busy_ms: 0 };
 
 /// Jobs among which the next that ends is chosen: mostly the oldest.
 const LIVE_MAX: usize = 8;
