@@ -7,8 +7,12 @@ use acequia_wire::client::{self, Submit};
 use acequia_wire::worker::JobMessage;
 use acequia_wire::{JobId, QueueName};
 
-use crate::dead_letters::DeadLetter;
-use crate::event::{ClientId, LaneKey, Retained, SessionId, Ticket};
+use crate::ids::{ClientId, LaneKey, SessionId, Ticket};
+use crate::outcome::Outcome;
+use crate::records::DeadLetter;
+use crate::records::Retained;
+#[cfg(feature = "spans")]
+use crate::span::Span;
 use crate::time::Time;
 
 /// One thing to do, in the order given.
@@ -97,7 +101,7 @@ pub enum Action {
     /// A part of the life of a traced job is over. Only if [`Config::spans`](crate::Config::spans)
     /// asks for it.
     #[cfg(feature = "spans")]
-    Span(Box<crate::Span>),
+    Span(Box<Span>),
 }
 
 /// Something to count.
@@ -138,31 +142,6 @@ pub enum Measure {
     },
     /// A worker's message was dropped.
     Dropped(Dropped),
-}
-
-/// How a job ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// With a result.
-    Done,
-    /// Without one.
-    Failed,
-    /// Its client did not want it any more.
-    Cancelled,
-}
-
-impl Outcome {
-    /// All outcomes, each at the place of its number.
-    pub const ALL: [Self; 3] = [Self::Done, Self::Failed, Self::Cancelled];
-
-    /// The word for it in metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
 }
 
 /// Why a worker's message about a job was dropped.

@@ -2,36 +2,12 @@
 
 use std::sync::Arc;
 
-use acequia_wire::client::{JobEvent, Submit};
+use acequia_wire::client::Submit;
 use acequia_wire::worker::Progress;
-use acequia_wire::{Body, CorrelationId, JobId, QueueName, TraceParent};
+use acequia_wire::{Body, CorrelationId, JobId, QueueName};
 
-use crate::dead_letters::DeadLetter;
-use crate::time::Time;
-
-/// A session, named by whoever opens it; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionId(pub u64);
-
-/// A client: whose turn it is. Several sessions may be of one client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ClientId(pub u64);
-
-/// A lane, named by whoever accepts it; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LaneKey(pub u64);
-
-/// The place of a record in the journal, of a job's or a dead letter's: records become durable in
-/// the order of tickets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(pub u64);
-
-impl Ticket {
-    /// That of the record after this one.
-    pub(crate) const fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-}
+use crate::ids::{ClientId, LaneKey, SessionId, Ticket};
+use crate::records::{DeadLetter, Recovered, Retained};
 
 /// What a worker offers on its lane.
 #[derive(Clone, Debug)]
@@ -42,52 +18,6 @@ pub struct LaneOffer {
     pub slots: u32,
     /// The queues that it serves, each once.
     pub queues: Vec<QueueName>,
-}
-
-/// A job as the journal kept it.
-#[derive(Clone, Debug)]
-pub struct Recovered {
-    /// The job.
-    pub job: JobId,
-    /// Whose job it is.
-    pub client: ClientId,
-    /// Who is told about it, if that session goes on too. It must be open.
-    pub session: Option<SessionId>,
-    /// The place of its record.
-    pub ticket: Ticket,
-    /// The job as its client described it.
-    pub spec: Arc<Submit>,
-    /// When it was submitted.
-    pub submitted: Time,
-    /// As in the last [`Action::Count`](crate::Action::Count) of it, or none.
-    pub runs: u32,
-    /// Likewise.
-    pub failures: u32,
-    /// Likewise.
-    pub losses: u32,
-    /// Likewise.
-    pub not_before: Option<Time>,
-}
-
-/// The outcome of a job, kept for whoever asks for it later.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Retained {
-    /// The job.
-    pub job: JobId,
-    /// Whose it was.
-    pub client: ClientId,
-    /// Who was told of it, of those who submitted it the first.
-    pub session: Option<SessionId>,
-    /// What the submit that began the job called it.
-    pub id: CorrelationId,
-    /// The key that the outcome answers to.
-    pub key: Option<Box<str>>,
-    /// When the job ended.
-    pub ended: Time,
-    /// `done`, `failed` or `cancelled`.
-    pub outcome: JobEvent,
-    /// The job's span, if it was part of a trace.
-    pub traceparent: Option<Box<TraceParent>>,
 }
 
 /// One thing that happened.

@@ -66,53 +66,40 @@
 //! longest, whatever its priority, so that the lowest moves too. A lane that serves several queues
 //! takes from them in turn. A job goes to the least loaded free lane. No job of a queue that an
 //! operator has paused begins.
+//!
+//! # Where what is
+//!
+//! [`Event`] goes in and [`Action`] comes out. `state/` is what the scheduler keeps, in pieces that
+//! do not know it; `scheduler.rs` puts them together; `rules/` is what it does with them, a file a
+//! rule; `views/` is what can be asked of it.
 
-mod absence;
 mod action;
-mod admission;
-mod batches;
-mod by_client;
-mod chunks;
-mod clients;
 mod config;
-mod dead_letters;
-mod endings;
 mod event;
-mod fleet;
-mod idempotency;
-mod inspect;
-mod job;
-mod keys;
-mod lanes;
-mod list;
-mod lookup;
-mod outcomes;
-mod pausing;
-mod queue;
-mod recovery;
-mod redrive;
-mod reports;
-mod runs;
+mod ids;
+mod outcome;
+mod records;
+mod rules;
 mod scheduler;
-mod session_jobs;
 #[cfg(test)]
 mod simulation;
 #[cfg(feature = "spans")]
-mod spans;
-mod stats;
+mod span;
+mod state;
 mod time;
-mod timers;
-mod watchers;
+mod views;
 
-pub use action::{Action, Dropped, Measure, Outcome};
+pub use action::{Action, Dropped, Measure};
 pub use config::Config;
-pub use dead_letters::DeadLetter;
-pub use event::{ClientId, Event, LaneKey, LaneOffer, Recovered, Retained, SessionId, Ticket};
-pub use inspect::{JobCursor, JobFilter, JobPage, JobState, LaneDetails, PageLost, Run};
-pub use lookup::{Found, LiveJob, LiveState};
-pub use redrive::NotRedriven;
+pub use event::{Event, LaneOffer};
+pub use ids::{ClientId, LaneKey, SessionId, Ticket};
+pub use outcome::Outcome;
+pub use records::{DeadLetter, Recovered, Retained};
+pub use rules::redrive::NotRedriven;
 pub use scheduler::Scheduler;
 #[cfg(feature = "spans")]
-pub use spans::{Part, Span};
-pub use stats::{LaneStats, QueueStats, Stats, Totals};
+pub use span::{Part, Span};
 pub use time::Time;
+pub use views::inspect::{JobCursor, JobFilter, JobPage, JobState, LaneDetails, PageLost, Run};
+pub use views::lookup::{Found, LiveJob, LiveState};
+pub use views::stats::{LaneStats, QueueStats, Stats, Totals};

@@ -5,10 +5,13 @@
 //! worlds are tried. A world that goes wrong prints its seed and its last events.
 
 mod compare;
+mod consistent;
 mod expect;
+mod habits;
 mod letters;
 mod model;
 mod pages;
+mod parts;
 mod plan;
 mod random;
 mod see;

@@ -110,7 +110,8 @@ impl AdminClient {
             Link::Within(app) => {
                 let app = app.borrow().clone().ok_or_else(|| ended(&self.server))?;
                 let answered = app(request(&self.server, method, path, body)).await;
-                let (head, body) = answered.map_err(|source| broken(&self.server, source))?.into_parts();
+                let (head, body) =
+                    answered.map_err(|source| broken(&self.server, source))?.into_parts();
                 return Ok((head.status, body));
             }
             Link::Open(link) => {

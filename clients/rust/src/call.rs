@@ -16,8 +16,8 @@ use crate::url::ServerUrl;
 
 /// How long a call may take, with the connection for it.
 pub(crate) const CALL_TIME_MAX: Duration = Duration::from_secs(5);
-/// The largest answer that is read.
-pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Bytes of the largest answer that is read.
+pub const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// What a server says that is no Acequia server is not repeated at length.
 const SAID_BYTES_MAX: usize = 200;
 

@@ -69,10 +69,7 @@ pub(crate) async fn dial(server: &ServerUrl) -> Result<TcpStream, ConnectError> 
 }
 
 /// Has the server prove who it is, if it is dialled by TLS.
-pub(crate) async fn secure(
-    stream: TcpStream,
-    server: &ServerUrl,
-) -> Result<Stream, ConnectError> {
+pub(crate) async fn secure(stream: TcpStream, server: &ServerUrl) -> Result<Stream, ConnectError> {
     let Some((roots, host)) = server.to_be_proven() else { return Ok(Stream::Plain(stream)) };
     let shaken = shake(&roots?, host, stream).await;
     shaken.map_err(|source| ConnectError::Tls { url: server.to_string(), source })

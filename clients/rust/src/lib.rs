@@ -26,7 +26,7 @@ mod url;
 
 pub use acequia_tls::BadTls;
 pub use admin::{AdminClient, InProcess};
-pub use call::CallError;
+pub use call::{ANSWER_BYTES_MAX, CallError};
 pub use client::{Client, ClientError, Frame};
 pub use connect::ConnectError;
 pub use live::Live;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use acequia_tls::{BadTls, Roots};
 use tokio_tungstenite::tungstenite::http::Uri;
 
-
 /// Where sessions are opened, unless the URL names another path.
 const PATH: &str = "/v1/ws";
 

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use acequia_wire::{JobId, QueueName};
 
-use super::model::{Held, Lane, Model, State};
-use crate::{Found, LiveJob, LiveState, Retained, Scheduler};
+use super::model::Model;
+use super::parts::{Held, Lane, State};
+use crate::records::Retained;
+use crate::scheduler::Scheduler;
+use crate::views::lookup::{Found, LiveJob, LiveState};
 
 impl Model {
     /// That the scheduler and its numbers are in the state that its actions tell of.

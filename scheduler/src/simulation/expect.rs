@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use acequia_wire::{Body, JobId};
 
-use super::model::{Held, Job, Lane, Model, Owed, State, Told};
-use crate::{Dropped, Event, LaneKey, LaneOffer, Outcome, Ticket};
+use super::model::Model;
+use super::parts::{Held, Job, Lane, Owed, State, Told};
+use crate::action::Dropped;
+use crate::event::{Event, LaneOffer};
+use crate::ids::{LaneKey, Ticket};
+use crate::outcome::Outcome;
 
 impl Model {
     pub(super) fn expect(&mut self, event: &Event) {

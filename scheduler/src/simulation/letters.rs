@@ -7,8 +7,12 @@ use std::sync::Arc;
 use acequia_wire::JobId;
 use acequia_wire::client::{OnDisconnect, Submit};
 
-use super::model::{Job, Model, Owed};
-use crate::{DeadLetter, NotRedriven, Scheduler, Ticket};
+use super::model::Model;
+use super::parts::{Job, Owed};
+use crate::ids::Ticket;
+use crate::records::DeadLetter;
+use crate::rules::redrive::NotRedriven;
+use crate::scheduler::Scheduler;
 
 impl Model {
     pub(super) fn letter(&self, job: JobId) -> Option<&Arc<DeadLetter>> {

@@ -2,8 +2,12 @@
 
 use acequia_wire::{JobId, QueueName};
 
-use super::model::{Job, Lane, Model, State};
-use crate::{ClientId, JobFilter, JobState, LaneKey, LiveJob, LiveState, Scheduler};
+use super::model::Model;
+use super::parts::{Job, Lane, State};
+use crate::ids::{ClientId, LaneKey};
+use crate::scheduler::Scheduler;
+use crate::views::inspect::{JobFilter, JobState};
+use crate::views::lookup::{LiveJob, LiveState};
 
 impl Model {
     /// That each filter finds the jobs that it should, page by page, and each worker is found.
@@ -76,7 +80,7 @@ impl Model {
                     assert!(here(job.state));
                     assert_eq!((run.attempt, &run.queue), (job.runs, &job.spec.queue));
                 }
-                let live = lane.held.values().filter(|held| **held == super::model::Held::Live);
+                let live = lane.held.values().filter(|held| **held == super::parts::Held::Live);
                 assert_eq!(told.runs.len(), live.count());
             }
             after = page.last().map(|last| last.stats.lane);

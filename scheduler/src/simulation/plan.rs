@@ -1,6 +1,6 @@
 //! What kind of world a seed stands for.
 
-use acequia_wire::{Limits, TraceRatio};
+use acequia_wire::{Limits, QueueName, TraceRatio};
 
 use super::random::Random;
 
@@ -149,4 +149,9 @@ fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 18] {
         (Habit::DropLetter, random.within(0, 1)),
         (Habit::Wait, random.within(1, 5)),
     ]
+}
+
+/// The name of one of the queues.
+pub(super) fn queue(nth: u32) -> QueueName {
+    format!("queue-{nth}").parse().unwrap()
 }

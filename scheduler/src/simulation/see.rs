@@ -7,9 +7,13 @@ use acequia_wire::client::{self, JobEvent};
 use acequia_wire::code::RejectCode;
 use acequia_wire::{JobId, TraceParent};
 
-use super::model::{Held, Job, Lane, Model, Owed, State, Told};
+use super::model::Model;
+use super::parts::{Held, Job, Lane, Owed, State, Told};
+use crate::action::{Action, Measure};
+use crate::event::Event;
+use crate::ids::{LaneKey, SessionId, Ticket};
+use crate::records::Retained;
 use crate::time::Time;
-use crate::{Action, Event, LaneKey, Measure, Retained, SessionId, Ticket};
 
 impl Model {
     pub(super) fn see(&mut self, event: &Event, action: &Action) {
@@ -169,8 +173,8 @@ impl Model {
     }
 
     #[cfg(feature = "spans")]
-    fn see_span(&mut self, span: &crate::Span) {
-        use crate::Part;
+    fn see_span(&mut self, span: &crate::span::Span) {
+        use crate::span::Part;
 
         let job = &self.jobs[&span.job];
         assert_eq!(Some(Box::new(span.of)), self.span(span.job, job));

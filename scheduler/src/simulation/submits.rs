@@ -8,9 +8,12 @@ use acequia_wire::code::RejectCode;
 use acequia_wire::limits::WATCHERS_MAX;
 use acequia_wire::{CorrelationId, JobId};
 
-use super::model::{Batch, Job, Model, Owed, State, Told, Watcher};
+use super::model::Model;
+use super::parts::{Batch, Job, Owed, State, Told, Watcher};
+use crate::ids::{ClientId, SessionId, Ticket};
+use crate::outcome::Outcome;
+use crate::records::{Recovered, Retained};
 use crate::time::Time;
-use crate::{ClientId, Outcome, Recovered, Retained, SessionId, Ticket};
 
 impl Model {
     pub(super) fn job_of(&self, session: SessionId, id: &CorrelationId) -> Option<JobId> {

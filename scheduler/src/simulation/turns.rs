@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use acequia_wire::{JobId, QueueName};
 
-use super::model::Job;
+use super::parts::Job;
+use crate::ids::{ClientId, Ticket};
 use crate::time::Time;
-use crate::{ClientId, Ticket};
 
 /// One of so many that a queue hands out goes by its age.
 const AGEING: u32 = 16;

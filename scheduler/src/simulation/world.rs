@@ -1,7 +1,5 @@
 //! The world around one scheduler: clients and workers who come, go, lie, double and delay.
 
-mod habits;
-
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -10,12 +8,17 @@ use std::time::Duration;
 use acequia_wire::client::OnDisconnect;
 use acequia_wire::{Body, JobId, QueueName};
 
-use self::habits::queue;
-use super::model::{Job, Model, State};
-use super::plan::Plan;
+use super::model::Model;
+use super::parts::{Job, State};
+use super::plan::{Plan, queue};
 use super::random::Random;
+use crate::action::Action;
+use crate::config::Config;
+use crate::event::Event;
+use crate::ids::LaneKey;
+use crate::records::Recovered;
+use crate::scheduler::Scheduler;
 use crate::time::Time;
-use crate::{Action, Config, Event, LaneKey, Recovered, Scheduler};
 
 /// How much is printed of what led to a failure.
 const HISTORY_EVENTS: usize = 30;
@@ -23,20 +26,20 @@ const HISTORY_EVENTS: usize = 30;
 const END_STEPS_MAX: u32 = 1_000_000;
 
 pub(super) struct World {
-    seed: u64,
-    plan: Plan,
-    random: Random,
-    scheduler: Scheduler,
-    model: Model,
-    now: Time,
-    step: u32,
-    history: VecDeque<(Time, Event, Vec<Action>)>,
-    digest: std::hash::DefaultHasher,
+    pub(super) seed: u64,
+    pub(super) plan: Plan,
+    pub(super) random: Random,
+    pub(super) scheduler: Scheduler,
+    pub(super) model: Model,
+    pub(super) now: Time,
+    pub(super) step: u32,
+    pub(super) history: VecDeque<(Time, Event, Vec<Action>)>,
+    pub(super) digest: std::hash::DefaultHasher,
     /// How likely each worker answers, in a hundred; some never do.
-    zeal: BTreeMap<LaneKey, u32>,
+    pub(super) zeal: BTreeMap<LaneKey, u32>,
     /// Runs from a while ago, to be spoken of once more.
-    past: Vec<(LaneKey, JobId)>,
-    names_given: u64,
+    pub(super) past: Vec<(LaneKey, JobId)>,
+    pub(super) names_given: u64,
 }
 
 impl World {
@@ -210,7 +213,7 @@ impl World {
         }
     }
 
-    fn happen(&mut self, event: Event) {
+    pub(super) fn happen(&mut self, event: Event) {
         self.step += 1;
         self.history.push_back((self.now, event.clone(), Vec::new()));
         if self.history.len() > HISTORY_EVENTS {

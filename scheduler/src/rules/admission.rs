@@ -1,0 +1,251 @@
+//! Jobs come in, and leave before they run: submit, cancel, sessions, durability.
+
+use std::sync::Arc;
+
+use acequia_wire::client::{Event as ClientEvent, JobEvent, Refusal, Submit};
+use acequia_wire::code::RejectCode;
+use acequia_wire::limits::QUEUES_MAX;
+use acequia_wire::{CorrelationId, JobId};
+
+use crate::action::{Action, Measure};
+use crate::ids::{SessionId, Ticket};
+use crate::rules::step::Step;
+use crate::scheduler::Scheduler;
+use crate::state::clients::Clients;
+use crate::state::job::{Belongs, Count, Job, Rare, State};
+use crate::state::keys::Keyed;
+use crate::state::list::Links;
+use crate::state::timers::TimerKind;
+use crate::state::watchers::{Watcher, Watchers};
+use crate::time::Time;
+
+/// When a client may try again that has too much in flight, or finds the queues full: long enough
+/// for some jobs to have ended.
+const RETRY_AFTER_MS: u32 = 1_000;
+
+/// A job that begins.
+pub(crate) struct New {
+    pub(crate) id: JobId,
+    pub(crate) client: usize,
+    pub(crate) ticket: Ticket,
+    pub(crate) submitted: Time,
+    /// When it may run.
+    pub(crate) due: Time,
+    pub(crate) spec: Arc<Submit>,
+}
+
+/// A refusal that waiting helps against.
+fn later(code: RejectCode, message: String) -> Refusal {
+    Refusal { retry_after_ms: Some(RETRY_AFTER_MS), ..Refusal::new(code, message) }
+}
+
+impl Clients {
+    /// Whether the client of a session may have another live job, by this session.
+    pub(crate) fn check_jobs(&self, session: SessionId, limit: usize) -> Result<(), Refusal> {
+        let Some((client, own_limit)) = self.quota(session) else { return Ok(()) };
+        let limit = limit.min(own_limit);
+        if self.jobs_of(client) < limit {
+            return Ok(());
+        }
+        let message = format!(
+            "this client has {limit} live jobs, the limit; submit more when some have ended"
+        );
+        Err(later(RejectCode::TooManyJobs, message))
+    }
+}
+
+impl Scheduler {
+    pub(crate) fn submit(
+        &mut self,
+        step: &mut Step<'_>,
+        session: SessionId,
+        id: JobId,
+        spec: Arc<Submit>,
+    ) {
+        // A session that has just ended: its last ops may still come.
+        let Some(open) = self.clients.session(session) else { return };
+        let (client, duplicate) = (open.client, open.jobs.find(&self.jobs, &spec.id).is_some());
+        let refuse = |step: &mut Step<'_>, refusal: Refusal| {
+            step.tell(session, refusal.of_submit(spec.id.clone()).into());
+        };
+        if let Err(refusal) = self.listen(duplicate, &spec) {
+            return refuse(step, refusal);
+        }
+        if self.answer_by_key(step, session, client, &spec) {
+            return;
+        }
+        if let Err(refusal) = self.admit(session, &spec) {
+            return refuse(step, refusal);
+        }
+        step.measure(Measure::Submitted { queue: spec.queue.clone() });
+        let ticket = self.next_ticket();
+        let due = step.now.plus_ms(spec.delay_ms);
+        let new = New { id, client, ticket, submitted: step.now, due, spec };
+        let job = self.begin(&new, Watchers::one(Watcher::of(session, &new.spec)));
+        if let Some(open) = self.clients.session(session) {
+            open.jobs.begin(&self.jobs, job);
+        }
+        if let Some(batch) = self.jobs[job].batch() {
+            self.attend(session, batch);
+        }
+        self.record(step, job, new.spec);
+        self.run_when_due(step, job);
+    }
+
+    pub(crate) fn next_ticket(&mut self) -> Ticket {
+        self.last_ticket = self.last_ticket.next();
+        self.last_ticket
+    }
+
+    /// Has the journal write a job that has just begun.
+    pub(crate) fn record(&mut self, step: &mut Step<'_>, key: usize, spec: Arc<Submit>) {
+        let job = &self.jobs[key];
+        let (id, ticket, submitted) = (job.id, job.ticket, job.submitted);
+        self.undurable.push_back((ticket, key));
+        let (client, session) = (self.clients.id_of(job.client()), job.watchers.began_in());
+        step.out.push(Action::Record { ticket, job: id, client, session, submitted, spec });
+    }
+
+    /// A job begins, and everything that is counted counts it.
+    pub(crate) fn begin(&mut self, new: &New, watchers: Watchers) -> usize {
+        let New { id, client, ticket, submitted, due, ref spec } = *new;
+        let queue = self.queues.find_or_open(&spec.queue);
+        self.payload_bytes += spec.payload.bytes().len();
+        self.queues[queue].live += 1;
+        self.clients.job_begins(client);
+        let batch = spec.batch.as_deref().map(|name| {
+            let client = self.clients.id_of(client);
+            self.batches.join(client, name, submitted)
+        });
+        let (key, ttl_ms, traceparent) = (spec.key.clone(), spec.ttl_ms, spec.traceparent.clone());
+        let is_rare = key.is_some() || batch.is_some() || ttl_ms.is_some() || traceparent.is_some();
+        let rare = Rare { key, batch, ttl_ms, traceparent, ..Rare::default() };
+        let rare = is_rare.then(|| Box::new(rare));
+        let job = self.jobs.insert(Job {
+            id,
+            watchers,
+            belongs: Belongs::new(client, queue),
+            payload: spec.payload.clone(),
+            state: State::Delayed { until: due },
+            ticket,
+            submitted,
+            priority: spec.priority,
+            attempts: spec.attempts.into(),
+            timeout_ms: spec.timeout_ms.into(),
+            runs: 0,
+            failures: Count::default(),
+            losses: Count::default(),
+            chunks: 0,
+            kept: false,
+            redriven: false,
+            accepted: false,
+            start_told: false,
+            in_turn: Links::default(),
+            in_arrival: Links::default(),
+            rare,
+        });
+        self.by_id.insert(&self.jobs, job);
+        if let Some(key) = &spec.key {
+            self.claim_key(self.clients.id_of(client), key, Keyed::Live(job));
+        }
+        if let Some(at) = self.jobs[job].expires() {
+            self.timers.set(at, TimerKind::Expire, ticket, job);
+        }
+        job
+    }
+
+    /// Runs a job that has just begun, has it wait, or sets its timer.
+    pub(crate) fn run_when_due(&mut self, step: &mut Step<'_>, key: usize) {
+        let job = &self.jobs[key];
+        let State::Delayed { until } = job.state else { return };
+        if until > step.now {
+            self.timers.set(until, TimerKind::Due, job.ticket, key);
+        } else {
+            self.run_or_wait(step, key);
+        }
+    }
+
+    /// Whether a submit is looked at at all.
+    fn listen(&self, duplicate: bool, spec: &Submit) -> Result<(), Refusal> {
+        if self.draining {
+            return Err(later(RejectCode::Draining, "the server is about to stop".to_owned()));
+        }
+        if duplicate {
+            let message = format!("{} is the id of a live job of this session", spec.id);
+            return Err(Refusal::new(RejectCode::DuplicateId, message));
+        }
+        Ok(())
+    }
+
+    /// Whether there is room for another job.
+    fn admit(&self, session: SessionId, spec: &Submit) -> Result<(), Refusal> {
+        let limits = &self.config.limits;
+        if self.storage_failed {
+            let message = "the server cannot write to its disk; try again later".to_owned();
+            return Err(later(RejectCode::Storage, message));
+        }
+        self.clients.check_jobs(session, limits.client_jobs)?;
+        let full = |what: String| later(RejectCode::QueueFull, format!("{what}; try again later"));
+        if self.jobs.len() - self.running >= limits.waiting_jobs {
+            return Err(full(format!("{} jobs are waiting, the limit", limits.waiting_jobs)));
+        }
+        let queue = self.queues.find(&spec.queue);
+        if queue.is_some_and(|queue| self.queues[queue].live >= limits.queue_jobs) {
+            let (queue, limit) = (&spec.queue, limits.queue_jobs);
+            return Err(full(format!("the queue {queue} has {limit} live jobs, the limit")));
+        }
+        if self.payload_bytes + spec.payload.bytes().len() > limits.payloads_bytes {
+            let limit = limits.payloads_bytes;
+            return Err(full(format!("live jobs hold all of the {limit} bytes for payloads")));
+        }
+        if self.queues.len() >= QUEUES_MAX && queue.is_none() {
+            return Err(full(format!("{QUEUES_MAX} queues are in use, the limit")));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn durable(&mut self, step: &mut Step<'_>, up_to: Ticket) {
+        while let Some((ticket, job)) = self.undurable.pop_front_if(|(ticket, _)| *ticket <= up_to)
+        {
+            let Some(live) = self.jobs.get_mut(job).filter(|live| live.ticket == ticket) else {
+                // It has ended already, and its outcome has told more than `accepted` would.
+                continue;
+            };
+            live.accepted = true;
+            if !matches!(live.state, State::Running { .. }) {
+                // Its record was the last to share it. It may wait for long.
+                live.payload.unshare();
+            }
+            self.tell(step, job, JobEvent::Accepted);
+            self.tell_start(step, job);
+        }
+    }
+
+    pub(crate) fn cancel(&mut self, step: &mut Step<'_>, session: SessionId, id: CorrelationId) {
+        let Some(open) = self.clients.session(session) else { return };
+        match open.jobs.find(&self.jobs, &id) {
+            Some(job) => {
+                if !self.unwatch(step, session, &id, job) {
+                    self.end_cancelled(step, job);
+                }
+            }
+            None => {
+                let message = format!("cancel: no live job has the id {id}; it may have ended");
+                let code = RejectCode::BadRequest;
+                step.tell(session, ClientEvent::Error { id: Some(id), code, message });
+            }
+        }
+    }
+
+    /// As if each who is told about it had cancelled it.
+    pub(crate) fn cancel_job(&mut self, step: &mut Step<'_>, job: JobId) {
+        if let Some(key) = self.by_id.find(&self.jobs, job) {
+            self.end_cancelled(step, key);
+        }
+    }
+
+    pub(crate) fn end_cancelled(&mut self, step: &mut Step<'_>, job: usize) {
+        let ran = self.abandon(step, job);
+        self.end(step, job, JobEvent::Cancelled, ran);
+    }
+}

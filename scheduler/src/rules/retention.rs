@@ -1,0 +1,79 @@
+//! Outcomes are kept, answer to their keys, and are forgotten.
+
+use std::sync::Arc;
+
+use acequia_wire::client::JobEvent;
+
+use crate::ids::ClientId;
+use crate::records::Retained;
+use crate::rules::step::Step;
+use crate::scheduler::Scheduler;
+use crate::state::keys::Keyed;
+use crate::time::Time;
+
+impl Scheduler {
+    /// Keeps the outcome of a job of which somebody may ask: one that was accepted, was redriven or has a
+    /// key. The key answers with it, unless the job was cancelled: nobody wanted that outcome.
+    pub(crate) fn retain(
+        &mut self,
+        step: &Step<'_>,
+        key: usize,
+        outcome: &JobEvent,
+    ) -> Option<Arc<Retained>> {
+        let job = &self.jobs[key];
+        let client = self.clients.id_of(job.client());
+        let name = job.key();
+        if let Some(name) = name {
+            self.keys.free(client, name, Keyed::Live(key));
+        }
+        let answers = !matches!(outcome, JobEvent::Cancelled);
+        let name = name.filter(|_| answers);
+        if !(job.accepted || job.redriven || name.is_some()) || self.config.retention.is_zero() {
+            return None;
+        }
+        let outcome = match outcome {
+            JobEvent::Done { result } => JobEvent::Done { result: result.detached() },
+            other => other.clone(),
+        };
+        let (id, session) = (job.watchers.began_as().clone(), job.watchers.began_in());
+        let (key, ended) = (name.map(Box::from), step.now);
+        let traceparent = self.traceparent(job);
+        let job = job.id;
+        let retained = Retained { job, client, session, id, key, ended, outcome, traceparent };
+        let retained = Arc::new(retained);
+        self.keep(retained.clone());
+        Some(retained)
+    }
+
+    pub(crate) fn keep(&mut self, retained: Arc<Retained>) {
+        let nth = self.outcomes.push(retained.clone());
+        if let Some(key) = &retained.key {
+            self.claim_key(retained.client, key, Keyed::Ended(nth));
+        }
+        while self.outcomes.is_over(&self.config) {
+            self.forget_oldest();
+        }
+    }
+
+    /// From now on this answers to a key of a client, and the outcome that did so before, if there
+    /// is one, no longer does.
+    pub(crate) fn claim_key(&mut self, client: ClientId, key: &str, by: Keyed) {
+        if let Some(Keyed::Ended(nth)) = self.keys.set(client, key, by) {
+            self.outcomes.take_key(nth);
+        }
+    }
+
+    pub(crate) fn expire_outcomes(&mut self, now: Time) {
+        while self.outcomes.next(&self.config).is_some_and(|until| until <= now) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((nth, oldest)) = self.outcomes.pop()
+            && let Some(key) = &oldest.key
+        {
+            self.keys.free(oldest.client, key, Keyed::Ended(nth));
+        }
+    }
+}

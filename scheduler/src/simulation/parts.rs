@@ -1,0 +1,168 @@
+//! What the model is made of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use acequia_wire::client::{self, OnDisconnect, Submit};
+use acequia_wire::code::RejectCode;
+use acequia_wire::{CorrelationId, JobId, QueueName};
+use bytes::Bytes;
+
+use crate::action::Dropped;
+use crate::ids::{ClientId, LaneKey, SessionId, Ticket};
+use crate::outcome::Outcome;
+use crate::records::DeadLetter;
+use crate::time::Time;
+
+/// Who is told about a job.
+pub(super) struct Watcher {
+    pub(super) session: SessionId,
+    pub(super) id: CorrelationId,
+    pub(super) on_disconnect: OnDisconnect,
+    /// Whether it was told of this run's start.
+    pub(super) knows_start: bool,
+    /// It began the job.
+    pub(super) began: bool,
+}
+
+/// A live job.
+pub(super) struct Job {
+    pub(super) watchers: Vec<Watcher>,
+    /// A session that is over, or an operator, wanted it to run all the same.
+    pub(super) kept: bool,
+    /// When it is cancelled, unless a watcher comes back.
+    pub(super) forsaken: Option<Time>,
+    /// The letter that it was, until this server ends.
+    pub(super) redriven: Option<Arc<DeadLetter>>,
+    pub(super) client: ClientId,
+    pub(super) spec: Arc<Submit>,
+    pub(super) ticket: Ticket,
+    pub(super) submitted: Time,
+    pub(super) state: State,
+    /// Since when it could run.
+    pub(super) ready: Time,
+    pub(super) runs: u32,
+    pub(super) failures: u32,
+    pub(super) losses: u32,
+    pub(super) chunks: u32,
+    pub(super) accepted: bool,
+    pub(super) start_told: bool,
+    /// What the journal knows of how far it is.
+    pub(super) counted: Counted,
+    /// Who has the last run.
+    pub(super) worker: Arc<str>,
+}
+
+/// What the journal knows of how far a job is: runs, failures, losses, and when it may go on.
+pub(super) type Counted = (u32, u32, u32, Option<Time>);
+
+impl Job {
+    /// The session that began it, if it is still told.
+    pub(super) fn began_in(&self) -> Option<SessionId> {
+        let began = self.watchers.iter().find(|of| of.began);
+        began.map(|of| of.session)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Delayed {
+        until: Time,
+    },
+    Waiting,
+    Running {
+        lane: LaneKey,
+        since: Time,
+        deadline: Option<Time>,
+    },
+    /// Within a step: it has left one state and not yet reached the next.
+    Between,
+}
+
+/// What is due, in the order in which it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    Lease(LaneKey),
+    /// What of the job, and which job.
+    Job(u8, Ticket, JobId),
+}
+
+pub(super) struct Lane {
+    pub(super) name: Arc<str>,
+    pub(super) slots: u32,
+    /// Sorted.
+    pub(super) queues: Vec<QueueName>,
+    pub(super) draining: bool,
+    pub(super) held: BTreeMap<JobId, Held>,
+    pub(super) beats: bool,
+    /// When it was last heard, or got something to do after it had nothing.
+    pub(super) heard: Time,
+    pub(super) silent: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    Live,
+    Void,
+}
+
+impl Lane {
+    pub(super) fn is_free(&self) -> bool {
+        !self.draining && !self.silent && self.held.len() < self.slots as usize
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.held.values().all(|held| *held == Held::Void)
+    }
+
+    pub(super) fn load(&self) -> u64 {
+        ((self.held.len() as u64) << 32) / u64::from(self.slots)
+    }
+}
+
+/// What a watcher is told of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Told {
+    Accepted,
+    Started,
+    Progress,
+    Chunk(u32, Bytes),
+    Retrying(String),
+    Done(Bytes),
+    Failed(String),
+    Cancelled,
+}
+
+/// An action that the events so far call for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Owed {
+    Rejected(SessionId, CorrelationId, RejectCode),
+    Error(SessionId, CorrelationId),
+    Tell(SessionId, CorrelationId, JobId, Told),
+    Batch(SessionId, client::Batch),
+    Submitted(QueueName),
+    Record(JobId),
+    Count(JobId),
+    Settle(JobId, Option<Told>),
+    Bury(JobId, String),
+    Exhume(Ticket),
+    LetterEvicted(QueueName),
+    Ended(Outcome, Option<Duration>, Duration),
+    RunMeasured(QueueName, Duration),
+    Redelivered(QueueName),
+    Dropped(Dropped),
+    CancelRun(LaneKey, JobId),
+    SayBye(LaneKey),
+    /// A part of a traced job's life, and when it began.
+    #[cfg(feature = "spans")]
+    Span(JobId, &'static str, Time),
+}
+
+/// The jobs of a client under one name.
+pub(super) struct Batch {
+    pub(super) sessions: BTreeSet<SessionId>,
+    pub(super) began: Time,
+    pub(super) live: u32,
+    pub(super) ended: Vec<Outcome>,
+}

@@ -1,0 +1,163 @@
+//! Clients and their sessions: who is told, whose turn it is, and how much each has in flight.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
+use slab::Slab;
+
+use crate::ids::{ClientId, SessionId};
+use crate::state::session_jobs::SessionJobs;
+
+/// A client, as long as it has a session or a live job.
+#[derive(Debug)]
+pub(crate) struct Client {
+    id: ClientId,
+    sessions: usize,
+    /// Its live jobs, one that several of its submits are told about as often as that.
+    jobs: usize,
+}
+
+/// An open session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) client: usize,
+    /// Live jobs that its client may have for it to submit more, if all may have as many.
+    pub(crate) jobs_max: u32,
+    /// The live jobs that it is told about.
+    pub(crate) jobs: SessionJobs,
+    /// The batches that it submitted to.
+    pub(crate) batches: BTreeSet<usize>,
+    /// Its client is not there for now.
+    pub(crate) is_absent: bool,
+}
+
+/// What a session that has ended had to do with, each once and in order.
+#[derive(Default)]
+pub(crate) struct Closed {
+    pub(crate) jobs: Vec<usize>,
+    pub(crate) batches: BTreeSet<usize>,
+    pub(crate) was_absent: bool,
+}
+
+/// All clients and sessions.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    clients: Slab<Client>,
+    by_id: FxHashMap<ClientId, usize>,
+    sessions: FxHashMap<SessionId, Session>,
+}
+
+impl Clients {
+    /// The client of this name, which must get a session or a job then.
+    pub(crate) fn find_or_add(&mut self, id: ClientId) -> usize {
+        let clients = &mut self.clients;
+        let new = || clients.insert(Client { id, sessions: 0, jobs: 0 });
+        *self.by_id.entry(id).or_insert_with(new)
+    }
+
+    /// The client of this name, if it has a session or a job.
+    pub(crate) fn find(&self, id: ClientId) -> Option<usize> {
+        self.by_id.get(&id).copied()
+    }
+
+    pub(crate) fn open(&mut self, session: SessionId, id: ClientId) {
+        let client = self.find_or_add(id);
+        self.clients[client].sessions += 1;
+        let (jobs, batches) = (SessionJobs::default(), BTreeSet::new());
+        let new = Session { client, jobs_max: u32::MAX, jobs, batches, is_absent: false };
+        self.sessions.insert(session, new);
+    }
+
+    /// Ends a session and returns the jobs that it watched and its batches.
+    pub(crate) fn close(&mut self, session: SessionId) -> Closed {
+        let Some(session) = self.sessions.remove(&session) else { return Closed::default() };
+        self.clients[session.client].sessions -= 1;
+        self.forget_if_gone(session.client);
+        let Session { client: _, jobs, batches, is_absent, jobs_max: _ } = session;
+        Closed { jobs: jobs.keys(), batches, was_absent: is_absent }
+    }
+
+    pub(crate) fn look_at(&self, session: SessionId) -> Option<&Session> {
+        self.sessions.get(&session)
+    }
+
+    pub(crate) fn session(&mut self, session: SessionId) -> Option<&mut Session> {
+        self.sessions.get_mut(&session)
+    }
+
+    /// The client of a session, and the live jobs that it may have for this session to submit more.
+    pub(crate) fn quota(&self, session: SessionId) -> Option<(usize, usize)> {
+        let open = self.sessions.get(&session)?;
+        Some((open.client, usize::try_from(open.jobs_max).unwrap_or(usize::MAX)))
+    }
+
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    pub(crate) fn id_of(&self, client: usize) -> ClientId {
+        self.clients[client].id
+    }
+
+    pub(crate) fn jobs_of(&self, client: usize) -> usize {
+        self.clients[client].jobs
+    }
+
+    pub(crate) fn job_begins(&mut self, client: usize) {
+        self.clients[client].jobs += 1;
+    }
+
+    pub(crate) fn jobs_end(&mut self, client: usize, count: usize) {
+        self.clients[client].jobs -= count;
+        self.forget_if_gone(client);
+    }
+
+    fn forget_if_gone(&mut self, client: usize) {
+        let gone = &self.clients[client];
+        if gone.sessions == 0 && gone.jobs == 0 {
+            self.by_id.remove(&gone.id);
+            self.clients.remove(client);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Clients {
+    /// That counts and lists agree with `jobs`.
+    pub(crate) fn assert_consistent(
+        &self,
+        jobs: &crate::state::chunks::Chunks<crate::state::job::Job>,
+    ) {
+        assert_eq!(self.by_id.len(), self.clients.len());
+        for (key, client) in &self.clients {
+            assert_eq!(self.by_id[&client.id], key);
+            assert!(client.sessions + client.jobs > 0, "{client:?} is kept for nothing");
+            let of_client = jobs.iter().filter(|(_, job)| job.client() == key);
+            let counts = of_client.map(|(_, job)| job.watchers.count_as_jobs());
+            assert_eq!(client.jobs, counts.sum::<usize>());
+            let sessions = self.sessions.values().filter(|session| session.client == key);
+            assert_eq!(client.sessions, sessions.count());
+        }
+        let of_sessions = self.sessions.values().map(|session| session.jobs.len()).sum::<usize>();
+        assert_eq!(of_sessions, jobs.iter().map(|(_, job)| job.watchers.len()).sum::<usize>());
+        for (key, job) in jobs.iter() {
+            for watcher in job.watchers.iter() {
+                let session = &self.sessions[&watcher.at.session];
+                assert_eq!(session.client, job.client());
+                assert_eq!(session.jobs.find(jobs, watcher.id), Some(key));
+            }
+        }
+    }
+
+    pub(crate) fn attends(&self, session: SessionId, batch: usize) -> bool {
+        self.sessions.get(&session).is_some_and(|open| open.batches.contains(&batch))
+    }
+
+    pub(crate) fn attended(&self) -> usize {
+        self.sessions.values().map(|open| open.batches.len()).sum()
+    }
+
+    pub(crate) fn assert_empty(&self) {
+        assert!(self.clients.is_empty() && self.by_id.is_empty() && self.sessions.is_empty());
+    }
+}
