@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::{Database, StorageBackend as _};
 
+use crate::clock::Stamp;
 use crate::error::{CannotOpen, Fault};
 use crate::group::Group;
 use crate::medium::Medium;
@@ -22,6 +23,8 @@ pub(crate) struct Opened {
     pub(crate) jobs_bytes: u64,
     /// Groups that were ever written.
     pub(crate) groups: u64,
+    /// When the last of them was.
+    pub(crate) written: Option<Stamp>,
 }
 
 impl Opened {
@@ -39,7 +42,8 @@ impl Opened {
             database = tables::open(&medium, options.cache_bytes)?;
         }
         let groups = tables::read_meta(&database, meta::GROUPS)?;
-        Ok(Self { medium, options, database, shelf, jobs_bytes, groups })
+        let written = tables::read_stamp(&database)?;
+        Ok(Self { medium, options, database, shelf, jobs_bytes, groups, written })
     }
 }
 
@@ -56,45 +60,53 @@ pub(crate) struct Engine {
     jobs_bytes: u64,
     /// Groups that were ever written.
     groups: u64,
+    /// When the last of them was.
+    written: Option<Stamp>,
     /// The length of the file when there was nothing left to be made shorter.
     compact_bytes: u64,
 }
 
 impl Engine {
     pub(crate) fn new(opened: Opened) -> Self {
-        let Opened { medium, options, database, shelf, jobs_bytes, groups } = opened;
+        let Opened { medium, options, database, shelf, jobs_bytes, groups, written } = opened;
         let database = Some(database);
-        Self { medium, options, database, shelf, jobs_bytes, groups, compact_bytes: 0 }
+        Self { medium, options, database, shelf, jobs_bytes, groups, written, compact_bytes: 0 }
     }
 
     pub(crate) fn options(&self) -> &Options {
         &self.options
     }
 
-    /// When outcomes leave for their age, in milliseconds since 1970.
+    /// When the last group was written.
+    pub(crate) fn written(&self) -> Option<&Stamp> {
+        self.written.as_ref()
+    }
+
+    /// When outcomes leave for their age, in milliseconds of the journal's time.
     pub(crate) fn leave_at_ms(&self) -> Option<u64> {
         self.shelf.leave_at_ms(&self.options.retention)
     }
 
     /// Writes a group and waits until it is on the disk; what is too old leaves with it.
-    pub(crate) fn write(&mut self, group: &Group, now_ms: u64) -> Result<(), Fault> {
-        let written = catch_unwind(AssertUnwindSafe(|| self.write_once(group, now_ms)));
+    pub(crate) fn write(&mut self, group: &Group, now: &Stamp) -> Result<(), Fault> {
+        let written = catch_unwind(AssertUnwindSafe(|| self.write_once(group, now)));
         let result = written.unwrap_or_else(|panic| Err(Fault::Panicked(panic_message(&*panic))));
         let Written { leave, come, jobs_bytes } = result.inspect_err(|_| self.let_go())?;
         self.groups += 1;
+        self.written = Some(*now);
         self.shelf.take(leave);
         come.into_iter().for_each(|shelved| self.shelf.add(shelved));
         self.jobs_bytes = self.jobs_bytes.saturating_add_signed(jobs_bytes);
         Ok(())
     }
 
-    fn write_once(&mut self, group: &Group, now_ms: u64) -> Result<Written, Fault> {
+    fn write_once(&mut self, group: &Group, now: &Stamp) -> Result<Written, Fault> {
         let database = match &mut self.database {
             Some(database) => database,
             none => none.insert(reopen(&self.medium, &self.options, self.groups)?),
         };
         let retention = &self.options.retention;
-        tables::write(database, group, self.groups + 1, &self.shelf, retention, now_ms)
+        tables::write(database, group, self.groups + 1, &self.shelf, retention, now)
     }
 
     /// Makes the file shorter if most of it is free and that does not take long. Where it fails,

@@ -11,7 +11,7 @@ use crate::group::Group;
 use crate::notice::Notice;
 use crate::tables::panic_message;
 
-/// The longest wait without a look at the clock, which may go in leaps.
+/// The longest wait without a look at the clocks, which may go in leaps.
 const LOOK_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// What the thread is told.
@@ -188,8 +188,12 @@ impl<N: FnMut(Notice)> Keeper<N> {
         if self.trouble.is_some() {
             return Some(Duration::ZERO);
         }
+        // The next server has to know how the clock of the system stood.
+        if self.engine.written().is_some_and(|written| written.is_apart_from(&self.clock.stamp())) {
+            return Some(Duration::ZERO);
+        }
         let at = self.engine.leave_at_ms()?;
-        Some(Duration::from_millis(at.saturating_sub((self.clock)())))
+        Some(Duration::from_millis(at.saturating_sub(self.clock.now_ms())))
     }
 
     /// How long until it is to be looked whether the file is mostly free.
@@ -233,7 +237,7 @@ impl<N: FnMut(Notice)> Keeper<N> {
     }
 
     fn try_write(&mut self, group: &Group) -> Result<(), String> {
-        match self.engine.write(group, (self.clock)()) {
+        match self.engine.write(group, &self.clock.stamp()) {
             Ok(()) => {
                 if self.trouble.take().is_some() {
                     (self.notify)(Notice::Resumed);

@@ -33,6 +33,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use clock::Clock;
 pub use codec::BadRecord;
 /// For the fuzz target of the records, and not in any other build.
 #[cfg(any(test, fuzzing))]

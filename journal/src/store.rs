@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+#[cfg(test)]
+use crate::clock::Clocks;
 use crate::clock::{self, Clock};
 use crate::engine::Opened;
 use crate::error::{CannotOpen, OpenError, ReadError};
@@ -19,6 +21,7 @@ use crate::writer::Writer;
 #[derive(Debug)]
 pub struct Store {
     pub(crate) opened: Opened,
+    clock: Clock,
     cautions: Vec<Caution>,
 }
 
@@ -49,7 +52,9 @@ impl Store {
     }
 
     pub(crate) fn open_on(medium: Medium, options: Options) -> Result<Self, CannotOpen> {
-        Ok(Self { opened: Opened::open(medium, options)?, cautions: Vec::new() })
+        let opened = Opened::open(medium, options)?;
+        let clock = Clock::go_on(opened.written, clock::of_system());
+        Ok(Self { opened, clock, cautions: Vec::new() })
     }
 
     /// All that is in the store.
@@ -65,14 +70,18 @@ impl Store {
     /// # Errors
     /// If the thread cannot be started.
     pub fn into_writer(self, notify: impl FnMut(Notice) + Send + 'static) -> io::Result<Writer> {
-        self.into_writer_at(clock::system(), notify)
+        Writer::start(self.opened, self.clock, notify)
     }
 
-    pub(crate) fn into_writer_at(
-        self,
-        clock: Clock,
-        notify: impl FnMut(Notice) + Send + 'static,
-    ) -> io::Result<Writer> {
-        Writer::start(self.opened, clock, notify)
+    /// The time that all in the store is stamped with and ages by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The same store by other clocks.
+    #[cfg(test)]
+    pub(crate) fn with_clocks(self, clocks: Clocks) -> Self {
+        let clock = Clock::go_on(self.opened.written, clocks);
+        Self { clock, ..self }
     }
 }

@@ -3,6 +3,7 @@
 //! | table | key | value |
 //! |---|---|---|
 //! | `acequia` | name | `format`; `groups`, how many groups were written; `highest_ticket` |
+//! | `clock` | `last` | when the last group was written: in the journal's time, by the system's clock, since its boot, and which boot |
 //! | `jobs` | ticket | the job as it was admitted |
 //! | `counts` | ticket | runs, failures, losses, not before: of jobs that ran and run again |
 //! | `dead_letters` | ticket | a job that failed, and why |
@@ -18,6 +19,7 @@ use redb::{
     ReadableTableMetadata as _, TableDefinition, TableError,
 };
 
+use crate::clock::{Reading, Stamp};
 use crate::codec::{Block, Builder, encode_job, encode_letter};
 use crate::entry::{Admitted, DeadLetter};
 use crate::error::{CannotOpen, Fault};
@@ -37,6 +39,10 @@ pub(crate) const DEAD_LETTERS: TableDefinition<u64, &[u8]> = TableDefinition::ne
 pub(crate) const SESSIONS: TableDefinition<u64, (u64, [u8; 32])> = TableDefinition::new("sessions");
 pub(crate) const PAUSED: TableDefinition<&str, ()> = TableDefinition::new("paused");
 pub(crate) const OUTCOMES: TableDefinition<u64, &[u8]> = TableDefinition::new("outcomes");
+
+/// Younger than the format: a file may be without it.
+const CLOCK: TableDefinition<&str, (u64, u64, u64, u64)> = TableDefinition::new("clock");
+const LAST: &str = "last";
 
 /// Keys of the table `acequia`.
 pub(crate) mod meta {
@@ -116,6 +122,18 @@ pub(crate) fn read_meta(database: &Database, name: &str) -> Result<u64, redb::Er
     Ok(meta.get(name)?.map_or(0, |number| number.value()))
 }
 
+/// When the last group was written, if the file tells.
+pub(crate) fn read_stamp(database: &Database) -> Result<Option<Stamp>, redb::Error> {
+    let table = match database.begin_read()?.open_table(CLOCK) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+        table => table?,
+    };
+    Ok(table.get(LAST)?.map(|last| {
+        let (time_ms, wall_ms, boot_ms, boot) = last.value();
+        Stamp { time_ms, reading: Reading { wall_ms, boot_ms, boot } }
+    }))
+}
+
 /// The shelf as the file has it.
 pub(crate) fn read_shelf(database: &Database) -> Result<Shelf, CannotOpen> {
     let mut shelf = Shelf::default();
@@ -167,7 +185,7 @@ pub(crate) fn write(
     nth: u64,
     shelf: &Shelf,
     retention: &Retention,
-    now_ms: u64,
+    now: &Stamp,
 ) -> Result<Written, Fault> {
     let mut transaction = database.begin_write()?;
     // One sync a group: redb's checksums tell after a crash whether all of it arrived.
@@ -239,7 +257,7 @@ pub(crate) fn write(
 
     let come = blocks(group, shelf.next_block());
     let shelved: Vec<Shelved> = come.iter().map(|(shelved, _)| *shelved).collect();
-    let leave = shelf.leaving(&shelved, retention, now_ms);
+    let leave = shelf.leaving(&shelved, retention, now.time_ms);
     if leave > 0 || !come.is_empty() {
         let mut outcomes = transaction.open_table(OUTCOMES)?;
         if let Some(last) = shelf.last_of(leave) {
@@ -256,6 +274,10 @@ pub(crate) fn write(
         if let Some(up_to) = group.up_to {
             meta.insert(meta::HIGHEST_TICKET, up_to)?;
         }
+    }
+    {
+        let Stamp { time_ms, reading: Reading { wall_ms, boot_ms, boot } } = *now;
+        transaction.open_table(CLOCK)?.insert(LAST, (time_ms, wall_ms, boot_ms, boot))?;
     }
     transaction.commit()?;
     Ok(Written { leave, come: shelved, jobs_bytes })

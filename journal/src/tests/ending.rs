@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
-use super::script::{Content, OPTIONS, admitted, hand_over, kept, open};
+use super::script::{Content, OPTIONS, admitted, clocks, hand_over, kept, open};
 use super::sim_disk::SimDisk;
 use crate::entry::Entry;
 use crate::medium::Medium;
@@ -25,8 +25,9 @@ fn with_outcome(
     let store = Store::open_on(Medium::new(disk.clone()), options).unwrap();
     let (tell, notices) = channel();
     let clock = now.clone();
-    let clock = Arc::new(move || clock.load(Ordering::Relaxed));
-    let mut writer = store.into_writer_at(clock, move |notice| _ = tell.send(notice)).unwrap();
+    let clocks = clocks(move || clock.load(Ordering::Relaxed));
+    let mut writer =
+        store.with_clocks(clocks).into_writer(move |notice| _ = tell.send(notice)).unwrap();
     let outcome = Some(Box::new(kept(1, 1_000)));
     writer.append(Entry::Admitted(admitted(1, 10)));
     writer.append(Entry::Settled { ticket: 1, outcome });
@@ -122,15 +123,16 @@ fn a_panic_of_the_thread_is_told_and_nothing_is_taken_any_more() {
     let disk = SimDisk::new(Vec::new(), 0);
     let (tell, notices) = channel();
     let fails = Arc::new(AtomicBool::new(false));
-    let clock = {
+    let clocks = {
         let fails = fails.clone();
-        Arc::new(move || {
+        clocks(move || {
             assert!(!fails.load(Ordering::Relaxed), "the clock is broken");
             0
         })
     };
     let store = open(&disk).unwrap();
-    let mut writer = store.into_writer_at(clock, move |notice| _ = tell.send(notice)).unwrap();
+    let mut writer =
+        store.with_clocks(clocks).into_writer(move |notice| _ = tell.send(notice)).unwrap();
     hand_over(&mut writer, &[Entry::Admitted(admitted(1, 10))]);
     assert_eq!(notices.recv(), Ok(Notice::Durable { up_to: 1 }));
     fails.store(true, Ordering::Relaxed);

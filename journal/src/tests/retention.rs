@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 
 use acequia_wire::{ContentType, Payload};
 
-use super::script::{Content, OPTIONS, admitted, kept, open};
+use super::script::{Content, OPTIONS, admitted, clocks, kept, open};
 use super::sim_disk::SimDisk;
 use crate::entry::{Entry, Kept, Outcome};
 use crate::medium::Medium;
@@ -25,8 +25,9 @@ fn held_after(retention: Retention, groups: Vec<(u64, Vec<Kept>)>) -> Vec<Vec<u6
         let store = Store::open_on(Medium::new(disk.clone()), options).unwrap();
         let (tell, notices) = channel();
         let clock = now.clone();
-        let clock = Arc::new(move || clock.load(Ordering::Relaxed));
-        let mut writer = store.into_writer_at(clock, move |notice| _ = tell.send(notice)).unwrap();
+        let clocks = clocks(move || clock.load(Ordering::Relaxed));
+        let mut writer =
+            store.with_clocks(clocks).into_writer(move |notice| _ = tell.send(notice)).unwrap();
         for kept in group {
             ticket += 1;
             writer.append(Entry::Admitted(admitted(ticket, 0)));
@@ -95,8 +96,9 @@ fn also_when_nothing_else_happens() {
     let (tell, notices) = channel();
     // Each look at the clock finds it later, so that its time comes without a wait.
     let clock = AtomicU64::new(0);
-    let clock = Arc::new(move || clock.fetch_add(400, Ordering::Relaxed));
-    let mut writer = store.into_writer_at(clock, move |notice| _ = tell.send(notice)).unwrap();
+    let clocks = clocks(move || clock.fetch_add(400, Ordering::Relaxed));
+    let mut writer =
+        store.with_clocks(clocks).into_writer(move |notice| _ = tell.send(notice)).unwrap();
     let before = disk.state().syncs;
     writer.append(Entry::Settled { ticket: 1, outcome: Some(Box::new(of(1, 0, 1))) });
     writer.commit();

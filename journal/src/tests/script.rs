@@ -10,6 +10,7 @@ use acequia_wire::{ContentType, CorrelationId, JobId, Payload, QueueName};
 
 use super::rng::Rng;
 use super::sim_disk::SimDisk;
+use crate::clock::{Clocks, Reading};
 use crate::entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session};
 use crate::error::CannotOpen;
 use crate::medium::Medium;
@@ -251,7 +252,15 @@ pub(super) fn open(disk: &SimDisk) -> Result<Store, CannotOpen> {
 pub(super) fn start(store: Store) -> (Writer, Receiver<Notice>) {
     let (tell, notices) = channel();
     let notify = move |notice| _ = tell.send(notice);
-    (store.into_writer_at(Arc::new(|| 2_000), notify).unwrap(), notices)
+    (store.with_clocks(clocks(|| 2_000)).into_writer(notify).unwrap(), notices)
+}
+
+/// Clocks of a system that is never booted and whose clock is never set.
+pub(super) fn clocks(now_ms: impl Fn() -> u64 + Send + Sync + 'static) -> Clocks {
+    Arc::new(move || {
+        let now_ms = now_ms();
+        Reading { wall_ms: now_ms, boot_ms: now_ms, boot: 1 }
+    })
 }
 
 /// Hands one group over.
