@@ -6,6 +6,9 @@ pub struct Retention {
     /// How long an outcome is kept, in milliseconds from its job's end. They leave in batches, so
     /// one may stay up to a sixteenth longer.
     pub for_ms: u64,
+    /// How much longer one stays that a session was or will be told of which can be resumed: by then
+    /// it is not told any more, but whoever comes back for it is to hear what it is that was missed.
+    pub sessions_ms: u64,
     /// How many outcomes are kept; the oldest leave first.
     pub outcomes_max: usize,
     /// How many bytes of outcomes are kept; the oldest leave first. One outcome that is larger by
@@ -14,9 +17,14 @@ pub struct Retention {
 }
 
 impl Default for Retention {
-    /// Ten minutes, 100,000 outcomes, 256 MiB.
+    /// Ten minutes, twenty more for sessions, 100,000 outcomes, 256 MiB.
     fn default() -> Self {
-        Self { for_ms: 10 * 60 * 1000, outcomes_max: 100_000, bytes_max: 256 << 20 }
+        Self {
+            for_ms: 10 * 60 * 1000,
+            sessions_ms: 20 * 60 * 1000,
+            outcomes_max: 100_000,
+            bytes_max: 256 << 20,
+        }
     }
 }
 

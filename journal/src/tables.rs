@@ -2,8 +2,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `acequia` | name | `format`; `groups`, how many groups were written; `highest_ticket` |
-//! | `clock` | `last` | when the last group was written: in the journal's time, by the system's clock, since its boot, and which boot |
+//! | `acequia` | name | `format`; `groups`, how many groups were written; `highest_ticket`; when the last group was written: `time_ms` by the journal's time, `wall_ms` by the system's clock, `boot_ms` since its boot, and which boot, `boot` |
 //! | `jobs` | ticket | the job as it was admitted |
 //! | `counts` | ticket | runs, failures, losses, not before: of jobs that ran and run again |
 //! | `dead_letters` | ticket | a job that failed, and why |
@@ -40,15 +39,16 @@ pub(crate) const SESSIONS: TableDefinition<u64, (u64, [u8; 32])> = TableDefiniti
 pub(crate) const PAUSED: TableDefinition<&str, ()> = TableDefinition::new("paused");
 pub(crate) const OUTCOMES: TableDefinition<u64, &[u8]> = TableDefinition::new("outcomes");
 
-/// Younger than the format: a file may be without it.
-const CLOCK: TableDefinition<&str, (u64, u64, u64, u64)> = TableDefinition::new("clock");
-const LAST: &str = "last";
-
 /// Keys of the table `acequia`.
 pub(crate) mod meta {
     pub(crate) const FORMAT: &str = "format";
     pub(crate) const GROUPS: &str = "groups";
     pub(crate) const HIGHEST_TICKET: &str = "highest_ticket";
+    // These are younger than the format: a file may be without them.
+    pub(crate) const TIME_MS: &str = "time_ms";
+    pub(crate) const WALL_MS: &str = "wall_ms";
+    pub(crate) const BOOT_MS: &str = "boot_ms";
+    pub(crate) const BOOT: &str = "boot";
 }
 
 /// Opens redb on `medium` after a check of every page of it, and makes the tables if it is new.
@@ -124,14 +124,13 @@ pub(crate) fn read_meta(database: &Database, name: &str) -> Result<u64, redb::Er
 
 /// When the last group was written, if the file tells.
 pub(crate) fn read_stamp(database: &Database) -> Result<Option<Stamp>, redb::Error> {
-    let table = match database.begin_read()?.open_table(CLOCK) {
-        Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-        table => table?,
+    let time_ms = read_meta(database, meta::TIME_MS)?;
+    let reading = Reading {
+        wall_ms: read_meta(database, meta::WALL_MS)?,
+        boot_ms: read_meta(database, meta::BOOT_MS)?,
+        boot: read_meta(database, meta::BOOT)?,
     };
-    Ok(table.get(LAST)?.map(|last| {
-        let (time_ms, wall_ms, boot_ms, boot) = last.value();
-        Stamp { time_ms, reading: Reading { wall_ms, boot_ms, boot } }
-    }))
+    Ok((time_ms > 0).then_some(Stamp { time_ms, reading }))
 }
 
 /// The shelf as the file has it.
@@ -255,7 +254,7 @@ pub(crate) fn write(
         }
     }
 
-    let come = blocks(group, shelf.next_block());
+    let come = blocks(group, shelf.next_block(), retention.sessions_ms);
     let shelved: Vec<Shelved> = come.iter().map(|(shelved, _)| *shelved).collect();
     let leave = shelf.leaving(&shelved, retention, now.time_ms);
     if leave > 0 || !come.is_empty() {
@@ -271,13 +270,14 @@ pub(crate) fn write(
     {
         let mut meta = transaction.open_table(META)?;
         meta.insert(meta::GROUPS, nth)?;
+        let Stamp { time_ms, reading: Reading { wall_ms, boot_ms, boot } } = *now;
+        meta.insert(meta::TIME_MS, time_ms)?;
+        meta.insert(meta::WALL_MS, wall_ms)?;
+        meta.insert(meta::BOOT_MS, boot_ms)?;
+        meta.insert(meta::BOOT, boot)?;
         if let Some(up_to) = group.up_to {
             meta.insert(meta::HIGHEST_TICKET, up_to)?;
         }
-    }
-    {
-        let Stamp { time_ms, reading: Reading { wall_ms, boot_ms, boot } } = *now;
-        transaction.open_table(CLOCK)?.insert(LAST, (time_ms, wall_ms, boot_ms, boot))?;
     }
     transaction.commit()?;
     Ok(Written { leave, come: shelved, jobs_bytes })
@@ -299,13 +299,13 @@ fn sorted(tickets: &[u64]) -> Vec<u64> {
     tickets
 }
 
-fn blocks(group: &Group, mut next: u64) -> Vec<(Shelved, Vec<u8>)> {
+fn blocks(group: &Group, mut next: u64, sessions_ms: u64) -> Vec<(Shelved, Vec<u8>)> {
     let mut blocks = Vec::new();
     let mut builder = Builder::default();
     let mut outcomes = group.outcomes.iter().peekable();
     let mut count = 0;
     while let Some(kept) = outcomes.next() {
-        builder.push(kept);
+        builder.push(kept, sessions_ms);
         count += 1;
         if builder.is_full() || outcomes.peek().is_none() {
             let newest_ms = builder.newest_ms();

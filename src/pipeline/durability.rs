@@ -113,11 +113,11 @@ pub(crate) fn open(
 }
 
 fn options(config: &Config, absence: Duration) -> Options {
-    // What is too old to be told is still known by name as long as somebody may come back for it. A
-    // client may be away once before a restart and once after it.
-    let kept_for = config.retention.max(absence.saturating_mul(2));
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let retention = Retention {
-        for_ms: u64::try_from(kept_for.as_millis()).unwrap_or(u64::MAX),
+        for_ms: ms(config.retention),
+        // A client may be away once before a restart and once after it.
+        sessions_ms: ms(absence.saturating_mul(2).saturating_sub(config.retention)),
         outcomes_max: config.retained_jobs,
         bytes_max: config.retained_bytes,
     };

@@ -48,7 +48,8 @@ fn of(client: u64, ended_ms: u64, result_bytes: usize) -> Kept {
     Kept { client, outcome: Outcome::Done { result }, ..kept(1, ended_ms) }
 }
 
-const RETENTION: Retention = Retention { for_ms: 1_600, outcomes_max: 100, bytes_max: 100_000 };
+const RETENTION: Retention =
+    Retention { for_ms: 1_600, sessions_ms: 0, outcomes_max: 100, bytes_max: 100_000 };
 
 #[test]
 fn by_age_in_batches() {
@@ -59,6 +60,16 @@ fn by_age_in_batches() {
     );
     // The first is overdue by less than a sixteenth, then it leaves and takes the second along.
     assert_eq!(held, [vec![1], vec![1, 2], vec![1, 2, 3], vec![3, 4], vec![3, 4, 5]]);
+}
+
+#[test]
+fn those_of_sessions_stay_for_longer() {
+    let retention = Retention { sessions_ms: 1_000, ..RETENTION };
+    let group = |at, session| (at, vec![Kept { session, ..of(session, at, 1) }]);
+    let held = held_after(retention, vec![group(0, 0), group(1_700, 1), group(3_400, 0)]);
+    assert_eq!(held, [vec![0], vec![1], vec![1, 0]]);
+    let held = held_after(retention, vec![group(0, 1), group(2_600, 0), group(2_700, 0)]);
+    assert_eq!(held, [vec![1], vec![1, 0], vec![0, 0]]);
 }
 
 #[test]

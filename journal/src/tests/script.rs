@@ -21,7 +21,7 @@ use crate::writer::Writer;
 
 /// Small, so that outcomes leave during a run, and quick to try again.
 pub(super) const OPTIONS: Options = Options {
-    retention: Retention { for_ms: 600_000, outcomes_max: 10, bytes_max: 1 << 20 },
+    retention: Retention { for_ms: 600_000, sessions_ms: 0, outcomes_max: 10, bytes_max: 1 << 20 },
     waiting_bytes_max: 1 << 20,
     cache_bytes: 1 << 20,
     retry_ms_min: 1,
