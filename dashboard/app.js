@@ -8,8 +8,10 @@ import { wireMandelbrot } from './mandelbrot.js';
 import { showConnection } from './status.js';
 import * as codec from './vendor/msgpack.mjs';
 
-const text = new classes.Acequia(); // speaks JSON
-const tiles = new classes.Acequia(undefined, { codec }); // speaks MessagePack: its results are bytes
+// Who opens the page waits for the server, however long it takes.
+const patient = { readyTimeoutMs: Infinity };
+const text = new classes.Acequia(undefined, patient); // speaks JSON
+const tiles = new classes.Acequia(undefined, { ...patient, codec }); // speaks MessagePack: its results are bytes
 
 showConnection([text, tiles]);
 wireCopyButtons();

@@ -17,6 +17,7 @@ pub(crate) use entry::{Entry, offered};
 pub(crate) use knock::Knock;
 pub(crate) use made::made;
 pub use origin::{AllowedOrigin, BadOrigin};
+pub(crate) use own_name::is_this_machine;
 pub use own_name::{BadOwnName, OwnName};
 pub(crate) use pages::Pages;
 pub(crate) use refusals::Refusals;
@@ -33,6 +34,8 @@ pub(crate) struct Access {
     pub(crate) pages: Pages,
     /// What admin calls have to name.
     pub(crate) admin_token: Secret,
+    /// Whether workers have to prove that they know a token.
+    pub(crate) has_worker_token: bool,
     /// What judges the tokens of clients. Without it they need none.
     pub(crate) tokens: Option<Arc<TokenDoor>>,
     /// Of whom the log was told.

@@ -6,7 +6,7 @@ mod place;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use acequia_gate::TcpListeners;
@@ -23,6 +23,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
@@ -37,6 +38,9 @@ use crate::metrics::{RefusedRequest, RefusedRequests};
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// A client that acknowledges nothing for so long is gone. Long enough for a phone in a tunnel.
 const UNANSWERED_TIME_MAX: Duration = Duration::from_secs(90);
+/// How long a connection may wait for its next request: longer than proxies (nginx and ALB 60 s)
+/// keep theirs, so that they close it and none of their requests meets a closed one.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(100);
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 32 << 10;
 /// How long whoever is turned away may take to read why.
@@ -127,18 +131,29 @@ async fn serve_connection(
     // It is given back with the stream, which an upgrade takes along.
     let place = Arc::new(place);
     let stream = FrameByFrame::new(stream, place.clone());
+    // The first request is waited for less long than the next ones: whoever dials has something to
+    // say.
+    let (first, has_come) = oneshot::channel::<()>();
+    let first = Mutex::new(Some(first));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        drop(first.lock().unwrap_or_else(PoisonError::into_inner).take());
         request.extensions_mut().insert(ConnectInfo(address));
         request.extensions_mut().insert(place.clone());
         app.clone().call(request.map(Body::new))
     });
-    http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(handshake)
+        .header_read_timeout(IDLE_TIME_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await
+        .with_upgrades();
+    tokio::pin!(connection);
+    tokio::select! {
+        ended = &mut connection => return ended,
+        _ = has_come => {}
+        () = tokio::time::sleep(handshake) => return Ok(()),
+    }
+    connection.await
 }
 
 async fn turn_away(mut stream: TcpStream) {

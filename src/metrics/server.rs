@@ -11,17 +11,10 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 use serde::Serialize;
 
 use super::history::{Followed, Lists, Overall, OverallLists, Point, Points, Recent, number};
+use super::job_times::JobTimes;
 use super::maker::{GateHandles, JournalHandles, Maker};
 use super::queues::{QueueHandles, Queues};
 use super::refused::{Reason, Refused};
-use super::times;
-
-/// In the order of the times of a queue.
-const HISTOGRAMS: [(&str, &str); 3] = [
-    ("acequia_job_waiting_seconds", "From when a job could run until it did."),
-    ("acequia_job_running_seconds", "From the dispatch of a job to its worker's word."),
-    ("acequia_job_round_trip_seconds", "From the submit of a job to its outcome."),
-];
 
 /// What goes on with the journal's file.
 #[derive(Clone, Copy, Debug)]
@@ -226,16 +219,10 @@ impl Metrics {
         History { points: len, all: OverallLists::of(&self.overall), queues }
     }
 
-    /// The times of jobs, for a scrape. The rest is the recorder's.
-    pub(crate) fn times(&self) -> String {
-        let mut text = String::new();
-        for (nth, (name, help)) in HISTOGRAMS.into_iter().enumerate() {
-            times::describe(&mut text, name, help);
-            for (queue, times) in self.queues.times(nth) {
-                times.write(&mut text, name, queue);
-            }
-        }
-        text
+    /// The times of jobs as they are now, to be written elsewhere. The rest is the recorder's.
+    pub(crate) fn times(&self) -> JobTimes {
+        let of = |nth| self.queues.times(nth).map(|(queue, times)| (queue.into(), times.clone()));
+        JobTimes(std::array::from_fn(|nth| of(nth).collect()))
     }
 
     /// Sets all that is a state.

@@ -9,6 +9,7 @@ use acequia_pool::{Bounds, GRACE, IDLE, Program, Rules, Setup};
 use anyhow::Context as _;
 use futures_util::FutureExt as _;
 
+use crate::serve::run_with_pools;
 use crate::{log, operators};
 
 /// See it work: a server, two worker processes and a page to open
@@ -50,7 +51,7 @@ pub(crate) async fn run(args: Args, log: log::Format) -> anyhow::Result<ExitCode
     let _left = operators::let_in(&server, false, log);
     let said = tell(&addresses, args.workers);
     said.context("cannot say where the page is")?;
-    tokio::join!(server.run(stop.clone()), acequia_pool::run_within(pools, stop));
+    run_with_pools(server, pools, stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -63,6 +64,7 @@ async fn bind(args: &Args) -> Result<Server, StartError> {
         results: args.results.clone().unwrap_or(usual.results),
         // A demo leaves nothing behind.
         journal: None,
+        demo: true,
         ..Config::default()
     };
     let chosen = args.listen.is_some() || args.jobs.is_some() || args.results.is_some();
