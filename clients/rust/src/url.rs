@@ -32,6 +32,8 @@ pub struct ServerUrl {
     /// Whom to trust then; those whom the system trusts, unless set.
     roots: Option<Roots>,
     token: Option<Token>,
+    /// Whether a server of this user's on this machine is shown the token that it has left.
+    is_nearby: bool,
 }
 
 /// A client's token; its `Debug` does not show it.
@@ -64,6 +66,7 @@ impl ServerUrl {
             is_secure: false,
             roots: None,
             token: None,
+            is_nearby: false,
         }
     }
 
@@ -78,20 +81,30 @@ impl ServerUrl {
         Self { token: Some(Token(token.into())), ..self }
     }
 
-    /// The same, with the admin token that a server of this user made which listens at that port of this
-    /// machine: it has left it for programs of its user. Without one nothing changes.
+    /// The same, where the admin token is shown that a server of this user made which listens at that port
+    /// of this machine: it leaves it for programs of its user. It is looked for whenever it is needed, since
+    /// a server may be started, or started anew, later.
     ///
     /// Nobody else gets to see it: not another user's program that listens at another address of
     /// `localhost`, nor one that took the port when the server had gone.
     #[must_use]
     pub fn with_token_nearby(self) -> Self {
-        let Some((host, port)) = self.authority.rsplit_once(':') else { return self };
+        Self { is_nearby: true, ..self }
+    }
+
+    fn nearby(&self) -> Option<Nearby> {
+        let (host, port) = self.authority.rsplit_once(':').filter(|_| self.is_nearby)?;
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let found = port.parse().ok().and_then(|port| Nearby::find(port, bare));
-        let Some(Nearby { token, at }) = found else { return self };
-        // By TLS the name is proven.
-        let authority = if self.is_secure { self.authority.clone() } else { at.to_string() };
-        Self { authority, ..self }.with_token(&token)
+        Nearby::find(port.parse().ok()?, bare)
+    }
+
+    /// What is dialled.
+    pub(crate) fn dialled(&self) -> String {
+        match self.nearby() {
+            // By TLS the name is proven.
+            Some(found) if !self.is_secure => found.at.to_string(),
+            _ => self.authority.clone(),
+        }
     }
 
     /// Where an admin call is made, `path` below `/v1/admin/`: the address as a person would write it.
@@ -125,8 +138,10 @@ impl ServerUrl {
         self.is_secure.then(|| (roots(), host))
     }
 
-    pub(crate) fn token(&self) -> Option<&str> {
-        self.token.as_ref().map(|token| &*token.0)
+    /// What is shown to the server.
+    pub(crate) fn token(&self) -> Option<String> {
+        let given = self.token.as_ref().map(|token| token.0.to_string());
+        given.or_else(|| self.nearby().map(|found| found.token))
     }
 }
 
@@ -162,6 +177,7 @@ impl FromStr for ServerUrl {
             is_secure,
             roots: None,
             token: None,
+            is_nearby: false,
         })
     }
 }
