@@ -51,6 +51,8 @@ pub struct Config {
     pub lease: Duration,
     /// How long running jobs may take to end once the server is told to stop.
     pub grace: Duration,
+    /// Whether the page at `/` is that of the demo, which submits jobs to it.
+    pub demo: bool,
     /// Whether jobs are counted and measured, for Prometheus and the dashboard.
     pub measures: bool,
     /// Which of the jobs begin a trace that come without a `traceparent`.
@@ -101,6 +103,7 @@ impl Default for Config {
             worker_connections: Self::WORKER_CONNECTIONS,
             lease: Self::LEASE,
             grace: Self::GRACE,
+            demo: false,
             measures: true,
             traces: TraceRatio::default(),
             #[cfg(feature = "otlp")]

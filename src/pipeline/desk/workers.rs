@@ -4,36 +4,76 @@ use acequia_gate::Peer;
 use acequia_scheduler::{Event, LaneDetails, LaneKey};
 use acequia_wire::QueueName;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Desk;
+use crate::schema;
 
 /// Runs that are told of one worker.
 const RUNS_TOLD: usize = 100;
 
+schema::described! {
+    /// What a worker holds, as far as it is told.
+    Runs of Run = schema::list_of::<Run>(RUNS_TOLD);
+}
+
 /// A worker, as it is told.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Worker {
+    /// Its number; a worker that reconnects gets another.
     pub(crate) worker: u64,
+    /// What people call it.
     name: String,
+    /// The queues that it serves.
+    #[schema(value_type = Vec<schema::QueueName>)]
     queues: Vec<QueueName>,
+    /// Jobs that it holds at a time.
+    #[schema(minimum = 1)]
     slots: u32,
+    /// Jobs that it holds.
     busy: usize,
-    state: &'static str,
+    /// `draining`: it gets no more jobs; `silent`: its lease ran out.
+    #[schema(inline)]
+    state: State,
     /// Its end of its jobs connection, over TCP.
+    #[schema(required = true)]
     address: Option<String>,
     /// Its process, over ipc.
+    #[schema(required = true)]
     pid: Option<i32>,
+    /// When it was ready (milliseconds since 1970).
     since_ms: u64,
+    /// Runs that it said to be done.
     done: u64,
+    /// Runs that it said to have failed.
     failed: u64,
+    /// What it holds.
+    #[schema(value_type = Runs)]
     jobs: Vec<Run>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// What becomes of a worker.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ready,
+    Draining,
+    Silent,
+}
+
+/// A job that a worker holds.
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct Run {
+    /// The job.
+    #[schema(value_type = schema::JobId)]
     job: String,
+    /// Its queue.
+    #[schema(value_type = schema::QueueName)]
     queue: QueueName,
+    /// When the run began (milliseconds since 1970).
     since_ms: u64,
+    /// Which run this is.
+    #[schema(minimum = 1)]
     attempt: u32,
 }
 
@@ -41,9 +81,9 @@ impl Worker {
     fn new(lane: LaneDetails, peer: Option<Peer>) -> Self {
         let LaneDetails { stats, queues, since, done, failed, runs } = lane;
         let state = match (stats.draining, stats.silent) {
-            (_, true) => "silent",
-            (true, _) => "draining",
-            _ => "ready",
+            (_, true) => State::Silent,
+            (true, _) => State::Draining,
+            _ => State::Ready,
         };
         let (address, pid) = match peer {
             Some(Peer::Tcp(address)) => (Some(address.to_string()), None),
