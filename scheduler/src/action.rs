@@ -39,6 +39,20 @@ pub enum Action {
         /// The job.
         job: JobId,
     },
+    /// Tell a worker once more that a run is void, of which it has said nothing for long: anything
+    /// that it says proves that it lives.
+    Remind {
+        /// The worker's lane.
+        lane: LaneKey,
+        /// The job.
+        job: JobId,
+    },
+    /// A worker that holds void runs does not answer: close its lane, which is over, so that it
+    /// begins anew.
+    EndLane {
+        /// The lane.
+        lane: LaneKey,
+    },
     /// Tell a worker that no job follows.
     SayBye {
         /// The worker's lane.

@@ -1,6 +1,7 @@
 //! What happens to the scheduler.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use acequia_wire::client::Submit;
 use acequia_wire::worker::Progress;
@@ -14,7 +15,7 @@ use crate::records::{DeadLetter, Recovered, Retained};
 pub struct LaneOffer {
     /// What people call the worker.
     pub name: Arc<str>,
-    /// How many jobs it holds at a time, at least one.
+    /// How many jobs it holds at a time. One that has none only publishes.
     pub slots: u32,
     /// The queues that it serves, each once.
     pub queues: Vec<QueueName>,
@@ -191,6 +192,25 @@ pub enum Event {
         message: String,
         /// Whether another attempt may help.
         retry: bool,
+    },
+    /// A worker said something of a job that cannot be understood: the job fails with `bad_message`,
+    /// and the lane goes on.
+    BadMessage {
+        /// Its lane.
+        lane: LaneKey,
+        /// The job.
+        job: JobId,
+        /// What is wrong with it, for people.
+        message: String,
+        /// Whether it was the worker's last word on the job, which frees its slot: `done` or `fail`.
+        is_last: bool,
+    },
+    /// Nobody listened to clients and workers for so long, until now, since the process was stopped
+    /// or had no time. What could have come meanwhile may still come: leases, runs and absences
+    /// have so much longer.
+    StoodStill {
+        /// How long.
+        gap: Duration,
     },
     /// The server is about to stop: nothing new is taken or started.
     Drain,

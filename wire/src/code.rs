@@ -66,6 +66,8 @@ codes! {
         Expired => "expired",
         /// The worker's result is not what its type says, or over the limit.
         BadResult => "bad_result",
+        /// What the worker said of the job cannot be understood.
+        BadMessage => "bad_message",
     }
 }
 

@@ -28,6 +28,13 @@ impl Scheduler {
             Event::Chunk { lane, job, body } => {
                 self.heed(step, lane, |it, step| it.chunk(step, lane, job, body));
             }
+            Event::BadMessage { lane, job, message, is_last } => {
+                let act = |it: &mut Self, step: &mut Step<'_>| {
+                    it.bad_message(step, lane, job, message, is_last);
+                };
+                self.heed(step, lane, act);
+            }
+            Event::StoodStill { gap } => self.stood_still(step, gap),
             Event::Beat { lane } => self.heed(step, lane, |it, _| it.beat(lane)),
             Event::Heard { lane } => self.heed(step, lane, |_, _| ()),
             Event::Durable { up_to } => self.durable(step, up_to),
@@ -58,6 +65,9 @@ impl Scheduler {
             Event::ResumeQueue { queue } => self.resume(step, &queue),
             Event::Drain => self.drain(step),
             Event::Tick => self.tick(step),
+        }
+        while self.is_suspicion_stale {
+            self.look_at_suspects(step);
         }
     }
 

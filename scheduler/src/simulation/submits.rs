@@ -14,6 +14,7 @@ use crate::ids::{ClientId, SessionId, Ticket};
 use crate::outcome::Outcome;
 use crate::records::{Recovered, Retained};
 use crate::time::Time;
+use crate::void::VoidReason;
 
 impl Model {
     pub(super) fn job_of(&self, session: SessionId, id: &CorrelationId) -> Option<JobId> {
@@ -289,7 +290,7 @@ impl Model {
     }
 
     pub(super) fn expect_cancelled(&mut self, id: JobId) {
-        let ran = self.expect_abandoned(id);
+        let ran = self.expect_abandoned(id, VoidReason::Cancelled);
         self.expect_end(id, Told::Cancelled, ran);
     }
 

@@ -195,3 +195,21 @@ fn a_session_that_goes_on_is_told_of_its_jobs() {
     assert_eq!(scene.retained.last().and_then(|of| of.session), Some(SessionId(7)));
     assert_eq!(scene.close(7), ["settle 3"], "it was to end with its session");
 }
+
+#[test]
+fn what_has_begun_once_does_not_expire_after_a_restart() {
+    let mut scene = Scene::new();
+    scene.lane(1, 1);
+    scene.submit(Submit { ttl_ms: Some(100), ..job(1) });
+    scene.submit(Submit { ttl_ms: Some(100), ..job(2) });
+    assert_eq!(scene.journal, ["1 (1, 0, 0) None"], "and nothing is written of what waits");
+    scene.pass_ms(99);
+    scene.done(1, 1);
+    assert_eq!(scene.journal.pop(), Some("2 (1, 0, 0) None".to_owned()));
+
+    let mut scene = empty();
+    let spec = Submit { ttl_ms: Some(100), ..job(2) };
+    scene.handle(Event::Recovered(Recovered { runs: 1, ..recovered(2, spec) }));
+    assert!(scene.pass_ms(1_000_000).is_empty());
+    assert_eq!(runs(&scene.lane(1, 1)), ["2 on 1"]);
+}

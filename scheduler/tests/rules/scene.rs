@@ -273,6 +273,8 @@ fn line(action: &Action) -> Option<String> {
         Action::Tell { event, .. } => told(event),
         Action::Run { lane, job } => format!("run {} on {}", number_of(job.job), lane.0),
         Action::CancelRun { lane, job } => format!("void {} on {}", number_of(*job), lane.0),
+        Action::Remind { lane, job } => format!("remind {} of {}", lane.0, number_of(*job)),
+        Action::EndLane { lane } => format!("end {}", lane.0),
         Action::SayBye { lane } => format!("bye {}", lane.0),
         Action::Measure(Measure::Dropped(why)) => format!("dropped {}", why.as_str()),
         Action::Measure(_) => return None,
