@@ -2,7 +2,6 @@
 
 mod bearer;
 mod entry;
-mod headers;
 mod local;
 mod origin;
 mod secret;
@@ -11,10 +10,9 @@ mod workers;
 
 pub(crate) use bearer::bearer;
 pub(crate) use entry::Entry;
-pub(crate) use headers::harden;
 pub(crate) use local::{is_this_machine, proxied};
 pub use origin::{AllowedOrigin, BadOrigin};
-pub(crate) use origin::{is_own, only_known_pages};
+pub(crate) use origin::{check_page, is_own};
 pub use secret::{BadSecret, Secret};
 pub use tokens::{BadKeys, ClientTokens, KeySource};
 pub(crate) use tokens::{Grant, TokenDoor};

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use acequia_gate::{Endpoint, EndpointError, GateError};
 use acequia_journal::{OpenError, ReadError};
+use acequia_tls::{BadTls, TlsFiles};
 use acequia_wire::{Limits, TraceRatio};
 
 use crate::access::{AllowedOrigin, BadKeys, ClientTokens, Secret};
-use crate::tls::{BadTls, TlsFiles};
+use crate::pipeline::durability::NotRecovered;
 
 /// How a server is set up.
 #[derive(Clone, Debug)]
@@ -154,6 +155,15 @@ pub enum StartError {
     /// The system lacks something that every server needs.
     #[error("cannot start: {0}")]
     System(io::Error),
+}
+
+impl From<NotRecovered> for StartError {
+    fn from(why: NotRecovered) -> Self {
+        match why {
+            NotRecovered::Open(error) => Self::Journal(error),
+            NotRecovered::Unreadable { path, source } => Self::Unreadable { path, source },
+        }
+    }
 }
 
 /// What to do about a failure to listen.

@@ -16,35 +16,25 @@
 //! `ARCHITECTURE.md` has the picture; the stages are crates of their own.
 
 mod access;
-mod admin;
-mod ask;
-pub mod client;
+mod addresses;
 mod clock;
 mod config;
-mod durability;
-mod front;
 mod http;
-mod listener;
 mod metrics;
-mod page;
-mod pairing;
 mod pipeline;
-mod pools;
-mod rates;
-mod readiness;
 mod reload;
 mod server;
-mod sessions;
 #[cfg(feature = "otlp")]
 mod spans;
-mod tls;
 
 pub use access::{AllowedOrigin, BadKeys, BadOrigin, BadSecret, ClientTokens, KeySource, Secret};
+pub use acequia_client as client;
+pub use acequia_tls::{BadTls, TlsFiles};
+pub use addresses::Addresses;
 pub use config::{Config, StartError};
-pub use server::{Addresses, Server};
+pub use server::Server;
 #[cfg(feature = "otlp")]
 pub use spans::{BadOtlpEndpoint, OtlpEndpoint};
-pub use tls::{BadTls, TlsFiles};
 
 // What an embedding program needs to fill in a `Config`.
 pub use acequia_gate::Endpoint;

@@ -10,79 +10,56 @@
 //! it flushed, one message a lane and one batch a session. Nothing here waits for anything but
 //! the inbox and the clock, so no client or worker can hold up another.
 
+mod ask;
 mod connections;
+pub(crate) mod desk;
+pub(crate) mod durability;
+mod input;
+mod pairing;
+pub(crate) mod pools;
+mod pressure;
 mod proof;
+mod rates;
+pub(crate) mod readiness;
 mod requests;
+mod sessions;
 mod storage;
 mod workers;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_journal::Notice;
-use acequia_scheduler::{Action, ClientId, Event, LaneKey, Scheduler, SessionId, Time};
-use acequia_sink::{Inlet, Mailboxes, Topics};
-use acequia_ventilator::{ConnectionId, JobLanes};
+use acequia_scheduler::{Action, Event, Found, LaneKey, Scheduler, SessionId, Time};
+use acequia_sink::{KeptElsewhere, Mailboxes, Topics};
+use acequia_ventilator::JobLanes;
 use acequia_wire::Limits;
-use tokio::sync::{mpsc, oneshot, watch};
+use acequia_wire::client::Event as ClientEvent;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+pub(crate) use self::ask::ask;
+use self::desk::Desk;
+use self::desk::tick::{Tick, Ticks};
+use self::durability::{Durability, Start};
+pub(crate) use self::input::{INBOX, Input};
+use self::pairing::Pairing;
+use self::pools::Pools;
+use self::pressure::Pressure;
+use self::rates::Rates;
+use self::readiness::Readiness;
+use self::sessions::Sessions;
 use crate::access::WorkerDoor;
-use crate::admin::{self, Desk, Tick, Ticks};
 use crate::clock::Clock;
-use crate::durability::{Durability, Start};
 use crate::metrics::{INTERVAL, Metrics};
-use crate::pairing::Pairing;
-use crate::pools::Pools;
-use crate::rates::Rates;
-use crate::readiness::{self, Readiness};
-use crate::sessions::Sessions;
 
-/// Inputs taken in one pass.
+/// Inputs taken at once from the inbox.
+const TAKEN: usize = 1024;
+/// Ops and messages handled in one pass, about. Then what came of them goes out, and others run.
 const PASS: usize = 1024;
-/// Inputs that may wait; whoever brings more waits.
-pub(crate) const INBOX: usize = 4096;
 
 /// How long the results of a lane may still come after its jobs connection broke, if its results
 /// connection did not.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// One thing that the pipeline is told.
-#[derive(Debug)]
-pub(crate) enum Input {
-    /// A client connects.
-    ConnectionOpened { connection: ConnectionId, client: Option<ClientId>, inlet: Inlet },
-    /// A client's connection is over.
-    ConnectionClosed {
-        connection: ConnectionId,
-        /// Its client said that it will not come back.
-        for_good: bool,
-    },
-    /// From the front.
-    Ventilator(acequia_ventilator::Input),
-    /// From the end.
-    Sink(acequia_sink::Input),
-    /// From the thread that writes the journal.
-    Journal(Notice),
-    /// Somebody scrapes. The metrics are up to date once this is answered, with the times of jobs.
-    Scrape(oneshot::Sender<String>),
-    /// From an operator.
-    Admin(admin::Call),
-    /// The server is told to stop.
-    Drain,
-}
-
-impl From<acequia_ventilator::Input> for Input {
-    fn from(input: acequia_ventilator::Input) -> Self {
-        Self::Ventilator(input)
-    }
-}
-
-impl From<acequia_sink::Input> for Input {
-    fn from(input: acequia_sink::Input) -> Self {
-        Self::Sink(input)
-    }
-}
 
 /// How long a server waits for others.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +75,7 @@ pub(crate) struct Times {
 /// own, which costs its worker most.
 async fn gather(inbox: &mut mpsc::Receiver<Input>, inputs: &mut Vec<Input>) {
     tokio::task::yield_now().await;
-    while inputs.len() < PASS
+    while inputs.len() < TAKEN
         && let Ok(input) = inbox.try_recv()
     {
         inputs.push(input);
@@ -113,6 +90,9 @@ pub(crate) struct Pipeline {
     sessions: Sessions,
     /// Sessions that too much waits for, and nobody to read it.
     hopeless: Vec<SessionId>,
+    /// Sessions that chunks come for faster than they read, of the input that is being handled.
+    pressed: Vec<SessionId>,
+    pressure: Pressure,
     rates: Rates,
     topics: Topics,
     pairing: Pairing,
@@ -153,7 +133,9 @@ impl Pipeline {
             mailboxes: Mailboxes::default(),
             sessions: Sessions::new(times.absence),
             hopeless: Vec::new(),
-            rates: Rates::new(),
+            pressed: Vec::new(),
+            pressure: Pressure::default(),
+            rates: Rates::new(limits.ops_per_s),
             topics: Topics::default(),
             pairing: Pairing::default(),
             worker_door,
@@ -204,7 +186,7 @@ impl Pipeline {
 
     /// Runs until a drain is complete or everyone who could speak is gone.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) {
-        let mut inputs = Vec::with_capacity(PASS);
+        let mut inputs = Vec::with_capacity(TAKEN);
         let alarm = tokio::time::sleep_until(Instant::now());
         tokio::pin!(alarm);
         // What came of the jobs in the journal.
@@ -216,7 +198,7 @@ impl Pipeline {
             }
             tokio::select! {
                 biased;
-                taken = inbox.recv_many(&mut inputs, PASS) => {
+                taken = inbox.recv_many(&mut inputs, TAKEN) => {
                     if taken == 0 {
                         break;
                     }
@@ -224,7 +206,11 @@ impl Pipeline {
                 }
                 () = &mut alarm, if due.is_some() => {}
             }
-            self.pass(&mut inputs);
+            let mut rest = inputs.drain(..);
+            while self.pass(&mut rest) {
+                // What went out may travel on, and others bring what they have.
+                tokio::task::yield_now().await;
+            }
         }
         self.close_journal(&mut inbox).await;
         self.send_all_away();
@@ -232,12 +218,13 @@ impl Pipeline {
     }
 
     /// The instant at which something is due without an input.
-    fn next_due(&self) -> Option<Instant> {
+    fn next_due(&mut self) -> Option<Instant> {
         let scheduler = self.scheduler.next_deadline().map(|at| self.clock.instant_of(at));
         let ending = self.ending.first().map(|(until, _)| *until);
         let absent = self.sessions.longest_absent().map(|(until, _)| until);
         let tick = Some(self.tick_due);
-        let all = [scheduler, self.durability.due(), ending, absent, tick, self.stop_due];
+        let pressure = self.pressure.due();
+        let all = [scheduler, self.durability.due(), ending, absent, pressure, tick, self.stop_due];
         all.into_iter().flatten().min()
     }
 
@@ -246,13 +233,20 @@ impl Pipeline {
         self.scheduler.is_idle() || due <= Instant::now()
     }
 
-    /// Handles all that came, then flushes what came of it.
-    fn pass(&mut self, inputs: &mut Vec<Input>) {
+    /// Handles what came, up to a limit, then flushes what came of it. Returns whether more came.
+    fn pass(&mut self, inputs: &mut std::vec::Drain<'_, Input>) -> bool {
         let instant = Instant::now();
         let now = self.clock.time_of(instant);
-        for input in inputs.drain(..) {
+        let mut weight = 0;
+        while weight < PASS
+            && let Some(input) = inputs.next()
+        {
+            weight += input.weight();
             self.take(now, instant, input);
             self.act(instant);
+        }
+        while let Some(session) = self.pressure.expire(instant) {
+            self.mailboxes.slow(session);
         }
         if self.scheduler.next_deadline().is_some_and(|at| at <= now) {
             self.handle(now, Event::Tick);
@@ -274,7 +268,8 @@ impl Pipeline {
         self.tick_if_due(now, instant);
         self.end_sessions(now, instant);
         self.job_lanes.flush();
-        self.mailboxes.flush();
+        self.mailboxes.flush(&look_up(&self.scheduler, now));
+        inputs.len() > 0
     }
 
     fn handle(&mut self, now: Time, event: Event) {
@@ -285,7 +280,7 @@ impl Pipeline {
         use acequia_sink::Input as Sink;
         use acequia_ventilator::Input as Ventilator;
         match input {
-            Input::Ventilator(Ventilator::Requests { connection, requests }) => {
+            Input::Ventilator(Ventilator::Requests { connection, requests, turn: _turn }) => {
                 self.take_requests(now, instant, connection, requests);
             }
             Input::Ventilator(Ventilator::Quiet { connection }) => {
@@ -293,9 +288,14 @@ impl Pipeline {
                     self.mailboxes.ping(session);
                 }
             }
-            Input::Sink(Sink::Messages { results, messages }) => {
+            Input::Sink(Sink::Messages { results, messages, turn: _turn }) => {
                 for message in messages {
                     self.take_message(now, results, message);
+                }
+                // Before the next batch may come.
+                self.act(instant);
+                for session in self.pressed.drain(..) {
+                    self.pressure.press(session, results, instant);
                 }
             }
             Input::Ventilator(Ventilator::LaneOpened(jobs)) => self.open_lane(*jobs),
@@ -306,12 +306,14 @@ impl Pipeline {
                     self.end_lane(now, lane);
                 }
             }
-            Input::Sink(Sink::LaneOpened { results, handle }) => {
+            Input::Sink(Sink::LaneOpened { results, handle, valve }) => {
+                self.pressure.opened(results, valve);
                 for lane in self.pairing.results_opened(results, handle) {
                     self.job_lanes.greet(lane);
                 }
             }
             Input::Sink(Sink::LaneClosed { results }) => {
+                self.pressure.closed(results);
                 if let Some(lane) = self.pairing.results_closed(results) {
                     self.end_lane(now, lane);
                 }
@@ -323,14 +325,20 @@ impl Pipeline {
             Input::ConnectionClosed { connection, for_good } => {
                 self.close_connection(now, instant, connection, for_good);
             }
+            Input::Emptied { connection } => {
+                if let Some(session) = self.sessions.of(connection) {
+                    self.mailboxes.emptied(session);
+                    self.pressure.relieve(session);
+                }
+            }
             Input::Scrape(answer) => {
                 let stats = self.scheduler.stats(now);
                 self.metrics.set_states(&stats);
-                self.metrics.set_journal(&self.durability);
+                self.metrics.set_journal(self.durability.state());
                 // Whoever asked may have gone.
                 _ = answer.send(self.metrics.times());
             }
-            Input::Admin(call) => self.desk(now, instant, |desk| desk.take(call)),
+            Input::Desk(call) => self.desk(now, instant, |desk| desk.take(call)),
             Input::Drain => {
                 tracing::info!(grace = ?self.grace, "draining: running jobs may end");
                 self.stop_due = Some(instant + self.grace);
@@ -340,7 +348,7 @@ impl Pipeline {
         }
     }
 
-    /// Has an admin call carried out.
+    /// Lends all that a question at the desk may be about.
     fn desk<T>(&mut self, now: Time, instant: Instant, call: impl FnOnce(&mut Desk<'_>) -> T) -> T {
         call(&mut Desk {
             scheduler: &mut self.scheduler,
@@ -402,5 +410,18 @@ impl Pipeline {
         }
         // Its room is for the next ones.
         self.actions = actions;
+    }
+}
+
+/// Finds outcomes that a mailbox does not keep.
+fn look_up(
+    scheduler: &Scheduler,
+    now: Time,
+) -> impl Fn(&KeptElsewhere) -> Option<ClientEvent> + '_ {
+    move |of| {
+        let Some(Found::Ended(retained)) = scheduler.find(now, of.job) else { return None };
+        let what = retained.outcome.clone();
+        let traceparent = retained.traceparent.clone();
+        Some(ClientEvent::Job { id: of.id.clone(), job: of.job, what, traceparent })
     }
 }

@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_gate::{Endpoint, GateConfig, JobsGate, Limits as FrameLimits, ResultsGate};
+use acequia_client::{AdminClient, InProcess, ServerUrl};
+use acequia_gate::{GateConfig, JobsGate, Limits as FrameLimits, ResultsGate};
 use acequia_scheduler::Config as SchedulerConfig;
 use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
-use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 #[cfg(feature = "otlp")]
@@ -18,43 +18,17 @@ use tokio::sync::oneshot;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::access::{Access, TokenDoor, WorkerDoor};
-use crate::admin::{About, STREAMS_MAX};
-use crate::client::{AdminClient, ServerUrl};
+use crate::addresses::Addresses;
 use crate::clock::Clock;
 use crate::config::{Config, StartError};
-use crate::durability;
-use crate::front::Front;
-use crate::http::{self, Door};
-use crate::listener;
+use crate::http::{self, About, Door, Front, Keys, STREAMS_MAX};
 use crate::metrics::{Metrics, RefusedRequests};
-use crate::pipeline::{INBOX, Input, Pipeline, Times};
+use crate::pipeline::{INBOX, Input, Pipeline, Times, durability};
 #[cfg(feature = "otlp")]
 use crate::spans::Exporter;
-use crate::tls::Keys;
 
 /// How long sessions may take to close at the end.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
-
-/// Where a server listens. Its text is the line that `acequia serve` prints when it is ready.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Addresses {
-    /// HTTP and WebSocket.
-    pub http: SocketAddr,
-    /// Admin calls and the dashboard, if they are not there.
-    pub admin: Option<SocketAddr>,
-    /// Where workers fetch jobs.
-    pub jobs: Endpoint,
-    /// Where workers bring results.
-    pub results: Endpoint,
-}
-
-impl fmt::Display for Addresses {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { http, admin, jobs, results } = self;
-        write!(f, "acequia ready http={http} jobs={jobs} results={results}")?;
-        admin.map_or(Ok(()), |admin| write!(f, " admin={admin}"))
-    }
-}
 
 /// A server that holds its ports and its journal. Nothing is served before [`run`](Self::run).
 pub struct Server {
@@ -72,7 +46,7 @@ pub struct Server {
     access: Access,
     front: Arc<Front>,
     /// Admin calls of this process itself, while the server runs.
-    within: watch::Sender<Option<Router>>,
+    within: watch::Sender<Option<InProcess>>,
     #[cfg(feature = "otlp")]
     exporter: Option<Exporter>,
 }
@@ -206,10 +180,10 @@ impl Server {
             tokio::spawn(accept_jobs(jobs, inbox.clone())),
             tokio::spawn(accept_results(results, inbox.clone())),
         ];
-        within.send_replace(Some(http::for_operators(door.clone())));
+        within.send_replace(Some(http::in_process(http::for_operators(door.clone()))));
         let serve = |listener, app| {
             let (limits, keys, refused) = (front.limits, keys.clone(), refused.clone());
-            tokio::spawn(listener::serve(listener, keys, app, limits, refused))
+            tokio::spawn(http::serve(listener, keys, app, limits, refused))
         };
         let served = match admin {
             Some(admin) => {

@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use zeromq::SocketEvent;
 
-use crate::connection::Lease;
+use crate::lease::Lease;
 use crate::listener::Outer;
 use crate::private::{Monitor, PrivateSocket};
 use crate::reason::CloseReason;
@@ -42,7 +42,7 @@ pub(crate) async fn run<R: Role>(
     let mut relay = Relay::new(handle.clone(), outer, inner, R::WORKER, R::SERVER);
     let shaken = tokio::select! {
         shaken = shake_hands(&mut relay, &mut private.monitor) => shaken,
-        () = tokio::time::sleep(handle.registry().config.handshake_time_max) => {
+        () = tokio::time::sleep(handle.registry.config.handshake_time_max) => {
             Err(CloseReason::HandshakeTimeout)
         }
         () = accepted.closed() => Err(CloseReason::ClosedByServer),
@@ -54,7 +54,7 @@ pub(crate) async fn run<R: Role>(
         return;
     }
     let (socket, monitor) = private.seal().await;
-    handle.registry().counters.handshaken.fetch_add(1, Relaxed);
+    handle.registry.counters.handshaken.fetch_add(1, Relaxed);
     // The channel has room for as many as there are places. If the gate is gone, the connection
     // comes back in the error and is closed by its drop.
     if accepted.try_send(R::connection(lease.clone(), socket, monitor)).is_err() {

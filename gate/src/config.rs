@@ -27,6 +27,8 @@ pub const NOT_READY_MAX: usize = 1_024;
 /// is refused rather than traded for one more eviction, so that open files stay bounded even if
 /// the owner of the evicted is slow to let go.
 pub const EVICTIONS_UNDER_WAY_MAX: usize = 64;
+/// How many connections the kernel keeps until they are accepted; it may allow fewer.
+pub(crate) const BACKLOG: u32 = 1024;
 /// How long a TCP connection is silent before the kernel probes it.
 pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
 /// Time between two such probes.

@@ -1,30 +1,16 @@
 //! What a gate hands out: one socket with one peer, and nothing left of it once dropped.
 
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use zeromq::{
     PullSocket, PushSocket, Socket, SocketEvent, SocketRecv, SocketSend, ZmqError, ZmqMessage,
 };
 
-use crate::handle::{ConnectionHandle, Peer};
+use crate::handle::ConnectionHandle;
+use crate::lease::Lease;
+use crate::peer::Peer;
 use crate::private::Monitor;
 use crate::reason::CloseReason;
-use crate::registry::Place;
-
-/// A handle and the place that goes with it: held by the task of a connection and by its owner,
-/// so that a place is free only when both are gone.
-#[derive(Clone)]
-pub struct Lease {
-    pub(crate) handle: ConnectionHandle,
-    _place: Arc<Place>,
-}
-
-impl Lease {
-    pub(crate) fn new(handle: ConnectionHandle, place: Arc<Place>) -> Self {
-        Self { handle, _place: place }
-    }
-}
 
 /// The connection is closed, for this reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -148,17 +134,25 @@ impl ResultsConnection {
     }
 
     /// Waits for a message and appends it to `messages` with those that are at hand behind it, at
-    /// most `count_max`. Returns how many; 0 only where [`recv`](Self::recv) would return `None`,
-    /// or if `count_max` is 0. Cancel-safe.
-    pub async fn recv_many(&mut self, messages: &mut Vec<ZmqMessage>, count_max: usize) -> usize {
+    /// most `count_max`, and none behind the one that brings them to `bytes_max`. Returns how many; 0
+    /// only where [`recv`](Self::recv) would return `None`, or if `count_max` is 0. Cancel-safe.
+    pub async fn recv_many(
+        &mut self,
+        messages: &mut Vec<ZmqMessage>,
+        count_max: usize,
+        bytes_max: usize,
+    ) -> usize {
         if count_max == 0 {
             return 0;
         }
         std::future::poll_fn(|cx| {
-            let mut count = 0;
-            while count < count_max {
+            let (mut count, mut bytes) = (0, 0);
+            while count < count_max && bytes < bytes_max {
                 match self.poll_recv(cx) {
-                    Poll::Ready(Some(message)) => messages.push(message),
+                    Poll::Ready(Some(message)) => {
+                        bytes += message.iter().map(|frame| frame.len()).sum::<usize>();
+                        messages.push(message);
+                    }
                     Poll::Ready(None) => break,
                     Poll::Pending if count == 0 => return Poll::Pending,
                     Poll::Pending => break,

@@ -8,6 +8,10 @@
 //! What a frame means, and any IO, may not live here.
 
 mod handshake;
+mod violation;
+
+pub use handshake::{PING_CONTEXT_BYTES_MAX, SocketType};
+pub use violation::Violation;
 
 /// What each frame counts beside its payload, in bytes: what the socket's queue spends to keep
 /// one. It is also what ends an endless message of empty frames.
@@ -15,8 +19,6 @@ pub const FRAME_OVERHEAD_BYTES: u64 = 64;
 /// Largest ZMTP command, in bytes without its frame header. A READY has a socket type, an
 /// identity of up to 255 bytes and perhaps a few properties of the application.
 pub const COMMAND_BYTES_MAX: u64 = 1024;
-/// Longest context that a PING may carry, in bytes.
-pub const PING_CONTEXT_BYTES_MAX: usize = 16;
 /// The most bytes that one [`walk`](FrameReader::walk) leaves to be presented again.
 pub const CARRY_BYTES_MAX: usize = LONG_HEADER_BYTES + COMMAND_BYTES_MAX as usize;
 
@@ -46,38 +48,6 @@ impl Limits {
         message_bytes_max: u64::MAX,
         message_frames_max: u32::MAX,
     };
-}
-
-/// The socket type that the READY of a direction has to name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SocketType {
-    /// It pushes messages.
-    Push,
-    /// It pulls them, and sends none: a message in this direction is a violation.
-    Pull,
-}
-
-/// What must not go on. All of these are the sender's fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Violation {
-    /// Not the greeting of ZMTP 3 or later.
-    BadGreeting,
-    /// A READY was due and something else came, or one that cannot be read.
-    BadHandshake,
-    /// A security mechanism other than NULL, or the wrong socket type.
-    IncompatiblePeer,
-    /// Reserved flags, a command in several frames, or a PING that cannot be read.
-    BadFrame,
-    /// A frame over [`Limits::frame_bytes_max`].
-    FrameTooLarge,
-    /// A message over [`Limits::message_bytes_max`].
-    MessageTooLarge,
-    /// A message over [`Limits::message_frames_max`].
-    TooManyFrames,
-    /// A command over [`COMMAND_BYTES_MAX`].
-    CommandTooLarge,
-    /// A message from a socket that may send none.
-    UnexpectedMessage,
 }
 
 /// What one [`walk`](FrameReader::walk) found.

@@ -11,8 +11,9 @@ use crate::admission;
 use crate::config::{ACCEPT_PAUSE, GateConfig};
 use crate::endpoint::Endpoint;
 use crate::error::GateError;
-use crate::handle::Peer;
+use crate::lease::Lease;
 use crate::listener::{Outer, PublicListener};
+use crate::peer::Peer;
 use crate::private::PrivateSocket;
 use crate::registry::Registry;
 use crate::role::{Jobs, Results, Role, Wiring};
@@ -88,7 +89,7 @@ impl<R: Role> Gate<R> {
     }
 
     fn take_in(&self, outer: Outer, peer: Peer) {
-        let Some(lease) = self.registry.admit(peer) else { return };
+        let Some(lease) = Lease::obtain(&self.registry, peer) else { return };
         outer.set_options(&self.registry.config);
         tokio::spawn(admission::run::<R>(outer, lease, self.accepted_sender.clone()));
     }

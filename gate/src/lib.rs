@@ -23,7 +23,9 @@
 //! | `admission` | the one task of a connection: socket, handshake, relay |
 //! | `relay` | the bytes, both ways |
 //! | `private` | the private stream to the socket of one connection |
+//! | `state` | one connection, as all who have to do with it know it |
 //! | `registry` | who is in, who is not ready, who has to go |
+//! | `lease` | a connection that has a place |
 //! | `listener`, `endpoint` | the public side |
 
 mod admission;
@@ -34,12 +36,15 @@ mod error;
 pub mod frames;
 mod gate;
 mod handle;
+mod lease;
 mod listener;
+mod peer;
 mod private;
 mod reason;
 mod registry;
 mod relay;
 mod role;
+mod state;
 mod stats;
 
 pub use config::{
@@ -53,7 +58,8 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use error::GateError;
 pub use frames::Limits;
 pub use gate::{Gate, JobsGate, ResultsGate};
-pub use handle::{ConnectionHandle, Peer};
+pub use handle::ConnectionHandle;
+pub use peer::Peer;
 pub use reason::CloseReason;
 pub use role::{Jobs, Results, Role};
 pub use stats::{GateStats, GateStatsSnapshot};

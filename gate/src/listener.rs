@@ -11,13 +11,10 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
-use crate::config::GateConfig;
+use crate::config::{BACKLOG, GateConfig};
 use crate::endpoint::Endpoint;
 use crate::error::GateError;
-use crate::handle::Peer;
-
-/// How many connections the kernel keeps until they are accepted; it may allow fewer.
-const BACKLOG: u32 = 1024;
+use crate::peer::Peer;
 
 pub(crate) struct PublicListener {
     listener: Listener,

@@ -76,7 +76,7 @@ impl Relay {
         worker: SocketType,
         server: SocketType,
     ) -> Self {
-        let registry = handle.registry();
+        let registry = &handle.registry;
         let not_ready = registry.config.not_ready_limits;
         Self {
             counters: Arc::clone(&registry.counters),
@@ -94,7 +94,7 @@ impl Relay {
     /// Relays until one side is over. Polled again after that, it says so again.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         // Before the look at the reason, or a close in between would be missed.
-        self.handle.shared.relay.register(cx.waker());
+        self.handle.state.relay.register(cx.waker());
         if let Some(reason) = self.handle.close_reason() {
             return Poll::Ready(End::Server(reason));
         }
@@ -149,7 +149,7 @@ impl Relay {
                 Ok(None) => return Poll::Ready(End::Worker(CloseReason::PeerClosed)),
                 Err(error) => return Poll::Ready(End::Worker(reason_of(&error))),
             };
-            if self.handle.is_promoted()
+            if self.handle.state.is_promoted()
                 && let Some(limits) = self.limits_when_ready.take()
             {
                 self.up.reader.set_limits(limits);

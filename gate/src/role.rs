@@ -3,8 +3,9 @@
 
 use zeromq::{PullSocket, PushSocket};
 
-use crate::connection::{JobsConnection, Lease, ResultsConnection};
+use crate::connection::{JobsConnection, ResultsConnection};
 use crate::frames::SocketType;
+use crate::lease::Lease;
 use crate::private::Monitor;
 
 /// A gate's role: [`Jobs`] or [`Results`], and no other.

@@ -13,7 +13,7 @@ pub mod check;
 mod job;
 mod letter;
 mod outcome;
-mod primitives;
+pub(crate) mod primitives;
 
 pub(crate) use block::{Block, Builder};
 pub(crate) use job::{Names, decode_job, encode_job};

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use acequia_wire::QueueName;
 use rustc_hash::FxHashMap;
 
-use crate::{Admitted, Counts, DeadLetter, Entry, Kept, Retention, Session};
+use crate::entry::{Admitted, Counts, DeadLetter, Entry, Kept, Session};
+use crate::options::Retention;
 
 /// Bytes that a settled or counted job, an exhumed letter, a session or a queue holds while it
 /// waits, about.

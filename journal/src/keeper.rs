@@ -1,18 +1,13 @@
 //! The thread that writes.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
-use redb::Database;
-
-use crate::error::Fault;
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::error::NotWritten;
 use crate::group::Group;
-use crate::medium::Medium;
-use crate::shelf::Shelf;
-use crate::store::Clock;
-use crate::tables::{self, Shelving, meta, panic_message};
-use crate::{NotWritten, Notice, Options, Store};
+use crate::notice::Notice;
 
 /// What the thread is told.
 #[derive(Debug)]
@@ -23,16 +18,10 @@ pub(crate) enum Message {
     Close(Group),
 }
 
-/// Owns the file and what is known of its content.
+/// Owns what is written to.
 pub(crate) struct Keeper<N> {
-    medium: Medium,
-    options: Options,
+    engine: Engine,
     clock: Clock,
-    /// `None` after an error, until the file is opened anew: redb does not trust itself after one.
-    database: Option<Database>,
-    shelf: Shelf,
-    /// Groups that are on the disk.
-    groups: u64,
     reported: u64,
     /// The last group, once it has come.
     last: Option<Group>,
@@ -42,20 +31,8 @@ pub(crate) struct Keeper<N> {
 }
 
 impl<N: FnMut(Notice)> Keeper<N> {
-    pub(crate) fn new(store: Store, clock: Clock, notify: N) -> Self {
-        let Store { medium, options, database, shelf, groups } = store;
-        Self {
-            medium,
-            options,
-            clock,
-            database: Some(database),
-            shelf,
-            groups,
-            reported: 0,
-            last: None,
-            closing: false,
-            notify,
-        }
+    pub(crate) fn new(engine: Engine, clock: Clock, notify: N) -> Self {
+        Self { engine, clock, reported: 0, last: None, closing: false, notify }
     }
 
     /// Runs until it is closed, or nobody is left who could tell it anything.
@@ -88,13 +65,13 @@ impl<N: FnMut(Notice)> Keeper<N> {
         if !group.is_empty() {
             self.report(group.up_to);
         }
-        self.let_go();
+        self.engine.let_go();
         Ok(())
     }
 
     /// Waits for a message, or until outcomes have to leave.
     fn next(&self, messages: &Receiver<Message>) -> Result<Message, RecvTimeoutError> {
-        match self.shelf.leave_at_ms(&self.options.retention) {
+        match self.engine.leave_at_ms() {
             None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(at) => {
                 let wait = Duration::from_millis(at.saturating_sub((self.clock)()));
@@ -111,14 +88,14 @@ impl<N: FnMut(Notice)> Keeper<N> {
 
     /// Writes a group, as often as it takes; when closing, once.
     fn write(&mut self, group: &Group, messages: &Receiver<Message>) -> Result<(), NotWritten> {
-        let leaving = self.shelf.leave_at_ms(&self.options.retention);
+        let leaving = self.engine.leave_at_ms();
         if !group.has_writes() && leaving.is_none_or(|at| at > (self.clock)()) {
             return Ok(());
         }
         let mut said = None;
-        let mut wait_ms = self.options.retry_ms_min;
+        let mut wait_ms = self.engine.options().retry_ms_min;
         loop {
-            let why = match self.try_write(group) {
+            let why = match self.engine.write(group, (self.clock)()) {
                 Ok(()) => break,
                 Err(fault) => fault.to_string(),
             };
@@ -130,7 +107,7 @@ impl<N: FnMut(Notice)> Keeper<N> {
             }
             said = Some(why);
             self.wait(Duration::from_millis(wait_ms), messages);
-            wait_ms = (wait_ms * 2).min(self.options.retry_ms_max);
+            wait_ms = (wait_ms * 2).min(self.engine.options().retry_ms_max);
         }
         if said.is_some() {
             (self.notify)(Notice::Resumed);
@@ -149,49 +126,5 @@ impl<N: FnMut(Notice)> Keeper<N> {
                 self.last = Some(group);
             }
         }
-    }
-
-    fn try_write(&mut self, group: &Group) -> Result<(), Fault> {
-        let written = catch_unwind(AssertUnwindSafe(|| self.write_once(group)));
-        let result = written.unwrap_or_else(|panic| Err(Fault::Panicked(panic_message(&*panic))));
-        match result {
-            Ok(Shelving { leave, come }) => {
-                self.groups += 1;
-                self.shelf.take(leave);
-                come.into_iter().for_each(|shelved| self.shelf.add(shelved));
-                Ok(())
-            }
-            Err(fault) => {
-                self.let_go();
-                Err(fault)
-            }
-        }
-    }
-
-    /// Ends redb, which may panic where it has just done so. What is durable stays so.
-    fn let_go(&mut self) {
-        let database = self.database.take();
-        _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
-    }
-
-    fn write_once(&mut self, group: &Group) -> Result<Shelving, Fault> {
-        let database = match &mut self.database {
-            Some(database) => database,
-            none => none.insert(reopen(&self.medium, &self.options, self.groups)?),
-        };
-        let (now_ms, retention) = ((self.clock)(), &self.options.retention);
-        tables::write(database, group, self.groups + 1, &self.shelf, retention, now_ms)
-    }
-}
-
-/// Opens the file anew after an error, and makes sure that it holds what it has to: all groups
-/// that were written, and the one that failed as a whole or not at all.
-fn reopen(medium: &Medium, options: &Options, written: u64) -> Result<Database, Fault> {
-    let database = tables::open(medium, options.cache_bytes)?;
-    let found = tables::read_meta(&database, meta::GROUPS)?;
-    if found == written || found == written + 1 {
-        Ok(database)
-    } else {
-        Err(Fault::Changed { found, written })
     }
 }

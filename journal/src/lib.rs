@@ -13,12 +13,16 @@
 //! - When the disk fails or is full, nothing that was accepted is lost and nothing is accepted;
 //!   it goes on by itself when the disk does.
 
+mod clock;
 mod codec;
+mod engine;
 mod entry;
 mod error;
+mod file;
 mod group;
 mod keeper;
 mod medium;
+mod notice;
 mod options;
 mod recovery;
 mod shelf;
@@ -35,7 +39,8 @@ pub use codec::BadRecord;
 pub use codec::check as records;
 pub use entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session};
 pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
+pub use notice::Notice;
 pub use options::{Options, Retention};
 pub use recovery::{DeadLetters, LiveJobs, Outcomes, Recovery};
 pub use store::Store;
-pub use writer::{Notice, Writer};
+pub use writer::Writer;

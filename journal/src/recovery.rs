@@ -5,13 +5,14 @@ use std::marker::PhantomData;
 use acequia_wire::QueueName;
 
 use redb::{
-    AccessGuard, Range, ReadOnlyTable, ReadableDatabase as _, ReadableTableMetadata as _,
+    AccessGuard, Database, Range, ReadOnlyTable, ReadableDatabase as _, ReadableTableMetadata as _,
     StorageError,
 };
 
 use crate::codec::{Block, Names, decode_job, decode_letter};
+use crate::entry::{Counts, DeadLetter, Kept, LiveJob, Session};
+use crate::error::ReadError;
 use crate::tables::{self, COUNTS, DEAD_LETTERS, JOBS, OUTCOMES, PAUSED, SESSIONS, meta};
-use crate::{Counts, DeadLetter, Kept, LiveJob, ReadError, Session, Store};
 
 /// The jobs, dead letters and outcomes of a store that has just been opened.
 ///
@@ -29,13 +30,13 @@ pub struct Recovery<'a> {
     kept: usize,
     highest_ticket: u64,
     /// A store that is being read is not written.
-    store: PhantomData<&'a Store>,
+    store: PhantomData<&'a Database>,
 }
 
 impl<'a> Recovery<'a> {
-    pub(crate) fn new(store: &'a Store) -> Result<Self, ReadError> {
+    pub(crate) fn new(database: &'a Database, kept: usize) -> Result<Self, ReadError> {
         let open = || -> Result<Self, redb::Error> {
-            let transaction = store.database.begin_read()?;
+            let transaction = database.begin_read()?;
             let jobs = transaction.open_table(JOBS)?;
             let letters = transaction.open_table(DEAD_LETTERS)?;
             Ok(Self {
@@ -47,8 +48,8 @@ impl<'a> Recovery<'a> {
                 sessions: transaction.open_table(SESSIONS)?,
                 paused: transaction.open_table(PAUSED)?,
                 outcomes: transaction.open_table(OUTCOMES)?,
-                kept: store.shelf.outcomes(),
-                highest_ticket: tables::read_meta(&store.database, meta::HIGHEST_TICKET)?,
+                kept,
+                highest_ticket: tables::read_meta(database, meta::HIGHEST_TICKET)?,
                 store: PhantomData,
             })
         };

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::Retention;
+use crate::options::Retention;
 
 /// Outcomes leave once they are overdue by this part of their time, many at once.
 const SLACK_PARTS: u64 = 16;

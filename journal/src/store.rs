@@ -1,37 +1,24 @@
-//! The file.
+//! An open store: what it holds, and the way to write to it.
 
-use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::SystemTime;
 
-use redb::Database;
-
-use crate::error::{CannotOpen, OpenError};
+use crate::clock::{self, Clock};
+use crate::engine::Opened;
+use crate::error::{CannotOpen, OpenError, ReadError};
+use crate::file;
 use crate::medium::{Disk, Medium};
-use crate::shelf::Shelf;
-use crate::tables::{self, meta};
-use crate::{Notice, Options, ReadError, Recovery, Writer};
-
-/// Only its owner may read the payloads of others.
-const MODE: u32 = 0o600;
-
-/// Tells the time in milliseconds since 1970.
-pub(crate) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+use crate::notice::Notice;
+use crate::options::Options;
+use crate::recovery::Recovery;
+use crate::writer::Writer;
 
 /// An open store: first it is read, then it becomes a [`Writer`].
 ///
 /// It is one file, locked as long as this or the writer lives.
 #[derive(Debug)]
 pub struct Store {
-    pub(crate) medium: Medium,
-    pub(crate) options: Options,
-    pub(crate) database: Database,
-    pub(crate) shelf: Shelf,
-    /// Groups that were ever written.
-    pub(crate) groups: u64,
+    pub(crate) opened: Opened,
 }
 
 impl Store {
@@ -45,16 +32,13 @@ impl Store {
     /// regular file, not ours, of a newer format or damaged.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        open_file(path)
+        file::open(path)
             .and_then(|file| Self::open_on(Medium::new(Disk(file)), options))
             .map_err(|why| OpenError { path: path.to_owned(), why })
     }
 
     pub(crate) fn open_on(medium: Medium, options: Options) -> Result<Self, CannotOpen> {
-        let database = tables::open(&medium, options.cache_bytes)?;
-        let shelf = tables::read_shelf(&database)?;
-        let groups = tables::read_meta(&database, meta::GROUPS)?;
-        Ok(Self { medium, options, database, shelf, groups })
+        Ok(Self { opened: Opened::open(medium, options)? })
     }
 
     /// All that is in the store.
@@ -62,7 +46,7 @@ impl Store {
     /// # Errors
     /// If the file cannot be read.
     pub fn recover(&self) -> Result<Recovery<'_>, ReadError> {
-        Recovery::new(self)
+        Recovery::new(&self.opened.database, self.opened.shelf.outcomes())
     }
 
     /// Starts the thread that writes. `notify` is called on that thread and holds it up.
@@ -70,7 +54,7 @@ impl Store {
     /// # Errors
     /// If the thread cannot be started.
     pub fn into_writer(self, notify: impl FnMut(Notice) + Send + 'static) -> io::Result<Writer> {
-        self.into_writer_at(Arc::new(unix_ms), notify)
+        self.into_writer_at(clock::system(), notify)
     }
 
     pub(crate) fn into_writer_at(
@@ -78,40 +62,6 @@ impl Store {
         clock: Clock,
         notify: impl FnMut(Notice) + Send + 'static,
     ) -> io::Result<Writer> {
-        Writer::start(self, clock, notify)
+        Writer::start(self.opened, clock, notify)
     }
-}
-
-fn unix_ms() -> u64 {
-    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Opens, or creates, and locks a regular file.
-fn open_file(path: &Path) -> Result<File, CannotOpen> {
-    // Looked at before it is opened, since opening a pipe or a device may do something.
-    let is_new = match path.metadata() {
-        Ok(metadata) if !metadata.is_file() => return Err(CannotOpen::NotAFile),
-        Ok(_) => false,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-        Err(error) => return Err(error.into()),
-    };
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(MODE)
-        .open(path)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(CannotOpen::Locked),
-        Err(TryLockError::Error(error)) => return Err(error.into()),
-    }
-    if is_new {
-        // Or a loss of power could take the name of the file, and with it the file.
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
-    Ok(file)
 }

@@ -19,11 +19,12 @@ use redb::{
 };
 
 use crate::codec::{Block, Builder, encode_job, encode_letter};
+use crate::entry::{Admitted, DeadLetter};
 use crate::error::{CannotOpen, Fault};
 use crate::group::Group;
 use crate::medium::Medium;
+use crate::options::Retention;
 use crate::shelf::{Shelf, Shelved};
-use crate::{Admitted, DeadLetter, Retention};
 
 /// The format that this program reads and writes.
 pub(crate) const FORMAT: u64 = 1;

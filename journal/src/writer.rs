@@ -4,30 +4,15 @@ use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use crate::clock::Clock;
+use crate::engine::{Engine, Opened};
+use crate::entry::Entry;
+use crate::error::NotWritten;
 use crate::group::Group;
 use crate::keeper::{Keeper, Message};
 use crate::medium::Medium;
-use crate::store::Clock;
-use crate::{Entry, NotWritten, Options, Store};
-
-/// What the thread that writes has to say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// A group is on the disk. All jobs of this writer up to this ticket are, or had ended before
-    /// they came there.
-    Durable {
-        /// The ticket; never lower than the one before, and 0 while no job came.
-        up_to: u64,
-    },
-    /// Nothing can be written. It is tried again, by itself, and nothing that was accepted is
-    /// lost meanwhile. Said once, and again when the reason changes.
-    Failed {
-        /// Why, and what to do, for the operator.
-        message: String,
-    },
-    /// What could not be written now is.
-    Resumed,
-}
+use crate::notice::Notice;
+use crate::options::Options;
 
 /// Writes entries in groups, on a thread of its own.
 ///
@@ -55,17 +40,17 @@ pub struct Writer {
 
 impl Writer {
     pub(crate) fn start(
-        store: Store,
+        opened: Opened,
         clock: Clock,
         notify: impl FnMut(Notice) + Send + 'static,
     ) -> io::Result<Self> {
         // Room for a group and for the end, so that no send waits.
         let (to_thread, messages) = sync_channel(2);
         let (back, from_thread) = sync_channel(2);
-        let (options, medium) = (store.options, store.medium.clone());
+        let (options, medium) = (opened.options, opened.medium.clone());
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || Keeper::new(store, clock, notify).run(&messages, &back))?;
+            .spawn(move || Keeper::new(Engine::new(opened), clock, notify).run(&messages, &back))?;
         Ok(Self {
             options,
             medium,

@@ -2,18 +2,22 @@
 //!
 //! ```text
 //!   forgotten, or    told, and not yet seen      not yet told: held until they are durable,
-//!   to be looked up  as far as is known          or nobody is connected
+//!   to be looked up  as far as is known          no room on the way, or nobody is connected
 //!  ─────────────────┬───────────────────────────┬──────────────────────────▶ seq
 //!                   │◀──────────── kept ───────────────────────────────────▶│ next
 //! ```
+//!
+//! An outcome that the scheduler retains need not be kept here to be told: it is looked up when its
+//! turn comes. So what a session holds is bounded, however much its client has missed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use acequia_wire::client::{Event, JobEvent};
-use acequia_wire::limits::{MAILBOX_BYTES_MAX, MAILBOX_EVENTS_MAX, WATCHERS_MAX};
+use acequia_wire::client::Event;
+use acequia_wire::limits::{MAILBOX_BYTES_MAX, MAILBOX_EVENTS_MAX};
 use acequia_wire::{CorrelationId, JobId};
 
-use crate::outlet::weight;
+use crate::kept::{Entry, Kept, Line, is_outcome};
+use crate::outlet::{Room, weight};
 
 /// Outcomes that a session may have to look up when it comes back, at most.
 const TO_LOOK_UP_MAX: usize = 100_000;
@@ -21,44 +25,47 @@ const TO_LOOK_UP_MAX: usize = 100_000;
 /// An outcome that was forgotten here since it is kept elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptElsewhere {
-    /// Its number.
-    pub seq: u64,
     /// The client's name for the job.
     pub id: CorrelationId,
     /// The job.
     pub job: JobId,
 }
 
-#[derive(Debug)]
-struct Entry {
-    seq: u64,
-    event: Event,
-    /// It is an outcome that is kept elsewhere too.
-    is_retained: bool,
-}
+/// Finds the outcome of a job that is kept elsewhere, as an event.
+pub type LookUp<'a> = &'a dyn Fn(&KeptElsewhere) -> Option<Event>;
 
 /// See the module's picture.
 #[derive(Debug)]
 pub(crate) struct History {
-    kept: VecDeque<Entry>,
-    bytes: usize,
+    kept: Kept,
     next_seq: u64,
     /// Events up to this one went to the connection that there is.
     sent: u64,
+    /// Bytes that are kept of those which did not.
+    unsent: Weight,
     /// Events that wait for the disk: the number of each, and the group that it waits for.
     held: VecDeque<(u64, u64)>,
-    /// In the order of their numbers.
-    elsewhere: VecDeque<KeptElsewhere>,
+    /// By their numbers.
+    elsewhere: BTreeMap<u64, KeptElsewhere>,
+    /// How many of those this server has numbered.
+    elsewhere_own: u64,
     /// The number of the first event that this server has numbered.
     first_seq: u64,
     /// No client has seen a number since this server began.
     is_unseen: bool,
 }
 
+/// How much there is of something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Weight {
+    pub(crate) events: usize,
+    pub(crate) bytes: usize,
+}
+
 impl History {
     /// That of a new session.
     pub(crate) fn new() -> Self {
-        Self::starting_at(1, VecDeque::new(), false)
+        Self::starting_at(1, BTreeMap::new(), false)
     }
 
     /// That of a session which another server has begun. It left these outcomes, of which one
@@ -67,28 +74,33 @@ impl History {
     /// be the last word.
     pub(crate) fn restored(left: Vec<(Option<u64>, CorrelationId, JobId)>, first: u64) -> Self {
         let highest = left.iter().filter_map(|(seq, ..)| *seq).max().unwrap_or(0);
-        let mut next_seq = first.max(highest + 1);
-        let first_seq = next_seq;
-        let mut elsewhere = Vec::with_capacity(left.len());
+        let first_seq = first.max(highest + 1);
+        let mut next_seq = first_seq;
+        let mut elsewhere = BTreeMap::new();
         for (seq, id, job) in left {
             let seq = seq.unwrap_or_else(|| {
                 next_seq += 1;
                 next_seq - 1
             });
-            elsewhere.push(KeptElsewhere { seq, id, job });
+            elsewhere.insert(seq, KeptElsewhere { id, job });
         }
-        elsewhere.sort_by_key(|of| of.seq);
-        Self { first_seq, ..Self::starting_at(next_seq, elsewhere.into(), true) }
+        let elsewhere_own = next_seq - first_seq;
+        Self { first_seq, elsewhere_own, ..Self::starting_at(next_seq, elsewhere, true) }
     }
 
-    fn starting_at(next_seq: u64, elsewhere: VecDeque<KeptElsewhere>, is_unseen: bool) -> Self {
+    fn starting_at(
+        next_seq: u64,
+        elsewhere: BTreeMap<u64, KeptElsewhere>,
+        is_unseen: bool,
+    ) -> Self {
         Self {
-            kept: VecDeque::new(),
-            bytes: 0,
+            kept: Kept::default(),
             next_seq,
             sent: 0,
+            unsent: Weight::default(),
             held: VecDeque::new(),
             elsewhere,
+            elsewhere_own: 0,
             first_seq: next_seq,
             is_unseen,
         }
@@ -96,45 +108,82 @@ impl History {
 
     /// Numbers an event and keeps it.
     pub(crate) fn push(&mut self, event: Event) {
-        self.bytes += weight(&event);
-        self.kept.push_back(Entry { seq: self.next_seq, event, is_retained: false });
+        self.unsent.events += 1;
+        self.unsent.bytes += weight(&event);
+        self.kept.push(self.next_seq, event);
         self.next_seq += 1;
     }
 
     /// The outcome of a job, one of the last events, waits until this group is on the disk, and may
     /// be kept elsewhere too. Returns its number.
     pub(crate) fn hold(&mut self, of: JobId, is_retained: bool, group: Option<u64>) -> Option<u64> {
-        let is_it = |entry: &&mut Entry| {
-            is_outcome(&entry.event) && matches!(&entry.event, Event::Job { job, .. } if *job == of)
-        };
-        // The others who are told of the same job come behind it.
-        let latest = self.kept.iter_mut().rev().take(1 + WATCHERS_MAX);
-        let entry = latest.skip_while(|entry| !is_it(entry)).take_while(is_it).last()?;
-        entry.is_retained = is_retained;
+        let seq = self.kept.outcome_of(of, is_retained)?;
         if let Some(group) = group {
-            self.held.push_back((entry.seq, group));
+            self.held.push_back((seq, group));
         }
-        Some(entry.seq)
+        Some(seq)
     }
 
-    /// What waits here for a connection: how many events, and how many bytes.
-    pub(crate) fn waiting(&self) -> (usize, usize) {
-        (self.kept.len(), self.bytes)
+    /// Bytes that are kept here.
+    pub(crate) fn bytes(&self) -> usize {
+        self.kept.bytes()
     }
 
-    /// Has events to send once so many groups are on the disk.
-    pub(crate) fn next_run(&mut self, durable: u64) -> Option<(u64, Vec<Event>)> {
+    /// What waits here, and has not gone to a connection.
+    pub(crate) fn unsent(&self) -> Weight {
+        self.unsent
+    }
+
+    /// Whether something can be sent once so many groups are on the disk.
+    pub(crate) fn has_more(&self, durable: u64) -> bool {
+        let held = self.held.front().filter(|(_, group)| *group > durable);
+        self.next_unsent().is_some_and(|next| held.is_none_or(|(seq, _)| next < *seq))
+    }
+
+    fn next_unsent(&self) -> Option<u64> {
+        let kept = self.kept.after(self.sent).peek().map(|entry| entry.seq);
+        let elsewhere = self.elsewhere.range(self.sent + 1..).next().map(|(seq, _)| *seq);
+        kept.into_iter().chain(elsewhere).min()
+    }
+
+    /// Has events to send once so many groups are on the disk, as many as there is room for on the
+    /// way: the number of the first, and the run of them whose numbers follow on it.
+    pub(crate) fn next_run(
+        &mut self,
+        durable: u64,
+        mut room: Room,
+        look_up: LookUp<'_>,
+    ) -> Option<(u64, Vec<Event>)> {
         while self.held.front().is_some_and(|(_, group)| *group <= durable) {
             self.held.pop_front();
         }
         let end = self.held.front().map_or(self.next_seq, |(seq, _)| *seq);
-        let start = self.kept.partition_point(|entry| entry.seq <= self.sent);
-        let first = self.kept.get(start).filter(|entry| entry.seq < end)?.seq;
-        let run: Vec<Event> = (first..end)
-            .zip(self.kept.range(start..))
-            .take_while(|(seq, entry)| *seq == entry.seq)
-            .map(|(_, entry)| entry.event.clone())
-            .collect();
+        let first = self.next_unsent().filter(|first| *first < end)?;
+        let mut run = Vec::new();
+        let mut kept = self.kept.after(self.sent);
+        let mut elsewhere = self.elsewhere.range(first..end).peekable();
+        for seq in first..end {
+            if !room.is_there() {
+                break;
+            }
+            let event = if let Some(entry) = kept.peek().filter(|entry| entry.seq == seq) {
+                kept.next();
+                self.unsent.events -= 1;
+                self.unsent.bytes -= weight(&entry.event);
+                entry.event.clone()
+            } else if let Some((_, of)) = elsewhere.next_if(|(of, _)| **of == seq) {
+                // Forgotten there too, which is told in its place.
+                let gone = || Event::Gap { missed: 1, outcome_of: Some((of.id.clone(), of.job)) };
+                look_up(of).unwrap_or_else(gone)
+            } else {
+                break;
+            };
+            room.take(&event);
+            run.push(event);
+        }
+        if run.is_empty() {
+            return None;
+        }
         self.sent = first + run.len() as u64 - 1;
         Some((first, run))
     }
@@ -153,131 +202,95 @@ impl History {
     pub(crate) fn ack(&mut self, seq: u64) {
         // A number that is not out yet proves nothing.
         let seq = seq.min(self.next_seq - 1);
-        while let Some(entry) = self.kept.front().filter(|entry| entry.seq <= seq) {
-            self.bytes -= weight(&entry.event);
-            self.kept.pop_front();
+        while let Some(entry) = self.kept.oldest_up_to(seq).and_then(|line| self.kept.pop(line)) {
+            self.forget(&entry);
         }
-        while self.elsewhere.front().is_some_and(|of| of.seq <= seq) {
-            self.elsewhere.pop_front();
+        while let Some(first) = self.elsewhere.first_entry().filter(|first| *first.key() <= seq) {
+            self.elsewhere_own -= u64::from(*first.key() >= self.first_seq);
+            first.remove();
         }
         while self.held.front().is_some_and(|(of, _)| *of <= seq) {
             self.held.pop_front();
         }
         self.first_seq = self.first_seq.max(seq + 1);
+        self.sent = self.sent.max(seq);
+    }
+
+    /// An event that was kept is not any more.
+    fn forget(&mut self, entry: &Entry) {
+        if entry.seq > self.sent {
+            self.unsent.events -= 1;
+            self.unsent.bytes -= weight(&entry.event);
+        }
     }
 
     /// A client comes back that has seen all up to `last`: everything after it is to be sent anew.
-    /// Outcomes that are kept elsewhere are asked of `look_up`; one that is not even there is told as a
-    /// gap. Returns how many other events nobody has any more.
-    pub(crate) fn resume(
-        &mut self,
-        last: u64,
-        look_up: impl Fn(&KeptElsewhere) -> Option<Event>,
-    ) -> u64 {
+    /// Returns how many events of this server nobody has any more.
+    pub(crate) fn resume(&mut self, last: u64) -> u64 {
         // Else somebody has set the clock back, which the numbers come from.
         if std::mem::take(&mut self.is_unseen) && last >= self.first_seq {
             self.renumber_from(last + 1);
         }
         self.ack(last);
-        self.sent = 0;
-        let of_this_server = |seq: u64| seq >= self.first_seq;
-        let mut there = self.kept.iter().filter(|entry| of_this_server(entry.seq)).count() as u64;
-        for of in std::mem::take(&mut self.elsewhere) {
-            match look_up(&of) {
-                Some(event) => {
-                    there += u64::from(of_this_server(of.seq));
-                    self.bytes += weight(&event);
-                    self.kept.push_back(Entry { seq: of.seq, event, is_retained: true });
-                }
-                // Forgotten there too, which is told in its place.
-                None => {
-                    let gone = Event::Gap { missed: 1, outcome_of: Some((of.id, of.job)) };
-                    there += u64::from(of_this_server(of.seq));
-                    self.bytes += weight(&gone);
-                    self.kept.push_back(Entry { seq: of.seq, event: gone, is_retained: false });
-                }
-            }
-        }
-        self.kept.make_contiguous().sort_by_key(|entry| entry.seq);
+        self.sent = last.min(self.next_seq - 1);
+        self.unsent = Weight { events: self.kept.len(), bytes: self.kept.bytes() };
+        let there = self.kept.len() as u64 + self.elsewhere_own;
         (self.next_seq - self.first_seq).saturating_sub(there)
     }
 
     /// The server before this one had used the numbers below `first`.
     fn renumber_from(&mut self, first: u64) {
         let (was, by) = (self.first_seq, first - self.first_seq);
-        self.kept.iter_mut().for_each(|entry| entry.seq += by);
+        self.kept.renumber(by);
         self.held.iter_mut().for_each(|(seq, _)| *seq += by);
-        let of_this_server = self.elsewhere.iter_mut().filter(|of| of.seq >= was);
-        of_this_server.for_each(|of| of.seq += by);
+        let own = self.elsewhere.split_off(&was);
+        self.elsewhere.extend(own.into_iter().map(|(seq, of)| (seq + by, of)));
         self.next_seq += by;
         self.first_seq = first;
     }
 
-    /// All that is kept, in order.
-    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
-        self.kept.iter().map(|entry| &entry.event)
-    }
-
-    /// Makes room, if there is more than should be kept: with a connection, of what it got already;
-    /// without one, of all but outcomes that are kept nowhere else.
+    /// Makes room, if there is more than should be kept: with a connection, of what it got already
+    /// and of what can be looked up in time; without one, of all but outcomes that are kept nowhere
+    /// else.
     pub(crate) fn make_room(&mut self, is_connected: bool) {
-        while self.kept.len() > MAILBOX_EVENTS_MAX || self.bytes > MAILBOX_BYTES_MAX {
+        while self.kept.len() > MAILBOX_EVENTS_MAX || self.kept.bytes() > MAILBOX_BYTES_MAX {
             let victim = if is_connected { self.oldest_sent() } else { self.least_missed() };
-            let Some(Entry { seq, event, .. }) = victim.and_then(|at| self.kept.remove(at)) else {
-                return;
-            };
-            self.bytes -= weight(&event);
-            let outcome_of = is_outcome(&event).then(|| whose(event)).flatten();
-            if let Some((id, job)) = outcome_of {
-                let at = self.elsewhere.partition_point(|of| of.seq < seq);
-                self.elsewhere.insert(at, KeptElsewhere { seq, id, job });
-                if self.elsewhere.len() > TO_LOOK_UP_MAX {
-                    self.elsewhere.pop_front();
-                }
-            }
+            let Some(entry) = victim.and_then(|line| self.kept.pop(line)) else { return };
+            self.forget(&entry);
+            self.look_up_later(entry);
         }
     }
 
-    fn oldest_sent(&self) -> Option<usize> {
-        self.kept.front().filter(|entry| entry.seq <= self.sent).map(|_| 0)
+    fn look_up_later(&mut self, entry: Entry) {
+        let of = match entry.event {
+            event if !is_outcome(&event) => return,
+            Event::Job { id, job, .. } => KeptElsewhere { id, job },
+            Event::Gap { outcome_of: Some((id, job)), .. } => KeptElsewhere { id, job },
+            _ => return,
+        };
+        self.elsewhere.insert(entry.seq, of);
+        self.elsewhere_own += 1;
+        if self.elsewhere.len() > TO_LOOK_UP_MAX
+            && let Some((seq, _)) = self.elsewhere.pop_first()
+        {
+            self.elsewhere_own -= u64::from(seq >= self.first_seq);
+        }
+    }
+
+    /// With a connection: what it got, the oldest first; else an outcome that can be looked up when
+    /// its turn comes.
+    fn oldest_sent(&self) -> Option<Line> {
+        let retained = || self.kept.first(Line::Retained).map(|_| Line::Retained);
+        self.kept.oldest_up_to(self.sent).or_else(retained)
     }
 
     /// Of a client that is not there: what is no outcome, else an outcome that can be looked up,
-    /// else one that it may have got. As many entries are looked at as it has live jobs at most.
-    fn least_missed(&self) -> Option<usize> {
-        let (mut retained, mut sent) = (None, None);
-        for (at, entry) in self.kept.iter().enumerate() {
-            if !is_outcome(&entry.event) {
-                return Some(at);
-            }
-            if entry.is_retained {
-                retained.get_or_insert(at);
-            }
-            if entry.seq <= self.sent {
-                sent.get_or_insert(at);
-            }
-        }
-        retained.or(sent)
-    }
-}
-
-/// Whether an event tells how a job ended, or that this is not known any more.
-fn is_outcome(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::Gap { outcome_of: Some(_), .. }
-            | Event::Job {
-                what: JobEvent::Done { .. } | JobEvent::Failed { .. } | JobEvent::Cancelled,
-                ..
-            }
-    )
-}
-
-/// The job that an event is about.
-fn whose(event: Event) -> Option<(CorrelationId, JobId)> {
-    match event {
-        Event::Job { id, job, .. } => Some((id, job)),
-        Event::Gap { outcome_of, .. } => outcome_of,
-        _ => None,
+    /// else one that it may have got.
+    fn least_missed(&self) -> Option<Line> {
+        let may_have_got = |entry: &&Entry| entry.seq <= self.sent;
+        let sure = [Line::News, Line::Retained];
+        let sure = sure.into_iter().find(|line| self.kept.first(*line).is_some());
+        let got = || self.kept.first(Line::Outcomes).filter(may_have_got).map(|_| Line::Outcomes);
+        sure.or_else(got)
     }
 }

@@ -1,17 +1,18 @@
 //! The results port: what comes in from each worker, in order, until its connection is drained.
 
+use std::sync::Arc;
+
 use acequia_gate::{CloseReason, ResultsConnection, ResultsGate, ZmqMessage};
 use acequia_wire::worker::FromWorker;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
-use crate::Input;
+use crate::input::{Input, ResultsKey};
+use crate::valve::Valve;
 
 /// Most ZeroMQ messages that go to the pipeline at once.
 const BATCH: usize = 128;
-
-/// A results connection; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ResultsKey(pub u64);
+/// Bytes of them, unless a single one has more.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// Reads every connection of the results port, each in a task of its own. Runs until the pipeline
 /// is gone.
@@ -22,26 +23,34 @@ where
     loop {
         let connection = gate.accept().await;
         let results = ResultsKey(connection.id());
-        let opened = Input::LaneOpened { results, handle: connection.handle().clone() };
+        let valve = Valve::new();
+        let handle = connection.handle().clone();
+        let opened = Input::LaneOpened { results, handle, valve: valve.clone() };
         if inbox.send(opened.into()).await.is_err() {
             return;
         }
-        tokio::spawn(read(connection, results, inbox.clone()));
+        tokio::spawn(read(connection, results, valve, inbox.clone()));
     }
 }
 
 async fn read<I: From<Input>>(
     mut connection: ResultsConnection,
     results: ResultsKey,
+    valve: Valve,
     inbox: mpsc::Sender<I>,
 ) {
     let mut received: Vec<ZmqMessage> = Vec::with_capacity(BATCH);
-    while connection.recv_many(&mut received, BATCH).await > 0 {
+    // One batch at a time waits for the pipeline, so that no worker fills its inbox.
+    let turns = Arc::new(Semaphore::new(1));
+    while connection.recv_many(&mut received, BATCH, BATCH_BYTES).await > 0 {
         let mut messages = Vec::with_capacity(received.len());
         let malformed = received.drain(..).find_map(|message| {
             FromWorker::decode(message.into_vecdeque().into_iter(), &mut messages).err()
         });
-        let input = Input::Messages { results, messages };
+        // It is never closed.
+        let Ok(turn) = turns.clone().acquire_owned().await else { return };
+        valve.opened().await;
+        let input = Input::Messages { results, messages, turn };
         if inbox.send(input.into()).await.is_err() {
             return;
         }

@@ -10,45 +10,24 @@
 #[cfg(feature = "spans")]
 mod deliveries;
 mod history;
+mod input;
+mod kept;
 mod lanes;
 mod mailbox;
 mod mailboxes;
 mod outlet;
 mod topics;
+mod valve;
 mod writer;
 
 #[cfg(feature = "spans")]
 pub use deliveries::Deliveries;
-pub use history::KeptElsewhere;
-pub use lanes::{ResultsKey, accept_lanes};
+pub use history::{KeptElsewhere, LookUp};
+pub use input::{Input, ResultsKey};
+pub use lanes::accept_lanes;
+pub use mailbox::Put;
 pub use mailboxes::Mailboxes;
 pub use outlet::{Inlet, Outlet, Pressure, outlet};
 pub use topics::Topics;
+pub use valve::Valve;
 pub use writer::{WriteEnd, Writer, encode};
-
-use acequia_gate::ConnectionHandle;
-use acequia_wire::worker::FromWorker;
-
-/// What the sink tells the pipeline.
-#[derive(Debug)]
-pub enum Input {
-    /// A worker has connected to the results port.
-    LaneOpened {
-        /// The connection.
-        results: ResultsKey,
-        /// The means to promote and to close it.
-        handle: ConnectionHandle,
-    },
-    /// A worker says these, in this order.
-    Messages {
-        /// The connection.
-        results: ResultsKey,
-        /// What it says.
-        messages: Vec<FromWorker>,
-    },
-    /// A results connection is over, and all that came on it has been handed on.
-    LaneClosed {
-        /// The connection.
-        results: ResultsKey,
-    },
-}

@@ -1,17 +1,26 @@
 //! A mailbox: what waits to be written to one session, bounded.
 
-use acequia_wire::client::Event;
+use acequia_wire::client::{Event, JobEvent};
 use acequia_wire::limits::{MAILBOX_BYTES_MAX, MAILBOX_EVENTS_MAX, RESULT_BYTES_MAX};
 
-use crate::history::{History, KeptElsewhere};
+use crate::history::{History, LookUp, Weight};
 use crate::outlet::{Inlet, PAUSE_BYTES};
 
 /// A session that so much waits for, in spite of the pause, is closed. What can still come then
 /// are the outcomes of its live jobs.
 const CLOSE_BYTES: usize = 64 << 20;
 
+/// The worker of a job whose chunks gather so far is not read from for a while.
+const PRESSED_EVENTS: usize = MAILBOX_EVENTS_MAX;
+const PRESSED_BYTES: usize = 4 << 20;
+/// Chunks are given up that come nevertheless: more than a worker has on its way by then.
+const CHUNKS_EVENTS_MAX: usize = 64 * MAILBOX_EVENTS_MAX;
+const CHUNKS_BYTES_MAX: usize = 48 << 20;
+
 const _: () = assert!(MAILBOX_BYTES_MAX < PAUSE_BYTES && PAUSE_BYTES < CLOSE_BYTES);
 const _: () = assert!(RESULT_BYTES_MAX < CLOSE_BYTES);
+const _: () = assert!(PRESSED_BYTES < PAUSE_BYTES && PAUSE_BYTES < CHUNKS_BYTES_MAX);
+const _: () = assert!(CHUNKS_BYTES_MAX + RESULT_BYTES_MAX < CLOSE_BYTES);
 
 /// What waits for one session, and the way to its connection, if it has one.
 #[derive(Debug)]
@@ -21,15 +30,20 @@ pub(crate) struct Mailbox {
     pending: Vec<Event>,
     /// Events given up since the last that was kept.
     missed: u64,
+    /// Its client did not keep up, although the worker was held back: its chunks are given up
+    /// until all that waits is written.
+    is_slow: bool,
     /// Of a session that can be resumed. Most cannot, and do not pay for it.
     history: Option<Box<History>>,
 }
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Put {
+pub enum Put {
     /// It is kept, or given up as the rules are.
     Done,
+    /// It is kept, but no more chunks should come until what waits is written.
+    Pressed,
     /// So much waits that the connection is closed. The session goes on if it can be resumed.
     ConnectionClosed,
     /// So much waits, and for nobody, that the session is over.
@@ -39,13 +53,13 @@ pub(crate) enum Put {
 impl Mailbox {
     /// That of a session which ends with its connection.
     pub(crate) fn plain(inlet: Inlet) -> Self {
-        Self { inlet: Some(inlet), pending: Vec::new(), missed: 0, history: None }
+        Self { inlet: Some(inlet), pending: Vec::new(), missed: 0, is_slow: false, history: None }
     }
 
     /// That of a session which another server has begun, and that nobody has resumed yet.
     pub(crate) fn restored(history: History) -> Self {
         let history = Some(Box::new(history));
-        Self { inlet: None, pending: Vec::new(), missed: 0, history }
+        Self { inlet: None, pending: Vec::new(), missed: 0, is_slow: false, history }
     }
 
     /// From now on the events are numbered, and kept until they are acknowledged.
@@ -58,31 +72,38 @@ impl Mailbox {
     }
 
     /// How much waits: for the connection, or for one to come.
-    fn waiting(&self) -> (usize, usize) {
-        match (&self.inlet, &self.history) {
-            (Some(inlet), _) => inlet.waiting(),
-            (None, Some(history)) => history.waiting(),
-            (None, None) => (0, 0),
-        }
+    fn waiting(&self) -> Weight {
+        let (events, bytes) = self.inlet.as_ref().map_or((0, 0), Inlet::waiting);
+        let unsent = self.history.as_ref().map(|history| history.unsent()).unwrap_or_default();
+        Weight { events: events + unsent.events, bytes: bytes + unsent.bytes }
     }
 
     /// Bytes that are kept here, if the client is not there.
     pub(crate) fn absent_bytes(&self) -> usize {
         match (&self.inlet, &self.history) {
-            (None, Some(history)) => history.waiting().1,
+            (None, Some(history)) => history.bytes(),
             _ => 0,
         }
     }
 
+    /// Whether an event is given up that would have to wait behind so much.
+    fn gives_up(&self, event: &Event, waiting: Weight) -> bool {
+        let Weight { events, bytes } = waiting;
+        let is_chunk = matches!(event, Event::Job { what: JobEvent::Chunk { .. }, .. });
+        if is_chunk && self.inlet.is_some() {
+            return self.is_slow || events >= CHUNKS_EVENTS_MAX || bytes >= CHUNKS_BYTES_MAX;
+        }
+        event.may_be_dropped() && (events >= MAILBOX_EVENTS_MAX || bytes >= MAILBOX_BYTES_MAX)
+    }
+
     /// Puts an event in, or gives it up.
     pub(crate) fn put(&mut self, event: Event) -> Put {
-        let (events, bytes) = self.waiting();
-        let full = events >= MAILBOX_EVENTS_MAX || bytes >= MAILBOX_BYTES_MAX;
-        if full && event.may_be_dropped() {
+        let waiting = self.waiting();
+        if self.gives_up(&event, waiting) {
             self.missed += 1;
             return Put::Done;
         }
-        if bytes >= CLOSE_BYTES {
+        if waiting.bytes >= CLOSE_BYTES {
             return match (self.inlet.take(), &self.history) {
                 (Some(inlet), Some(_)) => {
                     inlet.overflow();
@@ -100,39 +121,67 @@ impl Mailbox {
             let missed = std::mem::take(&mut self.missed);
             self.keep(Event::Gap { missed, outcome_of: None });
         }
+        let is_chunk = matches!(event, Event::Job { what: JobEvent::Chunk { .. }, .. });
         self.keep(event);
-        Put::Done
+        let is_pressed =
+            is_chunk && (waiting.events >= PRESSED_EVENTS || waiting.bytes >= PRESSED_BYTES);
+        match &self.inlet {
+            Some(inlet) if is_pressed => {
+                // This event at least is not written yet, so it will be told.
+                inlet.want_empty();
+                Put::Pressed
+            }
+            _ => Put::Done,
+        }
     }
 
     fn keep(&mut self, event: Event) {
-        if let Some(inlet) = &self.inlet {
-            inlet.count(&event);
-        }
-        match &mut self.history {
-            Some(history) => {
+        match (&mut self.history, &self.inlet) {
+            (Some(history), inlet) => {
                 history.push(event);
-                history.make_room(self.inlet.is_some());
+                history.make_room(inlet.is_some());
             }
-            None => self.pending.push(event),
+            (None, Some(inlet)) => {
+                inlet.count(&event);
+                self.pending.push(event);
+            }
+            (None, None) => {}
         }
     }
 
-    /// Sends what is to be sent, if so many groups are on the disk.
-    pub(crate) fn flush(&mut self, durable: u64) {
+    /// Sends what is to be sent and there is room for, if so many groups are on the disk.
+    pub(crate) fn flush(&mut self, durable: u64, look_up: LookUp<'_>) {
         let Some(inlet) = &self.inlet else { return };
         if !self.pending.is_empty() {
             inlet.send(None, std::mem::take(&mut self.pending));
         }
-        if let Some(history) = &mut self.history {
-            while let Some((first_seq, events)) = history.next_run(durable) {
+        let Some(history) = &mut self.history else { return };
+        loop {
+            while let Some((first_seq, events)) = history.next_run(durable, inlet.room(), look_up) {
+                events.iter().for_each(|event| inlet.count(event));
                 inlet.send(Some(first_seq), events);
             }
+            // All may have been written meanwhile, and then nobody tells any more.
+            if !history.has_more(durable) || !inlet.want_empty() {
+                break;
+            }
         }
+        inlet.set_backlog(history.unsent().bytes);
     }
 
-    /// Sends an event that is about the connection, after all that was put before it.
-    pub(crate) fn put_aside(&mut self, event: Event, durable: u64) {
-        self.flush(durable);
+    /// All that was sent to the connection is written.
+    pub(crate) fn emptied(&mut self) {
+        self.is_slow = false;
+    }
+
+    /// The client does not keep up.
+    pub(crate) fn slow(&mut self) {
+        self.is_slow = true;
+    }
+
+    /// Sends an event that is about the connection, after all that was sent before it.
+    pub(crate) fn put_aside(&mut self, event: Event, durable: u64, look_up: LookUp<'_>) {
+        self.flush(durable, look_up);
         if let Some(inlet) = &self.inlet {
             send_aside(inlet, event);
         }
@@ -148,6 +197,7 @@ impl Mailbox {
     /// The connection is over. Returns its way, if it had one.
     pub(crate) fn detach(&mut self) -> Option<Inlet> {
         let inlet = self.inlet.take();
+        self.is_slow = false;
         if let Some(history) = &mut self.history {
             history.make_room(false);
         }
@@ -155,22 +205,14 @@ impl Mailbox {
     }
 
     /// A client comes back on a new connection, and has seen all up to `last`. It gets `welcome`,
-    /// and then all that it missed; outcomes that were forgotten here are asked of `look_up`.
-    pub(crate) fn attach(
-        &mut self,
-        inlet: Inlet,
-        last: u64,
-        welcome: Event,
-        look_up: impl Fn(&KeptElsewhere) -> Option<Event>,
-    ) {
+    /// and then, as fast as it reads, all that it missed.
+    pub(crate) fn attach(&mut self, inlet: Inlet, last: u64, welcome: Event) {
         let Some(history) = &mut self.history else { return };
-        let lost = history.resume(last, look_up) + std::mem::take(&mut self.missed);
-        for aside in
-            [Some(welcome), (lost > 0).then_some(Event::Gap { missed: lost, outcome_of: None })]
-        {
-            aside.into_iter().for_each(|event| send_aside(&inlet, event));
+        let lost = history.resume(last) + std::mem::take(&mut self.missed);
+        send_aside(&inlet, welcome);
+        if lost > 0 {
+            send_aside(&inlet, Event::Gap { missed: lost, outcome_of: None });
         }
-        history.events().for_each(|event| inlet.count(event));
         self.inlet = Some(inlet);
     }
 }
@@ -187,6 +229,7 @@ mod tests {
     use acequia_wire::{ContentType, CorrelationId, JobId, Payload};
 
     use super::*;
+    use crate::history::KeptElsewhere;
     use crate::outlet::{Outlet, Parcel, outlet};
 
     fn event(id: i64, what: JobEvent) -> Event {
@@ -224,6 +267,23 @@ mod tests {
         all
     }
 
+    /// Reads until nothing more comes, as a client does.
+    fn read_all(
+        mailbox: &mut Mailbox,
+        outlet: &mut Outlet,
+        look_up: LookUp<'_>,
+    ) -> Vec<(Option<u64>, Event)> {
+        let mut all = Vec::new();
+        loop {
+            mailbox.flush(0, look_up);
+            let more = sent(outlet);
+            if more.is_empty() {
+                return all;
+            }
+            all.extend(more);
+        }
+    }
+
     fn numbers(sent: &[(Option<u64>, Event)]) -> Vec<Option<u64>> {
         sent.iter().map(|(seq, _)| *seq).collect()
     }
@@ -240,14 +300,14 @@ mod tests {
         mailbox.history().expect("numbered").hold(job(id), true, group)
     }
 
+    const NOTHING: LookUp<'_> = &|_| None;
     const WELCOME: Event = Event::Gap { missed: 0, outcome_of: None };
 
     /// Comes back after `last`; nothing can be looked up.
     fn come_back(mailbox: &mut Mailbox, last: u64) -> Vec<(Option<u64>, Event)> {
         let (inlet, mut outlet) = outlet();
-        mailbox.attach(inlet, last, WELCOME, |_| None);
-        mailbox.flush(0);
-        let mut all = sent(&mut outlet);
+        mailbox.attach(inlet, last, WELCOME);
+        let mut all = read_all(mailbox, &mut outlet, NOTHING);
         assert_eq!(all.remove(0), (None, WELCOME), "welcome comes first");
         all
     }
@@ -272,7 +332,7 @@ mod tests {
         for _ in 0..CLOSE_BYTES >> 20 {
             assert_eq!(mailbox.put(result(1 << 20)), Put::Done);
         }
-        mailbox.flush(0);
+        mailbox.flush(0, NOTHING);
         sent(&mut outlet);
         assert_eq!(mailbox.put(result(1 << 20)), Put::Done, "what was written makes room");
         while mailbox.put(result(1 << 20)) == Put::Done {}
@@ -283,7 +343,7 @@ mod tests {
     fn whoever_comes_back_gets_what_it_has_not_seen_and_then_the_rest() {
         let (mut mailbox, mut outlet) = numbered();
         (1..=4).for_each(|id| _ = mailbox.put(event(id, JobEvent::Accepted)));
-        mailbox.flush(0);
+        mailbox.flush(0, NOTHING);
         assert_eq!(numbers(&sent(&mut outlet)), [1, 2, 3, 4].map(Some));
         mailbox.history().expect("numbered").ack(1);
         mailbox.detach();
@@ -304,9 +364,9 @@ mod tests {
         mailbox.put(event(1, JobEvent::Cancelled));
         assert_eq!(hold(&mut mailbox, 1, Some(7)), Some(2));
         mailbox.put(event(2, JobEvent::Accepted));
-        mailbox.flush(6);
+        mailbox.flush(6, NOTHING);
         assert_eq!(numbers(&sent(&mut outlet)), [Some(1)]);
-        mailbox.flush(7);
+        mailbox.flush(7, NOTHING);
         assert_eq!(numbers(&sent(&mut outlet)), [2, 3].map(Some));
     }
 
@@ -321,15 +381,14 @@ mod tests {
                 hold(&mut mailbox, id, None);
             }
         }
-        assert_eq!(mailbox.waiting().0, MAILBOX_EVENTS_MAX);
+        assert_eq!(mailbox.waiting().events, MAILBOX_EVENTS_MAX);
         let (inlet, mut outlet) = outlet();
         let known = |of: &KeptElsewhere| match of.id {
             CorrelationId::Int(5) => None,
             _ => Some(cancelled(of)),
         };
-        mailbox.attach(inlet, 2, WELCOME, known);
-        mailbox.flush(0);
-        let all = sent(&mut outlet);
+        mailbox.attach(inlet, 2, WELCOME);
+        let all = read_all(&mut mailbox, &mut outlet, &known);
         let ids = all[1..].iter().map(|(seq, event)| {
             let id = match event {
                 Event::Job { id, .. } => id,
@@ -348,7 +407,7 @@ mod tests {
         let (mut mailbox, mut outlet) = numbered();
         for _ in 0..MAILBOX_EVENTS_MAX + 10 {
             mailbox.put(progress());
-            mailbox.flush(0);
+            mailbox.flush(0, NOTHING);
             sent(&mut outlet);
         }
         mailbox.detach();
@@ -373,9 +432,8 @@ mod tests {
             mailbox.put(event(5, JobEvent::Cancelled));
             assert_eq!(hold(&mut mailbox, 5, None), Some(1_002));
             let (inlet, mut outlet) = outlet();
-            mailbox.attach(inlet, last, WELCOME, known);
-            mailbox.flush(0);
-            let numbers = numbers(&sent(&mut outlet)[1..]);
+            mailbox.attach(inlet, last, WELCOME);
+            let numbers = numbers(&read_all(&mut mailbox, &mut outlet, &known)[1..]);
             let expected =
                 if last == 5 { vec![7, 1_000, 1_001, 1_002] } else { vec![1_021, 1_022, 1_023] };
             assert_eq!(numbers, expected.into_iter().map(Some).collect::<Vec<_>>());
@@ -383,5 +441,75 @@ mod tests {
             let next = numbers.last().copied().flatten().map(|seq| seq + 1);
             assert_eq!(hold(&mut mailbox, 6, None), next);
         }
+    }
+
+    fn chunk(bytes: usize) -> Event {
+        let data = Payload::new(ContentType::Octets, vec![0; bytes].into()).expect("octets");
+        event(1, JobEvent::Chunk { n: 0, data })
+    }
+
+    #[test]
+    fn what_is_missed_goes_on_the_way_page_by_page() {
+        let (mut mailbox, _outlet) = numbered();
+        mailbox.detach();
+        for id in 0..3_000 {
+            mailbox.put(event(id, JobEvent::Cancelled));
+            hold(&mut mailbox, id, None);
+        }
+        let (inlet, mut outlet) = outlet();
+        mailbox.attach(inlet, 0, WELCOME);
+        mailbox.flush(0, &|of| Some(cancelled(of)));
+        mailbox.flush(0, &|of| Some(cancelled(of)));
+        let page = sent(&mut outlet).len();
+        assert!(page > 100 && page < 1_100, "{page} events wait for a client that does not read");
+        assert!(outlet.is_wanted_empty(), "and it is told when they are written");
+        let rest = read_all(&mut mailbox, &mut outlet, &|of| Some(cancelled(of)));
+        assert_eq!(page + rest.len(), 1 + 3_000);
+        assert_eq!(rest.last().map(|(seq, _)| *seq), Some(Some(3_000)));
+    }
+
+    #[test]
+    fn a_burst_of_chunks_waits_and_holds_the_worker_back() {
+        for is_numbered in [false, true] {
+            let (inlet, mut outlet) = outlet();
+            let mut mailbox = Mailbox::plain(inlet);
+            if is_numbered {
+                mailbox.number();
+            }
+            let puts: Vec<Put> = (0..40).map(|_| mailbox.put(chunk(512 << 10))).collect();
+            assert_eq!(puts[0], Put::Done);
+            assert_eq!(puts[39], Put::Pressed);
+            assert_eq!(read_all(&mut mailbox, &mut outlet, NOTHING).len(), 40);
+            assert!(outlet.is_wanted_empty());
+            mailbox.emptied();
+            assert_eq!(mailbox.put(chunk(1)), Put::Done);
+        }
+    }
+
+    #[test]
+    fn chunks_of_a_client_that_does_not_keep_up_are_given_up_until_it_has() {
+        let (inlet, mut outlet) = outlet();
+        let mut mailbox = Mailbox::plain(inlet);
+        while mailbox.put(chunk(1 << 20)) == Put::Done {}
+        mailbox.slow();
+        assert_eq!(mailbox.put(chunk(1)), Put::Done);
+        let before = read_all(&mut mailbox, &mut outlet, NOTHING).len();
+        mailbox.emptied();
+        mailbox.put(chunk(1));
+        let after = read_all(&mut mailbox, &mut outlet, NOTHING);
+        let gap = Event::Gap { missed: 1, outcome_of: None };
+        assert_eq!((before, after.len(), &after[0].1), (5, 2, &gap));
+    }
+
+    #[test]
+    fn a_connection_that_was_taken_over_is_not_written_to() {
+        let (mut mailbox, mut old) = numbered();
+        (1..=9).for_each(|id| _ = mailbox.put(event(id, JobEvent::Accepted)));
+        mailbox.flush(0, NOTHING);
+        mailbox.detach().expect("a connection").supersede(WELCOME, 4009, "taken over");
+        assert_eq!(old.superseded(), Some((4009, "taken over")));
+        let parcels: Vec<Parcel> = std::iter::from_fn(|| old.try_recv()).collect();
+        assert!(matches!(parcels.last(), Some(Parcel::Last(..))));
+        assert_eq!(come_back(&mut mailbox, 0).len(), 9);
     }
 }

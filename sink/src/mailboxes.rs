@@ -5,7 +5,7 @@ use acequia_wire::client::Event;
 use acequia_wire::{CorrelationId, JobId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::history::{History, KeptElsewhere};
+use crate::history::{History, LookUp};
 use crate::mailbox::{Mailbox, Put};
 use crate::outlet::Inlet;
 
@@ -44,7 +44,8 @@ impl Mailboxes {
     /// acknowledged.
     pub fn number(&mut self, session: SessionId) {
         if let Some(mailbox) = self.boxes.get_mut(&session) {
-            mailbox.flush(self.durable);
+            // Nothing is to be looked up for a session that has no numbers yet.
+            mailbox.flush(self.durable, &|_| None);
             mailbox.number();
         }
     }
@@ -66,19 +67,11 @@ impl Mailboxes {
     }
 
     /// A session goes on with a new connection, whose client has seen all up to `last`. It gets
-    /// `welcome` and all that it has missed; outcomes that are not kept here are asked of
-    /// `look_up`.
-    pub fn attach(
-        &mut self,
-        session: SessionId,
-        inlet: Inlet,
-        last: u64,
-        welcome: Event,
-        look_up: impl Fn(&KeptElsewhere) -> Option<Event>,
-    ) {
+    /// `welcome`, and all that it has missed as fast as it reads.
+    pub fn attach(&mut self, session: SessionId, inlet: Inlet, last: u64, welcome: Event) {
         if let Some(mailbox) = self.boxes.get_mut(&session) {
             self.absent_bytes -= mailbox.absent_bytes();
-            mailbox.attach(inlet, last, welcome, look_up);
+            mailbox.attach(inlet, last, welcome);
             self.unsent.push(session);
         }
     }
@@ -101,28 +94,44 @@ impl Mailboxes {
         self.boxes.keys().copied()
     }
 
-    /// Puts an event into the mailbox of a session, if there still is one. Returns whether the
-    /// session goes on.
-    pub fn put(&mut self, session: SessionId, event: Event) -> bool {
-        let Some(mailbox) = self.boxes.get_mut(&session) else { return true };
+    /// Puts an event into the mailbox of a session, if there still is one. Returns what became of
+    /// it.
+    pub fn put(&mut self, session: SessionId, event: Event) -> Put {
+        let Some(mailbox) = self.boxes.get_mut(&session) else { return Put::Done };
         self.absent_bytes -= mailbox.absent_bytes();
         let put = mailbox.put(event);
         self.absent_bytes += mailbox.absent_bytes();
-        if put == Put::Done {
+        if matches!(put, Put::Done | Put::Pressed) {
             self.unsent.push(session);
-            return true;
+            return put;
         }
         tracing::info!(session = session.0, "too much waits for a client that does not read");
         if put == Put::Over {
             drop(self.take(session));
         }
-        put != Put::Over
+        put
+    }
+
+    /// All that was sent to the connection of a session is written: there is room for more.
+    pub fn emptied(&mut self, session: SessionId) {
+        if let Some(mailbox) = self.boxes.get_mut(&session) {
+            mailbox.emptied();
+            self.unsent.push(session);
+        }
+    }
+
+    /// The client of a session does not keep up with the chunks of its jobs, although the worker
+    /// was held back.
+    pub fn slow(&mut self, session: SessionId) {
+        if let Some(mailbox) = self.boxes.get_mut(&session) {
+            mailbox.slow();
+        }
     }
 
     /// Puts an event that is about the connection, and has no number.
-    pub fn put_aside(&mut self, session: SessionId, event: Event) {
+    pub fn put_aside(&mut self, session: SessionId, event: Event, look_up: LookUp<'_>) {
         if let Some(mailbox) = self.boxes.get_mut(&session) {
-            mailbox.put_aside(event, self.durable);
+            mailbox.put_aside(event, self.durable, look_up);
         }
     }
 
@@ -171,11 +180,12 @@ impl Mailboxes {
         }
     }
 
-    /// Hands all that is to be sent to the writers.
-    pub fn flush(&mut self) {
+    /// Hands all that is to be sent to the writers, as far as there is room on the way. Outcomes that
+    /// are not kept here are asked of `look_up`.
+    pub fn flush(&mut self, look_up: LookUp<'_>) {
         for session in self.unsent.drain(..) {
             if let Some(mailbox) = self.boxes.get_mut(&session) {
-                mailbox.flush(self.durable);
+                mailbox.flush(self.durable, look_up);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The way from a mailbox to the writer of its connection, with a meter on it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use acequia_wire::client::Event;
 use futures_channel::mpsc;
@@ -15,6 +15,13 @@ const EVENT_BYTES: usize = 256;
 /// not read results submits no more jobs.
 pub(crate) const PAUSE_BYTES: usize = 8 << 20;
 
+/// Events, and bytes, that are on the way to a connection at one time, of a session whose other
+/// events can wait in its history.
+const PAGE_EVENTS: usize = 1_024;
+const PAGE_BYTES: usize = 512 << 10;
+
+const _: () = assert!(PAGE_BYTES < PAUSE_BYTES);
+
 /// What an event weighs while it waits, in bytes.
 pub(crate) fn weight(event: &Event) -> usize {
     EVENT_BYTES + event.payload_len()
@@ -25,10 +32,51 @@ pub(crate) fn weight(event: &Event) -> usize {
 struct Meter {
     events: AtomicUsize,
     bytes: AtomicUsize,
+    /// Bytes that wait before the way for room on it.
+    backlog: AtomicUsize,
+    /// Somebody waits until all that is on the way has been written.
+    wanted_empty: AtomicBool,
+    /// Another connection goes on with the session: what waits is not to be written any more, and
+    /// with what code and reason this one is closed.
+    superseded: OnceLock<(u16, &'static str)>,
     overflowed: AtomicBool,
     /// Woken once when too much waits: the writer may be stuck in a write.
     overflow: Notify,
     relieved: Notify,
+}
+
+impl Meter {
+    /// Bytes that wait, on the way or before it.
+    fn total(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed) + self.backlog.load(Ordering::Relaxed)
+    }
+
+    /// Wakes whoever waits for relief, if this is it.
+    fn relieve(&self, before: usize, after: usize) {
+        if before >= PAUSE_BYTES && after < PAUSE_BYTES {
+            self.relieved.notify_one();
+        }
+    }
+}
+
+/// Room on the way to a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    events: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// Whether there is some: then one more event may go, however large it is.
+    pub(crate) fn is_there(&self) -> bool {
+        self.events > 0 && self.bytes > 0
+    }
+
+    /// An event goes.
+    pub(crate) fn take(&mut self, event: &Event) {
+        self.events = self.events.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(weight(event));
+    }
 }
 
 /// What goes to the writer.
@@ -40,6 +88,8 @@ pub(crate) enum Parcel {
     Ping,
     /// The connection is to be closed, with this code and reason.
     Close(u16, &'static str),
+    /// The same, after this last event.
+    Last(Box<Event>, u16, &'static str),
 }
 
 /// A new way: the mailbox's end, and the writer's.
@@ -64,6 +114,28 @@ impl Inlet {
         (self.meter.events.load(Ordering::Relaxed), self.meter.bytes.load(Ordering::Relaxed))
     }
 
+    /// How much more may go on the way.
+    pub(crate) fn room(&self) -> Room {
+        let (events, bytes) = self.waiting();
+        Room { events: PAGE_EVENTS.saturating_sub(events), bytes: PAGE_BYTES.saturating_sub(bytes) }
+    }
+
+    /// So many bytes wait before the way for room on it.
+    pub(crate) fn set_backlog(&self, bytes: usize) {
+        let before = self.meter.backlog.swap(bytes, Ordering::Relaxed);
+        if before != bytes {
+            let on_the_way = self.meter.bytes.load(Ordering::Relaxed);
+            self.meter.relieve(on_the_way + before, on_the_way + bytes);
+        }
+    }
+
+    /// Has the writer tell once all that is on the way is written. Returns whether it is already.
+    pub(crate) fn want_empty(&self) -> bool {
+        // Told first and looked at then, while the writer does the opposite: one of both sees it.
+        self.meter.wanted_empty.store(true, Ordering::SeqCst);
+        self.meter.events.load(Ordering::SeqCst) == 0
+    }
+
     /// An event is about to be sent.
     pub(crate) fn count(&self, event: &Event) {
         self.meter.events.fetch_add(1, Ordering::Relaxed);
@@ -84,6 +156,14 @@ impl Inlet {
     /// Has the connection closed once all is written that was sent.
     pub fn close(self, code: u16, reason: &'static str) {
         _ = self.sender.unbounded_send(Parcel::Close(code, reason));
+    }
+
+    /// Has the connection closed, with this last event: another one goes on with its session, and
+    /// gets all that waits for this one too.
+    pub fn supersede(self, bye: Event, code: u16, reason: &'static str) {
+        _ = self.meter.superseded.set((code, reason));
+        _ = self.sender.unbounded_send(Parcel::Last(Box::new(bye), code, reason));
+        self.meter.overflow.notify_one();
     }
 
     /// Has the connection closed now: its client does not read.
@@ -115,11 +195,21 @@ impl Outlet {
     /// The event has been written.
     pub(crate) fn written(&self, event: &Event) {
         let weight = weight(event);
-        self.meter.events.fetch_sub(1, Ordering::Relaxed);
+        self.meter.events.fetch_sub(1, Ordering::SeqCst);
         let before = self.meter.bytes.fetch_sub(weight, Ordering::Relaxed);
-        if before >= PAUSE_BYTES && before - weight < PAUSE_BYTES {
-            self.meter.relieved.notify_one();
-        }
+        let backlog = self.meter.backlog.load(Ordering::Relaxed);
+        self.meter.relieve(before + backlog, before - weight + backlog);
+    }
+
+    /// Whether somebody waits to be told that all is written; asked once it is.
+    pub(crate) fn is_wanted_empty(&self) -> bool {
+        self.meter.wanted_empty.swap(false, Ordering::SeqCst)
+    }
+
+    /// With what code and reason the connection is to be closed at once, if another one goes on with
+    /// its session.
+    pub fn superseded(&self) -> Option<(u16, &'static str)> {
+        self.meter.superseded.get().copied()
     }
 
     /// Whether too much waited.
@@ -127,9 +217,9 @@ impl Outlet {
         self.meter.overflowed.load(Ordering::Relaxed)
     }
 
-    /// Waits until too much waits.
+    /// Waits until too much waits, or nothing is to be written any more.
     pub(crate) async fn overflow(&self) {
-        while !self.has_overflowed() {
+        while !self.has_overflowed() && self.superseded().is_none() {
             self.meter.overflow.notified().await;
         }
     }
@@ -147,7 +237,7 @@ pub struct Pressure(Arc<Meter>);
 impl Pressure {
     /// Waits until little enough waits for the session. For one waiter at a time.
     pub async fn relieved(&self) {
-        while self.0.bytes.load(Ordering::Relaxed) >= PAUSE_BYTES {
+        while self.0.total() >= PAUSE_BYTES {
             self.0.relieved.notified().await;
         }
     }

@@ -9,6 +9,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::SinkExt as _;
 use futures_util::future::poll_immediate;
 use futures_util::stream::SplitSink;
+use tokio::time::timeout;
 
 use crate::outlet::{Outlet, Parcel};
 
@@ -36,7 +37,7 @@ pub struct Writer {
     outlet: Outlet,
     encoding: Encoding,
     #[cfg(feature = "spans")]
-    deliveries: Option<crate::Deliveries>,
+    deliveries: Option<crate::deliveries::Deliveries>,
 }
 
 impl Writer {
@@ -53,23 +54,25 @@ impl Writer {
 
     /// From now on somebody is told of what is delivered.
     #[cfg(feature = "spans")]
-    pub fn tell(&mut self, deliveries: crate::Deliveries) {
+    pub fn tell(&mut self, deliveries: crate::deliveries::Deliveries) {
         self.deliveries = Some(deliveries);
     }
 
     /// Writes until the connection is to be closed or ends. To be called again if it was
-    /// cancelled: no event is lost by that but the ones being written.
-    pub async fn run(&mut self) -> WriteEnd {
+    /// cancelled: no event is lost by that but the ones being written. Also returns, and is to be
+    /// called again, when all is written and somebody waits to be told so.
+    ///
+    /// # Errors
+    /// How it ends.
+    pub async fn run(&mut self) -> Result<(), WriteEnd> {
         loop {
             let Some(parcel) = self.outlet.recv().await else {
-                return if self.outlet.has_overflowed() {
-                    WriteEnd::SlowReader
-                } else {
-                    WriteEnd::Lost
-                };
+                let overflowed = self.outlet.has_overflowed();
+                return Err(if overflowed { WriteEnd::SlowReader } else { WriteEnd::Lost });
             };
-            if let Err(end) = self.write(parcel).await {
-                return end;
+            self.write(parcel).await?;
+            if self.outlet.is_wanted_empty() {
+                return Ok(());
             }
         }
     }
@@ -79,6 +82,8 @@ impl Writer {
         let mut close = None;
         while let Some(parcel) = next {
             match parcel {
+                // The connection that goes on with the session gets them.
+                Parcel::Events(..) if self.outlet.superseded().is_some() => {}
                 Parcel::Events(first_seq, events) => {
                     for (nth, event) in (0..).zip(events) {
                         let seq = first_seq.map(|first| first + nth);
@@ -96,6 +101,11 @@ impl Writer {
                     unless_stalled(&self.outlet, ping).await?;
                 }
                 Parcel::Close(code, reason) => close = Some(WriteEnd::Closed(code, reason)),
+                Parcel::Last(event, code, reason) => {
+                    let message = encode(self.encoding, &event, None);
+                    unless_stalled(&self.outlet, self.sink.feed(message)).await?;
+                    close = Some(WriteEnd::Closed(code, reason));
+                }
             }
             next = self.outlet.try_recv();
         }
@@ -110,7 +120,7 @@ impl Writer {
     /// Lets the answer to the client's own close leave.
     pub async fn finish(&mut self) {
         // Whoever does not wait for it has gone already.
-        _ = tokio::time::timeout(CLOSE_TIME_MAX, self.sink.flush()).await;
+        _ = timeout(CLOSE_TIME_MAX, self.sink.flush()).await;
     }
 
     /// Says why the connection is closed, and closes it.
@@ -118,7 +128,7 @@ impl Writer {
         let frame = CloseFrame { code, reason: reason.into() };
         let close = self.sink.send(Message::Close(Some(frame)));
         // Whoever does not take even this is cut off.
-        _ = tokio::time::timeout(CLOSE_TIME_MAX, close).await;
+        _ = timeout(CLOSE_TIME_MAX, close).await;
     }
 }
 
@@ -144,8 +154,15 @@ async fn unless_stalled(
     let done = match poll_immediate(&mut work).await {
         Some(done) => done,
         None => tokio::select! {
-            done = work => done,
-            () = outlet.overflow() => return Err(WriteEnd::SlowReader),
+            done = &mut work => done,
+            () = outlet.overflow() => match outlet.superseded() {
+                // What is half written may still go.
+                Some((code, reason)) => match timeout(CLOSE_TIME_MAX, work).await {
+                    Ok(done) => done,
+                    Err(_) => return Err(WriteEnd::Closed(code, reason)),
+                },
+                None => return Err(WriteEnd::SlowReader),
+            },
             () = tokio::time::sleep(STALL_TIME_MAX) => return Err(WriteEnd::SlowReader),
         },
     };

@@ -1,18 +1,12 @@
 //! Which pages may open sessions. A browser lets any page open a WebSocket to any server, and says
 //! in `Origin` whose page it was; other programs say nothing.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::local::{is_this_machine, proxied};
-use crate::http::Door;
-use crate::metrics::RefusedRequest;
 
 /// So much of a foreign origin is repeated in its refusal.
 const SHOWN_MAX: usize = 200;
@@ -84,23 +78,13 @@ pub(crate) fn is_own(origin: &str, host: &str) -> bool {
     })
 }
 
-/// Refuses what a foreign page has a browser ask for.
-pub(crate) async fn only_known_pages(
-    State(door): State<Arc<Door>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match check(peer.ip(), request.headers(), &door.access.allowed_origins) {
-        Ok(()) => next.run(request).await,
-        Err(message) => {
-            door.refused.count(RefusedRequest::Origin);
-            (StatusCode::FORBIDDEN, message).into_response()
-        }
-    }
-}
-
-fn check(peer: IpAddr, headers: &HeaderMap, allowed: &[AllowedOrigin]) -> Result<(), String> {
+/// Whether the page that a request comes from, if it comes from one, may open sessions. If not, what
+/// it is told.
+pub(crate) fn check_page(
+    peer: IpAddr,
+    headers: &HeaderMap,
+    allowed: &[AllowedOrigin],
+) -> Result<(), String> {
     let mut origins = headers.get_all(header::ORIGIN).iter();
     // Not a browser.
     let Some(origin) = origins.next() else { return Ok(()) };
@@ -148,7 +132,7 @@ mod tests {
             map.append(name, value);
         }
         let allowed: Vec<_> = allowed.iter().map(|text| text.parse().expect("an origin")).collect();
-        check(peer.parse().expect("an address"), &map, &allowed).is_ok()
+        check_page(peer.parse().expect("an address"), &map, &allowed).is_ok()
     }
 
     fn page(origin: &'static str, host: &'static str, allowed: &[&str]) -> bool {

@@ -9,8 +9,8 @@ use acequia_wire::QueueName;
 use metrics::{Counter, Gauge};
 use rustc_hash::FxHashMap;
 
-use super::Maker;
 use super::history::Followed;
+use super::maker::Maker;
 use super::times::{Times, micros};
 
 /// Queues that get a label of their own when they are first heard of.

@@ -6,8 +6,6 @@ use std::hash::Hash;
 
 use metrics::Counter;
 
-use super::{Maker, Metrics};
-
 /// A closed list of reasons to refuse somebody, with a metric of its own.
 pub(crate) trait Reason: Copy + Eq + Hash + 'static {
     /// The metric that counts them.
@@ -21,7 +19,7 @@ pub(crate) trait Reason: Copy + Eq + Hash + 'static {
 
 /// Counts refusals, from any task.
 #[derive(Clone)]
-pub(crate) struct Refused<R>(HashMap<R, Counter>);
+pub(crate) struct Refused<R>(pub(super) HashMap<R, Counter>);
 
 impl<R: Reason> Refused<R> {
     pub(crate) fn count(&self, reason: R) {
@@ -40,16 +38,6 @@ impl<R: Reason> Refused<R> {
 impl<R> fmt::Debug for Refused<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Refused")
-    }
-}
-
-impl Metrics {
-    /// The counters of these refusals.
-    pub(crate) fn refused<R: Reason>(&self) -> Refused<R> {
-        let make = Maker(&self.recorder);
-        let counter =
-            |reason: &R| (*reason, make.counter(R::METRIC, &[("reason", reason.as_str())]));
-        Refused(R::ALL.iter().map(counter).collect())
     }
 }
 

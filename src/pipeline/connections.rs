@@ -1,7 +1,7 @@
 //! Connections come and go, and sessions with them or not.
 
 use acequia_journal::Session;
-use acequia_scheduler::{Action, ClientId, Event, Found, SessionId, Ticket, Time};
+use acequia_scheduler::{Action, ClientId, Event, SessionId, Ticket, Time};
 use acequia_sink::Inlet;
 use acequia_ventilator::ConnectionId;
 use acequia_wire::JobId;
@@ -9,9 +9,9 @@ use acequia_wire::client::{Event as ClientEvent, HelloOp, Refusal, Resume, Welco
 use acequia_wire::code::{RejectCode, close};
 use tokio::time::Instant;
 
-use super::Pipeline;
-use crate::durability::{Restored, Told};
-use crate::sessions::Closed;
+use super::durability::{Restored, Told};
+use super::sessions::Closed;
+use super::{Pipeline, look_up};
 
 /// Clients that a stopping server sends away come back spread over this time.
 const RECONNECT_MS: std::ops::Range<u32> = 500..5_000;
@@ -47,6 +47,7 @@ impl Pipeline {
             Closed::Over(session) => self.forget_session(now, session),
             Closed::Absent(session) if for_good => self.end_session(now, instant, session),
             Closed::Absent(session) => {
+                self.pressure.relieve(session);
                 drop(self.mailboxes.detach(session));
                 self.handle(now, Event::SessionAbsent { session });
             }
@@ -77,7 +78,7 @@ impl Pipeline {
         match hello.resume {
             None => {
                 let welcome = self.welcome(None, false);
-                self.mailboxes.put_aside(session, welcome);
+                self.put_aside(now, session, welcome);
             }
             Some(_) if !is_first => {
                 let message = "hello: `resume` is for the first op of a connection";
@@ -86,9 +87,9 @@ impl Pipeline {
             }
             Some(Resume::Session { secret, last }) => match self.find(connection, &secret) {
                 Some(known) => self.resume(now, connection, known, secret, last),
-                None => self.begin_resumable(instant, connection, session),
+                None => self.begin_resumable(now, instant, connection, session),
             },
-            Some(Resume::New) => self.begin_resumable(instant, connection, session),
+            Some(Resume::New) => self.begin_resumable(now, instant, connection, session),
         }
     }
 
@@ -105,7 +106,18 @@ impl Pipeline {
         ClientEvent::Welcome(Box::new(welcome))
     }
 
-    fn begin_resumable(&mut self, instant: Instant, connection: ConnectionId, own: SessionId) {
+    /// Tells something that is about the connection.
+    fn put_aside(&mut self, now: Time, session: SessionId, event: ClientEvent) {
+        self.mailboxes.put_aside(session, event, &look_up(&self.scheduler, now));
+    }
+
+    fn begin_resumable(
+        &mut self,
+        now: Time,
+        instant: Instant,
+        connection: ConnectionId,
+        own: SessionId,
+    ) {
         let made = self.sessions.make_resumable(connection);
         let secret = made.map(|(session, secret, secret_hash)| {
             self.mailboxes.number(session);
@@ -115,7 +127,7 @@ impl Pipeline {
             secret
         });
         let welcome = self.welcome(secret, false);
-        self.mailboxes.put_aside(own, welcome);
+        self.put_aside(now, own, welcome);
     }
 
     /// A client comes back: all that it missed is told, then what comes, in one step.
@@ -130,22 +142,29 @@ impl Pipeline {
         let Some(own) = self.sessions.resume(connection, session) else { return };
         let Some(inlet) = self.mailboxes.take(own) else { return };
         self.forget_session(now, own);
-        self.part(session, "another connection goes on with this session", 0, close::TAKEN_OVER);
+        self.supersede(session);
         let welcome = self.welcome(Some(secret), true);
-        let scheduler = &self.scheduler;
-        self.mailboxes.attach(session, inlet, last, welcome, |of| {
-            let Some(Found::Ended(retained)) = scheduler.find(now, of.job) else { return None };
-            let what = retained.outcome.clone();
-            let traceparent = retained.traceparent.clone();
-            Some(ClientEvent::Job { id: of.id.clone(), job: of.job, what, traceparent })
-        });
+        self.mailboxes.attach(session, inlet, last, welcome);
         self.handle(now, Event::SessionBack { session });
+    }
+
+    /// Another connection goes on with a session: the one that it had is closed, and what waited to
+    /// be written to it goes to the other.
+    fn supersede(&mut self, session: SessionId) {
+        const REASON: &str = "another connection goes on with this session";
+        self.pressure.relieve(session);
+        if let Some(inlet) = self.mailboxes.detach(session) {
+            let (reason, close) = (REASON.to_owned(), close::TAKEN_OVER);
+            let bye = ClientEvent::Bye { reason, reconnect_in_ms: 0, close };
+            inlet.supersede(bye, close, REASON);
+        }
     }
 
     /// Says goodbye on the connection of a session, and closes it; the session is not touched.
     fn part(&mut self, session: SessionId, reason: &'static str, reconnect_in_ms: u32, code: u16) {
         let bye = ClientEvent::Bye { reason: reason.to_owned(), reconnect_in_ms, close: code };
-        self.mailboxes.put_aside(session, bye);
+        let now = self.clock.time_of(Instant::now());
+        self.mailboxes.put_aside(session, bye, &look_up(&self.scheduler, now));
         if let Some(inlet) = self.mailboxes.detach(session) {
             inlet.close(code, reason);
         }
@@ -175,6 +194,7 @@ impl Pipeline {
     }
 
     fn forget_session(&mut self, now: Time, session: SessionId) {
+        self.pressure.relieve(session);
         drop(self.mailboxes.take(session));
         self.topics.close(session);
         self.handle(now, Event::SessionClosed { session });

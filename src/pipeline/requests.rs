@@ -1,6 +1,7 @@
 //! What sessions ask for, and what they are told.
 
 use acequia_scheduler::{Event, SessionId, Time};
+use acequia_sink::Put;
 use acequia_ventilator::{ConnectionId, Request};
 use acequia_wire::client::{Event as ClientEvent, Refusal};
 use acequia_wire::code::RejectCode;
@@ -88,8 +89,10 @@ impl Pipeline {
         if let ClientEvent::Rejected { code, .. } | ClientEvent::Error { code, .. } = &event {
             self.metrics.rejected(*code);
         }
-        if !self.mailboxes.put(session, event) {
-            self.hopeless.push(session);
+        match self.mailboxes.put(session, event) {
+            Put::Done | Put::ConnectionClosed => {}
+            Put::Pressed => self.pressed.push(session),
+            Put::Over => self.hopeless.push(session),
         }
     }
 }

@@ -5,8 +5,9 @@ use acequia_scheduler::{Event, Time};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Input, Pipeline};
-use crate::readiness::Readiness;
+use super::input::Input;
+use super::readiness::Readiness;
+use super::{Pipeline, look_up};
 
 impl Pipeline {
     pub(super) fn hear_journal(&mut self, now: Time, notice: Notice) {
@@ -48,7 +49,8 @@ impl Pipeline {
         while let Ok(input) = inbox.try_recv() {
             self.hear_last(input);
         }
-        self.mailboxes.flush();
+        let now = self.clock.time_of(Instant::now());
+        self.mailboxes.flush(&look_up(&self.scheduler, now));
         if let Ok(Err(error)) = closed {
             tracing::error!(why = %error, "what came last is not in the journal; none of it was accepted");
         }

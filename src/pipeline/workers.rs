@@ -8,8 +8,8 @@ use acequia_wire::worker::{FromWorker, Ready};
 use acequia_wire::{Body, ContentType, LaneId};
 
 use super::Pipeline;
+use super::pairing::NotCompleted;
 use crate::metrics::DroppedMessage;
-use crate::pairing::NotCompleted;
 
 impl Pipeline {
     pub(super) fn open_lane(&mut self, jobs: JobsConnection) {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use acequia_scheduler::{Part, Time};
+use acequia_tls::Roots;
 use acequia_wire::JobId;
 use opentelemetry::KeyValue;
 use opentelemetry_http::hyper::HyperClient;
@@ -15,11 +16,12 @@ use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{OtlpEndpoint, Over, Spans, data};
+use super::data;
+use super::endpoint::OtlpEndpoint;
+use super::told::{Over, Spans};
 use crate::clock::Clock;
 use crate::config::StartError;
 use crate::metrics::{DroppedSpan, DroppedSpans};
-use crate::tls::Roots;
 
 /// Spans of one request.
 const BATCH_MAX: usize = 512;

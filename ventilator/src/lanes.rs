@@ -9,7 +9,7 @@ use acequia_wire::{JobId, LaneId};
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
 
-use crate::Input;
+use crate::input::Input;
 
 /// A packed message is sent when its payloads have grown to this many bytes, so that no worker
 /// has to hold a large message of small jobs.

@@ -7,37 +7,13 @@
 //! Neither decides anything about a job: that is the scheduler's. What goes back to browsers is
 //! the sink's, of which nothing here knows.
 
+mod input;
 mod lanes;
 mod reader;
+mod request;
 mod silence;
 
+pub use input::{ConnectionId, Input};
 pub use lanes::{JobLanes, accept_lanes};
-pub use reader::{LARGE_MESSAGE_BYTES, ReadEnd, Reader, Request};
-
-use acequia_gate::JobsConnection;
-use acequia_scheduler::LaneKey;
-
-/// The connection of a client, named by whoever accepts it; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ConnectionId(pub u64);
-
-/// What the ventilator tells the pipeline.
-#[derive(Debug)]
-pub enum Input {
-    /// A client wants things, in this order.
-    Requests {
-        /// Its connection.
-        connection: ConnectionId,
-        /// What it wants.
-        requests: Vec<Request>,
-    },
-    /// Nothing has come from a client for a while: it is to be pinged.
-    Quiet {
-        /// Its connection.
-        connection: ConnectionId,
-    },
-    /// A worker has connected to the jobs port.
-    LaneOpened(Box<JobsConnection>),
-    /// A jobs connection is over.
-    LaneClosed(LaneKey),
-}
+pub use reader::{LARGE_MESSAGE_BYTES, ReadEnd, Reader};
+pub use request::Request;

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_wire::client::{Encoding, HelloOp, Op, Refusal, Submit};
+use acequia_wire::Limits;
+use acequia_wire::client::{Encoding, Op};
 use acequia_wire::code::close;
-use acequia_wire::{CorrelationId, JobId, Limits};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
 use futures_util::stream::SplitStream;
 use futures_util::{FutureExt as _, StreamExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_tungstenite::tungstenite;
 
+use crate::input::{ConnectionId, Input};
+use crate::request::{Request, request};
 use crate::silence::{Grown, Silence};
-use crate::{ConnectionId, Input};
 
 /// Most requests that go to the pipeline at once, beyond those of one message.
 const BATCH: usize = 128;
@@ -22,49 +23,6 @@ const BATCH: usize = 128;
 /// The buffer of a message of so many bytes is not kept for the next one, if nothing was read into
 /// it with the header of the message.
 pub const LARGE_MESSAGE_BYTES: usize = 4 << 10;
-
-/// One op, ready for the pipeline.
-#[derive(Debug)]
-pub enum Request {
-    /// A job, and the name that it gets.
-    Submit {
-        /// The name.
-        job: JobId,
-        /// The job.
-        spec: Arc<Submit>,
-    },
-    /// A job is no longer wanted.
-    Cancel {
-        /// Its correlation id.
-        id: CorrelationId,
-    },
-    /// Who the client is.
-    Hello(HelloOp),
-    /// What its token allows; no op of the client.
-    Limited {
-        /// Live jobs, if all clients may have as many.
-        jobs: u32,
-        /// Ops in a second, if all clients may send as many.
-        ops_per_s: u32,
-    },
-    /// Events that may be forgotten.
-    Ack {
-        /// The last of them.
-        seq: u64,
-    },
-    /// Messages on this topic.
-    Subscribe {
-        /// The topic.
-        topic: String,
-    },
-    /// No more messages on this topic.
-    Unsubscribe {
-        /// The topic.
-        topic: String,
-    },
-    /// An op that was not understood or is not allowed.
-    Refused(Refusal),
-}
 
 /// Why a session's reading ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +47,8 @@ pub struct Reader {
     encoding: Encoding,
     limits: Limits,
     silence: Silence,
+    /// One batch at a time waits for the pipeline, so that no client fills its inbox.
+    turns: Arc<Semaphore>,
 }
 
 impl Reader {
@@ -100,7 +60,8 @@ impl Reader {
         limits: Limits,
     ) -> Self {
         let silence = Silence::new(Duration::from_secs(limits.idle_s as u64));
-        Self { stream, connection, encoding, limits, silence }
+        let turns = Arc::new(Semaphore::new(1));
+        Self { stream, connection, encoding, limits, silence, turns }
     }
 
     /// Waits for a message, has `judge` look at what it and those at hand behind it ask for, and
@@ -169,7 +130,9 @@ impl Reader {
         requests: Vec<Request>,
     ) -> Result<(), ReadEnd> {
         if !requests.is_empty() {
-            let input = Input::Requests { connection: self.connection, requests };
+            // It is never closed.
+            let turn = self.turns.clone().acquire_owned().await.map_err(|_| ReadEnd::Stopping)?;
+            let input = Input::Requests { connection: self.connection, requests, turn };
             inbox.send(input.into()).await.map_err(|_| ReadEnd::Stopping)?;
         }
         Ok(())
@@ -222,22 +185,6 @@ fn large(item: &Result<Message, axum::Error>) -> Option<Bytes> {
         Ok(Message::Text(text)) if text.len() >= LARGE_MESSAGE_BYTES => Some(text.clone().into()),
         Ok(Message::Binary(bytes)) if bytes.len() >= LARGE_MESSAGE_BYTES => Some(bytes.clone()),
         _ => None,
-    }
-}
-
-/// The request that an op of a message of `within` bytes makes.
-fn request(op: Op, within: usize) -> Request {
-    match op {
-        Op::Submit(submit) => {
-            let payload = submit.payload.owned_if_small(within);
-            let spec = Arc::new(Submit { payload, ..submit });
-            Request::Submit { job: JobId::now(), spec }
-        }
-        Op::Cancel { id } => Request::Cancel { id },
-        Op::Hello(hello) => Request::Hello(hello),
-        Op::Ack { seq } => Request::Ack { seq },
-        Op::Subscribe { topic } => Request::Subscribe { topic },
-        Op::Unsubscribe { topic } => Request::Unsubscribe { topic },
     }
 }
 

@@ -15,6 +15,7 @@ mod json;
 pub mod limits;
 mod msgpack;
 mod name;
+mod number;
 mod trace;
 pub mod worker;
 

@@ -301,7 +301,7 @@ pub(crate) mod write {
 
     /// A number, as an integer where it is one.
     pub(crate) fn number(out: &mut Buffer, n: f64) {
-        match crate::worker::whole(n) {
+        match crate::number::whole(n) {
             Some(whole) => int(out, whole),
             None => sure(write_f64(out, n)),
         }

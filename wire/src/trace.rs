@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::JobId;
+use crate::id::JobId;
 
 /// Length of the text of version 00.
 const TEXT_BYTES: usize = 55;

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, poll};
 
-use crate::Job;
-use crate::finish::{Finished, deliver};
-use crate::handler::{Handler, Outcome, Running, panicked};
+use crate::finish::{Finished, Outcome, deliver};
+use crate::handler::{Handler, Running, panicked};
+use crate::job::Job;
 use crate::lane::Soon;
 use crate::outbox::OUTBOX_MAX;
 
@@ -56,7 +56,7 @@ where
         }
         while !jobs.is_empty() {
             let rest = jobs.split_off(jobs.len().min(SHARE_MAX));
-            let soon = Soon::new(Arc::clone(jobs[0].lane()), jobs.len());
+            let soon = Soon::new(Arc::clone(jobs[0].line().lane()), jobs.len());
             tokio::spawn(run_shared(Arc::clone(&self.0), jobs, running.clone(), soon));
             jobs = rest;
         }
@@ -95,7 +95,7 @@ where
     F: Future<Output = Outcome> + Send + 'static,
 {
     let (handler, running) = (Arc::clone(handler), running.clone());
-    let mut soon = handler.is_quick().then(|| Soon::new(Arc::clone(job.lane()), 1));
+    let mut soon = handler.is_quick().then(|| Soon::new(Arc::clone(job.line().lane()), 1));
     tokio::spawn(async move {
         let began = Instant::now();
         let mut run = pin!(handler.run(job));

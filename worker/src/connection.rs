@@ -10,13 +10,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::auth;
 use crate::config::{Config, Stop};
 use crate::handler::{self, Running};
+use crate::job::Job;
 use crate::lane::Lane;
+use crate::line::Line;
 use crate::outbox::{Outgoing, outbox};
 use crate::sender::{Gone, Sender};
 use crate::sockets::{Pull, Push};
-use crate::{Job, auth};
 
 /// How long a server may take to say `hello`.
 const HELLO_TIME_MAX: Duration = Duration::from_secs(10);
@@ -68,7 +70,7 @@ pub(crate) struct Connection<'a> {
     outbox: mpsc::Sender<Outgoing>,
     flush: oneshot::Sender<()>,
     sender: JoinHandle<Result<(), Gone>>,
-    lane: Option<Arc<Lane>>,
+    line: Option<Arc<Line>>,
     phase: Phase,
     greeted: bool,
     /// The server has said more than `hello`, so it took our `ready`.
@@ -101,7 +103,7 @@ impl<'a> Connection<'a> {
             outbox,
             flush,
             sender,
-            lane: None,
+            line: None,
             phase: Phase::Greeting { until: Instant::now() + HELLO_TIME_MAX },
             greeted: false,
             is_taken: false,
@@ -129,7 +131,7 @@ impl<'a> Connection<'a> {
             () = stop.told(), if !leaving => Event::Stop,
             frames = self.pull.recv() => frames.map_or(Event::JobsGone, Event::Frames),
             _ = &mut self.sender => Event::ResultsGone,
-            () = idle(self.lane.as_deref()), if leaving => Event::Idle,
+            () = idle(self.line.as_ref().map(|line| &**line.lane())), if leaving => Event::Idle,
             () = at(deadline) => Event::Deadline,
         }
     }
@@ -143,8 +145,12 @@ impl<'a> Connection<'a> {
         }
     }
 
+    fn lane(&self) -> Option<&Lane> {
+        self.line.as_ref().map(|line| &**line.lane())
+    }
+
     fn is_idle(&self) -> bool {
-        self.lane.as_ref().is_none_or(|lane| lane.is_idle())
+        self.lane().is_none_or(Lane::is_idle)
     }
 
     fn handle(&mut self, event: Event) -> Option<End> {
@@ -211,11 +217,11 @@ impl<'a> Connection<'a> {
 
     fn open(&mut self, hello: &Hello) -> Option<End> {
         self.start();
-        if let Some(lane) = self.lane.take() {
+        if let Some(line) = self.line.take() {
             tracing::warn!("the server opened a fresh lane; what was held is void");
-            lane.void();
+            line.lane().void();
         }
-        let lane = Arc::new(Lane::new(hello, self.outbox.clone()));
+        let lane = Arc::new(Lane::new(hello));
         let ready = Ready {
             lane: hello.lane,
             slots: self.config.slots,
@@ -226,7 +232,7 @@ impl<'a> Connection<'a> {
         };
         tracing::info!(server = hello.server, max_body = hello.max_body, "connected");
         self.greeted = true;
-        self.lane = Some(Arc::clone(&lane));
+        self.line = Some(Arc::new(Line::new(Arc::clone(&lane), self.outbox.clone())));
         if matches!(self.phase, Phase::Leaving { .. }) {
             return Some(End::Stopped);
         }
@@ -235,11 +241,11 @@ impl<'a> Connection<'a> {
     }
 
     fn take(&mut self, message: JobMessage) -> Option<End> {
-        let Some(lane) = &self.lane else {
+        let Some(line) = &self.line else {
             return Some(self.lost("the server sent a job before its `hello`"));
         };
-        let job = Job::new(message, Arc::clone(lane));
-        if !lane.hold(&job) {
+        let job = Job::new(message, Arc::clone(line));
+        if !line.lane().hold(job.id(), job.as_held()) {
             tracing::warn!(job = %job.id(), "the server sent a job that is already held");
             return None;
         }
@@ -262,7 +268,7 @@ impl<'a> Connection<'a> {
     }
 
     fn cancel(&mut self, job: JobId) -> Option<End> {
-        if let Some(lane) = &self.lane {
+        if let Some(lane) = self.lane() {
             lane.cancel(job);
         }
         None
@@ -285,7 +291,7 @@ impl<'a> Connection<'a> {
 
     /// We drain.
     fn leave(&mut self) -> Option<End> {
-        let Some(lane) = &self.lane else { return Some(End::Stopped) };
+        let Some(lane) = self.lane() else { return Some(End::Stopped) };
         let now = Instant::now();
         let parting = matches!(self.phase, Phase::Parting);
         let crossed = if parting { now } else { now + CROSSING_TIME };
@@ -323,7 +329,7 @@ impl<'a> Connection<'a> {
 
     /// Leaves the connection. What is still held is void: the server gives it to others.
     async fn close(self, end: End) -> End {
-        if let Some(lane) = &self.lane {
+        if let Some(lane) = self.lane() {
             lane.void();
         }
         // Only the sender owns the socket, and it goes with its task: to cancel a send is safe now.

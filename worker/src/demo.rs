@@ -10,6 +10,7 @@
 //! Whatever is wrong with a payload fails the job at once, for no further attempt can mend it:
 //! with code `bad_image` in `thumbnail`, with `bad_input` elsewhere.
 
+mod bad_input;
 mod mandelbrot;
 mod thumbnail;
 mod upper;
@@ -19,7 +20,10 @@ pub use mandelbrot::{Tile, mandelbrot};
 pub use thumbnail::thumbnail;
 pub use upper::upper;
 
-use crate::{Failure, Job, Reply, Worker};
+use crate::failure::Failure;
+use crate::job::Job;
+use crate::reply::Reply;
+use crate::worker::Worker;
 
 /// The names of the queues.
 pub const QUEUES: [&str; 4] = ["echo", "upper", "mandelbrot", "thumbnail"];
@@ -49,9 +53,4 @@ pub fn queues(worker: Worker) -> Worker {
 /// Never.
 pub fn echo(job: &Job) -> Result<Reply, Failure> {
     Ok(Reply::same_type(job.payload().clone()))
-}
-
-/// A payload that makes no sense.
-fn bad_input(why: impl std::fmt::Display) -> Failure {
-    Failure::permanent("bad_input", why)
 }

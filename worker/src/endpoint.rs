@@ -2,7 +2,7 @@
 
 use zeromq::{Endpoint, Host};
 
-use crate::WorkerError;
+use crate::error::WorkerError;
 
 /// Checks the endpoint that the option `name` gave.
 pub(crate) fn check(name: &'static str, url: &str) -> Result<(), WorkerError> {

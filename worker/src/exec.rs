@@ -56,7 +56,9 @@ pub use error::{ExecError, check_program};
 
 use self::child::{Child, Ended, Pipes};
 use self::output::{Output, Tail};
-use crate::{Failure, Job, Reply};
+use crate::failure::Failure;
+use crate::job::Job;
+use crate::reply::Reply;
 
 /// A command that runs jobs, and how.
 #[derive(Clone, Debug)]
@@ -146,7 +148,8 @@ struct Command {
 
 impl Command {
     async fn run(&self, job: &Job) -> Result<Reply, Failure> {
-        let (child, Pipes { stdin, stdout, stderr }) = Child::spawn(&self.exec, job)?;
+        let (child, Pipes { stdin, stdout, stderr }) =
+            Child::spawn(&self.exec.program, &self.exec.args, job)?;
         let mut output = Output::new(job, self.content_type.as_ref(), self.exec.stream);
         let mut tail = Tail::new(self.exec.show_stderr.then_some(job));
         let payload = input::payload(job, self.exec.raw);

@@ -2,9 +2,13 @@
 
 use acequia_wire::worker::FromWorker;
 
-use crate::Job;
-use crate::handler::Outcome;
+use crate::failure::Failure;
+use crate::job::Job;
 use crate::outbox::Outgoing;
+use crate::reply::Reply;
+
+/// What a handler returns.
+pub(crate) type Outcome = Result<Reply, Failure>;
 
 /// A job whose handler has returned, and what is to be said of it.
 pub(crate) struct Finished {
@@ -35,12 +39,13 @@ pub(crate) async fn deliver(
     let finished = finished.into_iter();
     let len = finished.len();
     let mut finished = finished.peekable();
-    let Some(lane) = finished.peek().map(|first| first.job.lane().clone()) else { return };
+    let Some(line) = finished.peek().map(|first| first.job.line().clone()) else { return };
+    let lane = line.lane();
     // The places come before the release: who sees the lane idle can rely on it that the last
     // result is in the outbox, or has its place there.
-    if let Ok(mut places) = lane.outbox().reserve_many(len).await {
+    if let Ok(mut places) = line.outbox().reserve_many(len).await {
         for Finished { job, message } in finished {
-            if lane.release(&job)
+            if lane.release(job.id())
                 && let Some(place) = places.next()
             {
                 place.send(Outgoing::Message(message));

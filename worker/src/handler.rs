@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::finish::{Finished, deliver};
-use crate::{Failure, Job, Reply};
+use crate::failure::Failure;
+use crate::finish::{Finished, Outcome, deliver};
+use crate::job::Job;
 
 /// The code of a handler that panicked.
 const PANIC_CODE: &str = "worker_panic";
-
-/// What a handler returns.
-pub(crate) type Outcome = Result<Reply, Failure>;
 
 /// Held by each running handler. When all are dropped, the other end of the channel is told.
 #[derive(Clone)]

@@ -9,11 +9,12 @@ use acequia_wire::{ContentType, JobId, QueueName};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::failure::cut;
-use crate::lane::Lane;
+use crate::failure::{Failure, cut};
+use crate::lane::Held;
+use crate::line::Line;
 use crate::outbox::Outgoing;
+use crate::reply::Reply;
 use crate::signal::Signal;
-use crate::{Failure, Reply};
 
 /// A job to run. A clone is another handle to the same job and costs next to nothing.
 #[derive(Clone)]
@@ -21,21 +22,28 @@ pub struct Job(Arc<Inner>);
 
 struct Inner {
     message: JobMessage,
-    lane: Arc<Lane>,
+    line: Arc<Line>,
     signal: Signal,
 }
 
+impl Held for Inner {
+    fn signal(&self) -> &Signal {
+        &self.signal
+    }
+}
+
 impl Job {
-    pub(crate) fn new(message: JobMessage, lane: Arc<Lane>) -> Self {
-        Self(Arc::new(Inner { message, lane, signal: Signal::default() }))
+    pub(crate) fn new(message: JobMessage, line: Arc<Line>) -> Self {
+        Self(Arc::new(Inner { message, line, signal: Signal::default() }))
     }
 
-    pub(crate) fn lane(&self) -> &Arc<Lane> {
-        &self.0.lane
+    pub(crate) fn line(&self) -> &Arc<Line> {
+        &self.0.line
     }
 
-    pub(crate) fn signal(&self) -> &Signal {
-        &self.0.signal
+    /// What its lane holds of it.
+    pub(crate) fn as_held(&self) -> Arc<dyn Held> {
+        self.0.clone()
     }
 
     /// The job's id, the same in each attempt.
@@ -83,7 +91,7 @@ impl Job {
 
     /// The largest result or chunk that the server takes, in bytes.
     pub fn max_body(&self) -> usize {
-        self.0.lane.max_body()
+        self.0.line.lane().max_body()
     }
 
     /// The payload, read as JSON.
@@ -128,7 +136,7 @@ impl Job {
         let progress = Progress { done: finite(done), total: finite(total), note };
         let message = FromWorker::Progress { job: self.id(), progress };
         // A full outbox means that the client has not even seen the last one.
-        let _ = self.0.lane.outbox().try_send(Outgoing::Message(message));
+        let _ = self.0.line.outbox().try_send(Outgoing::Message(message));
     }
 
     /// Sends a part of the result ahead. Waits while the connection has more to send than it
@@ -151,7 +159,7 @@ impl Job {
     /// If called from async code.
     pub fn blocking_chunk(&self, reply: Reply) -> Result<(), Failure> {
         let message = self.chunk_message(reply)?;
-        self.0.lane.outbox().blocking_send(message).map_err(|_| Failure::cancelled())
+        self.0.line.outbox().blocking_send(message).map_err(|_| Failure::cancelled())
     }
 
     fn chunk_message(&self, reply: Reply) -> Result<Outgoing, Failure> {
@@ -179,12 +187,12 @@ impl Job {
         if self.0.signal.is_void() {
             return Err(Failure::cancelled());
         }
-        let lane = self.0.lane.id();
+        let lane = self.0.line.lane().id();
         self.send(Outgoing::Message(FromWorker::Publish { lane, topic, body })).await
     }
 
     async fn send(&self, message: Outgoing) -> Result<(), Failure> {
-        self.0.lane.outbox().send(message).await.map_err(|_| Failure::cancelled())?;
+        self.0.line.outbox().send(message).await.map_err(|_| Failure::cancelled())?;
         // The task that was woken by this waits in a slot of this thread that no other thread can
         // take it from. A handler that went on without a pause would keep it there.
         tokio::task::yield_now().await;

@@ -1,15 +1,21 @@
 //! A lane as this side sees it: what the server gave it, and the jobs that it holds.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use acequia_wire::worker::Hello;
 use acequia_wire::{JobId, LaneId};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
-use crate::Job;
-use crate::outbox::Outgoing;
+use crate::signal::Signal;
+
+/// A job as its lane sees it: somebody to be told.
+pub(crate) trait Held: Send + Sync {
+    /// The word to its handler.
+    fn signal(&self) -> &Signal;
+}
 
 /// One lane, from its `hello` to its end.
 ///
@@ -19,8 +25,7 @@ use crate::outbox::Outgoing;
 pub(crate) struct Lane {
     id: LaneId,
     max_body: usize,
-    outbox: mpsc::Sender<Outgoing>,
-    held: Mutex<HashMap<JobId, Job>>,
+    held: Mutex<HashMap<JobId, Arc<dyn Held>>>,
     /// Told whenever the lane has come to hold nothing.
     idle: Notify,
     /// Jobs that are about to end.
@@ -47,11 +52,10 @@ impl Drop for Soon {
 }
 
 impl Lane {
-    pub(crate) fn new(hello: &Hello, outbox: mpsc::Sender<Outgoing>) -> Self {
+    pub(crate) fn new(hello: &Hello) -> Self {
         Self {
             id: hello.lane,
             max_body: usize::try_from(hello.max_body).unwrap_or(usize::MAX),
-            outbox,
             held: Mutex::default(),
             idle: Notify::new(),
             soon: AtomicUsize::new(0),
@@ -66,23 +70,20 @@ impl Lane {
         self.max_body
     }
 
-    pub(crate) fn outbox(&self) -> &mpsc::Sender<Outgoing> {
-        &self.outbox
-    }
-
     /// Takes a job in. False if it is held already: then the server said it twice.
-    pub(crate) fn hold(&self, job: &Job) -> bool {
-        let mut held = self.held();
-        let vacant = !held.contains_key(&job.id());
-        if vacant {
-            held.insert(job.id(), job.clone());
+    pub(crate) fn hold(&self, id: JobId, job: Arc<dyn Held>) -> bool {
+        match self.held().entry(id) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(job);
+                true
+            }
         }
-        vacant
     }
 
     /// Lets a job go. False if the lane no longer holds it: then its result is for nobody.
-    pub(crate) fn release(&self, job: &Job) -> bool {
-        self.held().remove(&job.id()).is_some()
+    pub(crate) fn release(&self, job: JobId) -> bool {
+        self.held().remove(&job).is_some()
     }
 
     /// To be called after a release, and after what was released is on its way.
@@ -120,7 +121,7 @@ impl Lane {
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<JobId, Job>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<JobId, Arc<dyn Held>>> {
         // Nothing under this lock can leave the map half changed.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

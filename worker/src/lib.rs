@@ -67,6 +67,7 @@ mod finish;
 mod handler;
 mod job;
 mod lane;
+mod line;
 mod outbox;
 mod reply;
 mod sender;

@@ -6,7 +6,7 @@ use acequia_wire::{Body, ContentType};
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// A result, a [chunk](crate::Job::chunk) of one, or what is [published](crate::Job::publish).
 ///

@@ -13,8 +13,12 @@ use crate::async_handler::AsyncHandler;
 use crate::backoff::Backoff;
 use crate::config::{Config, Stop};
 use crate::connection::{Connection, End};
+use crate::error::WorkerError;
+use crate::failure::Failure;
 use crate::handler::{BlockingHandler, Handler, Running};
-use crate::{Failure, Job, Reply, WorkerError, endpoint, sockets};
+use crate::job::Job;
+use crate::reply::Reply;
+use crate::{endpoint, sockets};
 
 /// How long a worker finishes what it holds after it was told to stop, unless told otherwise.
 pub const GRACE: Duration = Duration::from_secs(30);

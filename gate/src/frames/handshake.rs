@@ -1,6 +1,18 @@
 //! The fixed parts of ZMTP 3: greeting, READY, PING. Pure functions over bytes.
 
-use super::{PING_CONTEXT_BYTES_MAX, SocketType, Violation};
+use super::violation::Violation;
+
+/// Longest context that a PING may carry, in bytes.
+pub const PING_CONTEXT_BYTES_MAX: usize = 16;
+
+/// The socket type that the READY of a direction has to name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketType {
+    /// It pushes messages.
+    Push,
+    /// It pulls them, and sends none: a message in this direction is a violation.
+    Pull,
+}
 
 /// Length of the greeting.
 pub(super) const GREETING_BYTES: usize = 64;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::UnixListener;
 
-use super::BACKLOG;
+use crate::config::BACKLOG;
 use crate::endpoint::Endpoint;
 use crate::error::GateError;
 

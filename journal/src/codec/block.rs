@@ -1,8 +1,9 @@
 //! Outcomes in blocks: they come in groups and leave by age, so a group of them is one record.
 
+use super::outcome;
+use super::primitives::BadRecord;
 use super::primitives::{In, Out};
-use super::{BadRecord, outcome};
-use crate::Kept;
+use crate::entry::Kept;
 
 const VERSION: u8 = 1;
 

@@ -2,8 +2,11 @@
 
 use acequia_wire::limits::PRIORITY_MAX;
 
-use super::{Block, Builder, Names, decode_job, decode_letter, encode_job, encode_letter};
-use crate::{Admitted, BadRecord, DeadLetter, Kept};
+use super::block::{Block, Builder};
+use super::job::{Names, decode_job, encode_job};
+use super::letter::{decode_letter, encode_letter};
+use crate::codec::primitives::BadRecord;
+use crate::entry::{Admitted, DeadLetter, Kept};
 
 /// The records that there are.
 #[derive(Clone, Copy, Debug)]

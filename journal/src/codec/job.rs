@@ -7,9 +7,9 @@ use acequia_wire::client::{OnDisconnect, Submit};
 use acequia_wire::limits::{PRIORITY_MAX, QUEUES_MAX};
 use rustc_hash::FxHashSet;
 
-use super::BadRecord;
+use super::primitives::BadRecord;
 use super::primitives::{In, Out};
-use crate::Admitted;
+use crate::entry::Admitted;
 
 const VERSION: u8 = 1;
 

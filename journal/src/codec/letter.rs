@@ -2,9 +2,10 @@
 
 use acequia_wire::code::FailCode;
 
+use super::job::{Names, decode_job, encode_job};
+use super::primitives::BadRecord;
 use super::primitives::{In, Out};
-use super::{BadRecord, Names, decode_job, encode_job};
-use crate::DeadLetter;
+use crate::entry::DeadLetter;
 
 const VERSION: u8 = 1;
 

@@ -2,9 +2,9 @@
 
 use acequia_wire::code::FailCode;
 
-use super::BadRecord;
+use super::primitives::BadRecord;
 use super::primitives::{In, Out};
-use crate::{Kept, Outcome};
+use crate::entry::{Kept, Outcome};
 
 const VERSION: u8 = 1;
 

@@ -8,9 +8,12 @@ use acequia_wire::{ContentType, CorrelationId, JobId, Payload, TraceParent};
 use proptest::option::of;
 use proptest::prelude::*;
 
+use super::block::{Block, Builder};
 use super::check::{self, Kind, Record};
-use super::*;
-use crate::{Admitted, DeadLetter, Kept, Outcome};
+use super::job::{Names, decode_job, encode_job};
+use super::letter::{decode_letter, encode_letter};
+use super::primitives::BadRecord;
+use crate::entry::{Admitted, DeadLetter, Kept, Outcome};
 
 fn id() -> impl Strategy<Value = CorrelationId> {
     prop_oneof![

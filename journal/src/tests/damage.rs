@@ -7,9 +7,10 @@ use proptest::prelude::*;
 use super::rng::Rng;
 use super::script::{Content, OPTIONS, Script, admitted, hand_over, letter, open, start};
 use super::sim_disk::{Loss, SimDisk};
+use crate::entry::Entry;
 use crate::error::CannotOpen;
 use crate::medium::Medium;
-use crate::{Entry, Store};
+use crate::store::Store;
 
 /// A store with many pages, and all that it ever held.
 fn made() -> (Vec<u8>, Vec<Content>) {
@@ -171,7 +172,7 @@ fn a_record_that_is_none_is_told_with_its_ticket_and_the_next_one_follows() {
     notices.recv().unwrap();
     writer.close().unwrap();
     let store = Store::open_on(Medium::new(disk), OPTIONS).unwrap();
-    let transaction = store.database.begin_write().unwrap();
+    let transaction = store.opened.database.begin_write().unwrap();
     transaction.open_table(crate::tables::JOBS).unwrap().insert(2, &b"\x01no"[..]).unwrap();
     let bad = &b"\x01no"[..];
     transaction.open_table(crate::tables::DEAD_LETTERS).unwrap().insert(4, bad).unwrap();

@@ -7,7 +7,8 @@ use std::sync::mpsc::Receiver;
 use super::rng::{Rng, seeds};
 use super::script::{Content, OPTIONS, Script, admitted, hand_over, kept, open, start};
 use super::sim_disk::{Loss, SimDisk};
-use crate::{Entry, Notice};
+use crate::entry::Entry;
+use crate::notice::Notice;
 
 const GROUPS: usize = 6;
 

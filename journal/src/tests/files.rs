@@ -4,8 +4,9 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::script::{Content, OPTIONS, admitted, hand_over, start};
+use crate::entry::Entry;
 use crate::error::CannotOpen;
-use crate::{Entry, Store};
+use crate::store::Store;
 
 #[test]
 fn a_new_file_is_its_owner_s_alone_and_keeps_what_was_written() {

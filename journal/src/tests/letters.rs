@@ -2,7 +2,7 @@
 
 use super::script::{Content, admitted, failed, hand_over, kept, letter, open, start};
 use super::sim_disk::SimDisk;
-use crate::{Admitted, Counts, Entry, LiveJob};
+use crate::entry::{Admitted, Counts, Entry, LiveJob};
 
 /// What is held after these groups.
 fn held_after(groups: &[Vec<Entry>]) -> Content {

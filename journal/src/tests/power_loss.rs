@@ -4,7 +4,7 @@
 use super::rng::{Rng, seeds};
 use super::script::{Content, Script, hand_over, open, start};
 use super::sim_disk::{Loss, SimDisk};
-use crate::Notice;
+use crate::notice::Notice;
 
 const GROUPS: usize = 12;
 

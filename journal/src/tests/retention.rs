@@ -8,8 +8,10 @@ use acequia_wire::{ContentType, Payload};
 
 use super::script::{Content, OPTIONS, admitted, kept, open};
 use super::sim_disk::SimDisk;
+use crate::entry::{Entry, Kept, Outcome};
 use crate::medium::Medium;
-use crate::{Entry, Kept, Options, Outcome, Retention, Store};
+use crate::options::{Options, Retention};
+use crate::store::Store;
 
 /// Writes each group of outcomes at its time and returns what is held then.
 fn held_after(retention: Retention, groups: Vec<(u64, Vec<Kept>)>) -> Vec<Vec<u64>> {

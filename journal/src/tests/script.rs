@@ -10,12 +10,13 @@ use acequia_wire::{ContentType, CorrelationId, JobId, Payload, QueueName};
 
 use super::rng::Rng;
 use super::sim_disk::SimDisk;
+use crate::entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session};
 use crate::error::CannotOpen;
 use crate::medium::Medium;
-use crate::{
-    Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Notice, Options, Outcome, Retention,
-    Session, Store, Writer,
-};
+use crate::notice::Notice;
+use crate::options::{Options, Retention};
+use crate::store::Store;
+use crate::writer::Writer;
 
 /// Small, so that outcomes leave during a run, and quick to try again.
 pub(super) const OPTIONS: Options = Options {

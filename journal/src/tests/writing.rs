@@ -2,7 +2,8 @@
 
 use super::script::{Content, admitted, hand_over, kept, open, start};
 use super::sim_disk::SimDisk;
-use crate::{Counts, Entry, Notice};
+use crate::entry::{Counts, Entry};
+use crate::notice::Notice;
 
 #[test]
 fn jobs_that_end_before_they_are_written_cost_the_disk_nothing() {

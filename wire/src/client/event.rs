@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use crate::client::op::Refusal;
 use crate::code::{FailCode, RejectCode};
+use crate::content::Payload;
+use crate::id::{CorrelationId, JobId};
+use crate::limits::Limits;
+use crate::trace::TraceParent;
 use crate::worker::Progress;
-use crate::{CorrelationId, JobId, Limits, Payload, TraceParent};
 
 /// One message of the server to a client.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,13 +8,15 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Encoding;
+use super::encoding::Encoding;
 use super::event::{Batch, Event, JobEvent, Retry, Welcome};
 use super::fields::RawId;
 use crate::code::{FailCode, RejectCode};
+use crate::content::{ContentType, Payload};
+use crate::id::{CorrelationId, JobId};
+use crate::limits::Limits;
 use crate::msgpack::{BadMsgPack, Reader, Scalar};
 use crate::worker::Progress;
-use crate::{ContentType, CorrelationId, JobId, Limits, Payload};
 
 /// A message that is no event of this protocol.
 #[derive(Debug, thiserror::Error)]

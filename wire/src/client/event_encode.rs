@@ -4,8 +4,11 @@ use std::fmt::Write as _;
 
 use super::event::{Batch, Event, JobEvent, Welcome};
 use super::value;
+use crate::content::Payload;
+use crate::id::{CorrelationId, JobId};
+use crate::limits::Limits;
 use crate::msgpack::write::{self, Buffer};
-use crate::{CorrelationId, JobId, Limits, Payload, TraceParent};
+use crate::trace::TraceParent;
 
 /// The value of a key of an event.
 enum Value<'a> {
@@ -234,7 +237,7 @@ fn json_value(out: &mut String, value: &Value<'_>) {
         Value::Payload(payload) => value::json_payload(out, payload),
         Value::Text(text) => value::json_str(out, text),
         Value::Int(n) => _ = write!(out, "{n}"),
-        Value::Number(n) => match crate::worker::whole(*n) {
+        Value::Number(n) => match crate::number::whole(*n) {
             Some(whole) => _ = write!(out, "{whole}"),
             None => _ = write!(out, "{n:?}"),
         },

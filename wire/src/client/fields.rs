@@ -4,11 +4,15 @@ use std::borrow::Cow;
 
 use crate::client::op::{HelloOp, OnDisconnect, Op, Refusal, Resume, Submit};
 use crate::code::RejectCode;
+use crate::content::Payload;
+use crate::id::CorrelationId;
+use crate::limits::Limits;
 use crate::limits::{
     ATTEMPTS_MAX, CORRELATION_ID_BYTES_MAX, DURATION_MS_MAX, KEY_BYTES_MAX, PRIORITY_DEFAULT,
     PRIORITY_MAX, TOPIC_BYTES_MAX,
 };
-use crate::{CorrelationId, Limits, Payload, QueueName, TraceParent};
+use crate::name::QueueName;
+use crate::trace::TraceParent;
 
 const _: () = assert!(DURATION_MS_MAX <= u32::MAX as u64);
 

@@ -1,7 +1,10 @@
 //! What a client asks for.
 
 use crate::code::RejectCode;
-use crate::{CorrelationId, Payload, QueueName, TraceParent};
+use crate::content::Payload;
+use crate::id::CorrelationId;
+use crate::name::QueueName;
+use crate::trace::TraceParent;
 
 /// One request of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,13 +9,15 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::Encoding;
+use super::encoding::Encoding;
 use super::fields::{Fields, RawId, RawOnDisconnect, RawResume, cut_for_message, shorten};
 use super::op::{Op, Refusal};
 use crate::code::RejectCode;
+use crate::content::{ContentType, Payload};
+use crate::json;
+use crate::limits::Limits;
 use crate::limits::OPS_PER_MESSAGE_MAX;
 use crate::msgpack::{self, BadMsgPack, Reader, Scalar};
-use crate::{ContentType, Limits, Payload, json};
 
 impl Op {
     /// The ops that a client's message holds, in order: one, or those of an array.

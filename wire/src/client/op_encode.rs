@@ -1,11 +1,14 @@
 //! Ops into a WebSocket message, for clients written in Rust.
 
-use super::Encoding;
+use super::encoding::Encoding;
 use super::op::{OnDisconnect, Op, Resume, Submit};
 use super::value;
+use crate::content::Payload;
+use crate::id::CorrelationId;
 use crate::limits::PRIORITY_DEFAULT;
 use crate::msgpack::write::{self, Buffer};
-use crate::{CorrelationId, Payload, QueueName, TraceParent};
+use crate::name::QueueName;
+use crate::trace::TraceParent;
 
 /// The value of a key of an op.
 enum Value<'a> {

@@ -6,8 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize as _;
 
+use crate::content::{ContentType, Payload};
+use crate::id::CorrelationId;
+use crate::json;
 use crate::msgpack::write::{self, Buffer};
-use crate::{ContentType, CorrelationId, Payload, json};
 
 /// Appends `text` as a JSON string.
 pub(super) fn json_str(out: &mut String, text: &str) {

@@ -4,12 +4,14 @@ use bytes::Bytes;
 
 use super::frames::{Malformed, Packer, Parts, split};
 use super::head::{self, BadHead, cut};
+use crate::content::{Body, ContentType};
+use crate::id::{JobId, LaneId};
 use crate::limits::{
     FAIL_CODE_BYTES_MAX, PACK_MAX, QUEUES_PER_WORKER_MAX, SLOTS_MAX, TEXT_BYTES_MAX,
     TOPIC_BYTES_MAX, WORKER_NAME_BYTES_MAX,
 };
 use crate::msgpack::write::{self, Buffer};
-use crate::{Body, ContentType, JobId, LaneId, QueueName};
+use crate::name::QueueName;
 
 /// A message from a worker to the server.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,8 +1,9 @@
 //! The head of a message: a MessagePack map whose unknown keys are ignored.
 
+use crate::content::ContentType;
 use crate::limits::HEAD_BYTES_MAX;
 use crate::msgpack::{BadMsgPack, Reader, Scalar};
-use crate::{ContentType, QueueName};
+use crate::name::QueueName;
 
 /// Why a head is not what its kind wants.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

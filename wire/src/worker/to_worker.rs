@@ -2,12 +2,16 @@
 
 use bytes::Bytes;
 
-use super::VERSION;
 use super::frames::{Malformed, Packer, Parts, split};
 use super::head::{self, BadHead};
+use crate::content::ContentType;
+use crate::id::{JobId, LaneId};
 use crate::limits::DURATION_MS_MAX;
 use crate::msgpack::write::{self, Buffer};
-use crate::{ContentType, JobId, LaneId, QueueName};
+use crate::name::QueueName;
+
+/// The version of the worker protocol, as `hello` announces it.
+pub const VERSION: u64 = 1;
 
 /// A message from the server to a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]

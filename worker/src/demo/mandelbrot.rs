@@ -3,8 +3,10 @@
 use acequia_wire::ContentType;
 use serde::Deserialize;
 
-use super::bad_input;
-use crate::{Failure, Job, Reply};
+use super::bad_input::bad_input;
+use crate::failure::Failure;
+use crate::job::Job;
+use crate::reply::Reply;
 
 /// Widest and highest tile, in pixels.
 const SIDE_MAX: u32 = 1024;

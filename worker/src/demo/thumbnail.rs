@@ -7,7 +7,9 @@ use image::{
     DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageReader, Limits, Rgb, RgbImage,
 };
 
-use crate::{Failure, Job, Reply};
+use crate::failure::Failure;
+use crate::job::Job;
+use crate::reply::Reply;
 
 /// Widest and highest thumbnail, in pixels.
 const SIDE_MAX: u32 = 256;

@@ -3,9 +3,11 @@
 use acequia_wire::ContentType;
 use bytes::Bytes;
 
-use super::bad_input;
+use super::bad_input::bad_input;
 use super::value::Value;
-use crate::{Failure, Job, Reply};
+use crate::failure::Failure;
+use crate::job::Job;
+use crate::reply::Reply;
 
 /// The payload with its text in upper case, of the same type.
 ///

@@ -1,5 +1,6 @@
 //! A child process and its process group, from the start to the last signal.
 
+use std::ffi::{OsStr, OsString};
 use std::future::pending;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -9,8 +10,9 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::{sleep, timeout};
 
-use super::{Exec, input};
-use crate::{Failure, Job};
+use super::input;
+use crate::failure::Failure;
+use crate::job::Job;
 
 /// From SIGTERM to SIGKILL.
 const TERM_TIME: Duration = Duration::from_secs(5);
@@ -40,10 +42,15 @@ pub(super) struct Pipes {
 }
 
 impl Child {
-    pub(super) fn spawn(exec: &Exec, job: &Job) -> Result<(Self, Pipes), Failure> {
-        let mut command = Command::new(&exec.program);
+    /// Starts `program` for `job`.
+    pub(super) fn spawn(
+        program: &OsStr,
+        args: &[OsString],
+        job: &Job,
+    ) -> Result<(Self, Pipes), Failure> {
+        let mut command = Command::new(program);
         command
-            .args(&exec.args)
+            .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -51,7 +58,7 @@ impl Child {
             .kill_on_drop(true);
         input::environment(&mut command, job);
         let failed = |error: &dyn std::fmt::Display| {
-            let program = exec.program.display();
+            let program = program.display();
             let message = format!("`{program}` could not be started: {error}");
             tracing::error!(job = %job.id(), queue = %job.queue(), "{message}");
             Failure::new("spawn_failed", message)

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, Command};
 
-use crate::Job;
+use crate::job::Job;
 
 const META_PREFIX: &str = "ACEQUIA_META_";
 /// Where a program looks for the span that its own are to be below.

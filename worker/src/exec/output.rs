@@ -4,7 +4,9 @@ use acequia_wire::ContentType;
 use acequia_wire::code::ServerFailCode;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
-use crate::{Failure, Job, Reply};
+use crate::failure::Failure;
+use crate::job::Job;
+use crate::reply::Reply;
 
 /// How much of standard error is the message of a failure, in bytes.
 const TAIL_BYTES: usize = 2 << 10;

@@ -1,0 +1,27 @@
+//! Where a server listens.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use acequia_gate::Endpoint;
+
+/// Where a server listens. Its text is the line that `acequia serve` prints when it is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// HTTP and WebSocket.
+    pub http: SocketAddr,
+    /// Admin calls and the dashboard, if they are not there.
+    pub admin: Option<SocketAddr>,
+    /// Where workers fetch jobs.
+    pub jobs: Endpoint,
+    /// Where workers bring results.
+    pub results: Endpoint,
+}
+
+impl fmt::Display for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { http, admin, jobs, results } = self;
+        write!(f, "acequia ready http={http} jobs={jobs} results={results}")?;
+        admin.map_or(Ok(()), |admin| write!(f, " admin={admin}"))
+    }
+}

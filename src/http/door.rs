@@ -1,0 +1,30 @@
+//! What all routes share.
+
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use super::about::About;
+use super::session::Front;
+use crate::access::Access;
+use crate::metrics::RefusedRequests;
+use crate::pipeline::desk::tick::Tick;
+use crate::pipeline::{Input, readiness};
+
+/// Streams of what goes on at one time.
+pub(crate) const STREAMS_MAX: usize = 100;
+
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) front: Arc<Front>,
+    pub(crate) inbox: mpsc::Sender<Input>,
+    pub(crate) access: Access,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) refused: RefusedRequests,
+    pub(crate) readiness: readiness::Watcher,
+    pub(crate) about: About,
+    pub(crate) ticks: watch::Receiver<Option<Arc<Tick>>>,
+    /// Places for those who watch.
+    pub(crate) streams: Arc<Semaphore>,
+}

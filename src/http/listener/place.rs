@@ -1,0 +1,103 @@
+//! How many connections an address may have.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many connections each address has.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    max: usize,
+    // Touched once when a connection begins and once when it ends.
+    open: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// A connection's place among those of its address, given back when it is dropped.
+#[derive(Debug)]
+pub(in crate::http) struct Place {
+    addresses: Arc<Addresses>,
+    network: IpAddr,
+    is_upgraded: AtomicBool,
+}
+
+impl Place {
+    /// From now on a WebSocket is read from the connection.
+    pub(in crate::http) fn upgrade(&self) {
+        self.is_upgraded.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_upgraded(&self) -> bool {
+        self.is_upgraded.load(Ordering::Relaxed)
+    }
+}
+
+impl Addresses {
+    pub(super) fn new(max: usize) -> Self {
+        Self { max, open: Mutex::default() }
+    }
+
+    /// A place for one more connection of this address, if there is one.
+    pub(super) fn place(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let network = network(address);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(network).or_default();
+        if *count >= self.max {
+            return None;
+        }
+        *count += 1;
+        drop(open);
+        Some(Place { addresses: self.clone(), network, is_upgraded: AtomicBool::new(false) })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.addresses.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut count) = open.entry(self.network) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+}
+
+/// What counts as one address: of IPv6 the network, since a host has as many addresses there as it
+/// likes.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !0 << 64).into(),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn each_address_has_so_many_places() {
+        let addresses = Arc::new(Addresses::new(2));
+        let first = addresses.place(address("10.0.0.1")).expect("a place");
+        let _second = addresses.place(address("::ffff:10.0.0.1")).expect("a place");
+        assert!(addresses.place(address("10.0.0.1")).is_none());
+        let other = addresses.place(address("10.0.0.2")).expect("a place of its own");
+        drop((first, other));
+        assert!(addresses.place(address("10.0.0.1")).is_some());
+        assert_eq!(addresses.open.lock().expect("no panic").len(), 1, "who is gone is forgotten");
+    }
+
+    #[test]
+    fn a_network_of_ipv6_counts_as_one_address() {
+        let addresses = Arc::new(Addresses::new(1));
+        let _place = addresses.place(address("2001:db8::1")).expect("a place");
+        assert!(addresses.place(address("2001:db8::ffff:2")).is_none());
+        assert!(addresses.place(address("2001:db8:0:1::1")).is_some());
+    }
+}

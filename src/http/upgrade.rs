@@ -1,0 +1,54 @@
+//! From a request to a WebSocket.
+
+use std::sync::Arc;
+
+use acequia_wire::client::Encoding;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use super::door::Door;
+use super::listener;
+use super::session;
+use crate::access::Entry;
+use crate::metrics::RefusedRequest;
+
+/// Memory that an idle session holds for what may come; the default of 128 KiB would be all of
+/// what a session costs.
+const READ_BUFFER: usize = 1_536;
+/// Events are written to the socket when so much has gathered, or nothing more waits.
+const WRITE_BUFFER: usize = 16 << 10;
+
+/// Opens a session, if there is a place for one and whoever asks may come in.
+pub(super) async fn upgrade(
+    State(door): State<Arc<Door>>,
+    Extension(connection): Extension<Arc<listener::Place>>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let entry = match Entry::of(door.access.tokens.as_ref(), &headers) {
+        Ok(entry) => entry,
+        Err(refusal) => return *refusal,
+    };
+    let Some(place) = door.front.place() else {
+        door.refused.count(RefusedRequest::Sessions);
+        let limit = door.front.limits.sessions;
+        let message = format!("{limit} sessions are open, the limit; try again later\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], message)
+            .into_response();
+    };
+    let message_bytes = door.front.limits.message_bytes;
+    let upgrade = upgrade
+        .protocols(Encoding::ALL.map(Encoding::subprotocol))
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_message_size(message_bytes)
+        .max_frame_size(message_bytes);
+    let chosen = upgrade.selected_protocol().and_then(|chosen| chosen.to_str().ok());
+    let encoding = Encoding::ALL.into_iter().find(|known| chosen == Some(known.subprotocol()));
+    // JSON also where no subprotocol was offered.
+    let encoding = encoding.unwrap_or(Encoding::Json);
+    connection.upgrade();
+    upgrade.on_upgrade(move |socket| session::serve(socket, encoding, place, entry))
+}

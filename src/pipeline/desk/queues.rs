@@ -1,0 +1,89 @@
+//! Queues: how much waits, how quick they are, and whether they are paused.
+
+use std::collections::BTreeMap;
+
+use acequia_scheduler::{Event, QueueStats, Stats};
+use acequia_wire::QueueName;
+use serde::Serialize;
+
+use super::Desk;
+use crate::metrics::{Point, Recent};
+
+/// A queue, as it is told.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Queue {
+    pub(crate) queue: QueueName,
+    waiting: usize,
+    running: usize,
+    delayed: usize,
+    /// How long the oldest of the waiting has waited.
+    oldest_ms: Option<u64>,
+    paused: bool,
+    slots: u64,
+    slots_busy: u64,
+    dead_letters: usize,
+    recent: Option<Recent>,
+    /// The last interval of its history.
+    #[serde(skip)]
+    pub(crate) point: Option<Point>,
+}
+
+impl Desk<'_> {
+    fn told(&self, name: &QueueName, stats: Option<&QueueStats>) -> Queue {
+        let count = |pick: fn(&QueueStats) -> usize| stats.map_or(0, pick);
+        let oldest = stats.and_then(|stats| stats.oldest);
+        let history = self.metrics.recent(name);
+        Queue {
+            queue: name.clone(),
+            waiting: count(|stats| stats.waiting),
+            running: count(|stats| stats.running),
+            delayed: count(|stats| stats.delayed),
+            oldest_ms: oldest.and_then(|age| u64::try_from(age.as_millis()).ok()),
+            paused: stats.is_some_and(|stats| stats.is_paused),
+            slots: stats.map_or(0, |stats| stats.slots),
+            slots_busy: stats.map_or(0, |stats| stats.slots_busy),
+            dead_letters: self.scheduler.dead_letters_of(name),
+            recent: history.map(|(recent, _)| recent),
+            point: history.and_then(|(_, point)| point),
+        }
+    }
+
+    /// A queue that is in use, or has dead letters or a history.
+    pub(crate) fn queue(&self, name: &QueueName) -> Option<Queue> {
+        let stats = self.scheduler.queue(self.now, name);
+        let queue = self.told(name, stats.as_ref());
+        (stats.is_some() || queue.dead_letters > 0 || queue.recent.is_some()).then_some(queue)
+    }
+
+    /// The first queues by name after one of them, in use or with dead letters, and whether there
+    /// are more.
+    pub(crate) fn queues(
+        &self,
+        stats: &Stats,
+        after: Option<&QueueName>,
+        limit: usize,
+    ) -> (Vec<Queue>, bool) {
+        let mut all: BTreeMap<&QueueName, Option<&QueueStats>> = BTreeMap::new();
+        all.extend(stats.dead_letters_of.iter().map(|(name, _)| (name, None)));
+        all.extend(stats.queues.iter().map(|queue| (&queue.name, Some(queue))));
+        let mut rest = all.into_iter().filter(|(name, _)| after < Some(*name));
+        let page = rest.by_ref().take(limit).map(|(name, stats)| self.told(name, stats)).collect();
+        (page, rest.next().is_some())
+    }
+
+    /// Returns the queue as it is then; `None` if there is no room for one more.
+    pub(crate) fn set_paused(&mut self, queue: QueueName, is_paused: bool) -> Option<Queue> {
+        let name = queue.clone();
+        if is_paused {
+            self.handle(Event::PauseQueue { queue });
+        } else {
+            self.handle(Event::ResumeQueue { queue });
+        }
+        let stats = self.scheduler.queue(self.now, &name);
+        let was_heeded = stats.as_ref().is_some_and(|stats| stats.is_paused) == is_paused;
+        if was_heeded {
+            self.durability.paused(name.clone(), is_paused, self.instant);
+        }
+        was_heeded.then(|| self.told(&name, stats.as_ref()))
+    }
+}

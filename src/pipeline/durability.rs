@@ -1,0 +1,308 @@
+//! What stands between the scheduler and the journal: actions become entries, and what the journal
+//! kept becomes events.
+
+mod translate;
+
+pub(crate) use self::translate::Told;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use acequia_journal::{
+    Entry, NotWritten, Notice, OpenError, Options, ReadError, Retention, Session, Store, Writer,
+};
+use acequia_scheduler::{Action, ClientId, Config, Event, Scheduler, SessionId, Ticket, Time};
+use acequia_wire::client::OnDisconnect;
+use acequia_wire::{CorrelationId, JobId, QueueName};
+use tokio::time::Instant;
+
+use crate::metrics::JournalState;
+
+/// How long gathers what somebody waits for, most of it records of new jobs. A job that ends sooner
+/// is never `accepted`: its outcome says more, and for less.
+const AWAITED_INTERVAL: Duration = Duration::from_millis(5);
+/// How long everything else gathers, if nothing of that sort comes. What a crash takes
+/// of it is a run that is counted too little, or a job that runs once more.
+const OTHERS_INTERVAL: Duration = Duration::from_millis(25);
+
+/// Why there is nothing to go on from.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotRecovered {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("{}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: ReadError },
+}
+
+/// A scheduler that goes on where the last one ended, and the store that it came from.
+pub(crate) struct Opened {
+    scheduler: Scheduler,
+    /// `None` if there is no journal.
+    store: Option<Store>,
+    /// What came of it.
+    actions: Vec<Action>,
+    sessions: BTreeMap<u64, Restored>,
+    /// Jobs with tickets up to this one may have records.
+    up_to: Ticket,
+    pub(crate) recovered: u64,
+}
+
+/// A session that can be resumed, and was begun with a server before this one.
+pub(crate) struct Restored {
+    pub(crate) session: SessionId,
+    pub(crate) secret: [u8; 32],
+    /// The outcomes that are kept for it, each with the number of the event that told it, if one
+    /// did.
+    pub(crate) outcomes: Vec<(Option<u64>, CorrelationId, JobId)>,
+}
+
+/// What the pipeline begins with.
+pub(crate) struct Start {
+    pub(crate) scheduler: Scheduler,
+    pub(crate) durability: Durability,
+    /// What is to be done first.
+    pub(crate) actions: Vec<Action>,
+    pub(crate) sessions: Vec<Restored>,
+}
+
+/// Opens the journal, if there is one, and has a scheduler go on with what is in it. Reads the
+/// whole file.
+pub(crate) fn open(path: Option<&Path>, config: Config, now: Time) -> Result<Opened, NotRecovered> {
+    let scheduler = Scheduler::new(config);
+    let (actions, sessions) = (Vec::new(), BTreeMap::new());
+    let up_to = Ticket(0);
+    let mut opened = Opened { scheduler, store: None, actions, sessions, up_to, recovered: 0 };
+    if let Some(path) = path {
+        let retention = Retention {
+            for_ms: u64::try_from(config.retention.as_millis()).unwrap_or(u64::MAX),
+            outcomes_max: config.retained_jobs,
+            bytes_max: config.retained_bytes,
+        };
+        let store = Store::open(path, Options { retention, ..Options::default() })?;
+        let unreadable = |source| NotRecovered::Unreadable { path: path.to_owned(), source };
+        opened.recover(&store, now).map_err(unreadable)?;
+        opened.store = Some(store);
+    }
+    Ok(opened)
+}
+
+impl Opened {
+    fn recover(&mut self, store: &Store, now: Time) -> Result<(), ReadError> {
+        let kept = store.recover()?;
+        self.up_to = Ticket(kept.highest_ticket());
+        self.scheduler.start_after(self.up_to);
+        for queue in kept.paused()? {
+            let event = Event::PauseQueue { queue: queue? };
+            self.scheduler.handle(now, event, &mut self.actions);
+        }
+        for session in kept.sessions()? {
+            let Session { session, client, secret_hash: secret } = session?;
+            let (name, client) = (SessionId(session), ClientId(client));
+            let event = Event::SessionOpened { session: name, client };
+            self.scheduler.handle(now, event, &mut self.actions);
+            let restored = Restored { session: name, secret, outcomes: Vec::new() };
+            self.sessions.insert(session, restored);
+        }
+        for outcome in kept.outcomes()? {
+            let outcome = outcome?;
+            if let Some(session) = self.sessions.get_mut(&outcome.session) {
+                let seq = (outcome.seq > 0).then_some(outcome.seq);
+                session.outcomes.push((seq, outcome.id.clone(), outcome.job));
+            }
+            let event = Event::RecoveredOutcome(Arc::new(translate::retained(outcome)));
+            self.scheduler.handle(now, event, &mut self.actions);
+        }
+        for letter in kept.dead_letters()? {
+            let event = Event::RecoveredDeadLetter(Arc::new(translate::dead_letter(letter?)));
+            self.scheduler.handle(now, event, &mut self.actions);
+        }
+        for job in kept.jobs()? {
+            let job = job?;
+            let goes_on = self.sessions.contains_key(&job.admitted.session);
+            if job.admitted.spec.on_disconnect == OnDisconnect::Cancel && !goes_on {
+                // Its session is over.
+                let (ticket, job) = (Ticket(job.admitted.ticket), job.admitted.job);
+                self.actions.push(Action::Settle { ticket, job, session: None, retain: None });
+                continue;
+            }
+            self.recovered += 1;
+            self.scheduler.handle(
+                now,
+                Event::Recovered(translate::recovered(job)),
+                &mut self.actions,
+            );
+        }
+        for session in self.sessions.values() {
+            let absent = Event::SessionAbsent { session: session.session };
+            self.scheduler.handle(now, absent, &mut self.actions);
+        }
+        Ok(())
+    }
+
+    /// Starts the thread that writes; `notify` is called on it.
+    pub(crate) fn start(
+        self,
+        notify: impl FnMut(Notice) + Send + 'static,
+    ) -> std::io::Result<Start> {
+        let Self { scheduler, store, actions, sessions, up_to, .. } = self;
+        let writer = store.map(|store| store.into_writer(notify)).transpose()?;
+        let durability = Durability {
+            writer,
+            last: Ticket(0),
+            due: None,
+            fault: None,
+            handed_over: 0,
+            last_handed_over: up_to,
+            durable: 0,
+        };
+        Ok(Start { scheduler, durability, actions, sessions: sessions.into_values().collect() })
+    }
+}
+
+/// Takes the records of jobs and says when they are durable. Never waits.
+#[derive(Debug)]
+pub(crate) struct Durability {
+    /// `None` without a journal: a job is then as durable as it will ever be once it is admitted.
+    writer: Option<Writer>,
+    /// The last job that was recorded.
+    last: Ticket,
+    /// When the entries that gather are to be committed.
+    due: Option<Instant>,
+    /// Why nothing can be written.
+    fault: Option<String>,
+    /// Groups that were handed to the thread that writes.
+    handed_over: u64,
+    /// The last job that was recorded in one of them.
+    last_handed_over: Ticket,
+    /// Those of them that are on the disk.
+    durable: u64,
+}
+
+impl Durability {
+    /// Takes what the scheduler wants to be written.
+    pub(crate) fn record(&mut self, action: Action, told: Told, now: Instant) {
+        let Some(entry) = translate::entry(action, told) else { return };
+        if let Entry::Admitted(admitted) = &entry {
+            self.last = Ticket(admitted.ticket);
+        }
+        // Somebody waits to be told.
+        let is_awaited = matches!(entry, Entry::Admitted(_)) || told.seq.is_some();
+        self.append(entry, is_awaited, now);
+    }
+
+    /// A session that can be resumed begins.
+    pub(crate) fn session_began(&mut self, session: Session, now: Instant) {
+        self.append(Entry::SessionBegan(session), true, now);
+    }
+
+    pub(crate) fn session_ended(&mut self, session: SessionId, now: Instant) {
+        self.append(Entry::SessionEnded { session: session.0 }, false, now);
+    }
+
+    /// An operator has paused a queue, or resumed it.
+    pub(crate) fn paused(&mut self, queue: QueueName, is_paused: bool, now: Instant) {
+        self.append(Entry::Paused { queue, is_paused }, true, now);
+    }
+
+    fn append(&mut self, entry: Entry, is_awaited: bool, now: Instant) {
+        if let Some(writer) = &mut self.writer {
+            writer.append(entry);
+        } else if !is_awaited {
+            return;
+        }
+        let due = now + if is_awaited { AWAITED_INTERVAL } else { OTHERS_INTERVAL };
+        self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+    }
+
+    /// The group that what is recorded now will be on the disk with, if there is a disk and it can
+    /// be written.
+    pub(crate) fn next_group(&self) -> Option<u64> {
+        (self.writer.is_some() && self.can_write()).then_some(self.handed_over + 1)
+    }
+
+    /// Whether the record of a job may be on the disk. Until then a job that ends leaves nothing.
+    pub(crate) fn is_handed_over(&self, ticket: Ticket) -> bool {
+        ticket <= self.last_handed_over
+    }
+
+    /// Whether there is a journal.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.writer.is_some()
+    }
+
+    /// Whether writing has not failed.
+    pub(crate) fn can_write(&self) -> bool {
+        self.fault.is_none()
+    }
+
+    /// How many groups are on the disk.
+    pub(crate) fn durable(&self) -> u64 {
+        self.durable
+    }
+
+    /// When [`commit`](Self::commit) is due.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Has what gathered written. Returns how far all is durable where that is known at once.
+    pub(crate) fn commit(&mut self) -> Option<Event> {
+        self.due = None;
+        self.hand_over();
+        self.writer.is_none().then_some(Event::Durable { up_to: self.last })
+    }
+
+    fn hand_over(&mut self) {
+        if self.writer.as_mut().is_some_and(Writer::commit) {
+            self.handed_over += 1;
+            self.last_handed_over = self.last_handed_over.max(self.last);
+        }
+    }
+
+    /// The thread that writes has something to say. Returns what that means to the scheduler.
+    pub(crate) fn hear(&mut self, notice: Notice) -> Option<Event> {
+        let event = match notice {
+            Notice::Durable { up_to } => {
+                self.durable += 1;
+                Some(Event::Durable { up_to: Ticket(up_to) })
+            }
+            Notice::Failed { message } => {
+                tracing::error!(why = %message, "no more jobs are taken; those that were go on");
+                self.fault = Some(message);
+                None
+            }
+            Notice::Resumed => {
+                tracing::info!("the journal is written again, and jobs are taken");
+                self.fault = None;
+                None
+            }
+        };
+        // A group may have waited for this one.
+        if self.due.is_none() {
+            self.hand_over();
+        }
+        event
+    }
+
+    /// Why no job can be taken for now.
+    pub(crate) fn fault(&self) -> Option<&str> {
+        let behind = || self.writer.as_ref().is_some_and(Writer::is_behind);
+        let too_slow = "more waits for the journal than its disk can take";
+        self.fault.as_deref().or_else(|| behind().then_some(too_slow))
+    }
+
+    /// What goes on with the file.
+    pub(crate) fn state(&self) -> JournalState {
+        let work = |writer: &Writer| (writer.syncs(), writer.waiting_bytes());
+        let (syncs, waiting_bytes) = self.writer.as_ref().map_or((0, 0), work);
+        JournalState { syncs, waiting_bytes, is_writable: self.fault().is_none() }
+    }
+
+    /// Writes all that waits, and ends. Waits for the disk.
+    pub(crate) fn close(&mut self) -> impl FnOnce() -> Result<(), NotWritten> + Send + 'static {
+        let writer = self.writer.take();
+        move || writer.map_or(Ok(()), Writer::close)
+    }
+}

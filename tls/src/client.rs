@@ -1,0 +1,95 @@
+//! Whom a client trusts to be the server.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::pem::{BadTls, certificates};
+use crate::provider::provider;
+use crate::stream::Stream;
+
+/// The authorities that a client trusts; cheap to clone.
+#[derive(Clone)]
+pub struct Roots(Arc<ClientConfig>);
+
+impl Roots {
+    /// Those of this system.
+    ///
+    /// # Errors
+    /// If it has none that can be read.
+    pub fn of_system() -> Result<Self, BadTls> {
+        let known = rustls_native_certs::load_native_certs();
+        let mut roots = RootCertStore::empty();
+        // Some systems have one among hundreds that nobody can read.
+        let (added, _) = roots.add_parsable_certificates(known.certs);
+        if added == 0 {
+            let why: Vec<_> = known.errors.iter().map(ToString::to_string).collect();
+            return Err(BadTls::System(why.join(", ")));
+        }
+        Self::of(roots).map_err(|error| BadTls::System(error.to_string()))
+    }
+
+    /// Those in a file, in PEM, and no others.
+    ///
+    /// # Errors
+    /// If there are none in it.
+    pub fn of_file(path: &Path) -> Result<Self, BadTls> {
+        let bad =
+            |error: rustls::Error| BadTls::InFile { path: path.into(), why: error.to_string() };
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(path)? {
+            roots.add(certificate).map_err(bad)?;
+        }
+        Self::of(roots).map_err(bad)
+    }
+
+    /// For a connector of somebody else's.
+    pub fn into_config(self) -> ClientConfig {
+        Arc::unwrap_or_clone(self.0)
+    }
+
+    fn of(roots: RootCertStore) -> Result<Self, rustls::Error> {
+        let config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self(Arc::new(config)))
+    }
+}
+
+/// Equal if one is a clone of the other.
+impl PartialEq for Roots {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Roots {}
+
+impl fmt::Debug for Roots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Roots")
+    }
+}
+
+/// Has the server at the other end of a connection prove that it is `host`.
+///
+/// # Errors
+/// If it does not, or the connection breaks.
+pub async fn shake(roots: &Roots, host: &str, stream: TcpStream) -> io::Result<Stream> {
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let name = ServerName::try_from(host).map_err(broken)?;
+    let shaken = TlsConnector::from(roots.0.clone()).connect(name, stream).await?;
+    Ok(Stream::Tls(Box::new(shaken.into())))
+}
+
+/// An error of TLS as one of its connection.
+fn broken(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
