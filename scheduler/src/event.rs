@@ -193,17 +193,16 @@ pub enum Event {
         /// Whether another attempt may help.
         retry: bool,
     },
-    /// A worker said something of a job that cannot be understood: the job fails with `bad_message`,
-    /// and the lane goes on.
+    /// A worker says something of a job that cannot be understood: the job fails.
     BadMessage {
         /// Its lane.
         lane: LaneKey,
         /// The job.
         job: JobId,
+        /// Whether it was its last word of the job, which frees the slot.
+        last: bool,
         /// What is wrong with it, for people.
         message: String,
-        /// Whether it was the worker's last word on the job, which frees its slot: `done` or `fail`.
-        is_last: bool,
     },
     /// Nobody listened to clients and workers for so long, until now, since the process was stopped
     /// or had no time. What could have come meanwhile may still come: leases, runs and absences

@@ -22,12 +22,20 @@ impl Pipeline {
     /// A lane is over: its jobs go elsewhere, and a connection that is left of it is closed, so
     /// that its worker begins anew.
     pub(super) fn end_lane(&mut self, now: Time, lane: LaneKey) {
-        if self.pairing.remove(lane) {
+        if self.close_lane(lane) {
+            self.handle(now, Event::LaneClosed { lane });
+        }
+    }
+
+    /// Closes what is left of a lane. Returns whether it was there.
+    pub(super) fn close_lane(&mut self, lane: LaneKey) -> bool {
+        let was_there = self.pairing.remove(lane);
+        if was_there {
             self.ending.retain(|(_, ending)| *ending != lane);
             self.job_lanes.close(lane, CloseReason::ClosedByServer);
             self.job_lanes.remove(lane);
-            self.handle(now, Event::LaneClosed { lane });
         }
+        was_there
     }
 
     pub(super) fn take_message(&mut self, now: Time, results: ResultsKey, message: FromWorker) {

@@ -28,11 +28,8 @@ impl Scheduler {
             Event::Chunk { lane, job, body } => {
                 self.heed(step, lane, |it, step| it.chunk(step, lane, job, body));
             }
-            Event::BadMessage { lane, job, message, is_last } => {
-                let act = |it: &mut Self, step: &mut Step<'_>| {
-                    it.bad_message(step, lane, job, message, is_last);
-                };
-                self.heed(step, lane, act);
+            Event::BadMessage { lane, job, last, message } => {
+                self.heed(step, lane, |it, step| it.bad_message(step, lane, job, last, message));
             }
             Event::StoodStill { gap } => self.stood_still(step, gap),
             Event::Beat { lane } => self.heed(step, lane, |it, _| it.beat(lane)),

@@ -45,6 +45,26 @@ impl Scheduler {
         self.fill(step, lane);
     }
 
+    pub(crate) fn bad_message(
+        &mut self,
+        step: &mut Step<'_>,
+        lane: LaneKey,
+        id: JobId,
+        last: bool,
+        message: String,
+    ) {
+        let code = ServerFailCode::BadMessage.into();
+        if last {
+            let Some(key) = self.report(step, lane, id, Word::Failed) else { return };
+            let ran = self.leave(step, key);
+            self.fail_for_good(step, key, code, message, ran);
+            self.fill(step, lane);
+        } else if let Some(key) = self.held(step, lane, id) {
+            let ran = self.abandon(step, key, VoidReason::BadMessage);
+            self.fail_for_good(step, key, code, message, ran);
+        }
+    }
+
     /// Frees the slot of a run that the worker reports on. Returns its job, if it still waits for
     /// this run.
     fn report(
@@ -102,29 +122,6 @@ impl Scheduler {
                 let ran = self.abandon(step, key, VoidReason::BadMessage);
                 self.fail_for_good(step, key, ServerFailCode::BadResult.into(), message, ran);
             }
-        }
-    }
-
-    /// What the worker said of a job cannot be understood. If it was its last word, its slot is
-    /// free.
-    pub(crate) fn bad_message(
-        &mut self,
-        step: &mut Step<'_>,
-        lane: LaneKey,
-        id: JobId,
-        message: String,
-        is_last: bool,
-    ) {
-        let code = ServerFailCode::BadMessage.into();
-        if is_last {
-            let Some(key) = self.report(step, lane, id, Word::Failed) else { return };
-            let ran = self.leave(step, key);
-            self.fail_for_good(step, key, code, message, ran);
-            self.fill(step, lane);
-        } else if let Some(key) = self.held(step, lane, id) {
-            self.tell_start(step, key);
-            let ran = self.abandon(step, key, VoidReason::BadMessage);
-            self.fail_for_good(step, key, code, message, ran);
         }
     }
 

@@ -118,13 +118,13 @@ impl Model {
                     self.expect_failure(*job, code, *retry, ran);
                 }
             }
-            Event::BadMessage { lane, job, is_last: true, .. } => {
+            Event::BadMessage { lane, job, last: true, .. } => {
                 if let Some(ran) = self.expect_report(*lane, *job) {
                     self.expect_failure(*job, "bad_message", false, ran);
                 }
             }
-            Event::BadMessage { lane, job, is_last: false, .. } => {
-                if self.expect_heard(*lane, *job) {
+            Event::BadMessage { lane, job, last: false, .. } => {
+                if self.expect_held(*lane, *job) {
                     let ran = self.expect_abandoned(*job, VoidReason::BadMessage).unwrap();
                     self.expect_failure(*job, "bad_message", false, ran);
                 }

@@ -262,7 +262,7 @@ impl World {
     }
 
     fn speak(&mut self, lane: LaneKey, job: JobId) {
-        let event = match self.random.within(1, 20) {
+        let event = match self.random.within(1, 21) {
             1..=10 => Event::Done { lane, job, body: self.body() },
             11..=13 => Event::Fail {
                 lane,
@@ -271,13 +271,13 @@ impl World {
                 message: "no water".to_owned(),
                 retry: self.random.percent(80),
             },
-            14 => Event::BadMessage {
+            14..=16 => Event::Chunk { lane, job, body: self.body() },
+            21 => Event::BadMessage {
                 lane,
                 job,
-                message: "the head of fail is no map".to_owned(),
-                is_last: self.random.percent(50),
+                last: self.random.percent(50),
+                message: "mud".to_owned(),
             },
-            15..=16 => Event::Chunk { lane, job, body: self.body() },
             _ => Event::Progress { lane, job, progress: Progress::default() },
         };
         self.happen(event);

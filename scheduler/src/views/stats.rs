@@ -30,6 +30,9 @@ pub struct Stats {
     pub dead_letters_of: Vec<(QueueName, usize)>,
     /// Each worker.
     pub lanes: Vec<LaneStats>,
+    /// Slots that workers have not given back although their runs are void, by why, in the order of
+    /// [`VoidReason::ALL`].
+    pub slots_held: [u64; VoidReason::ALL.len()],
 }
 
 /// The sums of everything at one moment.
@@ -49,9 +52,8 @@ pub struct Totals {
     pub slots: u64,
     /// Those of them that hold a job.
     pub slots_busy: u64,
-    /// Slots that workers have not given back although their runs are void, by why, in the order of
-    /// [`VoidReason::ALL`].
-    pub slots_held: [u64; VoidReason::ALL.len()],
+    /// Those of them whose runs are void, which workers have not given back.
+    pub slots_held: u64,
 }
 
 /// A queue at one moment.
@@ -140,6 +142,7 @@ impl Scheduler {
             dead_letters: self.dead_letters.len(),
             dead_letters_of: dead_letters.collect(),
             lanes: lanes.collect(),
+            slots_held: self.lanes.void,
         }
     }
 
@@ -153,7 +156,7 @@ impl Scheduler {
             lanes: self.lanes.len(),
             slots: self.lanes.slots,
             slots_busy: self.lanes.busy,
-            slots_held: self.lanes.void,
+            slots_held: self.lanes.void.iter().sum(),
         }
     }
 

@@ -20,6 +20,7 @@ pub(crate) struct Overview {
     workers: usize,
     slots: u64,
     slots_busy: u64,
+    slots_held: u64,
     journal: Journal,
 }
 
@@ -33,8 +34,16 @@ struct Journal {
 
 impl Desk<'_> {
     pub(crate) fn overview(&self) -> Overview {
-        let Totals { sessions, live_jobs, payload_bytes, dead_letters, lanes, slots, slots_busy } =
-            self.scheduler.totals();
+        let Totals {
+            sessions,
+            live_jobs,
+            payload_bytes,
+            dead_letters,
+            lanes,
+            slots,
+            slots_busy,
+            slots_held,
+        } = self.scheduler.totals();
         let (state, why) = match self.readiness {
             Readiness::Ready => ("ready", None),
             Readiness::Draining => ("draining", Some("the server is about to stop".to_owned())),
@@ -53,6 +62,7 @@ impl Desk<'_> {
             workers: lanes,
             slots,
             slots_busy,
+            slots_held,
             journal: Journal {
                 kind: if self.durability.is_kept() { "file" } else { "none" },
                 writable: is_writable,

@@ -7,9 +7,6 @@ use serde::Serialize;
 
 use super::Desk;
 
-/// Runs that are told of one worker.
-const RUNS_TOLD: usize = 100;
-
 /// A worker, as it is told.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Worker {
@@ -26,7 +23,14 @@ pub(crate) struct Worker {
     since_ms: u64,
     done: u64,
     failed: u64,
+    /// The runs that jobs wait for, the longest first.
     jobs: Vec<Run>,
+    /// Slots that it has not given back although their runs are void.
+    slots_held: usize,
+    /// These, the longest first.
+    held: Vec<Held>,
+    /// Whether it takes only jobs that may have cost other workers their lives.
+    apart: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -37,9 +41,18 @@ struct Run {
     attempt: u32,
 }
 
+/// A slot whose run is void, for which the worker has not said `done` or `fail` yet.
+#[derive(Clone, Debug, Serialize)]
+struct Held {
+    job: String,
+    since_ms: u64,
+    /// `timeout`, `cancelled`, `lost` or `bad_message`.
+    why: &'static str,
+}
+
 impl Worker {
     fn new(lane: LaneDetails, peer: Option<Peer>) -> Self {
-        let LaneDetails { stats, queues, since, done, failed, runs } = lane;
+        let LaneDetails { stats, queues, since, done, failed, runs, held } = lane;
         let state = match (stats.draining, stats.silent) {
             (_, true) => "silent",
             (true, _) => "draining",
@@ -50,11 +63,16 @@ impl Worker {
             Some(Peer::Ipc { pid }) => (None, pid),
             None => (None, None),
         };
-        let jobs = runs.into_iter().take(RUNS_TOLD).map(|run| Run {
+        let jobs = runs.into_iter().map(|run| Run {
             job: run.job.to_string(),
             queue: run.queue,
             since_ms: run.since.as_millis(),
             attempt: run.attempt,
+        });
+        let held = held.into_iter().map(|held| Held {
+            job: held.job.to_string(),
+            since_ms: held.since.as_millis(),
+            why: held.why.as_str(),
         });
         Self {
             worker: stats.lane.0,
@@ -69,6 +87,9 @@ impl Worker {
             done,
             failed,
             jobs: jobs.collect(),
+            slots_held: stats.held,
+            held: held.collect(),
+            apart: stats.apart,
         }
     }
 }

@@ -47,6 +47,8 @@ pub(super) fn entry(action: Action, told: Told) -> Option<Entry> {
         Action::Tell { .. }
         | Action::Run { .. }
         | Action::CancelRun { .. }
+        | Action::Remind { .. }
+        | Action::EndLane { .. }
         | Action::SayBye { .. }
         | Action::Measure(_) => return None,
         #[cfg(feature = "otlp")]
