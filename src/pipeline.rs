@@ -424,6 +424,8 @@ impl Pipeline {
                 entry @ (Action::Record { .. }
                 | Action::Settle { .. }
                 | Action::Count { .. }
+                | Action::Tally(_)
+                | Action::BatchOver { .. }
                 | Action::Bury { .. }
                 | Action::Exhume { .. }) => {
                     let told = self.recorded(&entry);

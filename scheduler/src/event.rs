@@ -8,7 +8,7 @@ use acequia_wire::worker::Progress;
 use acequia_wire::{Body, CorrelationId, JobId, QueueName};
 
 use crate::ids::{ClientId, LaneKey, SessionId, Ticket};
-use crate::records::{DeadLetter, Recovered, Retained};
+use crate::records::{DeadLetter, Recovered, Retained, Tally};
 
 /// What a worker offers on its lane.
 #[derive(Clone, Debug)]
@@ -91,6 +91,9 @@ pub enum Event {
     /// A dead letter that the journal kept, as [`Action::Bury`](crate::Action::Bury) gave it. Only
     /// at the start, in the order of their tickets.
     RecoveredDeadLetter(Arc<DeadLetter>),
+    /// What had become of a batch, as [`Action::Tally`](crate::Action::Tally) told it last. Only at
+    /// the start, after the jobs: a batch of which none is live any more is over.
+    RecoveredTally(Tally),
     /// An operator has a job that failed run again, as a new one. Nothing happens unless
     /// [`Scheduler::check_redrive`](crate::Scheduler::check_redrive) says that it can.
     Redrive {

@@ -134,6 +134,10 @@ impl Opened {
                 &mut self.actions,
             );
         }
+        for tally in kept.tallies()? {
+            let event = Event::RecoveredTally(translate::tally(tally?));
+            self.scheduler.handle(now, event, &mut self.actions);
+        }
         for session in self.sessions.values() {
             let absent = Event::SessionAbsent { session: session.session };
             self.scheduler.handle(now, absent, &mut self.actions);

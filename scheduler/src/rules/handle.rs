@@ -54,6 +54,7 @@ impl Scheduler {
             Event::Recovered(recovered) => self.recovered(step, recovered),
             Event::RecoveredOutcome(retained) => self.recovered_outcome(step, retained),
             Event::RecoveredDeadLetter(letter) => self.recovered_dead_letter(step, letter),
+            Event::RecoveredTally(tally) => self.recovered_tally(step, tally),
             Event::Redrive { job, as_job } => self.redrive(step, job, as_job),
             Event::DropDeadLetter { job } => self.drop_dead_letter(step, job),
             Event::CancelJob { job } => self.cancel_job(step, job),

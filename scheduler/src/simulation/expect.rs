@@ -49,6 +49,7 @@ impl Model {
                 self.durable = self.durable.max(letter.ticket);
                 self.keep_letter(letter.clone());
             }
+            Event::RecoveredTally(tally) => self.expect_tally(tally),
             Event::Redrive { job, as_job } => self.expect_redrive(*job, *as_job),
             Event::DropDeadLetter { job } => self.expect_exhumed(*job),
             Event::CancelJob { job } => {

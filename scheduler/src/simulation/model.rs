@@ -13,7 +13,7 @@ use crate::action::Action;
 use crate::config::Config;
 use crate::event::Event;
 use crate::ids::{ClientId, LaneKey, SessionId, Ticket};
-use crate::records::{DeadLetter, Recovered, Retained};
+use crate::records::{DeadLetter, Recovered, Retained, Tally};
 use crate::time::Time;
 
 pub(super) struct Model {
@@ -30,6 +30,8 @@ pub(super) struct Model {
     pub(super) lanes: BTreeMap<LaneKey, Lane>,
     pub(super) turns: Turns,
     pub(super) batches: BTreeMap<(ClientId, Box<str>), Batch>,
+    /// What the journal knows of them.
+    pub(super) tallies: BTreeMap<(ClientId, Box<str>), Tally>,
     /// In the order in which they ended.
     pub(super) retained: Vec<Arc<Retained>>,
     /// Keys that were theirs and that others have taken, by job; the journal does not know.
@@ -61,6 +63,7 @@ impl Model {
             lanes: BTreeMap::new(),
             turns: Turns::default(),
             batches: BTreeMap::new(),
+            tallies: BTreeMap::new(),
             retained: Vec::new(),
             taken_keys: BTreeMap::new(),
             letters: BTreeMap::new(),

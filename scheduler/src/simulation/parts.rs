@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::action::Dropped;
 use crate::ids::{ClientId, LaneKey, SessionId, Ticket};
 use crate::outcome::Outcome;
-use crate::records::DeadLetter;
+use crate::records::{DeadLetter, Tally};
 use crate::time::Time;
 use crate::void::VoidReason;
 
@@ -166,6 +166,8 @@ pub(super) enum Owed {
     Record(JobId),
     Count(JobId),
     Settle(JobId, Option<Told>),
+    Tally(Tally),
+    BatchOver(ClientId, Box<str>),
     Bury(JobId, String),
     Exhume(Ticket),
     LetterEvicted(QueueName),

@@ -65,6 +65,10 @@ impl Model {
                 assert_eq!((*job, *session), (id, self.jobs[&id].began_in()));
                 self.see_settled(id, retain.clone());
             }
+            Action::Tally(tally) => self.pay(&Owed::Tally(tally.clone())),
+            Action::BatchOver { client, name } => {
+                self.pay(&Owed::BatchOver(*client, (&**name).into()));
+            }
             Action::Bury { letter } => self.see_buried(letter),
             #[cfg(feature = "spans")]
             Action::Span(span) => self.see_span(span),

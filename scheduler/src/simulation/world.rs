@@ -211,6 +211,9 @@ impl World {
                 not_before,
             }));
         }
+        for tally in before.tallies.into_values() {
+            self.happen(Event::RecoveredTally(tally));
+        }
         for session in self.model.sessions.keys().copied().collect::<Vec<_>>() {
             self.happen(Event::SessionAbsent { session });
         }

@@ -1,8 +1,12 @@
 //! What the scheduler and the journal call the same things.
 
-use acequia_journal::{Admitted, Counts, DeadLetter as Buried, Entry, Kept, LiveJob, Outcome};
+use std::sync::Arc;
+
+use acequia_journal::{
+    Admitted, Counts, DeadLetter as Buried, Entry, Kept, LiveJob, Outcome, Tally as Tallied,
+};
 use acequia_scheduler::{
-    Action, ClientId, DeadLetter, Recovered, Retained, SessionId, Ticket, Time,
+    Action, ClientId, DeadLetter, Recovered, Retained, SessionId, Tally, Ticket, Time,
 };
 use acequia_wire::client::JobEvent;
 
@@ -42,6 +46,8 @@ pub(super) fn entry(action: Action, told: Told) -> Option<Entry> {
             let outcome = retain.and_then(|retained| kept(&retained, told)).map(Box::new);
             Entry::Settled { ticket: ticket.0, outcome }
         }
+        Action::Tally(tally) => Entry::Tallied(Box::new(tallied(tally))),
+        Action::BatchOver { client, name } => Entry::BatchOver { client: client.0, name },
         Action::Bury { letter } => Entry::Buried(Box::new(buried(&letter))),
         Action::Exhume { ticket } => Entry::Exhumed { ticket: ticket.0 },
         Action::Tell { .. }
@@ -100,6 +106,25 @@ fn kept(retained: &Retained, told: Told) -> Option<Kept> {
     let ended_ms = ended.as_millis();
     let client = client.0;
     Some(Kept { job, client, session, seq, id, key, ended_ms, outcome, traceparent })
+}
+
+fn tallied(tally: Tally) -> Tallied {
+    let Tally { client, name, began, ended: [done, failed, cancelled], sessions } = tally;
+    let sessions = sessions.iter().map(|session| session.0).collect();
+    let (client, began_ms) = (client.0, began.as_millis());
+    Tallied { client, name, began_ms, done, failed, cancelled, sessions }
+}
+
+/// A batch that goes on.
+pub(super) fn tally(kept: Tallied) -> Tally {
+    let Tallied { client, name, began_ms, done, failed, cancelled, sessions } = kept;
+    Tally {
+        client: ClientId(client),
+        name,
+        began: Time::from_millis(began_ms),
+        ended: [done, failed, cancelled],
+        sessions: Arc::new(sessions.into_iter().map(SessionId).collect()),
+    }
 }
 
 pub(super) fn dead_letter(buried: Buried) -> DeadLetter {
