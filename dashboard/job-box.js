@@ -1,6 +1,6 @@
 // The box that submits one text job and lists what comes back.
 
-import { readable } from '/assets/readable.js';
+import { readable } from './readable.js';
 
 const EVENTS = ['accepted', 'started', 'progress', 'chunk', 'retrying', 'done', 'failed', 'cancelled', 'rejected'];
 const ENDS = new Set(['done', 'failed', 'cancelled', 'rejected']);
@@ -9,7 +9,7 @@ const ENDS = new Set(['done', 'failed', 'cancelled', 'rejected']);
 const LISTED_MAX = 300;
 const PATIENCE_MS = 3000;
 
-/** @param {import('/client/index.js').Acequia} client a JSON session */
+/** @param {import('../client/index.js').Acequia} client a JSON session */
 export function wireJobBox(client) {
   const byId = (id) => document.getElementById(id);
   const [form, text, queue] = ['job-form', 'job-text', 'job-queue'].map(byId);

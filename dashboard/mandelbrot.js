@@ -1,10 +1,10 @@
 // The picture section: controls, the rendering that goes on, and what is told about it.
 
-import { wireGestures } from '/assets/gestures.js';
-import { Picture } from '/assets/picture.js';
-import { Pool, rate } from '/assets/pool.js';
-import { Rendering } from '/assets/rendering.js';
-import { home, panned, resized, zoomed, zoomOf } from '/assets/view.js';
+import { wireGestures } from './gestures.js';
+import { Picture } from './picture.js';
+import { Pool, rate } from './pool.js';
+import { Rendering } from './rendering.js';
+import { home, panned, resized, zoomed, zoomOf } from './view.js';
 
 const WIDTH_MAX = 1600;
 /** Without any sign of a worker for so long, say so. */
@@ -17,7 +17,7 @@ const CALM_MS = 500;
 const byId = (id) => document.getElementById(id);
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
-/** @param {import('/client/index.js').Acequia} client a MessagePack session */
+/** @param {import('../client/index.js').Acequia} client a MessagePack session */
 export function wireMandelbrot(client) {
   const canvas = byId('mandelbrot');
   const picture = new Picture(canvas, byId('marks'));

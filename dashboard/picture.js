@@ -1,6 +1,6 @@
 // The two canvases: the picture, and on top of it the marks of who works or worked where.
 
-import { pictureColours } from '/assets/palette.js';
+import { pictureColours } from './palette.js';
 
 const PREVIEW_ALPHA = 0.4;
 /** Of a tile's owner, in a corner; in pixels of the picture. */

@@ -1,6 +1,6 @@
 // The picture of the pool: a lane a worker, filled while the worker works.
 
-import { workerColour } from '/assets/palette.js';
+import { workerColour } from './palette.js';
 
 /** How much time a lane shows: as much as there was, within these. */
 const WINDOW_MIN_MS = 1500;

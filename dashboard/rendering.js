@@ -1,7 +1,7 @@
 // One rendering: a job for each tile of a view, until each has ended. No DOM.
 
-import { LostError, RejectedError } from '/client/index.js';
-import { payloadOf, tilesOf } from '/assets/view.js';
+import { LostError, RejectedError } from '../client/index.js';
+import { payloadOf, tilesOf } from './view.js';
 
 export const QUEUE = 'mandelbrot';
 
@@ -17,8 +17,8 @@ export class Rendering {
   #abort = new AbortController();
 
   /**
-   * @param {import('/client/index.js').Acequia} client a MessagePack session
-   * @param {import('/assets/view.js').View} view
+   * @param {import('../client/index.js').Acequia} client a MessagePack session
+   * @param {import('./view.js').View} view
    * @param {object} on what the page wants to know
    * @param {(tile: object, worker: string) => void} on.started
    * @param {(tile: object) => void} on.stopped its run came to nothing, and there will be another

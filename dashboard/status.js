@@ -1,6 +1,6 @@
 // The state of the page's sessions in one lamp: as good as the worst of them.
 
-/** @param {import('/client/index.js').Acequia[]} clients */
+/** @param {import('../client/index.js').Acequia[]} clients */
 export function showConnection(clients) {
   const pill = document.getElementById('connection');
   const text = document.getElementById('connection-text');

@@ -53,6 +53,8 @@ pub struct Config {
     pub default_timeout: Option<Duration>,
     /// How long running jobs may take to end once the server is told to stop.
     pub grace: Duration,
+    /// Whether the page at `/` is that of the demo, which submits jobs to it.
+    pub demo: bool,
     /// Whether jobs are counted and measured, for Prometheus and the dashboard.
     pub measures: bool,
     /// Which of the jobs begin a trace that come without a `traceparent`.
@@ -104,6 +106,7 @@ impl Default for Config {
             lease: Self::LEASE,
             default_timeout: None,
             grace: Self::GRACE,
+            demo: false,
             measures: true,
             traces: TraceRatio::default(),
             #[cfg(feature = "otlp")]

@@ -3,21 +3,27 @@
 mod about;
 mod admin;
 mod door;
+mod greeting;
 mod headers;
 mod in_process;
 mod keys;
 mod known_pages;
 mod listener;
+mod module;
 mod monitors;
+mod openapi;
 mod page;
 mod routes;
+mod scrape;
 mod session;
 mod upgrade;
 
 pub(crate) use self::about::About;
 pub(crate) use self::door::{Door, STREAMS_MAX};
+pub(crate) use self::greeting::Greeting;
 pub(crate) use self::in_process::in_process;
 pub(crate) use self::keys::Keys;
 pub(crate) use self::listener::serve;
 pub(crate) use self::routes::{for_all, for_operators, without_admin_calls};
+pub(crate) use self::scrape::Scrape;
 pub(crate) use self::session::Front;

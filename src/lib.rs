@@ -5,10 +5,10 @@
 //! ```no_run
 //! use acequia::{Config, Server};
 //!
-//! # async fn run() -> Result<(), acequia::StartError> {
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let server = Server::bind(Config::default()).await?;
 //! println!("{}", server.addresses());
-//! server.run(async { _ = tokio::signal::ctrl_c().await }).await;
+//! server.run(async { _ = tokio::signal::ctrl_c().await }).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -21,8 +21,10 @@ mod clock;
 mod config;
 mod http;
 mod metrics;
+mod parts;
 mod pipeline;
 mod reload;
+mod schema;
 mod server;
 #[cfg(feature = "otlp")]
 mod spans;
@@ -32,6 +34,7 @@ pub use acequia_client as client;
 pub use acequia_tls::{BadTls, TlsFiles};
 pub use addresses::Addresses;
 pub use config::{Config, StartError};
+pub use parts::Broken;
 pub use server::Server;
 #[cfg(feature = "otlp")]
 pub use spans::{BadOtlpEndpoint, OtlpEndpoint};

@@ -4,6 +4,7 @@
 //! event (depths, slots) is asked of the scheduler when somebody scrapes.
 
 mod history;
+mod job_times;
 mod maker;
 mod queues;
 mod refused;
@@ -11,6 +12,7 @@ mod server;
 mod times;
 
 pub(crate) use self::history::{INTERVAL, Overall, Point, Recent};
+pub(crate) use self::job_times::JobTimes;
 #[cfg(feature = "otlp")]
 pub(crate) use self::refused::{DroppedSpan, DroppedSpans};
 pub(crate) use self::refused::{

@@ -30,6 +30,7 @@ mod workers;
 use std::sync::Arc;
 use std::time::Duration;
 
+use acequia_restraint::Seldom;
 use acequia_scheduler::{Action, Event, Found, LaneKey, Scheduler, SessionId, Time};
 use acequia_sink::{KeptElsewhere, Mailboxes, Topics};
 use acequia_ventilator::JobLanes;
@@ -43,7 +44,7 @@ use self::desk::Desk;
 use self::desk::tick::{Tick, Ticks};
 use self::durability::{Durability, Start};
 pub(crate) use self::input::{INBOX, Input};
-use self::pairing::Pairing;
+use self::pairing::{Pairing, Unanswered};
 use self::pools::Pools;
 use self::pressure::Pressure;
 use self::rates::Rates;
@@ -61,6 +62,11 @@ const PASS: usize = 1024;
 
 /// How long the results of a lane may still come after its jobs connection broke, if its results
 /// connection did not.
+/// Of a worker of the same name that gets ready again and again the log tells this often.
+const READY_LINE_EVERY: Duration = Duration::from_secs(60);
+/// And of so many workers in that time.
+const READY_LINES_MAX: usize = 100;
+
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long a server waits for others.
@@ -98,6 +104,8 @@ pub(crate) struct Pipeline {
     rates: Rates,
     topics: Topics,
     pairing: Pairing,
+    /// Which workers that are ready the log tells of, by name: one may come and go without end.
+    ready_lines: Seldom<String>,
     worker_door: WorkerDoor,
     metrics: Metrics,
     #[cfg(feature = "otlp")]
@@ -141,6 +149,7 @@ impl Pipeline {
             rates: Rates::new(limits.ops_per_s),
             topics: Topics::default(),
             pairing: Pairing::default(),
+            ready_lines: Seldom::new(READY_LINE_EVERY, READY_LINES_MAX),
             worker_door,
             metrics,
             #[cfg(feature = "otlp")]
@@ -227,8 +236,9 @@ impl Pipeline {
         let ending = self.ending.first().map(|(until, _)| *until);
         let absent = self.sessions.longest_absent().map(|(until, _)| until);
         let tick = Some(self.tick_due.min(self.watch.due()));
-        let pressure = self.pressure.due();
-        let all = [scheduler, self.durability.due(), ending, absent, pressure, tick, self.stop_due];
+        let (pressure, greeting) = (self.pressure.due(), self.job_lanes.greeting_due());
+        let journal = self.durability.due();
+        let all = [scheduler, journal, ending, absent, pressure, tick, greeting, self.stop_due];
         all.into_iter().flatten().min()
     }
 
@@ -274,6 +284,7 @@ impl Pipeline {
         self.look_at_storage(now);
         self.tick_if_due(now, instant);
         self.end_sessions(now, instant);
+        self.job_lanes.greet_due(instant);
         self.job_lanes.flush();
         self.mailboxes.flush(&look_up(&self.scheduler, now));
         inputs.len() > 0
@@ -328,13 +339,14 @@ impl Pipeline {
             }
             Input::Sink(Sink::LaneOpened { results, handle, valve }) => {
                 self.pressure.opened(results, valve);
-                for lane in self.pairing.results_opened(results, handle) {
-                    self.job_lanes.greet(lane);
+                let Unanswered { lost, lanes } = self.pairing.results_opened(results, handle);
+                for lane in lanes {
+                    self.job_lanes.greet_again(lane, lost, instant);
                 }
             }
             Input::Sink(Sink::LaneClosed { results }) => {
                 self.pressure.closed(results);
-                if let Some(lane) = self.pairing.results_closed(results) {
+                if let Some(lane) = self.pairing.results_closed(results, instant) {
                     self.end_lane(now, lane);
                 }
             }
@@ -358,6 +370,7 @@ impl Pipeline {
                 // Whoever asked may have gone.
                 _ = answer.send(self.metrics.times());
             }
+            Input::Alive(answer) => _ = answer.send(()),
             Input::Desk(call) => self.desk(now, instant, |desk| desk.take(call)),
             Input::Drain => {
                 tracing::info!(grace = ?self.grace, "draining: running jobs may end");

@@ -21,11 +21,15 @@ use crate::access::{Access, TokenDoor, WorkerDoor};
 use crate::addresses::Addresses;
 use crate::clock::Clock;
 use crate::config::{Config, StartError};
-use crate::http::{self, About, Door, Front, Keys, STREAMS_MAX};
+use crate::http::{self, About, Door, Front, Greeting, Keys, STREAMS_MAX, Scrape};
 use crate::metrics::{Metrics, RefusedRequests};
+use crate::parts::{Broken, Parts};
 use crate::pipeline::{INBOX, Input, Pipeline, Times, durability};
 #[cfg(feature = "otlp")]
 use crate::spans::Exporter;
+
+/// Longer than anybody means. What is longer would not fit where it is added up.
+const LONG: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
 /// How long sessions may take to close at the end.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
@@ -44,6 +48,7 @@ pub struct Server {
     metrics: PrometheusHandle,
     refused: RefusedRequests,
     access: Access,
+    greeting: Greeting,
     front: Arc<Front>,
     /// Admin calls of this process itself, while the server runs.
     within: watch::Sender<Option<InProcess>>,
@@ -108,9 +113,11 @@ impl Server {
         let front = Arc::new(front);
         let access = Access {
             allowed_origins: config.allowed_origins,
+            has_worker_token: config.worker_token.is_some(),
             admin_token: config.admin_token,
             tokens,
         };
+        let greeting = Greeting::new(&addresses, &access, config.demo);
         Ok(Self {
             http,
             admin,
@@ -124,6 +131,7 @@ impl Server {
             metrics: handle,
             refused,
             access,
+            greeting,
             front,
             within: watch::Sender::new(None),
             #[cfg(feature = "otlp")]
@@ -148,7 +156,11 @@ impl Server {
 
     /// Serves until `shutdown` resolves; then takes no more jobs, lets the running ones end within
     /// the grace time, says goodbye and returns.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    /// If a part of the server ends that it cannot be without. The process should then end too, so
+    /// that whoever looks after it starts it anew: no accepted job is lost by that.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Broken> {
         let Self {
             http,
             admin,
@@ -168,30 +180,31 @@ impl Server {
             front: front.clone(),
             inbox: inbox.clone(),
             access: self.access,
+            greeting: self.greeting,
             metrics,
+            scrape: Scrape::default(),
             refused: refused.clone(),
             readiness: pipeline.readiness(),
             about: About::new(pipeline.start_time().as_millis(), &self.addresses, front.limits),
             ticks: pipeline.ticks(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         });
-        let pipeline = tokio::spawn(pipeline.run(inputs));
-        let workers = [
-            tokio::spawn(accept_jobs(jobs, inbox.clone())),
-            tokio::spawn(accept_results(results, inbox.clone())),
-        ];
+        let mut parts = Parts::default();
+        parts.start("the pipeline", pipeline.run(inputs));
+        parts.start("the jobs port", accept_jobs(jobs, inbox.clone()));
+        parts.start("the results port", accept_results(results, inbox.clone()));
         within.send_replace(Some(http::in_process(http::for_operators(door.clone()))));
-        let serve = |listener, app| {
+        let mut serve = |part, listener, app| {
             let (limits, keys, refused) = (front.limits, keys.clone(), refused.clone());
-            tokio::spawn(http::serve(listener, keys, app, limits, refused))
+            parts.start(part, http::serve(listener, keys, app, limits, refused));
         };
-        let served = match admin {
+        match admin {
             Some(admin) => {
-                let operators = http::for_operators(door.clone());
-                vec![serve(http, http::without_admin_calls(door)), serve(admin, operators)]
+                serve("the admin port", admin, http::for_operators(door.clone()));
+                serve("the HTTP port", http, http::without_admin_calls(door));
             }
-            None => vec![serve(http, http::for_all(door))],
-        };
+            None => serve("the HTTP port", http, http::for_all(door)),
+        }
 
         #[cfg(feature = "otlp")]
         let exporting = self.exporter.map(|exporter| {
@@ -199,11 +212,15 @@ impl Server {
             (stop, tokio::spawn(exporter.run(stopped)))
         });
 
-        shutdown.await;
-        // The pipeline lets running jobs end, says goodbye and returns.
-        if inbox.send(Input::Drain).await.is_ok() {
-            _ = pipeline.await;
-        }
+        let ended = tokio::select! {
+            () = shutdown => Ok(()),
+            broken = parts.broken() => Err(broken),
+        };
+        let ended = match ended {
+            // The pipeline lets running jobs end, says goodbye and returns.
+            Ok(()) if inbox.send(Input::Drain).await.is_ok() => parts.first().await,
+            ended => ended,
+        };
         within.send_replace(None);
         _ = tokio::time::timeout(CLOSE_TIME_MAX, front.all_closed()).await;
         // All that was to be told of has been.
@@ -212,7 +229,7 @@ impl Server {
             _ = stop.send(());
             _ = exporting.await;
         }
-        workers.iter().chain(&served).for_each(tokio::task::JoinHandle::abort);
+        ended
     }
 }
 
@@ -236,9 +253,9 @@ async fn open_pipeline(
     let in_ms = |timeout: Duration| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
     let scheduler = SchedulerConfig {
         limits,
-        lease,
+        lease: lease.min(LONG),
         default_timeout_ms: default_timeout.map(in_ms),
-        retention,
+        retention: retention.min(LONG),
         traces,
         #[cfg(feature = "otlp")]
         spans: config.otlp_endpoint.is_some(),
@@ -256,7 +273,7 @@ async fn open_pipeline(
     };
     let start = opened.start(notify).map_err(StartError::System)?;
     let worker_door = WorkerDoor::new(config.worker_token.clone(), metrics.refused());
-    let times = Times { grace, absence };
+    let times = Times { grace: grace.min(LONG), absence: absence.min(LONG) };
     Ok(Pipeline::new(start, clock, limits, times, worker_door, metrics))
 }
 

@@ -1,7 +1,7 @@
 //! A Rust program embeds the server, and a worker beside it: everything in one process.
 
 use acequia::client::{AdminClient, Client, ServerUrl};
-use acequia::{Addresses, Config, Secret, Server};
+use acequia::{Addresses, Broken, Config, Secret, Server};
 use acequia_wire::client::{Encoding, Event, JobEvent, OnDisconnect, Op, Submit};
 use acequia_wire::{ContentType, CorrelationId, Payload, QueueName};
 use acequia_worker::{Failure, Job, Reply, Worker};
@@ -15,7 +15,7 @@ struct Embedded {
     addresses: Addresses,
     operator: AdminClient,
     stop: oneshot::Sender<()>,
-    server: JoinHandle<()>,
+    server: JoinHandle<Result<(), Broken>>,
     stop_worker: oneshot::Sender<()>,
     worker: JoinHandle<Result<(), acequia_worker::WorkerError>>,
 }
@@ -61,7 +61,7 @@ impl Embedded {
         self.stop_worker.send(()).expect("the worker runs");
         self.worker.await.expect("as written").expect("the worker drains");
         self.stop.send(()).expect("the server runs");
-        self.server.await.expect("the server ends");
+        self.server.await.expect("the server ends").expect("nothing broke");
         self.operator
     }
 }

@@ -1,8 +1,10 @@
 // Admin calls: docs/admin.md.
 
-import { token } from '/assets/ops/token.js';
+import { members } from './json.js';
+import { token } from './token.js';
 
-const BASE = '/v1/admin';
+/** Beside /assets/, wherever a proxy has put it. */
+const BASE = new URL('../../v1/admin', import.meta.url).href;
 
 /** An answer that says no, or none: `status` is then 0. */
 export class Refused extends Error {
@@ -43,6 +45,13 @@ async function refusal(response) {
 }
 
 const call = async (method, path, body) => (await request(path, { method, body })).json();
+
+/** An answer, and in `source` the JSON of each of its fields as the server wrote it. */
+async function exact(path) {
+  const text = await (await request(path)).text();
+  return { ...JSON.parse(text), source: members(text) };
+}
+
 const part = encodeURIComponent;
 
 /** The pairs that are there, as a query. */
@@ -56,12 +65,12 @@ export const resume = (queue) => call('POST', `/queues/${part(queue)}/resume`);
 export const drain = (worker) => call('POST', `/workers/${part(worker)}/drain`);
 export const scale = (pool, size) => call('POST', `/pools/${part(pool)}/scale`, size);
 
-export const job = (id) => call('GET', `/jobs/${part(id)}`);
+export const job = (id) => exact(`/jobs/${part(id)}`);
 export const jobs = (filter) => call('GET', `/jobs${query(filter)}`);
 export const cancel = (id) => call('POST', `/jobs/${part(id)}/cancel`);
 
 export const deadLetters = (filter) => call('GET', `/dead-letters${query({ order: 'newest', ...filter })}`);
-export const deadLetter = (id) => call('GET', `/dead-letters/${part(id)}`);
+export const deadLetter = (id) => exact(`/dead-letters/${part(id)}`);
 export const redrive = (id) => call('POST', `/dead-letters/${part(id)}/redrive`);
 export const redriveAll = (queue) => call('POST', `/dead-letters/redrive${query({ queue })}`);
 export const drop = (id) => call('DELETE', `/dead-letters/${part(id)}`);

@@ -1,21 +1,23 @@
 // The dashboard: one stream in, one state, and views that show it.
 
-import { wireCopyButtons } from '/assets/copy.js';
-import { refusals } from '/assets/ops/api.js';
-import { Charts } from '/assets/ops/charts.js';
-import { showConnection } from '/assets/ops/connection.js';
-import { byId, chooseAmong, setText } from '/assets/ops/dom.js';
-import { count } from '/assets/ops/format.js';
-import { showHints } from '/assets/ops/hints.js';
-import { openJob } from '/assets/ops/job-dialog.js';
-import { Letters } from '/assets/ops/letters.js';
-import { showOverview } from '/assets/ops/overview.js';
-import { poolList } from '/assets/ops/pools.js';
-import { openJobs } from '/assets/ops/queue-dialog.js';
-import { queueTable } from '/assets/ops/queues.js';
-import { fold, NOTHING } from '/assets/ops/store.js';
-import { Live } from '/assets/ops/stream.js';
-import { workerTable } from '/assets/ops/workers.js';
+import { wireCopyButtons } from '../copy.js';
+import { refusals } from './api.js';
+import { Charts } from './charts.js';
+import { Clock } from './clock.js';
+import { showConnection } from './connection.js';
+import { byId, chooseAmong, setText } from './dom.js';
+import { count } from './format.js';
+import { showHints } from './hints.js';
+import { steadily } from './hold.js';
+import { openJob } from './job-dialog.js';
+import { Letters } from './letters.js';
+import { showOverview } from './overview.js';
+import { poolList } from './pools.js';
+import { openJobs } from './queue-dialog.js';
+import { queueTable } from './queues.js';
+import { fold, NOTHING } from './store.js';
+import { Live } from './stream.js';
+import { workerTable } from './workers.js';
 
 let state = NOTHING;
 let drawing = false;
@@ -23,13 +25,14 @@ let drawing = false;
 /** Once a frame, and not while nobody can see it. */
 function take(message) {
   state = fold(state, message);
+  if (state.at !== null) clock.set(state.at);
   if (drawing) return;
   drawing = true;
-  requestAnimationFrame(draw);
+  requestAnimationFrame(() => steadily(draw));
 }
 
-/** The server's time, which may not be the reader's. */
-const now = () => state.at ?? Date.now();
+const clock = new Clock();
+const now = () => clock.now();
 const onChange = (event) => (data) => take({ event, data });
 const onJob = (job) => openJob(job, { now });
 
@@ -68,9 +71,9 @@ function draw() {
   if (state.at === null) return;
   document.body.removeAttribute('data-loading');
   showOverview(state);
-  showHints(state);
   queues.show(state.queues);
   workers.show(state.workers);
+  showHints(state, { queues: queues.isEmpty, workers: workers.isEmpty });
   showPools(state.pools);
   letters.show(state);
   setText(byId('queues-count'), count(state.queues.length));
@@ -86,7 +89,7 @@ for (const link of document.querySelectorAll('a[href^="#"]')) {
   });
 }
 byId('chart-queue').addEventListener('change', ({ target }) => chooseQueue(target.value));
-addEventListener('hashchange', draw);
+addEventListener('hashchange', () => steadily(draw));
 byId('find').addEventListener('submit', (event) => {
   event.preventDefault();
   const id = byId('find-job').value.trim();

@@ -1,15 +1,16 @@
 // The last ten minutes as lines. Their colours and dashes are those of their keys, in style.css.
 
-import uPlot from '/assets/vendor/uplot.mjs';
-import { byId, el, setAttribute, setText } from '/assets/ops/dom.js';
-import { compact, count, duration, moment, rate } from '/assets/ops/format.js';
-import { pointsOf, WINDOW_MS } from '/assets/ops/store.js';
+import uPlot from '../vendor/uplot.mjs';
+import { COUNTS, DURATIONS, RATES, TIMES } from './axes.js';
+import { byId, el, setAttribute, setText } from './dom.js';
+import { compact, count, duration, moment, rate } from './format.js';
+import { pointsOf, WINDOW_MS } from './store.js';
 
 const HEIGHT = 168;
-
-/** Steps of the axes: seconds; and numbers of things, of which there are no halves. */
-const TIMES = [60, 120, 300];
-const COUNTS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat();
+const FONT = '12px system-ui, sans-serif';
+/** Between a label and the plot, and the least that an axis is wide, so that those of all charts mostly are the same. */
+const GAP = 6;
+const AXIS_MIN = 44;
 
 /** What a counter of an interval is in a second. */
 const perSecond = (name) => (point, seconds) => point[name] / seconds;
@@ -18,25 +19,25 @@ const asIs = (name) => (point) => point[name];
 const isAny = (value) => value > 0;
 const isKnown = (value) => value !== null;
 
-/** `axis` writes the numbers on the left, `value` those of the key; `isSomething`: a value that makes a
- * chart more than empty; `counted`: there are no halves. */
+/** `axis` writes the numbers on the left, at `steps` of these; `value` those of the key; `isSomething`: a
+ * value that makes a chart more than empty. */
 const CHARTS = [
   {
-    id: 'throughput', title: 'Throughput', unit: 'jobs a second', axis: compact, value: rate, isSomething: isAny,
+    id: 'throughput', title: 'Throughput', unit: 'jobs a second', axis: compact, steps: RATES, value: rate, isSomething: isAny,
     lines: [['done', 'done'], ['submitted', 'submitted'], ['failed', 'failed'], ['cancelled', 'cancelled']]
       .map(([name, label]) => ({ name, label, of: perSecond(name) })),
   },
   {
-    id: 'jobs', title: 'Waiting and running', unit: 'jobs', axis: compact, value: count, isSomething: isAny, counted: true,
+    id: 'jobs', title: 'Waiting and running', unit: 'jobs', axis: compact, steps: COUNTS, value: count, isSomething: isAny,
     lines: [['waiting', 'waiting'], ['running', 'running']].map(([name, label]) => ({ name, label, of: asIs(name) })),
   },
   {
-    id: 'waited', title: 'Time waited', unit: 'until a run began', axis: duration, value: duration, isSomething: isKnown,
+    id: 'waited', title: 'Time waited', unit: 'until a run began', axis: duration, steps: DURATIONS, value: duration, isSomething: isKnown,
     lines: [['waiting_p50_ms', 'half under (p50)', 'p50'], ['waiting_p99_ms', '99 % under (p99)', 'p99']]
       .map(([name, label, key]) => ({ name: key, label, of: asIs(name) })),
   },
   {
-    id: 'ran', title: 'Time run', unit: 'from a start to its end', axis: duration, value: duration, isSomething: isKnown,
+    id: 'ran', title: 'Time run', unit: 'from a start to its end', axis: duration, steps: DURATIONS, value: duration, isSomething: isKnown,
     lines: [['running_p50_ms', 'half under (p50)', 'p50'], ['running_p99_ms', '99 % under (p99)', 'p99']]
       .map(([name, label, key]) => ({ name: key, label, of: asIs(name) })),
   },
@@ -145,15 +146,15 @@ class Chart {
   }
 
   #options(syncKey) {
-    const { axis, lines, counted } = this.#chart;
+    const { axis, lines, steps } = this.#chart;
     const own = (element, property) => () => getComputedStyle(element)[property];
     const soft = own(this.#time, 'color');
     const grid = own(this.#time, 'borderBottomColor');
-    const font = '12px system-ui, sans-serif';
+    const font = FONT;
     return {
       width: 400,
       height: HEIGHT,
-      padding: [10, 8, 0, 0],
+      padding: [10, 20, 0, 0], // half of the last time stands beyond the plot
       legend: { show: false },
       cursor: {
         sync: { key: syncKey, setSeries: false },
@@ -167,7 +168,7 @@ class Chart {
       },
       axes: [
         { stroke: soft, font, size: 26, gap: 4, ticks: { show: false }, grid: { stroke: grid, width: 1 }, space: 60, incrs: TIMES, values: (_, times) => times.map(minute) },
-        { stroke: soft, font, size: 58, gap: 6, ticks: { show: false }, grid: { stroke: grid, width: 1 }, space: 34, incrs: counted ? COUNTS : undefined, values: (_, numbers) => numbers.map((n) => axis(n)) },
+        { stroke: soft, font, size: widest, gap: GAP, ticks: { show: false }, grid: { stroke: grid, width: 1 }, space: 34, incrs: steps, values: (_, numbers) => numbers.map((n) => axis(n)) },
       ],
       series: [{}, ...lines.map((_, n) => ({
         stroke: own(this.#keys[n], 'borderTopColor'),
@@ -178,6 +179,16 @@ class Chart {
       hooks: { setCursor: [() => this.#legend()] },
     };
   }
+}
+
+/** An axis as wide as its longest label, so that none is cut. */
+function widest({ ctx }, labels) {
+  if (!labels) return AXIS_MIN;
+  ctx.save();
+  ctx.font = FONT;
+  const width = Math.max(...labels.map((label) => ctx.measureText(label).width));
+  ctx.restore();
+  return Math.max(AXIS_MIN, Math.ceil(width) + GAP + 4);
 }
 
 const minute = (seconds) => new Date(seconds * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });

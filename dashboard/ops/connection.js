@@ -1,13 +1,14 @@
 // How the page and the server are connected: the lamp at the top, a banner while they are not, and
 // what to do where only a person can help.
 
-import { byId, setText } from '/assets/ops/dom.js';
-import { setToken, token } from '/assets/ops/token.js';
+import { byId, setText } from './dom.js';
+import { steadily } from './hold.js';
+import { setToken, token } from './token.js';
 
 const LAMPS = { connecting: 'connecting', live: 'live', waiting: 'reconnecting', refused: 'closed' };
 const NEWS = { live: 'Connected', waiting: 'Connection lost; reconnecting', refused: 'The server refuses this page' };
 
-/** @param {import('/assets/ops/stream.js').Live} live */
+/** @param {import('./stream.js').Live} live */
 export function showConnection(live) {
   let ticking;
   let told = 'connecting';
@@ -17,7 +18,7 @@ export function showConnection(live) {
     clearInterval(ticking);
     // A dial during an outage is not a change worth a flicker.
     const trying = detail.state === 'connecting' && told === 'waiting';
-    if (!trying) show(detail);
+    if (!trying) steadily(() => show(detail));
     else setText(byId('banner-when'), 'Trying …');
   });
 
@@ -41,7 +42,7 @@ export function showConnection(live) {
 
   function count({ message, retryAt }) {
     setText(byId('banner-why'), message);
-    const left = () => setText(byId('banner-when'), `Next try in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1000))} s.`);
+    const left = () => setText(byId('banner-when'), `Next try in ${Math.max(1, Math.ceil((retryAt - performance.now()) / 1000))} s.`);
     left();
     ticking = setInterval(left, 500);
   }

@@ -1,6 +1,7 @@
 // Dialogs: the browser's own, which hold the focus, close on Escape and give the focus back.
 
-import { el } from '/assets/ops/dom.js';
+import { el } from './dom.js';
+import { focusCameBack } from './hold.js';
 
 let titles = 0;
 
@@ -21,25 +22,37 @@ export function openDialog(title, { class: kind = '' } = {}) {
     const { left, right, top, bottom } = dialog.getBoundingClientRect();
     if (x < left || x > right || y < top || y > bottom) dialog.close();
   });
-  dialog.addEventListener('close', () => dialog.remove());
+  dialog.addEventListener('close', () => {
+    dialog.remove();
+    focusCameBack();
+  });
   document.body.append(dialog);
   dialog.showModal();
   return { dialog, body, close: () => dialog.close() };
 }
 
-/** Whether a person really wants it. @returns {Promise<boolean>} */
-export function confirmed(title, words, yes) {
+/**
+ * Whether a person really wants it.
+ * @param {string} title with the name of what it happens to
+ * @param {(Node | string)[]} words
+ * @param {string} yes on the button that does it
+ * @param {{ mild?: boolean }} [options] `mild`: nothing is destroyed
+ * @returns {Promise<boolean>}
+ */
+export function confirmed(title, words, yes, { mild = false } = {}) {
   return new Promise((resolve) => {
     const { dialog, body, close } = openDialog(title, { class: 'question' });
     let sure = false;
-    const answer = (value) => () => {
+    const answer = (value) => ({ detail }) => {
+      // The second click of a double one was meant for what lay there before.
+      if (value && detail > 1) return;
       sure = value;
       close();
     };
     const no = el('button', { type: 'button', on: { click: answer(false) } }, 'Keep it as it is');
     body.append(
-      el('p', {}, words),
-      el('div', { class: 'controls' }, el('button', { type: 'button', class: 'main bad', on: { click: answer(true) } }, yes), no),
+      ...words.map((part) => (typeof part === 'string' ? el('p', {}, part) : part)),
+      el('div', { class: 'controls' }, el('button', { type: 'button', class: mild ? 'main' : 'main bad', on: { click: answer(true) } }, yes), no),
     );
     dialog.addEventListener('close', () => resolve(sure));
     no.focus(); // what cannot be undone is not a key away

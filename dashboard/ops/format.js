@@ -46,6 +46,29 @@ export function age(ms) {
   return duration(Math.floor(ms / unit) * unit);
 }
 
+/** The largest unit of an age, where there is no room for two. */
+export const brief = (ms) => age(ms).split(' ').slice(0, 2).join(' ');
+
+/** How long ago, of what is past: clocks that differ a little do not put it into the future. */
+export const ago = (ms) => (ms < 1000 ? 'just now' : `${age(ms)} ago`);
+
+/** So much two clocks, or a number and the tick that it came before, may differ. */
+const SKEW_MS_MAX = 10_000;
+
+/** A moment that is past, and how long ago it was. One that is not by this clock is told without. */
+export function past(at, now) {
+  if (at == null) return null;
+  return at - now > SKEW_MS_MAX ? moment(at, now) : `${moment(at, now)} (${ago(now - at)})`;
+}
+
+/** A moment that is to come, and in how long. */
+export function due(at, now) {
+  if (at == null) return null;
+  const left = at - now;
+  const words = left <= 0 ? 'due now' : left < 1000 ? 'in less than 1 s' : `in ${age(left)}`;
+  return `${moment(at, now)} (${words})`;
+}
+
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 /** 1536 → 1.5 KiB */

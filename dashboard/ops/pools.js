@@ -1,25 +1,49 @@
 // Pools: the processes that each `acequia pool` keeps, and how many it may.
 
-import * as api from '/assets/ops/api.js';
-import { byId, el, keyedList, setAttribute, setDisabled, setText } from '/assets/ops/dom.js';
-import { age, plural } from '/assets/ops/format.js';
-import { oneLess, oneMore } from '/assets/ops/scaling.js';
-import { act, say } from '/assets/ops/say.js';
+import * as api from './api.js';
+import { byId, el, keyedList, setAttribute, setDisabled, setText } from './dom.js';
+import { age, plural } from './format.js';
+import { holdStill, isHeld } from './hold.js';
+import { oneLess, oneMore } from './scaling.js';
+import { act, say } from './say.js';
+import { Still } from './still.js';
 
 /** A pool reports every second; one that has not for so long may be gone. */
 const SILENT_MS = 4000;
 const NONE_KEPT = 'It keeps none as it is: what there is leaves when it is idle';
 
-/** @param {{ now(): number, onChange(pool: object): void }} to */
+/**
+ * @param {{ now(): number, onChange(pool: object): void }} to
+ * @returns {(pools: object[]) => void}
+ */
 export function poolList({ now, onChange }) {
-  return keyedList(byId('pool-list'), ({ pool }) => pool, (first) => card(first, { now, onChange }));
+  const still = new Still(({ pool }) => pool);
+  const place = keyedList(byId('pool-list'), ({ key }) => key, (first) => card(first, { now, onChange }));
+  let pools = [];
+  const draw = (held) => {
+    const { shown, ...back } = still.next(pools, held);
+    tellHeld(back);
+    place(shown);
+    byId('no-pools').hidden = shown.length > 0;
+  };
+  const tellHeld = holdStill('pool-list', () => draw(false));
+  return (next) => {
+    pools = next;
+    draw(isHeld(byId('pool-list')));
+  };
 }
 
 function card(first, { now, onChange }) {
-  let pool = first;
+  let { row: pool, gone } = first;
   const scale = (button, size, words) => act(button, async () => {
-    onChange(await api.scale(pool.pool, size));
-    say(words);
+    if (gone) return say('That pool is gone by now: nothing was done.');
+    const { pool: name, min, max } = pool;
+    onChange(await api.scale(name, size));
+    const undo = el('button', { type: 'button', class: 'small', on: { click: () => act(undo, async () => {
+      onChange(await api.scale(name, { min, max }));
+      say(`Pool ${name} keeps ${min} to ${max} again.`);
+    }) } }, 'Undo');
+    say(words, { more: undo });
   });
   const less = el('button', { type: 'button', on: { click: () => scale(less, oneLess(pool), `Pool ${pool.pool} keeps one process less.`) } }, '−');
   const more = el('button', { type: 'button', on: { click: () => scale(more, oneMore(pool), `Pool ${pool.pool} starts one more process.`) } }, '+');
@@ -32,7 +56,8 @@ function card(first, { now, onChange }) {
   return {
     element,
     update(next) {
-      pool = next;
+      ({ row: pool, gone } = next);
+      setAttribute(element, 'aria-disabled', gone ? 'true' : null);
       const { pool: title, queues, min, max, starting, stopping, host, pid } = pool;
       setText(name, title);
       setText(where, `${queues.join(', ')} · ${host}, process ${pid}`);
@@ -42,8 +67,8 @@ function card(first, { now, onChange }) {
       setText(failing, pool.failing ?? '');
       failing.hidden = !pool.failing;
       const quiet = now() - pool.reported_ms;
-      setText(silent, `Has not reported for ${age(quiet)}.`);
-      silent.hidden = quiet < SILENT_MS;
+      setText(silent, gone ? 'Is gone.' : `Has not reported for ${age(quiet)}.`);
+      silent.hidden = !gone && quiet < SILENT_MS;
       setAttribute(more, 'aria-label', `One more process of ${title}`);
       setAttribute(more, 'title', `Keep at least ${oneMore(pool).min}`);
       setAttribute(less, 'aria-label', `One process less of ${title}`);

@@ -1,11 +1,11 @@
 // The jobs of a queue that wait, run or are delayed, as they are when one asks.
 
-import * as api from '/assets/ops/api.js';
-import { openDialog } from '/assets/ops/dialog.js';
-import { el, setAttribute, setText } from '/assets/ops/dom.js';
-import { age, moment, plural } from '/assets/ops/format.js';
-import { cancelJob } from '/assets/ops/job-dialog.js';
-import { act } from '/assets/ops/say.js';
+import * as api from './api.js';
+import { openDialog } from './dialog.js';
+import { el, setAttribute, setText } from './dom.js';
+import { due, past, plural } from './format.js';
+import { cancelJob } from './job-dialog.js';
+import { act } from './say.js';
 
 const STATES = ['waiting', 'running', 'delayed'];
 const PAGE = 50;
@@ -20,7 +20,7 @@ export function openJobs(queue, state, { now, onJob }) {
   const tabs = STATES.map((each) => el('button', { type: 'button', on: { click: () => act(again, () => choose(each)) } }, each));
   const again = el('button', { type: 'button', on: { click: () => act(again, () => choose(chosen)) } }, 'Look again');
   const rows = el('tbody');
-  const table = el('table', { class: 'plain-table' },
+  const table = el('table', { class: 'plain-table', role: 'table' },
     el('caption', { class: 'unseen' }, `Jobs of ${queue}`),
     el('thead', {}, el('tr', {}, ...['Job', 'When', 'Runs', 'Worker'].map((title) => el('th', { scope: 'col' }, title)), el('th', { scope: 'col' }, el('span', { class: 'unseen' }, 'Actions')))),
     rows);
@@ -65,21 +65,19 @@ export function openJobs(queue, state, { now, onJob }) {
       onJob(job.job);
     } } }, job.job);
     const cancel = el('button', { type: 'button', class: 'small', 'aria-label': `Cancel ${job.job}`, on: { click: async () => {
-      if (!(await cancelJob(cancel, job.job))) return;
-      element.remove();
-      count();
-      again.focus();
+      // It keeps its row: the next one is not to come under the pointer.
+      if (!(await cancelJob(cancel, job))) return;
+      cancel.replaceWith(el('span', { class: 'badge', 'data-state': 'cancelled' }, 'cancelled'));
+      look.focus();
     } } }, 'Cancel');
-    const element = el('tr', {},
-      el('th', { scope: 'row' }, look), el('td', {}, when(job, now())), el('td', {}, String(job.runs ?? 0)), el('td', {}, job.worker ?? '–'), el('td', {}, cancel));
-    return element;
+    const cells = [['When', when(job, now())], ['Runs', String(job.runs ?? 0)], ['Worker', job.worker ?? '–'], ['Actions', cancel]];
+    return el('tr', { role: 'row' }, el('th', { scope: 'row', role: 'rowheader' }, look),
+      ...cells.map(([title, cell]) => el('td', { role: 'cell', 'data-column': title }, cell)));
   }
 
   act(again, () => choose(state));
 }
 
 function when({ since_ms: since, until_ms: until, submitted_ms: submitted }, now) {
-  if (until != null) return `until ${moment(until)} (in ${age(until - now)})`;
-  const from = since ?? submitted;
-  return `since ${moment(from)} (${age(now - from)})`;
+  return until == null ? `since ${past(since ?? submitted, now)}` : `until ${due(until, now)}`;
 }

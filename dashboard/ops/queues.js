@@ -1,11 +1,12 @@
 // The queues: how much waits, how fast it goes, and a button that holds a queue.
 
-import * as api from '/assets/ops/api.js';
-import { el, setAttribute, setText } from '/assets/ops/dom.js';
-import { age, count, duration, rate } from '/assets/ops/format.js';
-import { act, say } from '/assets/ops/say.js';
-import { slotBoxes } from '/assets/ops/slots.js';
-import { LiveTable, text } from '/assets/ops/table.js';
+import * as api from './api.js';
+import { confirmed } from './dialog.js';
+import { el, setAttribute, setText } from './dom.js';
+import { age, count, duration, plural, rate } from './format.js';
+import { act, say } from './say.js';
+import { slotBoxes } from './slots.js';
+import { LiveTable, text } from './table.js';
 
 /**
  * @param {{ onChoose(queue: string): void, onJobs(queue: string, state: string): void,
@@ -21,20 +22,20 @@ export function queueTable({ onChoose, onJobs, onLetters, onChange }) {
     keyOf: ({ queue }) => queue,
     words: ({ queue, paused }) => (paused ? `${queue} paused` : queue),
     columns: [
-      { title: 'Queue', width: '11.5rem', by: ({ queue }) => queue, cell: nameCell(onChoose) },
-      { title: 'Waiting', width: '6rem', number: true, by: ({ waiting }) => waiting, cell: jobs('waiting') },
-      { title: 'Running', width: '6rem', number: true, by: ({ running }) => running, cell: jobs('running') },
-      { title: 'Delayed', width: '6rem', number: true, by: ({ delayed }) => delayed, cell: jobs('delayed') },
-      { title: 'Oldest', width: '6.5rem', number: true, by: ({ oldest_ms: ms }) => ms, cell: text(({ oldest_ms: ms }) => age(ms)) },
-      { title: 'Slots', width: '9rem', by: ({ slots }) => slots, cell: slotsCell },
-      { title: 'Done/s', width: '5.5rem', number: true, by: done, cell: text((row) => rate(done(row))) },
-      { title: 'Waited p50', width: '7.5rem', ...recent('waiting_p50_ms') },
-      { title: 'p99', width: '5.5rem', ...recent('waiting_p99_ms') },
+      { title: 'Queue', width: '9.6rem', by: ({ queue }) => queue, cell: nameCell(onChoose) },
+      { title: 'Waiting', width: '5.8rem', number: true, by: ({ waiting }) => waiting, cell: jobs('waiting') },
+      { title: 'Oldest', width: '6.6rem', number: true, by: ({ oldest_ms: ms }) => ms, cell: text(({ oldest_ms: ms }) => age(ms)) },
       {
-        title: 'Dead', width: '4.8rem', number: true, by: (row) => row.dead_letters,
+        title: 'Dead', width: '5.2rem', number: true, by: (row) => row.dead_letters,
         cell: pressable((row) => row.dead_letters, (row) => `${count(row.dead_letters)} dead letters of ${row.queue}`, (row) => onLetters(row.queue)),
       },
-      { title: 'Actions', width: '6.5rem', cell: pauseCell(onChange) },
+      { title: 'Slots', width: '9rem', by: ({ slots }) => slots, cell: slotsCell },
+      { title: 'Running', width: '5.8rem', number: true, by: ({ running }) => running, cell: jobs('running') },
+      { title: 'Delayed', width: '5.8rem', number: true, by: ({ delayed }) => delayed, cell: jobs('delayed') },
+      { title: 'Done/s', width: '5.8rem', number: true, by: done, cell: text((row) => rate(done(row))) },
+      { title: 'Waited p50', width: '7.4rem', ...recent('waiting_p50_ms') },
+      { title: 'p99', width: '6.6rem', ...recent('waiting_p99_ms') },
+      { title: 'Actions', width: '6.4rem', cell: pauseCell(onChange) },
     ],
   });
 }
@@ -82,13 +83,26 @@ function slotsCell(td, row) {
   };
 }
 
+/** To pause can be undone; to resume cannot, since jobs begin at once. */
 function pauseCell(onChange) {
   return (td, row) => {
-    const press = () => act(button, async () => {
-      const { queue, paused } = row();
-      onChange(await (paused ? api.resume(queue) : api.pause(queue)));
-      say(paused ? `Queue ${queue} goes on.` : `Queue ${queue} is paused: what runs goes on, nothing new starts.`);
+    const resume = async (pressed, queue) => act(pressed, async () => {
+      onChange(await api.resume(queue));
+      say(`Queue ${queue} goes on.`);
     });
+    const press = async () => {
+      const { queue, paused, waiting } = row();
+      if (paused) {
+        const sure = await confirmed(`Resume ${queue}?`, [`Its jobs begin again: ${plural(waiting, 'job')} ${waiting === 1 ? 'waits' : 'wait'}.`], 'Resume', { mild: true });
+        if (sure) await resume(button, queue);
+        return;
+      }
+      await act(button, async () => {
+        onChange(await api.pause(queue));
+        const undo = el('button', { type: 'button', class: 'small', on: { click: () => resume(undo, queue) } }, 'Undo');
+        say(`Queue ${queue} is paused: what runs goes on, nothing new starts.`, { more: undo });
+      });
+    };
     const button = el('button', { type: 'button', class: 'small', on: { click: press } });
     td.append(button);
     return () => {

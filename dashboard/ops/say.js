@@ -1,6 +1,6 @@
 // What came of an action: a line at the bottom that leaves by itself, and is read out once.
 
-import { byId, el, isDisabled, setDisabled } from '/assets/ops/dom.js';
+import { byId, el, isDisabled, setDisabled } from './dom.js';
 
 const SHOWN_MS = 8000;
 const SHOWN_MAX = 4;
@@ -11,6 +11,11 @@ export function say(words, { bad = false, more } = {}) {
   const line = el('div', { class: bad ? 'said bad' : 'said' }, el('p', {}, words), more, close);
   const place = byId(bad ? 'alarms' : 'news');
   close.addEventListener('click', () => line.remove());
+  line.addEventListener('click', (event) => {
+    // The second click of a double one was meant for what lay there before.
+    if (event.detail > 1) event.stopPropagation();
+  }, { capture: true });
+  more?.addEventListener('click', () => line.remove());
   place.append(line);
   while (place.childElementCount > SHOWN_MAX) place.firstElementChild.remove();
   // What went wrong stays until it was read.

@@ -43,7 +43,9 @@ export function fold(state, { event, data }) {
 }
 
 function tick(state, data) {
-  const points = [...state.points, { at: data.at_ms, ...data.point }];
+  // A clock that was set back would have time go back: what comes after now is of the old time.
+  const before = state.points.filter(({ at }) => at < data.at_ms);
+  const points = [...before, { at: data.at_ms, ...data.point }];
   const first = points.findIndex(({ at }) => at > data.at_ms - WINDOW_MS);
   return { ...now(state, data), points: points.slice(first) };
 }

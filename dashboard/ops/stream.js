@@ -1,9 +1,9 @@
 // GET /v1/admin/live, for as long as the page is open. By fetch(), since an EventSource cannot show a
 // token.
 
-import { Pause } from '/client/pause.js';
-import { Refused, request } from '/assets/ops/api.js';
-import { EventParser } from '/assets/ops/sse.js';
+import { Pause } from '../../client/pause.js';
+import { Refused, request } from './api.js';
+import { EventParser } from './sse.js';
 
 /** The server says something every two seconds; the connection of one that does not for so long is dead. */
 const SILENCE_MS_MAX = 40_000;
@@ -11,7 +11,7 @@ const SILENT = new Error('the server fell silent');
 
 /**
  * Events: `message`, whose detail is `{ event, data }`; `state`, whose detail is
- * `{ state, message, retryAt }`: `connecting`, `live`, `waiting` for the next try at `retryAt`, and
+ * `{ state, message, retryAt }`: `connecting`, `live`, `waiting` for the next try at `retryAt` (of `performance.now()`), and
  * `refused` with the `status` of the answer, where only a person can help, who then calls `retry()`.
  */
 export class Live extends EventTarget {
@@ -56,7 +56,7 @@ export class Live extends EventTarget {
     if (controller !== this.#current) return;
     const ms = this.#pause.next();
     this.#timer = setTimeout(() => this.#dial(), ms);
-    this.#tell('waiting', { message: trouble, retryAt: Date.now() + ms });
+    this.#tell('waiting', { message: trouble, retryAt: performance.now() + ms });
   }
 
   async #read(controller) {

@@ -1,7 +1,11 @@
 // A table of many rows that change every two seconds: only those in sight are in the document, and of
-// those only what differs is touched.
+// those only what differs is touched. While somebody is in it, its rows stay where they are. On a phone
+// each row is a card, by the style sheet.
 
-import { byId, el, keyedList, setAttribute, setText } from '/assets/ops/dom.js';
+import { byId, el, keyedList, setAttribute, setText } from './dom.js';
+import { holdStill, isHeld } from './hold.js';
+import { say } from './say.js';
+import { Still } from './still.js';
 
 /** Rows above and below those in sight, so that a scroll and the Tab key find some. */
 const BEYOND = 8;
@@ -17,7 +21,9 @@ const NAMES = new Intl.Collator('en', { numeric: true });
  * @typedef {{ title: string, width: string, number?: boolean, by?: Function, cell: Function }} Column
  */
 export class LiveTable {
-  #keyOf;
+  #list;
+  #still;
+  #tellHeld;
   #words;
   #columns;
   #scroller;
@@ -27,8 +33,8 @@ export class LiveTable {
   #below = spacer();
   #filter;
   #rows = [];
+  /** @type {import('./still.js').Shown[]} */
   #shown = [];
-  #order = [];
   #from = 0;
   #place;
   #sorted = { column: null, down: false };
@@ -36,22 +42,25 @@ export class LiveTable {
 
   /**
    * @param {string} id of the element that it fills
-   * @param {{ caption: string, keyOf: Function, columns: Column[], words?: Function, unit: string }} options
-   *   `words(row)`: what a filter looks into; no filter without
+   * @param {{ caption: string, keyOf: Function, isGone?: Function, columns: Column[], words?: Function, unit: string }} options
+   *   `words(row)`: what a filter looks into; no filter without. `isGone`: as of `Still`
    */
-  constructor(id, { caption, keyOf, columns, words, unit }) {
-    this.#keyOf = keyOf;
+  constructor(id, { caption, keyOf, isGone, columns, words, unit }) {
+    this.#still = new Still(keyOf, isGone);
     this.#columns = columns;
     this.#words = words;
-    const head = el('tr', {}, ...columns.map((column) => this.#header(column)));
-    this.#table = el('table', {}, el('caption', { class: 'unseen' }, caption),
-      el('colgroup', {}, ...columns.map(({ width }) => sized(width))), el('thead', {}, head), this.#above, this.#body, this.#below);
+    // Roles, since a table that is laid out as cards is none any more to some.
+    const head = el('tr', { role: 'row' }, ...columns.map((column) => this.#header(column)));
+    this.#table = el('table', { role: 'table' }, el('caption', { class: 'unseen' }, caption),
+      el('colgroup', {}, ...columns.map(({ width }) => sized(width))), el('thead', { role: 'rowgroup' }, head), this.#above, this.#body, this.#below);
     this.#scroller = el('div', { class: 'scroller', tabIndex: 0, role: 'region', 'aria-label': caption }, this.#table);
     this.#filter = el('input', { type: 'search', 'aria-label': `Filter ${unit}`, placeholder: `Filter ${unit}`, autocomplete: 'off', spellcheck: false });
     this.#filter.hidden = true;
     this.none = el('p', { class: 'empty', hidden: true }, `No ${unit} match the filter.`);
-    byId(id).append(this.#filter, this.#scroller, this.none);
-    this.#place = keyedList(this.#body, keyOf, (row) => this.#part(row));
+    this.#list = byId(id);
+    this.#list.append(this.#filter, this.#scroller, this.none);
+    this.#tellHeld = holdStill(id, () => this.#arrange({ fresh: true }));
+    this.#place = keyedList(this.#body, ({ key }) => key, (shown) => this.#part(shown));
     let asked = false;
     this.#scroller.addEventListener('scroll', () => {
       if (asked) return;
@@ -61,19 +70,25 @@ export class LiveTable {
         this.#draw();
       });
     }, { passive: true });
-    this.#filter.addEventListener('input', () => this.#arrange());
+    this.#filter.addEventListener('input', () => this.#arrange({ fresh: true }));
     new ResizeObserver(() => this.#draw()).observe(this.#scroller);
   }
 
-  show(rows) {
+  /** @param {{ fresh?: boolean }} [options] `fresh`: at once, since somebody asked for other rows */
+  show(rows, { fresh = false } = {}) {
     this.#rows = rows;
-    this.#scroller.hidden = rows.length === 0;
-    if (this.#words) this.#filter.hidden = rows.length < FILTERED_FROM && this.#filter.value === '';
-    this.#arrange();
+    const filtering = this.#filter.value !== '' || this.#filter === document.activeElement;
+    if (this.#words) this.#filter.hidden = rows.length < FILTERED_FROM && !filtering;
+    this.#arrange({ fresh });
+  }
+
+  /** Whether no row is shown: also those that have gone may still be there. */
+  get isEmpty() {
+    return this.#shown.length === 0;
   }
 
   #header(column) {
-    const cell = el('th', { scope: 'col', class: column.number ? 'number' : null });
+    const cell = el('th', { scope: 'col', role: 'columnheader', class: column.number ? 'number' : null, 'data-sorts': column.by ? '' : null });
     if (!column.by) cell.append(el('span', { class: column.title === 'Actions' ? 'unseen' : null }, column.title));
     else {
       cell.append(el('button', { type: 'button', class: 'sort', on: { click: () => this.#sort(column, cell) } }, column.title));
@@ -89,31 +104,24 @@ export class LiveTable {
     else this.#sorted = { column: null, down: false };
     for (const other of cell.parentElement.children) setAttribute(other, 'aria-sort', null);
     if (this.#sorted.column) setAttribute(cell, 'aria-sort', this.#sorted.down ? 'descending' : 'ascending');
-    this.#order = [];
-    this.#arrange();
+    this.#arrange({ fresh: true });
   }
 
-  #arrange() {
+  #arrange({ fresh }) {
     const wanted = this.#filter.value.trim().toLowerCase();
     const rows = wanted === '' ? this.#rows : this.#rows.filter((row) => this.#words(row).toLowerCase().includes(wanted));
-    this.#shown = this.#sorted.column ? this.#inOrder(rows) : rows;
-    this.none.hidden = rows.length > 0 || this.#rows.length === 0;
-    setAttribute(this.#table, 'aria-rowcount', rows.length + 1);
+    const { shown, ...back } = this.#still.next(this.#inOrder(rows), !fresh && isHeld(this.#list));
+    this.#shown = shown;
+    this.#tellHeld(back);
+    this.#scroller.hidden = shown.length === 0 && this.#rows.length === 0;
+    this.none.hidden = shown.length > 0 || this.#rows.length === 0;
+    setAttribute(this.#table, 'aria-rowcount', shown.length + 1);
     this.#draw();
   }
 
-  /** While somebody is about to press a button of a row, it stays where it is. */
   #inOrder(rows) {
-    const held = this.#body.matches(':hover') || this.#body.contains(document.activeElement);
-    if (held && this.#order.length > 0) {
-      const place = new Map(this.#order.map((key, n) => [key, n]));
-      const at = (row) => place.get(this.#keyOf(row)) ?? Infinity;
-      return rows.toSorted((a, b) => at(a) - at(b) || 0);
-    }
     const { column, down } = this.#sorted;
-    const sorted = rows.toSorted((a, b) => compare(column.by(a), column.by(b), down));
-    this.#order = sorted.map(this.#keyOf);
-    return sorted;
+    return column ? rows.toSorted((a, b) => compare(column.by(a), column.by(b), down)) : rows;
   }
 
   #draw({ measured = false } = {}) {
@@ -140,15 +148,22 @@ export class LiveTable {
 
   #part(first) {
     let shown = first;
-    const row = () => shown;
-    const cells = this.#columns.map(({ number, cell }, n) => {
-      const td = n === 0 ? el('th', { scope: 'row' }) : el('td', { class: number ? 'number' : null });
+    const row = () => shown.row;
+    const cells = this.#columns.map(({ title, number, cell }, n) => {
+      const about = { class: number ? 'number' : null, 'data-column': title };
+      const td = n === 0 ? el('th', { scope: 'row', role: 'rowheader', ...about }) : el('td', { role: 'cell', ...about });
       return [td, cell(td, row)];
     });
-    const element = el('tr', {}, ...cells.map(([td]) => td));
+    const element = el('tr', { role: 'row' }, ...cells.map(([td]) => td));
+    element.addEventListener('click', (event) => {
+      if (!shown.gone || event.target.closest('button') === null) return;
+      event.stopPropagation();
+      say('That is gone by now: nothing was done.');
+    }, { capture: true });
     const update = (next, n) => {
       shown = next;
       setAttribute(element, 'aria-rowindex', this.#from + n + 2);
+      setAttribute(element, 'aria-disabled', shown.gone ? 'true' : null);
       for (const [, bring] of cells) bring();
     };
     return { element, update };

@@ -1,12 +1,14 @@
 // The workers: what each holds, and a button that sends one home.
 
-import * as api from '/assets/ops/api.js';
-import { confirmed, facts, openDialog } from '/assets/ops/dialog.js';
-import { el, setAttribute, setText } from '/assets/ops/dom.js';
-import { age, count, moment, plural, shortId } from '/assets/ops/format.js';
-import { act, say } from '/assets/ops/say.js';
-import { slotBoxes } from '/assets/ops/slots.js';
-import { LiveTable, text } from '/assets/ops/table.js';
+import * as api from './api.js';
+import { confirmed, facts, openDialog } from './dialog.js';
+import { byId, el, setAttribute, setText } from './dom.js';
+import { brief, count, past, plural, shortId } from './format.js';
+import { isHeld } from './hold.js';
+import { heldBy, runsOf, stateOf, unexplained, unexplainedWords, wordsOf } from './runs.js';
+import { act, say } from './say.js';
+import { slotBoxes } from './slots.js';
+import { LiveTable, text } from './table.js';
 
 /** Jobs in a row; its name leads to all of them. */
 const JOBS_SHOWN = 2;
@@ -20,16 +22,16 @@ export function workerTable({ now, onJob, onChange }) {
     caption: 'Workers',
     unit: 'workers',
     keyOf: ({ worker }) => worker,
-    words: ({ worker, name, queues, state, address, pid }) => `${name} #${worker} ${queues.join(' ')} ${state} ${address ?? ''} ${pid ?? ''}`,
+    words: (row) => `${row.name} #${row.worker} ${row.queues.join(' ')} ${stateOf(row)} ${row.address ?? ''} ${row.pid ?? ''}`,
     columns: [
       { title: 'Worker', width: '12rem', by: ({ name }) => name, cell: nameCell({ now, onJob }) },
-      { title: 'State', width: '6.5rem', by: ({ state }) => state, cell: stateCell },
-      { title: 'Queues', width: '8.5rem', by: ({ queues }) => queues.join(', '), cell: text(({ queues }) => queues.join(', '), { long: true }) },
-      { title: 'Slots', width: '9.5rem', by: ({ busy, slots }) => busy / slots, cell: slotsCell },
-      { title: 'Jobs now', width: '23rem', cell: jobsCell({ now, onJob }) },
-      { title: 'Done', width: '5.5rem', number: true, by: ({ done }) => done, cell: text(({ done }) => count(done)) },
-      { title: 'Failed', width: '5rem', number: true, by: ({ failed }) => failed, cell: text(({ failed }) => count(failed)) },
-      { title: 'Where', width: '9.5rem', by: place, cell: text(place, { long: true }) },
+      { title: 'State', width: '6rem', by: stateOf, cell: stateCell },
+      { title: 'Slots', width: '10rem', by: ({ busy, slots }) => busy / slots, cell: slotsCell },
+      { title: 'Jobs now', width: '20rem', cell: jobsCell({ now, onJob }) },
+      { title: 'Failed', width: '6.5rem', number: true, by: ({ failed }) => failed, cell: text(({ failed }) => count(failed)) },
+      { title: 'Done', width: '7.5rem', number: true, by: ({ done }) => done, cell: text(({ done }) => count(done)) },
+      { title: 'Queues', width: '8rem', by: ({ queues }) => queues.join(', '), cell: text(({ queues }) => queues.join(', '), { long: true }) },
+      { title: 'Where', width: '8.5rem', by: place, cell: text(place, { long: true }) },
       { title: 'Actions', width: '5.5rem', cell: drainCell(onChange) },
     ],
   });
@@ -52,46 +54,67 @@ function stateCell(td, row) {
   const badge = el('span', { class: 'badge' });
   td.append(badge);
   return () => {
-    setText(badge, row().state);
-    setAttribute(badge, 'data-state', row().state);
+    const state = stateOf(row());
+    setText(badge, state);
+    setAttribute(badge, 'data-state', state);
   };
 }
 
 function slotsCell(td, row) {
   const slots = slotBoxes();
   td.append(slots.element);
-  return () => slots.update(row().busy, row().slots);
+  return () => slots.update(row().busy, row().slots, heldBy(row()).length + unexplained(row()));
 }
 
 function jobsCell({ now, onJob }) {
   return (td, row) => {
+    let runs = [];
     const chips = Array.from({ length: JOBS_SHOWN }, (_, n) => {
-      const job = el('button', { type: 'button', class: 'link mono', on: { click: () => onJob(row().jobs[n].job) } });
+      const job = el('button', { type: 'button', class: 'link mono', on: { click: () => onJob(runs[n].job) } });
       const rest = el('span', { class: 'soft' });
       return { job, rest, element: el('span', { class: 'chip' }, job, rest) };
     });
     const more = el('span', { class: 'soft' });
-    td.append(el('span', { class: 'chips' }, ...chips.map(({ element }) => element), more));
+    const odd = el('span', { class: 'warn' });
+    td.append(el('span', { class: 'chips' }, ...chips.map(({ element }) => element), more, odd));
     return () => {
-      const { jobs, busy } = row();
+      const all = runsOf(row());
+      runs = isHeld(byId('worker-table')) ? inPlace(runs, all) : all.slice(0, JOBS_SHOWN);
       chips.forEach(({ job, rest, element }, n) => {
-        element.hidden = n >= jobs.length;
+        element.hidden = n >= runs.length;
         if (element.hidden) return;
-        setText(job, shortId(jobs[n].job));
-        setAttribute(job, 'title', jobs[n].job);
-        setText(rest, `${age(now() - jobs[n].since_ms)} ${jobs[n].queue}`);
+        const run = runs[n];
+        setText(job, shortId(run.job));
+        setAttribute(job, 'title', run.job);
+        setText(rest, run.over ? 'over' : wordsOf(run, now(), { several: row().queues.length > 1, words: brief }));
+        setAttribute(rest, 'class', run.why === undefined ? 'soft' : 'warn');
+        setAttribute(element, 'title', run.over ? null : wordsOf(run, now()));
       });
-      const others = Math.max(busy, jobs.length) - JOBS_SHOWN;
-      setText(more, others > 0 ? `+${count(others)}` : '');
+      const unknown = unexplained(row());
+      const others = Math.max(row().busy - unknown, all.length) - JOBS_SHOWN;
+      const idle = all.length === 0 && unknown === 0;
+      setText(more, idle ? 'idle' : `+${count(others)}`);
+      more.hidden = !idle && others <= 0;
+      setText(odd, unexplainedWords(unknown));
     };
   };
+}
+
+/** The jobs that are pointed at stay where they are, also when they are over; others come after them. */
+function inPlace(shown, all) {
+  const kept = shown.map((run) => all.find(({ job }) => job === run.job) ?? { ...run, over: true });
+  const others = all.filter(({ job }) => !kept.some((run) => run.job === job));
+  return [...kept, ...others].slice(0, JOBS_SHOWN);
 }
 
 function drainCell(onChange) {
   return (td, row) => {
     const press = async () => {
-      const { worker, name } = row();
-      const sure = await confirmed(`Drain ${name}?`, 'It finishes what it holds and gets no more jobs; it is told to go. Start it anew to have it back.', 'Drain');
+      const { worker, name, queues, busy } = row();
+      const sure = await confirmed(`Drain ${name}?`, [
+        facts([['Worker', name], ['Number', String(worker)], ['Where', place(row())], ['Queues', queues.join(', ')], ['Holds', plural(busy, 'job')]]),
+        'It finishes what it holds and gets no more jobs; it is told to go. Start it anew to have it back.',
+      ], 'Drain');
       if (!sure) return;
       await act(button, async () => {
         onChange(await api.drain(worker));
@@ -112,11 +135,11 @@ function openWorker(worker, { now, onJob }) {
   const { body, close } = openDialog(worker.name, { class: 'wide' });
   body.append(facts([
     ['Number', String(worker.worker)],
-    ['State', worker.state],
+    ['State', stateOf(worker)],
     ['Queues', worker.queues.join(', ')],
     ['Slots busy', `${worker.busy} of ${worker.slots}`],
     ['Where', place(worker)],
-    ['Here since', `${moment(worker.since_ms)} (${age(now() - worker.since_ms)})`],
+    ['Here since', past(worker.since_ms, now())],
     ['Jobs done', count(worker.done)],
     ['Jobs failed', count(worker.failed)],
   ]));
@@ -124,9 +147,16 @@ function openWorker(worker, { now, onJob }) {
     close();
     onJob(job);
   };
-  const items = worker.jobs.map(({ job, queue, since_ms: since, attempt }) => el('li', {},
-    el('button', { type: 'button', class: 'link mono', on: { click: () => show(job) } }, job),
-    el('span', { class: 'soft' }, ` ${queue}, for ${age(now() - since)}${attempt > 1 ? `, run ${attempt}` : ''}`)));
-  const title = worker.jobs.length < worker.busy ? `The first ${worker.jobs.length} of ${plural(worker.busy, 'job')}` : `It holds ${plural(worker.jobs.length, 'job')}`;
-  body.append(el('h3', {}, title), el('ul', { class: 'jobs-held' }, ...items));
+  const item = (run) => el('li', {},
+    el('button', { type: 'button', class: 'link mono', on: { click: () => show(run.job) } }, run.job),
+    el('span', { class: run.why === undefined ? 'soft' : 'warn' }, ` ${wordsOf(run, now())}`));
+  const list = (runs) => el('ul', { class: 'jobs-held' }, ...runs.map(item));
+  const [held, unknown] = [heldBy(worker), unexplained(worker)];
+  if (held.length > 0) {
+    body.append(el('h3', {}, `Slots held by ${held.length === 1 ? 'a run that is' : 'runs that are'} over: the worker has not answered`), list(held));
+  }
+  if (unknown > 0) body.append(el('p', { class: 'warn' }, unexplainedWords(unknown)));
+  const running = worker.busy - held.length - unknown;
+  const title = worker.jobs.length < running ? `The first ${worker.jobs.length} of ${plural(running, 'job')}` : `It runs ${plural(worker.jobs.length, 'job')}`;
+  body.append(el('h3', {}, title), list(worker.jobs));
 }

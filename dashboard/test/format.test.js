@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { age, bytes, compact, count, duration, moment, plural, rate, shortId } from '../ops/format.js';
+import { age, ago, brief, bytes, compact, count, due, duration, moment, past, plural, rate, shortId } from '../ops/format.js';
 
 const all = (format, pairs) => pairs.forEach(([value, words]) => assert.equal(format(value), words, `of ${value}`));
 
@@ -19,6 +19,7 @@ test('times have two units at most, and never a sixtieth second', () => {
 
 test('an age does not flicker', () => {
   all(age, [[0, '0 s'], [-1000, '0 s'], [999, '0 s'], [1999, '1 s'], [61_500, '1 min 1 s'], [659_999, '10 min'], [7_500_000, '2 h 5 min']]);
+  all(brief, [[999, '0 s'], [61_500, '1 min'], [86_399_000, '23 h'], [97_200_000, '1 d']]);
 });
 
 test('rates, counts and sizes', () => {
@@ -38,4 +39,16 @@ test('a moment of another day says which', () => {
   const noon = new Date(2026, 4, 3, 12, 0, 5).getTime();
   assert.equal(moment(noon, noon + 60_000), '12:00:05');
   assert.equal(moment(noon, noon + 86_400_000), '2026-05-03 12:00:05');
+});
+
+test('what is past is never to come, and what is due was not', () => {
+  const now = new Date(2026, 4, 3, 12, 0, 5).getTime();
+  all(ago, [[-3000, 'just now'], [0, 'just now'], [999, 'just now'], [1000, '1 s ago'], [90_000, '1 min 30 s ago']]);
+  all((at) => past(at, now), [
+    [null, null], [now, '12:00:05 (just now)'], [now + 1, '12:00:05 (just now)'], [now + 1900, '12:00:06 (just now)'], [now - 3000, '12:00:02 (3 s ago)'],
+    [now + 3_600_000, '13:00:05'], // two clocks that do not agree: no word is better than a wrong one
+  ]);
+  all((at) => due(at, now), [
+    [null, null], [now + 5000, '12:00:10 (in 5 s)'], [now + 400, '12:00:05 (in less than 1 s)'], [now, '12:00:05 (due now)'], [now - 60_000, '11:59:05 (due now)'],
+  ]);
 });

@@ -45,6 +45,14 @@ test('what is older than ten minutes leaves', () => {
   assert.equal(state.points.length, 1, 'after a long gap only the newest is left');
 });
 
+test('time does not go back: a clock that was set back begins anew', () => {
+  let state = fold(fold(NOTHING, history(3)), tick(1_002_000));
+  state = fold(state, tick(998_500));
+  assert.deepEqual(state.points.map(({ at }) => at), [996_000, 998_000, 998_500]);
+  state = fold(state, tick(500_000));
+  assert.deepEqual(state.points.map(({ at }) => at), [500_000]);
+});
+
 test('what is told of now replaces all but the points', () => {
   const before = fold(NOTHING, history(2));
   const { data: { point, ...data }, ...of } = tick(1_002_000, { queues: [{ queue: 'a' }] });

@@ -15,12 +15,14 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use zeromq::SocketEvent;
 
+use crate::handle::ConnectionHandle;
 use crate::lease::Lease;
 use crate::listener::Outer;
 use crate::private::{Monitor, PrivateSocket};
 use crate::reason::CloseReason;
 use crate::relay::{End, Relay};
 use crate::role::Role;
+use crate::spoken::Spoken;
 
 /// Runs one connection from accept(2) to its end.
 ///
@@ -34,11 +36,12 @@ pub(crate) async fn run<R: Role>(
     let (mut private, inner) = match PrivateSocket::<R::Socket>::open().await {
         Ok(opened) => opened,
         Err(error) => {
-            tracing::warn!(%error, "no private socket for a connection");
+            handle.registry.shortage.no_socket(&error, R::PORT);
             handle.close(CloseReason::OutOfResources);
             return;
         }
     };
+    handle.registry.shortage.over();
     let mut relay = Relay::new(handle.clone(), outer, inner, R::WORKER, R::SERVER);
     let shaken = tokio::select! {
         shaken = shake_hands(&mut relay, &mut private.monitor) => shaken,
@@ -48,7 +51,7 @@ pub(crate) async fn run<R: Role>(
         () = accepted.closed() => Err(CloseReason::ClosedByServer),
     };
     if let Err(reason) = shaken {
-        handle.close(reason);
+        turn_away::<R>(&handle, &relay, reason);
         drop(relay);
         private.discard().await;
         return;
@@ -62,12 +65,54 @@ pub(crate) async fn run<R: Role>(
     }
     drop(accepted);
     match poll_fn(|cx| relay.poll(cx)).await {
-        End::Server(reason) => handle.close(reason),
+        End::Server(reason) => {
+            handle.close(reason);
+            hold(&handle, relay).await;
+        }
         End::Worker(reason) => {
             // First the news, then the rest: it may take long if the owner does not receive.
-            handle.close(reason);
+            if reason.is_refusal() {
+                handle.registry.refuse(&handle.state, reason);
+            } else {
+                handle.close(reason);
+            }
             relay.deliver_rest().await;
         }
+    }
+}
+
+/// Ends a connection that did not get through the handshake, and says so where that is news.
+fn turn_away<R: Role>(handle: &ConnectionHandle, relay: &Relay, reason: CloseReason) {
+    let spoken = relay.spoken();
+    let reason = match (reason, spoken) {
+        // Somebody looked whether the port is open.
+        (CloseReason::PeerClosed | CloseReason::HostDead, Spoken::Nothing) => {
+            return handle.close(reason);
+        }
+        (CloseReason::PeerClosed, _) => CloseReason::LeftInHandshake,
+        (reason, _) => reason,
+    };
+    match reason {
+        CloseReason::BadGreeting
+        | CloseReason::BadHandshake
+        | CloseReason::IncompatiblePeer
+        | CloseReason::HandshakeTimeout
+        | CloseReason::LeftInHandshake => {
+            let (registry, why) = (&handle.registry, spoken.on(R::WORKER));
+            registry.refuse_for(&handle.state, reason, spoken, why);
+        }
+        reason if reason.is_refusal() => handle.registry.refuse(&handle.state, reason),
+        reason => handle.close(reason),
+    }
+}
+
+/// Keeps a worker that did something wrong from being back at once.
+async fn hold(handle: &ConnectionHandle, relay: Relay) {
+    let held = handle.state.held();
+    if !held.is_zero()
+        && let Some(_place) = handle.registry.hold()
+    {
+        relay.hold(held).await;
     }
 }
 

@@ -35,8 +35,15 @@ pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 /// How long the kernel waits for an acknowledgement before it calls the host dead.
 pub const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the gate waits after accept(2) failed for want of files or memory.
-pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How many connections whose worker did something wrong are held open at once, so that it is not
+/// back at once.
+pub const HELD_MAX: usize = 64;
+/// How often a worker is sent a ZMTP PING, if it speaks a version that has them. It says how long
+/// the worker may hear nothing, so that an idle one finds out that the server's host is gone
+/// although nobody told its library to look.
+pub const PING_EVERY: Duration = Duration::from_secs(10);
+/// How long a worker may hear nothing. Long enough for a server that is stopped for a while.
+pub const PING_TTL: Duration = Duration::from_secs(50);
 
 const _: () = assert!(NOT_READY_FRAME_BYTES_MAX <= FRAME_BYTES_MAX);
 const _: () = assert!(NOT_READY_MESSAGE_BYTES_MAX <= MESSAGE_BYTES_MAX);
@@ -46,6 +53,11 @@ const _: () =
     assert!(NOT_READY_FRAME_BYTES_MAX + FRAME_OVERHEAD_BYTES <= NOT_READY_MESSAGE_BYTES_MAX);
 const _: () = assert!(MESSAGE_FRAMES_MAX as u64 * FRAME_OVERHEAD_BYTES <= MESSAGE_BYTES_MAX);
 const _: () = assert!(NOT_READY_MAX <= CONNECTIONS_MAX);
+const _: () = assert!(2 * PING_EVERY.as_millis() <= PING_TTL.as_millis());
+const _: () = assert!(
+    PING_TTL.as_millis() / 100 <= u16::MAX as u128,
+    "a PING counts in tenths of a second, in 16 bits"
+);
 const _: () = assert!(
     KEEPALIVE_IDLE.as_millis() + KEEPALIVE_INTERVAL.as_millis() <= TCP_USER_TIMEOUT.as_millis(),
     "the first probe must be able to fail before the host is called dead"
@@ -65,6 +77,8 @@ pub struct GateConfig {
     pub connections_max: usize,
     /// Most connections that are not ready; the oldest is evicted for a newcomer.
     pub not_ready_max: usize,
+    /// How often a worker is sent a PING, and how long it may hear nothing.
+    pub ping_every: Duration,
     /// How long a TCP connection is silent before the kernel probes it.
     pub keepalive_idle: Duration,
     /// Time between two such probes.
@@ -90,6 +104,7 @@ impl Default for GateConfig {
             handshake_time_max: HANDSHAKE_TIME_MAX,
             connections_max: CONNECTIONS_MAX,
             not_ready_max: NOT_READY_MAX,
+            ping_every: PING_EVERY,
             keepalive_idle: KEEPALIVE_IDLE,
             keepalive_interval: KEEPALIVE_INTERVAL,
             tcp_user_timeout: TCP_USER_TIMEOUT,

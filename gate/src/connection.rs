@@ -81,7 +81,12 @@ impl JobsConnection {
 
     /// Closes with `reason`, unless another came first.
     fn end(&self, reason: CloseReason) -> Closed {
-        self.lease.handle.close(reason);
+        let handle = &self.lease.handle;
+        if reason.is_refusal() {
+            handle.registry.refuse(&handle.state, reason);
+        } else {
+            handle.close(reason);
+        }
         Closed(self.lease.handle.close_reason().unwrap_or(reason))
     }
 }

@@ -10,6 +10,7 @@
 mod handshake;
 mod violation;
 
+pub(crate) use handshake::ready_socket_type;
 pub use handshake::{PING_CONTEXT_BYTES_MAX, SocketType};
 pub use violation::Violation;
 
@@ -103,6 +104,8 @@ pub struct FrameReader {
     socket_type: SocketType,
     limits: Limits,
     phase: Phase,
+    /// Whether the greeting was of a version that has PING.
+    has_heartbeats: bool,
     /// Bytes of the frame under way that have yet to come.
     payload_left: u64,
     /// Bytes of the message under way, overheads included; 0 between messages.
@@ -120,6 +123,7 @@ impl FrameReader {
             socket_type,
             limits,
             phase: Phase::Greeting,
+            has_heartbeats: false,
             payload_left: 0,
             message_bytes: 0,
             message_frames: 0,
@@ -130,6 +134,16 @@ impl FrameReader {
     /// Changes the limits, from the next frame header on.
     pub const fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+    }
+
+    /// Whether the greeting has passed.
+    pub const fn is_greeted(&self) -> bool {
+        !matches!(self.phase, Phase::Greeting)
+    }
+
+    /// Whether the greeting was of a version of ZMTP that has PING. Others may take it for an error.
+    pub const fn has_heartbeats(&self) -> bool {
+        self.has_heartbeats
     }
 
     /// Whether greeting and READY have passed.
@@ -156,6 +170,7 @@ impl FrameReader {
         match handshake::check_greeting(input) {
             Ok(true) => {
                 self.phase = Phase::Ready;
+                self.has_heartbeats = handshake::has_heartbeats(input);
                 let mut walk = self.walk_ready(&input[handshake::GREETING_BYTES..]);
                 walk.relay += handshake::GREETING_BYTES;
                 walk.boundary = walk.boundary.map(|end| end + handshake::GREETING_BYTES);

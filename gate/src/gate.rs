@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use crate::admission;
-use crate::config::{ACCEPT_PAUSE, GateConfig};
+use crate::config::GateConfig;
 use crate::endpoint::Endpoint;
 use crate::error::GateError;
 use crate::lease::Lease;
@@ -34,8 +34,6 @@ pub struct Gate<R: Role> {
     /// Lent to the task of each connection.
     accepted_sender: mpsc::Sender<R::Connection>,
     accepted: mpsc::Receiver<R::Connection>,
-    /// Set after accept(2) failed for want of something that only time may bring.
-    paused_until: Option<Instant>,
 }
 
 impl<R: Role> Gate<R> {
@@ -51,10 +49,9 @@ impl<R: Role> Gate<R> {
         let (accepted_sender, accepted) = mpsc::channel(places);
         Ok(Self {
             listener,
-            registry: Arc::new(Registry::new(config)),
+            registry: Arc::new(Registry::new(R::PORT, config)),
             accepted_sender,
             accepted,
-            paused_until: None,
         })
     }
 
@@ -77,13 +74,13 @@ impl<R: Role> Gate<R> {
             tokio::select! {
                 biased;
                 Some(connection) = self.accepted.recv() => return connection,
-                incoming = next_incoming(&self.listener, self.paused_until) => {
-                    self.paused_until = None;
+                incoming = next_incoming(&self.listener, self.registry.shortage.paused_until()) => {
                     match incoming {
                         Ok((outer, peer)) => self.take_in(outer, peer),
                         Err(error) => self.note_failure(&error),
                     }
                 }
+                () = self.registry.refusals.told() => {}
             }
         }
     }
@@ -94,20 +91,9 @@ impl<R: Role> Gate<R> {
         tokio::spawn(admission::run::<R>(outer, lease, self.accepted_sender.clone()));
     }
 
-    fn note_failure(&mut self, error: &io::Error) {
+    fn note_failure(&self, error: &io::Error) {
         self.registry.counters.accept_failures.fetch_add(1, Relaxed);
-        // A connection that went before it was accepted is no reason to wait. Anything else, most
-        // often a lack of open files, would fail again at once and for as long as it lasts.
-        let of_the_peer = matches!(
-            error.kind(),
-            io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::ConnectionReset
-                | io::ErrorKind::Interrupted
-        );
-        if !of_the_peer {
-            tracing::warn!(%error, endpoint = %self.local_endpoint(), "accept failed");
-            self.paused_until = Some(Instant::now() + ACCEPT_PAUSE);
-        }
+        self.registry.shortage.not_accepted(error, R::PORT);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::peer::Peer;
 use crate::reason::CloseReason;
@@ -43,7 +44,32 @@ impl ConnectionHandle {
     /// connection see [`JobsConnection::finish`](crate::JobsConnection::finish). What a results
     /// connection already holds can still be received.
     pub fn close(&self, reason: CloseReason) {
-        self.registry.close(&self.state, reason);
+        self.close_late(reason, Duration::ZERO);
+    }
+
+    /// The same, but the worker's side of the connection is held open for this long, with nothing
+    /// read from it and nothing sent: stock ZeroMQ would be back at once. Only so many connections
+    /// are held at a time; beyond that it is closed at once too.
+    pub fn close_late(&self, reason: CloseReason, held: Duration) {
+        self.registry.close(&self.state, reason, held);
+    }
+
+    /// Closes the connection, unless it has ended already, for something that its owner found
+    /// wrong in what it says. `why` goes into the log, once a minute for each host and reason. From
+    /// the fourth time on that a host did something wrong, the connection is closed late.
+    pub fn refuse(&self, reason: CloseReason, why: fmt::Arguments<'_>) {
+        self.registry.refuse_wrong(&self.state, reason, why);
+    }
+
+    /// Says in the log what its owner found wrong with the connection, which goes on: once a minute
+    /// for each host and `about`.
+    pub fn tell(&self, about: &'static str, why: fmt::Arguments<'_>) {
+        self.registry.tell(&self.state, about, why);
+    }
+
+    /// How long the worker's side is held open beyond the end; zero while there is no end.
+    pub fn held(&self) -> Duration {
+        self.state.held()
     }
 
     /// Why the connection ended; `None` while it is open.

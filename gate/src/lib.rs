@@ -25,6 +25,9 @@
 //! | `private` | the private stream to the socket of one connection |
 //! | `state` | one connection, as all who have to do with it know it |
 //! | `registry` | who is in, who is not ready, who has to go |
+//! | `refusals` | who was turned away, told in the log and remembered for a while |
+//! | `spoken` | what somebody speaks who does not get in |
+//! | `shortage` | whether there are files for more connections |
 //! | `lease` | a connection that has a place |
 //! | `listener`, `endpoint` | the public side |
 
@@ -41,17 +44,20 @@ mod listener;
 mod peer;
 mod private;
 mod reason;
+mod refusals;
 mod registry;
 mod relay;
 mod role;
+mod shortage;
+mod spoken;
 mod state;
 mod stats;
 
 pub use config::{
-    ACCEPT_PAUSE, CONNECTIONS_MAX, EVICTIONS_UNDER_WAY_MAX, FRAME_BYTES_MAX, GateConfig,
-    HANDSHAKE_TIME_MAX, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, MESSAGE_BYTES_MAX, MESSAGE_FRAMES_MAX,
+    CONNECTIONS_MAX, EVICTIONS_UNDER_WAY_MAX, FRAME_BYTES_MAX, GateConfig, HANDSHAKE_TIME_MAX,
+    HELD_MAX, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, MESSAGE_BYTES_MAX, MESSAGE_FRAMES_MAX,
     NOT_READY_FRAME_BYTES_MAX, NOT_READY_MAX, NOT_READY_MESSAGE_BYTES_MAX,
-    NOT_READY_MESSAGE_FRAMES_MAX, TCP_USER_TIMEOUT,
+    NOT_READY_MESSAGE_FRAMES_MAX, PING_EVERY, PING_TTL, TCP_USER_TIMEOUT,
 };
 pub use connection::{Closed, JobsConnection, ResultsConnection};
 pub use endpoint::{Endpoint, EndpointError};

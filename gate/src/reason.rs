@@ -17,6 +17,9 @@ pub enum CloseReason {
     IncompatiblePeer,
     /// The worker's fault: it did not finish the ZMTP handshake in time.
     HandshakeTimeout,
+    /// The worker's fault: it closed the connection in the midst of the handshake, as ZeroMQ does
+    /// that is set to another mechanism or speaks an older version.
+    LeftInHandshake,
     /// The worker's fault: a frame header or a command that ZMTP does not know.
     BadFrame,
     /// The worker's fault: a frame over its limit was announced.
@@ -51,11 +54,12 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// All of them, in the order of their counters.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::BadGreeting,
         Self::BadHandshake,
         Self::IncompatiblePeer,
         Self::HandshakeTimeout,
+        Self::LeftInHandshake,
         Self::BadFrame,
         Self::FrameTooLarge,
         Self::MessageTooLarge,
@@ -80,6 +84,7 @@ impl CloseReason {
             Self::BadHandshake => "bad_handshake",
             Self::IncompatiblePeer => "incompatible_peer",
             Self::HandshakeTimeout => "handshake_timeout",
+            Self::LeftInHandshake => "left_in_handshake",
             Self::BadFrame => "bad_frame",
             Self::FrameTooLarge => "frame_too_large",
             Self::MessageTooLarge => "message_too_large",
@@ -102,6 +107,54 @@ impl CloseReason {
     /// things.
     pub const fn is_refusal(self) -> bool {
         !matches!(self, Self::PeerClosed | Self::HostDead | Self::ClosedByServer)
+    }
+
+    /// What it means and what to do about it, where there is no more to say of the one connection.
+    pub(crate) const fn advice(self) -> &'static str {
+        match self {
+            Self::BadGreeting | Self::BadHandshake | Self::IncompatiblePeer => {
+                "it does not speak ZMTP 3 as a worker does: connect a PULL to the jobs port and a \
+                 PUSH to the results port"
+            }
+            Self::HandshakeTimeout | Self::LeftInHandshake => {
+                "the handshake of ZMTP was not completed: is it a ZeroMQ socket, with the \
+                 mechanism NULL?"
+            }
+            Self::BadFrame | Self::CommandTooLarge => {
+                "it sent something that is not ZMTP: mend or replace its ZeroMQ library"
+            }
+            Self::FrameTooLarge => {
+                "it announced a frame over the limit: keep results below the `max_body` of \
+                 `hello`, and what comes before the answer to `ready` small"
+            }
+            Self::MessageTooLarge => {
+                "the frames of one of its messages are over the limit in sum: put fewer messages \
+                 into one of ZeroMQ's"
+            }
+            Self::TooManyFrames => {
+                "one of its messages has too many frames: put fewer messages into one of ZeroMQ's"
+            }
+            Self::UnexpectedMessage => {
+                "it sent a message on the port where workers only receive: answer by a PUSH on \
+                 the results port"
+            }
+            Self::MalformedMessage => "it sent a message that cannot be read",
+            Self::Unauthorized => "it did not prove who it is",
+            Self::Evicted => {
+                "too many connections are not ready, and the oldest of them is closed for each \
+                 newcomer: look at who opens them, or start fewer workers at a time"
+            }
+            Self::ConnectionLimit => {
+                "as many workers are connected as there may be: start fewer, with more slots each"
+            }
+            Self::OutOfResources => {
+                "the system has no open files left for it: raise the limit (ulimit -n)"
+            }
+            Self::Stalled => "it does not read what is sent to it: look whether it hangs",
+            Self::PeerClosed => "it closed the connection",
+            Self::HostDead => "its host does not answer",
+            Self::ClosedByServer => "it was closed",
+        }
     }
 
     /// The position in [`ALL`](Self::ALL).

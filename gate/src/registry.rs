@@ -1,12 +1,20 @@
 //! Who is in, who of them is not ready, and who has to go when it gets crowded.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::config::{EVICTIONS_UNDER_WAY_MAX, GateConfig};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use crate::config::{EVICTIONS_UNDER_WAY_MAX, GateConfig, HELD_MAX};
 use crate::peer::Peer;
 use crate::reason::CloseReason;
+use crate::refusals::Refusals;
+use crate::shortage::Shortage;
+use crate::spoken::Spoken;
 use crate::state::State;
 use crate::stats::Counters;
 
@@ -15,6 +23,10 @@ use crate::stats::Counters;
 pub(crate) struct Registry {
     pub(crate) config: GateConfig,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) refusals: Refusals,
+    pub(crate) shortage: Shortage,
+    /// Places for connections that are held open beyond their end.
+    held: Arc<Semaphore>,
     next_id: AtomicU64,
     /// By id, which is by age.
     not_ready: Mutex<BTreeMap<u64, Arc<State>>>,
@@ -32,10 +44,13 @@ impl Drop for Place {
 }
 
 impl Registry {
-    pub(crate) fn new(config: GateConfig) -> Self {
+    pub(crate) fn new(port: &'static str, config: GateConfig) -> Self {
         Self {
             config,
             counters: Arc::default(),
+            refusals: Refusals::new(port),
+            shortage: Shortage::default(),
+            held: Arc::new(Semaphore::new(HELD_MAX)),
             next_id: AtomicU64::new(1),
             not_ready: Mutex::default(),
         }
@@ -54,13 +69,18 @@ impl Registry {
         if open >= self.config.connections_max.saturating_add(EVICTIONS_UNDER_WAY_MAX)
             || (evicted && !self.evict_oldest())
         {
-            self.close(&state, CloseReason::ConnectionLimit);
+            self.refuse(&state, CloseReason::ConnectionLimit);
             return None;
         }
         self.counters.open.fetch_add(1, Relaxed);
         self.not_ready().insert(id, Arc::clone(&state));
         self.counters.not_ready.fetch_add(1, Relaxed);
         Some((state, Place { counters: Arc::clone(&self.counters) }))
+    }
+
+    /// A place for a connection that is held open beyond its end, if there is one.
+    pub(crate) fn hold(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.held).try_acquire_owned().ok()
     }
 
     /// Takes a connection out of those that are not ready, if it is one.
@@ -70,9 +90,60 @@ impl Registry {
         }
     }
 
-    /// Ends a connection, unless it has ended already.
-    pub(crate) fn close(&self, connection: &State, reason: CloseReason) {
-        if !connection.end(reason) {
+    /// Turns a connection away for a reason that says it all.
+    pub(crate) fn refuse(&self, connection: &State, reason: CloseReason) {
+        self.refuse_because(connection, reason, None, format_args!("{}", reason.advice()));
+    }
+
+    /// Turns a connection away that did not get through the handshake.
+    pub(crate) fn refuse_for(
+        &self,
+        connection: &State,
+        reason: CloseReason,
+        spoken: Spoken,
+        why: impl fmt::Display,
+    ) {
+        self.refuse_because(connection, reason, Some(spoken), format_args!("{why}"));
+    }
+
+    /// Turns a connection away whose owner found fault with what it says. If that happens again and
+    /// again, the worker's side is held open for a while.
+    pub(crate) fn refuse_wrong(
+        &self,
+        connection: &State,
+        reason: CloseReason,
+        why: fmt::Arguments<'_>,
+    ) {
+        if connection.close_reason().is_none() {
+            let now = Instant::now().into_std();
+            let held = self.refusals.spoke_wrongly(connection.peer, now);
+            self.refusals.tell(connection.peer, reason.as_str(), None, why, now);
+            self.close(connection, reason, held);
+        }
+    }
+
+    /// Says in the log what is wrong with a connection that goes on.
+    pub(crate) fn tell(&self, connection: &State, about: &'static str, why: fmt::Arguments<'_>) {
+        self.refusals.tell(connection.peer, about, None, why, Instant::now().into_std());
+    }
+
+    fn refuse_because(
+        &self,
+        connection: &State,
+        reason: CloseReason,
+        spoken: Option<Spoken>,
+        why: fmt::Arguments<'_>,
+    ) {
+        if connection.close_reason().is_none() {
+            let now = Instant::now().into_std();
+            self.refusals.tell(connection.peer, reason.as_str(), spoken, why, now);
+            self.close(connection, reason, Duration::ZERO);
+        }
+    }
+
+    /// Ends a connection, unless it has ended already. The worker's side is held open for so long.
+    pub(crate) fn close(&self, connection: &State, reason: CloseReason, held: Duration) {
+        if !connection.end(reason, held) {
             return;
         }
         self.counters.count_closed(reason);
@@ -88,7 +159,7 @@ impl Registry {
         let oldest = self.not_ready().first_key_value().map(|(_, state)| Arc::clone(state));
         match oldest {
             Some(state) => {
-                self.close(&state, CloseReason::Evicted);
+                self.refuse(&state, CloseReason::Evicted);
                 true
             }
             None => false,

@@ -10,17 +10,29 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::UnixStream;
+use tokio::time::{Instant, Sleep};
 
+use crate::config::PING_TTL;
 use crate::frames::{
     CARRY_BYTES_MAX, FrameReader, Limits, PING_CONTEXT_BYTES_MAX, SocketType, Stop,
 };
 use crate::handle::ConnectionHandle;
 use crate::listener::Outer;
 use crate::reason::CloseReason;
+use crate::spoken::Spoken;
 use crate::stats::Counters;
+
+/// How much of our greeting goes out before the worker's has come: signature and version. The rest
+/// waits for its greeting, and our READY for its READY: ZeroMQ that does not like what it hears
+/// would leave before it has said what it is itself.
+const GREETING_FIRST_BYTES: usize = 12;
+/// How long we wait so, from the connection on. A worker may wait for us just as well, and then it
+/// goes by the book.
+const KEPT_BACK_MAX: Duration = Duration::from_millis(250);
 
 /// The most that is read at once.
 const READ_BYTES_MAX: usize = 64 * 1024;
@@ -55,6 +67,16 @@ pub(crate) struct Relay {
     /// The PONG that is due to the worker: only the last one, so that a worker that pings and
     /// does not read costs nothing.
     pong: Option<Vec<u8>>,
+    /// When the worker gets the next PING; `None` until it is known to understand one.
+    next_ping: Option<Pin<Box<Sleep>>>,
+    ping_is_due: bool,
+    /// The rest of our greeting, and then our READY, until the worker's has come.
+    kept_back: Vec<u8>,
+    has_greeted: bool,
+    /// Until when; `None` once it is over.
+    keeping_back: Option<Pin<Box<Sleep>>>,
+    /// What the worker spoke that did not get through the handshake.
+    spoken: Option<Spoken>,
     /// How the worker's direction ended; what was judged good still goes on.
     ending: Option<CloseReason>,
 }
@@ -86,6 +108,12 @@ impl Relay {
             up: Flow::new(FrameReader::new(worker, not_ready)),
             down: Flow::new(FrameReader::new(server, Limits::NONE)),
             pong: None,
+            next_ping: None,
+            ping_is_due: false,
+            kept_back: Vec::new(),
+            has_greeted: false,
+            keeping_back: Some(Box::pin(tokio::time::sleep(KEPT_BACK_MAX))),
+            spoken: None,
             ending: None,
             handle,
         }
@@ -102,7 +130,9 @@ impl Relay {
             if let Poll::Ready(end) = self.poll_up(cx, scratch) {
                 return Poll::Ready(end);
             }
-            // After `poll_up`, which may have made a PONG.
+            // Both after `poll_up`, which may have heard the greeting and made a PONG.
+            self.poll_ping(cx);
+            self.poll_keeping_back(cx);
             self.poll_down(cx, scratch)
         })
     }
@@ -110,6 +140,27 @@ impl Relay {
     /// Whether the worker's greeting and READY have passed.
     pub(crate) fn is_worker_handshaken(&self) -> bool {
         self.up.reader.is_handshaken()
+    }
+
+    /// What the worker said so far, which did not get it through the handshake.
+    pub(crate) fn spoken(&self) -> Spoken {
+        self.spoken.unwrap_or_else(|| self.recognise(&self.up.carry))
+    }
+
+    /// Holds the worker's side open for so long, and then closes it.
+    pub(crate) async fn hold(self, held: Duration) {
+        let Self { outer, inner, .. } = self;
+        drop(inner);
+        tokio::time::sleep(held).await;
+        drop(outer);
+    }
+
+    fn recognise(&self, unjudged: &[u8]) -> Spoken {
+        if self.up.reader.is_greeted() {
+            Spoken::of_command(unjudged)
+        } else {
+            Spoken::of_greeting(unjudged)
+        }
     }
 
     /// Delivers what the socket takes of what came before the end of the worker's side. The socket
@@ -175,10 +226,44 @@ impl Relay {
                 Stop::Handshaken | Stop::Command => {}
                 Stop::Ping(context) => self.pong = Some(pong(context)),
                 Stop::Violation(violation) => {
+                    if !self.up.reader.is_handshaken() {
+                        self.spoken = Some(self.recognise(&input[at..]));
+                    }
                     self.ending = Some(violation.into());
                     return Ok(());
                 }
             }
+        }
+    }
+
+    /// Sees to it that a worker that understands a PING gets one now and then.
+    fn poll_ping(&mut self, cx: &mut Context<'_>) {
+        if !self.up.reader.is_handshaken() || !self.up.reader.has_heartbeats() {
+            return;
+        }
+        let every = self.handle.registry.config.ping_every;
+        // The first at once: the host may be gone before the next.
+        let now = Duration::ZERO;
+        let timer = self.next_ping.get_or_insert_with(|| Box::pin(tokio::time::sleep(now)));
+        while timer.as_mut().poll(cx).is_ready() {
+            self.ping_is_due = true;
+            timer.as_mut().reset(Instant::now() + every);
+        }
+    }
+
+    fn poll_keeping_back(&mut self, cx: &mut Context<'_>) {
+        let is_over = |until: &mut Pin<Box<Sleep>>| until.as_mut().poll(cx).is_ready();
+        if self.up.reader.is_handshaken() || self.keeping_back.as_mut().is_some_and(is_over) {
+            self.keeping_back = None;
+        }
+    }
+
+    /// The commands of the gate's own that are due to the worker.
+    fn take_commands(&mut self) -> Option<Vec<u8>> {
+        let ping = std::mem::take(&mut self.ping_is_due).then(ping);
+        match (self.pong.take(), ping) {
+            (Some(pong), Some(ping)) => Some([pong, ping].concat()),
+            (pong, ping) => pong.or(ping),
         }
     }
 
@@ -190,10 +275,17 @@ impl Relay {
             if let Err(error) = ready!(flushed) {
                 return Poll::Ready(End::Worker(reason_of(&error)));
             }
+            let may_go =
+                self.keeping_back.is_none() || (self.up.reader.is_greeted() && !self.has_greeted);
+            if may_go && !self.kept_back.is_empty() {
+                self.has_greeted = true;
+                self.down.pending = std::mem::take(&mut self.kept_back);
+                continue;
+            }
             if self.down.reader.is_between_messages()
-                && let Some(pong) = self.pong.take()
+                && let Some(commands) = self.take_commands()
             {
-                self.down.pending = pong;
+                self.down.pending = commands;
                 continue;
             }
             let filled = match ready!(self.down.poll_fill(cx, &mut self.inner, scratch)) {
@@ -212,15 +304,23 @@ impl Relay {
         let mut at = 0;
         loop {
             let walk = self.down.reader.walk(&input[at..]);
-            let bytes = &input[at..at + walk.relay];
+            let mut bytes = &input[at..at + walk.relay];
+            if self.keeping_back.is_some() {
+                // Our socket waits for the worker's greeting before it says more than its own.
+                let first = if self.up.reader.is_greeted() { 0 } else { GREETING_FIRST_BYTES };
+                let (first, rest) = bytes.split_at(bytes.len().min(first));
+                self.kept_back.extend_from_slice(rest);
+                bytes = first;
+            }
             let before = self.down.unsent();
-            match (walk.boundary, self.pong.is_some()) {
-                (Some(boundary), true) => {
+            let commands = walk.boundary.and_then(|at| Some((at, self.take_commands()?)));
+            match commands {
+                Some((boundary, mut commands)) => {
                     self.down.pending.extend_from_slice(&bytes[..boundary]);
-                    self.down.pending.append(&mut self.pong.take().unwrap_or_default());
+                    self.down.pending.append(&mut commands);
                     self.down.pending.extend_from_slice(&bytes[boundary..]);
                 }
-                _ => {
+                None => {
                     self.down.forward(cx, &mut self.outer, bytes)?;
                     self.count_out(before + bytes.len() - self.down.unsent());
                 }
@@ -320,6 +420,12 @@ fn pong(context: &[u8]) -> Vec<u8> {
     frame.extend_from_slice(NAME);
     frame.extend_from_slice(context);
     frame
+}
+
+/// A PING that says how long the worker may hear nothing, and asks for no context back.
+fn ping() -> Vec<u8> {
+    let tenths = (PING_TTL.as_millis() / 100) as u16;
+    [b"\x04\x07\x04PING", &tenths.to_be_bytes()[..]].concat()
 }
 
 fn reason_of(error: &io::Error) -> CloseReason {

@@ -28,6 +28,8 @@ pub trait Wiring: Send + 'static {
     type Socket: zeromq::Socket + 'static;
     /// What `accept` returns.
     type Connection: Send + 'static;
+    /// What the port is called.
+    const PORT: &'static str;
     /// The type of the worker's socket.
     const WORKER: SocketType;
     /// The type of our own.
@@ -40,6 +42,7 @@ pub trait Wiring: Send + 'static {
 impl Wiring for Jobs {
     type Socket = PushSocket;
     type Connection = JobsConnection;
+    const PORT: &'static str = "jobs";
     const WORKER: SocketType = SocketType::Pull;
     const SERVER: SocketType = SocketType::Push;
 
@@ -51,6 +54,7 @@ impl Wiring for Jobs {
 impl Wiring for Results {
     type Socket = PullSocket;
     type Connection = ResultsConnection;
+    const PORT: &'static str = "results";
     const WORKER: SocketType = SocketType::Push;
     const SERVER: SocketType = SocketType::Pull;
 

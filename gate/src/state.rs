@@ -2,7 +2,8 @@
 //! why it has ended. It knows nothing of the others.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
@@ -16,6 +17,8 @@ pub(crate) struct State {
     pub(crate) peer: Peer,
     /// 0 while open, else the index of the reason plus one. The first reason stays.
     reason: AtomicU8,
+    /// How long the worker's side is held open beyond the end, in ms.
+    held_ms: AtomicU64,
     /// Whether the large limits apply.
     promoted: AtomicBool,
     /// The task that relays; it looks at `reason` whenever it is woken.
@@ -29,6 +32,7 @@ impl State {
             id,
             peer,
             reason: AtomicU8::new(0),
+            held_ms: AtomicU64::new(0),
             promoted: AtomicBool::new(false),
             relay: AtomicWaker::new(),
             ended: Notify::new(),
@@ -37,8 +41,11 @@ impl State {
 
     /// Notes that the connection has ended, for the first reason that is given. Returns whether it
     /// is this one.
-    pub(crate) fn end(&self, reason: CloseReason) -> bool {
-        // `index` is below 19, so the cast loses nothing.
+    pub(crate) fn end(&self, reason: CloseReason, held: Duration) -> bool {
+        // Before the reason, which is what others look at. If another end comes in between, its
+        // worker waits as long as it had to by this one.
+        self.held_ms.fetch_max(held.as_millis() as u64, Ordering::AcqRel);
+        // `index` is far below 255, so the cast loses nothing.
         let state = reason.index() as u8 + 1;
         self.reason.compare_exchange(0, state, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
@@ -67,6 +74,11 @@ impl State {
             ended.as_mut().await;
             ended.set(self.ended.notified());
         }
+    }
+
+    /// How long the worker's side stays open beyond the end, so that it is not back at once.
+    pub(crate) fn held(&self) -> Duration {
+        Duration::from_millis(self.held_ms.load(Ordering::Acquire))
     }
 
     pub(crate) fn promote(&self) {

@@ -78,6 +78,11 @@ pub(crate) fn is_own(origin: &str, host: &str) -> bool {
     })
 }
 
+/// Whether an operator lets pages of this origin in.
+pub(crate) fn is_allowed(origin: &str, allowed: &[AllowedOrigin]) -> bool {
+    allowed.iter().any(|allowed| allowed.allows(origin))
+}
+
 /// Whether the page that a request comes from, if it comes from one, may open sessions. If not, what
 /// it is told.
 pub(crate) fn check_page(
@@ -91,7 +96,7 @@ pub(crate) fn check_page(
     let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
     let host = headers.get(header::HOST).map(text).unwrap_or_default();
     let origin = if origins.next().is_some() { String::new() } else { text(origin) };
-    if allowed.iter().any(|allowed| allowed.allows(&origin)) {
+    if is_allowed(&origin, allowed) {
         return Ok(());
     }
     let shown: String = origin.chars().take(SHOWN_MAX).collect();

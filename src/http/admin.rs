@@ -19,36 +19,46 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware;
-use axum::routing::{get, post, put};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use self::answer::{BODY_BYTES_MAX, Refused, json_text};
+use self::answer::{BODY_BYTES_MAX, Refused, any_refused};
 use super::door::Door;
 
-/// The document that describes all calls.
-const OPENAPI: &str = include_str!("admin/openapi.json");
+/// All calls, each with its description, beside those that are given.
+pub(crate) fn calls(others: OpenApiRouter<Arc<Door>>) -> OpenApiRouter<Arc<Door>> {
+    let mut calls = others
+        .routes(routes!(server::read))
+        .routes(routes!(live::stream))
+        .routes(routes!(queues::list))
+        .routes(routes!(queues::read))
+        .routes(routes!(queues::pause))
+        .routes(routes!(queues::resume))
+        .routes(routes!(workers::list))
+        .routes(routes!(workers::read))
+        .routes(routes!(workers::drain))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::read))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(dead_letters::list, dead_letters::drop_all))
+        .routes(routes!(dead_letters::redrive_all))
+        .routes(routes!(dead_letters::read, dead_letters::drop_one))
+        .routes(routes!(dead_letters::redrive_one))
+        .routes(routes!(pools::list))
+        .routes(routes!(pools::report))
+        .routes(routes!(pools::scale));
+    for item in calls.get_openapi_mut().paths.paths.values_mut() {
+        let methods = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
+        for operation in methods.into_iter().flatten() {
+            operation.responses.responses.extend(any_refused());
+        }
+    }
+    calls
+}
 
-pub(crate) fn router(door: &Arc<Door>) -> Router<Arc<Door>> {
-    Router::new()
-        .route("/openapi.json", get(|| async { json_text(OPENAPI) }))
-        .route("/server", get(server::read))
-        .route("/live", get(live::stream))
-        .route("/queues", get(queues::list))
-        .route("/queues/{queue}", get(queues::read))
-        .route("/queues/{queue}/pause", post(queues::pause))
-        .route("/queues/{queue}/resume", post(queues::resume))
-        .route("/workers", get(workers::list))
-        .route("/workers/{worker}", get(workers::read))
-        .route("/workers/{worker}/drain", post(workers::drain))
-        .route("/jobs", get(jobs::list))
-        .route("/jobs/{job}", get(jobs::read))
-        .route("/jobs/{job}/cancel", post(jobs::cancel))
-        .route("/dead-letters", get(dead_letters::list).delete(dead_letters::drop_all))
-        .route("/dead-letters/redrive", post(dead_letters::redrive_all))
-        .route("/dead-letters/{job}", get(dead_letters::read).delete(dead_letters::drop_one))
-        .route("/dead-letters/{job}/redrive", post(dead_letters::redrive_one))
-        .route("/pools", get(pools::list))
-        .route("/pools/{pool}", put(pools::report))
-        .route("/pools/{pool}/scale", post(pools::scale))
+/// Calls as a port has them: for operators only.
+pub(crate) fn router(door: &Arc<Door>, calls: OpenApiRouter<Arc<Door>>) -> Router<Arc<Door>> {
+    Router::from(calls)
         .fallback(|| async { Refused::not_found("no such admin call; docs/admin.md lists them") })
         .method_not_allowed_fallback(|| async {
             let message = "not this way; docs/admin.md says how each call is made";

@@ -6,6 +6,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::about::About;
+use super::greeting::Greeting;
+use super::scrape::Scrape;
 use super::session::Front;
 use crate::access::Access;
 use crate::metrics::RefusedRequests;
@@ -21,9 +23,11 @@ pub(crate) struct Door {
     pub(crate) inbox: mpsc::Sender<Input>,
     pub(crate) access: Access,
     pub(crate) metrics: PrometheusHandle,
+    pub(crate) scrape: Scrape,
     pub(crate) refused: RefusedRequests,
     pub(crate) readiness: readiness::Watcher,
     pub(crate) about: About,
+    pub(crate) greeting: Greeting,
     pub(crate) ticks: watch::Receiver<Option<Arc<Tick>>>,
     /// Places for those who watch.
     pub(crate) streams: Arc<Semaphore>,

@@ -21,8 +21,11 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
     ),
 ];
 
-/// Adds them to an answer, whatever it is.
+/// Adds them to an answer, whatever it is, unless it has its own.
 pub(super) async fn harden(mut response: Response) -> Response {
-    response.headers_mut().extend(HEADERS.map(|(name, value)| (Some(name), value)));
+    for (name, value) in HEADERS {
+        // What is for other pages too has said so itself.
+        response.headers_mut().entry(name).or_insert(value);
+    }
     response
 }

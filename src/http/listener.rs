@@ -6,9 +6,10 @@ mod place;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use acequia_restraint::AcceptFailures;
 use acequia_tls::Stream;
 use acequia_wire::Limits;
 use axum::Router;
@@ -21,6 +22,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
@@ -35,8 +37,9 @@ use crate::metrics::{RefusedRequest, RefusedRequests};
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// A client that acknowledges nothing for so long is gone. Long enough for a phone in a tunnel.
 const UNANSWERED_TIME_MAX: Duration = Duration::from_secs(90);
-/// How long to wait before the next accept, when the system has no room for another connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a connection may wait for its next request: longer than proxies (nginx and ALB 60 s)
+/// keep theirs, so that they close it and none of their requests meets a closed one.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(100);
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 32 << 10;
 /// How long whoever is turned away may take to read why.
@@ -59,6 +62,7 @@ pub(crate) async fn serve(
     let addresses = Arc::new(Addresses::new(limits.address_connections));
     let handshake = Duration::from_secs(limits.handshake_s as u64);
     let mut connections = JoinSet::new();
+    let mut failures = AcceptFailures::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -66,14 +70,16 @@ pub(crate) async fn serve(
         };
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
-            // It was gone before it was accepted.
-            Err(error) if is_of_the_peer(&error) => continue,
             Err(error) => {
-                tracing::warn!(%error, "no connection can be accepted for now");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                let Some(held) = failures.failed(&error, Instant::now()) else { continue };
+                if let Some(left_out) = held.line {
+                    tracing::warn!(%error, "no connection can be accepted for now{left_out}");
+                }
+                tokio::time::sleep(held.pause).await;
                 continue;
             }
         };
+        failures.succeeded();
         let Some(place) = addresses.place(address.ip()) else {
             refused.count(RefusedRequest::Address);
             // Without a handshake there is no way to say why.
@@ -124,18 +130,29 @@ async fn serve_connection(
     // It is given back with the stream, which an upgrade takes along.
     let place = Arc::new(place);
     let stream = FrameByFrame::new(stream, place.clone());
+    // The first request is waited for less long than the next ones: whoever dials has something to
+    // say.
+    let (first, has_come) = oneshot::channel::<()>();
+    let first = Mutex::new(Some(first));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        drop(first.lock().unwrap_or_else(PoisonError::into_inner).take());
         request.extensions_mut().insert(ConnectInfo(address));
         request.extensions_mut().insert(place.clone());
         app.clone().call(request.map(Body::new))
     });
-    http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(handshake)
+        .header_read_timeout(IDLE_TIME_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await
+        .with_upgrades();
+    tokio::pin!(connection);
+    tokio::select! {
+        ended = &mut connection => return ended,
+        _ = has_come => {}
+        () = tokio::time::sleep(handshake) => return Ok(()),
+    }
+    connection.await
 }
 
 async fn turn_away(mut stream: TcpStream) {
@@ -149,11 +166,6 @@ async fn turn_away(mut stream: TcpStream) {
         tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
     })
     .await;
-}
-
-fn is_of_the_peer(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// Sets a client's connection up for small messages, each of which somebody waits for, and for

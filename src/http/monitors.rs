@@ -15,7 +15,7 @@ use crate::pipeline::{Input, ask};
 pub(super) fn router() -> Router<Arc<Door>> {
     Router::new()
         .route("/metrics", get(metrics))
-        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/healthz", get(alive))
         .route("/readyz", get(ready))
 }
 
@@ -29,12 +29,22 @@ async fn ready(State(door): State<Arc<Door>>) -> Response {
 }
 
 async fn metrics(State(door): State<Arc<Door>>) -> Response {
-    // The pipeline brings what is a state up to date; then the text can be rendered here.
-    match ask(&door.inbox, Input::Scrape).await {
-        Some(times) => {
+    match door.scrape.text(&door.inbox, &door.metrics).await {
+        Some(text) => {
             let text_format = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-            (text_format, door.metrics.render() + &times).into_response()
+            (text_format, text).into_response()
         }
-        None => (StatusCode::SERVICE_UNAVAILABLE, "the pipeline does not answer\n").into_response(),
+        None => silent(),
     }
+}
+
+async fn alive(State(door): State<Arc<Door>>) -> Response {
+    match ask(&door.inbox, Input::Alive).await {
+        Some(()) => "alive\n".into_response(),
+        None => silent(),
+    }
+}
+
+fn silent() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "the pipeline does not answer\n").into_response()
 }

@@ -2,22 +2,26 @@
 
 use std::sync::Arc;
 
-use axum::http::{StatusCode, Uri};
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{any, get};
 use axum::{Router, middleware};
 
 use super::admin;
 use super::door::Door;
+use super::greeting;
 use super::headers::harden;
 use super::known_pages::only_known_pages;
+use super::module::share;
 use super::monitors;
+use super::openapi;
 use super::page;
 use super::upgrade::upgrade;
 
 /// Everything, on one port.
 pub(crate) fn for_all(door: Arc<Door>) -> Router {
-    let app = for_clients(&door).nest("/v1/admin", admin::router(&door));
+    let app = for_clients(&door).nest("/v1/admin", admin::router(&door, openapi::admin_calls()));
     finish(app, door)
 }
 
@@ -28,22 +32,45 @@ pub(crate) fn without_admin_calls(door: Arc<Door>) -> Router {
 
 /// What operators find on a port of their own.
 pub(crate) fn for_operators(door: Arc<Door>) -> Router {
-    finish(monitors::router().nest("/v1/admin", admin::router(&door)), door)
+    finish(monitors::router().nest("/v1/admin", admin::router(&door, openapi::admin_calls())), door)
 }
 
 fn for_clients(door: &Arc<Door>) -> Router<Arc<Door>> {
     let known_pages = middleware::from_fn_with_state(door.clone(), only_known_pages);
-    monitors::router().route("/v1/ws", any(upgrade).layer(known_pages))
+    monitors::router()
+        .route("/v1/about", get(greeting::tell))
+        .route("/v1/ws", any(upgrade).layer(known_pages))
 }
 
 fn finish(app: Router<Arc<Door>>, door: Arc<Door>) -> Router {
-    app.fallback(get(file)).layer(middleware::map_response(harden)).with_state(door)
+    app.fallback(file)
+        .layer(middleware::from_fn_with_state(door.clone(), share))
+        .layer(middleware::map_response(harden))
+        .with_state(door)
 }
 
-async fn file(uri: Uri) -> Response {
-    page::file(uri.path()).unwrap_or_else(|| {
+async fn file(
+    State(door): State<Arc<Door>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    // Below it the page would look for its files in another place.
+    if uri.path() == "/dashboard/" {
+        return Redirect::permanent("../dashboard").into_response();
+    }
+    let path = match uri.path() {
+        "/" if door.greeting.is_demo => "demo",
+        "/" => "start",
+        path => path,
+    };
+    let Some(page) = page::find(path) else {
         let known = "nothing here; there is / (the page), /dashboard, /v1/ws, /v1/admin/, /metrics, \
                      /healthz, /readyz\n";
-        (StatusCode::NOT_FOUND, known).into_response()
-    })
+        return (StatusCode::NOT_FOUND, known).into_response();
+    };
+    match method {
+        Method::GET | Method::HEAD => page.answer(&headers),
+        _ => (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")]).into_response(),
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use acequia_scheduler::Outcome;
 use hdrhistogram::Histogram;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What one point is about.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(2);
@@ -50,17 +51,32 @@ pub(crate) struct Overall {
     pub(crate) slots_busy: u32,
 }
 
-/// What became of jobs within the last seconds.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+/// What became of jobs within the last seconds. Times are of the newest two seconds that have any.
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
+#[schema(description = "Times are of the newest two seconds that have any")]
 pub(crate) struct Recent {
+    /// Over how many seconds the counts are: ten, or less if the server is younger.
     seconds: u64,
+    /// Jobs admitted.
     submitted: u32,
+    /// Jobs that ended with a result.
     done: u32,
+    /// Jobs that failed for good.
     failed: u32,
+    /// Jobs that were cancelled.
     cancelled: u32,
+    /// Median of how long jobs could run and did not, in milliseconds; null if there was none.
+    #[schema(required = true, minimum = 0)]
     waiting_p50_ms: Option<f32>,
+    /// 99th percentile of how long jobs could run and did not, in milliseconds; null if there was
+    /// none.
+    #[schema(required = true, minimum = 0)]
     waiting_p99_ms: Option<f32>,
+    /// Median of how long runs took, in milliseconds; null if there was none.
+    #[schema(required = true, minimum = 0)]
     running_p50_ms: Option<f32>,
+    /// 99th percentile of how long runs took, in milliseconds; null if there was none.
+    #[schema(required = true, minimum = 0)]
     running_p99_ms: Option<f32>,
 }
 

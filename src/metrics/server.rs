@@ -11,17 +11,10 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 use serde::Serialize;
 
 use super::history::{Followed, Lists, Overall, OverallLists, Point, Points, Recent, number};
+use super::job_times::JobTimes;
 use super::maker::{GateHandles, JournalHandles, Maker};
 use super::queues::{QueueHandles, Queues};
 use super::refused::{Reason, Refused};
-use super::times;
-
-/// In the order of the times of a queue.
-const HISTOGRAMS: [(&str, &str); 3] = [
-    ("acequia_job_waiting_seconds", "From when a job could run until it did."),
-    ("acequia_job_running_seconds", "From the dispatch of a job to its worker's word."),
-    ("acequia_job_round_trip_seconds", "From the submit of a job to its outcome."),
-];
 
 /// What goes on with the journal's file.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +37,8 @@ pub(crate) enum DroppedMessage {
     UnknownLane,
     /// A second `ready` for a lane.
     ReadyTwice,
+    /// A `ready` on a results connection that two workers share.
+    SharedResults,
     /// About another lane than its own.
     OtherLane,
     /// A `publish` whose body is not what its type says.
@@ -51,12 +46,13 @@ pub(crate) enum DroppedMessage {
 }
 
 impl DroppedMessage {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Job(Dropped::NotHeld),
         Self::Job(Dropped::Late),
         Self::NotReady,
         Self::UnknownLane,
         Self::ReadyTwice,
+        Self::SharedResults,
         Self::OtherLane,
         Self::BadPublish,
     ];
@@ -67,6 +63,7 @@ impl DroppedMessage {
             Self::NotReady => "not_ready",
             Self::UnknownLane => "unknown_lane",
             Self::ReadyTwice => "ready_twice",
+            Self::SharedResults => "shared_results",
             Self::OtherLane => "other_lane",
             Self::BadPublish => "bad_publish",
         }
@@ -225,16 +222,10 @@ impl Metrics {
         History { points: len, all: OverallLists::of(&self.overall), queues }
     }
 
-    /// The times of jobs, for a scrape. The rest is the recorder's.
-    pub(crate) fn times(&self) -> String {
-        let mut text = String::new();
-        for (nth, (name, help)) in HISTOGRAMS.into_iter().enumerate() {
-            times::describe(&mut text, name, help);
-            for (queue, times) in self.queues.times(nth) {
-                times.write(&mut text, name, queue);
-            }
-        }
-        text
+    /// The times of jobs as they are now, to be written elsewhere. The rest is the recorder's.
+    pub(crate) fn times(&self) -> JobTimes {
+        let of = |nth| self.queues.times(nth).map(|(queue, times)| (queue.into(), times.clone()));
+        JobTimes(std::array::from_fn(|nth| of(nth).collect()))
     }
 
     /// Sets all that is a state.

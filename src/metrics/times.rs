@@ -36,7 +36,7 @@ pub(super) fn micros(time: Duration) -> u64 {
 }
 
 /// Times by bucket, the last being that of what is longer than all bounds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Times {
     counts: [u64; BOUNDS.len() + 1],
     sum_us: u64,

@@ -7,6 +7,7 @@ use acequia_ventilator::ConnectionId;
 use tokio::sync::oneshot;
 
 use super::desk::Call;
+use crate::metrics::JobTimes;
 
 /// Inputs that may wait; whoever brings more waits.
 pub(crate) const INBOX: usize = 4096;
@@ -31,7 +32,9 @@ pub(crate) enum Input {
     /// From the thread that writes the journal.
     Journal(Notice),
     /// Somebody scrapes. The metrics are up to date once this is answered, with the times of jobs.
-    Scrape(oneshot::Sender<String>),
+    Scrape(oneshot::Sender<JobTimes>),
+    /// Somebody asks whether the pipeline lives.
+    Alive(oneshot::Sender<()>),
     /// Somebody asks or tells something, and waits for the answer.
     Desk(Call),
     /// The server is told to stop.

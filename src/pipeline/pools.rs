@@ -7,13 +7,17 @@ use std::time::Duration;
 use acequia_scheduler::Time;
 use acequia_wire::QueueName;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema as _, ToSchema};
+
+use crate::schema;
 
 /// A pool that has not reported itself for so long is gone.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Another pool may take the name of one that has not reported itself for so long.
 const NAME_HELD: Duration = Duration::from_millis(2_500);
 /// Pools at most.
-const POOLS_MAX: usize = 1_000;
+pub(crate) const POOLS_MAX: usize = 1_000;
 /// Processes that a pool may have at most.
 pub(crate) const PROCESSES_MAX: u32 = 1_000;
 /// Queues that a pool may serve at most.
@@ -21,47 +25,90 @@ const POOL_QUEUES_MAX: usize = 100;
 /// Bytes of a pool's word on why it fails, and of its host's name.
 const TEXT_BYTES_MAX: usize = 1_000;
 
+schema::described! {
+    PoolQueues of schema::QueueName =
+        schema::list_of::<schema::QueueName>(POOL_QUEUES_MAX).min_items(Some(1));
+    Processes = schema::up_to(u64::from(PROCESSES_MAX));
+    PoolText = schema::text().max_length(Some(TEXT_BYTES_MAX));
+}
+
 /// What a pool says of itself.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PoolReport)]
 pub(crate) struct Report {
+    /// The queues that its processes serve.
+    #[schema(value_type = PoolQueues)]
     queues: Vec<QueueName>,
+    /// Processes at least.
+    #[schema(value_type = Processes)]
     min: u32,
+    /// Processes at most.
+    #[schema(value_type = Processes)]
     max: u32,
-    /// That are there.
+    /// Processes that are there.
+    #[schema(value_type = schema::Number32)]
     processes: u32,
     /// Those of them that are not ready yet.
+    #[schema(value_type = schema::Number32)]
     starting: u32,
     /// Those of them that are about to go.
+    #[schema(value_type = schema::Number32)]
     stopping: u32,
-    /// Why it starts none for now.
+    /// Why none is started for now.
+    #[schema(value_type = Option<PoolText>)]
     failing: Option<String>,
+    /// Where it runs.
+    #[schema(value_type = PoolText)]
     host: String,
+    /// Its process.
+    #[schema(value_type = schema::Number32)]
     pid: u32,
 }
 
 /// How many processes a pool is to have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Scale {
+    /// Processes at least.
+    #[schema(value_type = Processes)]
     min: u32,
+    /// Processes at most.
+    #[schema(value_type = Processes)]
     max: u32,
 }
 
-/// What an operator wants to be changed of that.
-#[derive(Clone, Copy, Debug, Deserialize)]
+/// How many processes an operator wants a pool to have.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rescale {
+    /// Processes at least.
+    #[schema(value_type = Option<Processes>)]
     min: Option<u32>,
+    /// Processes at most.
+    #[schema(value_type = Option<Processes>)]
     max: Option<u32>,
 }
 
 /// A pool, as it is told.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Pool {
+    /// Its name.
+    #[schema(value_type = schema::QueueName)]
     pool: String,
     #[serde(flatten)]
+    #[schema(schema_with = told_report)]
     report: Report,
+    /// When it last reported itself (milliseconds since 1970).
     reported_ms: u64,
+}
+
+/// What a report may leave out is told all the same.
+fn told_report() -> RefOr<Schema> {
+    let mut report = Report::schema();
+    if let RefOr::T(Schema::Object(report)) = &mut report {
+        report.required = report.properties.keys().cloned().collect();
+    }
+    report
 }
 
 /// Why a report or a wish is refused.

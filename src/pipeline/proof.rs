@@ -15,13 +15,8 @@ impl Pipeline {
         let Err(why) = self.worker_door.check(nonce, ready.lane, ready.auth.as_ref()) else {
             return true;
         };
-        if let Some(peer) = self.pairing.turn_away(results) {
-            tracing::warn!(
-                %peer, %why,
-                "a worker is turned away; give it the token that --worker-token-file has"
-            );
-        }
-        self.job_lanes.close(lane, CloseReason::Unauthorized);
+        let held = self.pairing.turn_away(results, why);
+        self.job_lanes.close(lane, CloseReason::Unauthorized, held);
         false
     }
 }

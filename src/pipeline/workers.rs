@@ -4,18 +4,26 @@ use acequia_gate::{CloseReason, JobsConnection};
 use acequia_scheduler::{Event, LaneKey, LaneOffer, Time};
 use acequia_sink::ResultsKey;
 use acequia_wire::client::Event as ClientEvent;
-use acequia_wire::worker::{FromWorker, Ready};
+use acequia_wire::worker::{About, BadMessage, FromWorker, Ready};
 use acequia_wire::{Body, ContentType, LaneId};
+use tokio::time::Instant;
 
 use super::Pipeline;
 use super::pairing::NotCompleted;
 use crate::metrics::DroppedMessage;
 
+/// What a worker is told that has to wait for another one's end.
+const SHARED_RESULTS: &str = "another worker answers on the same results connection, so this one gets \
+                              no jobs: give each worker its own PUSH socket";
+
+/// What a worker said, if it is understood.
+type Said = Result<FromWorker, BadMessage>;
+
 impl Pipeline {
     pub(super) fn open_lane(&mut self, jobs: JobsConnection) {
-        let (lane, peer) = (LaneKey(jobs.id()), jobs.peer());
+        let (lane, handle) = (LaneKey(jobs.id()), jobs.handle().clone());
         if let Some(id) = self.job_lanes.open(jobs) {
-            self.pairing.jobs_opened(lane, id, peer);
+            self.pairing.jobs_opened(lane, id, handle);
         }
     }
 
@@ -29,19 +37,28 @@ impl Pipeline {
 
     /// Closes what is left of a lane. Returns whether it was there.
     pub(super) fn close_lane(&mut self, lane: LaneKey) -> bool {
-        let was_there = self.pairing.remove(lane);
-        if was_there {
-            self.ending.retain(|(_, ending)| *ending != lane);
-            self.job_lanes.close(lane, CloseReason::ClosedByServer);
-            self.job_lanes.remove(lane);
+        let Some(removed) = self.pairing.remove(lane) else { return false };
+        self.ending.retain(|(_, ending)| *ending != lane);
+        self.job_lanes.close(lane, CloseReason::ClosedByServer, removed.held);
+        self.job_lanes.remove(lane);
+        for waiting in removed.waiting {
+            let now = Instant::now();
+            self.job_lanes.greet_again(waiting, Some(now), now);
         }
-        was_there
+        true
     }
 
-    pub(super) fn take_message(&mut self, now: Time, results: ResultsKey, message: FromWorker) {
+    pub(super) fn take_message(&mut self, now: Time, results: ResultsKey, message: Said) {
+        let message = match message {
+            Ok(message) => message,
+            Err(bad) => return self.take_bad(now, results, bad),
+        };
         let event = match (message, self.pairing.lane_of(results)) {
             (FromWorker::Ready(ready), _) => return self.lane_ready(now, results, ready),
-            (_, None) => return self.metrics.dropped(DroppedMessage::NotReady),
+            (_, None) => {
+                self.pairing.spoke_before_ready(results);
+                return self.metrics.dropped(DroppedMessage::NotReady);
+            }
             (FromWorker::Done { job, body }, Some(lane)) => Event::Done { lane, job, body },
             (FromWorker::Fail { job, code, message, retry }, Some(lane)) => {
                 Event::Fail { lane, job, code, message, retry }
@@ -69,6 +86,24 @@ impl Pipeline {
         self.handle(now, event);
     }
 
+    /// A message that is not understood ends the job that it is about, and nothing else.
+    fn take_bad(&mut self, now: Time, results: ResultsKey, bad: BadMessage) {
+        let Some(lane) = self.pairing.lane_of(results) else {
+            self.pairing.spoke_before_ready(results);
+            return self.metrics.dropped(DroppedMessage::NotReady);
+        };
+        let event = match bad.about {
+            About::Job { job, last } => Event::BadMessage { lane, job, last, message: bad.why },
+            About::Topic(id) => {
+                if self.is_of(lane, id) {
+                    self.metrics.dropped(DroppedMessage::BadPublish);
+                }
+                Event::Heard { lane }
+            }
+        };
+        self.handle(now, event);
+    }
+
     /// Whether a message that came on `lane` also names it.
     fn is_of(&self, lane: LaneKey, id: LaneId) -> bool {
         let own = self.pairing.is_named(lane, id);
@@ -87,14 +122,23 @@ impl Pipeline {
             Err(NotCompleted::UnknownLane) => {
                 return self.metrics.dropped(DroppedMessage::UnknownLane);
             }
-            Err(NotCompleted::Twice) => return self.metrics.dropped(DroppedMessage::ReadyTwice),
+            // It was asked twice.
+            Err(NotCompleted::Twice(lane)) if self.job_lanes.was_greeted_again(lane) => return,
+            Err(NotCompleted::Twice(_)) => return self.metrics.dropped(DroppedMessage::ReadyTwice),
+            Err(NotCompleted::Shared(lane)) => {
+                self.job_lanes.bye(lane, SHARED_RESULTS);
+                return self.metrics.dropped(DroppedMessage::SharedResults);
+            }
         };
         if let Some(superseded) = completed.superseded {
             self.end_lane(now, superseded);
         }
         let lane = completed.lane;
         let name = ready.name.unwrap_or_else(|| format!("worker-{}", completed.nth));
-        tracing::info!(%name, slots = ready.slots, queues = ?ready.queues, "a worker is ready");
+        if let Some(more) = self.ready_lines.line(name.clone(), Instant::now().into_std()) {
+            let (slots, queues) = (ready.slots, &ready.queues);
+            tracing::info!(%name, slots, ?queues, "a worker is ready{more}");
+        }
         self.job_lanes.ready(lane, ready.pack);
         let offer = LaneOffer { name: name.into(), slots: ready.slots, queues: ready.queues };
         self.handle(now, Event::LaneReady { lane, offer });

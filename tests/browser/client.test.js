@@ -1,7 +1,10 @@
 // The client library in Node.js, against the real server and real workers.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { promisify } from 'node:util';
 
 import * as codec from '@msgpack/msgpack';
 import WebSocket from 'ws';
@@ -85,7 +88,12 @@ for (const [encoding, options] of [['JSON', {}], ['MessagePack', { codec }]]) {
       await Promise.all([one, two].map((job) => new Promise((resolve) => job.addEventListener('started', resolve))));
       one.cancel();
       abort.abort();
-      for (const job of [one, two]) await assert.rejects(job.result, { code: 'cancelled' });
+      await assert.rejects(one.result, { code: 'cancelled' });
+      await assert.rejects(two.result, { name: 'AbortError' });
+      await eventually(async () => {
+        const metrics = await (await fetch(`${server.url}metrics`)).text();
+        return /acequia_jobs_ended_total{queue="default",outcome="cancelled"} 2/.test(metrics);
+      }, 'the end of both at the server');
     });
 
     test('rejections', async (t) => {
@@ -157,4 +165,17 @@ test('a job of a client that goes is cancelled if it asked for that', async (t) 
     const metrics = await (await fetch(`${server.url}metrics`)).text();
     return /acequia_jobs_ended_total{queue="nobody",outcome="cancelled"} 1/.test(metrics);
   }, 'the end of the job');
+});
+
+test('the sample of the README runs in Node.js, and ends', async (t) => {
+  const server = await start(t, 'demo');
+  const readme = readFileSync(new URL('../../clients/js/README.md', import.meta.url), 'utf8');
+  const [, text] = readme.match(/<!-- node -->\s*```js\n(.*?)```/s);
+  const library = new URL('../../clients/js/src/index.js', import.meta.url);
+  const sample = text.replace("'@acequia/client'", JSON.stringify(library.href)).replace('ws://127.0.0.1:8080/v1/ws', server.ws);
+  // Node.js has a WebSocket of its own from version 22.
+  const older = `import WebSocket from ${JSON.stringify(import.meta.resolve('ws'))}; globalThis.WebSocket ??= WebSocket;`;
+  const args = ['--import', `data:text/javascript,${encodeURIComponent(older)}`, '--input-type=module', '--eval', sample];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 });
+  assert.deepEqual([stdout, stderr], ['HELLO\n', '']);
 });

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -129,6 +130,21 @@ export async function startWorker(t, { jobs, results }, ...args) {
   t.after(() => worker.kill());
   await worker.said(/connected/);
   return worker;
+}
+
+/** A command for a shell, as a person would enter it, with the binary on the path. Its end: `{ code, output }`. */
+export function shell(t, command) {
+  const env = { ...environment, PATH: `${dirname(binary)}:${process.env.PATH}` };
+  // A group of its own, since a shell does not pass on what ends it.
+  const child = spawn('sh', ['-c', command], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => (output += bytes));
+  const ended = new Promise((resolve) => child.once('close', (code) => resolve({ code, output })));
+  t.after(async () => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL');
+    await ended;
+  });
+  return ended;
 }
 
 /** A sample of the README by its name. */

@@ -24,6 +24,10 @@ export async function closeBrowser() {
   await browser?.close();
 }
 
+/** The pages of the demo and of a server, both at /. */
+const DEMO = '../../dashboard/index.html';
+const START = '../../dashboard/start.html';
+
 /** Windows that share cookies and storages, closed after the test `t`. */
 export async function newContext(t, options = {}) {
   // A document that a test makes up is of no address space, from where 127.0.0.1 may not be dialled.
@@ -32,6 +36,7 @@ export async function newContext(t, options = {}) {
   if (process.env.ACEQUIA_PAGE === 'tree') {
     await useTree(context, '/client/', '/assets/');
     await usePage(context, '/dashboard', '../../dashboard/ops/index.html');
+    await usePage(context, '/', (served) => (served.includes('id="mandelbrot"') ? DEMO : START));
   }
   return context;
 }
@@ -43,18 +48,24 @@ const TYPES = { js: 'text/javascript', mjs: 'text/javascript', css: 'text/css', 
 export async function useTree(context, ...prefixes) {
   for (const prefix of prefixes) {
     await context.route(`**${prefix}**`, async (route) => {
-      const name = new URL(route.request().url()).pathname.slice(prefix.length);
+      // Also below the path of a proxy.
+      const name = new URL(route.request().url()).pathname.split(prefix).slice(1).join(prefix);
       const body = await readFile(new URL(FOLDERS[prefix] + name, import.meta.url), 'utf8');
       await route.fulfill({ contentType: TYPES[name.split('.').at(-1)], body });
     });
   }
 }
 
-/** One page, with the headers of the server: they say what it may do. */
+/** The page of the demo at / of any server, such as one with a journal. */
+export const useDemo = (context) => usePage(context, '/', () => DEMO);
+
+/** One page, with the headers of the server: they say what it may do. `file`, or which by what is served. */
 async function usePage(context, path, file) {
-  await context.route((url) => url.pathname === path, async (route) => {
+  const isIt = ({ pathname }) => (path === '/' ? pathname === path : pathname.endsWith(path));
+  await context.route(isIt, async (route) => {
     const response = await route.fetch();
-    const body = await readFile(new URL(file, import.meta.url), 'utf8');
+    const name = typeof file === 'string' ? file : file(await response.text());
+    const body = await readFile(new URL(name, import.meta.url), 'utf8');
     await route.fulfill({ response, status: 200, contentType: 'text/html; charset=utf-8', body });
   });
 }

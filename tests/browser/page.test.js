@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 
-import { quietPorts, sample, start, startWorker } from './harness.js';
-import { closeBrowser, open, screenshot, waitFor } from './page.js';
+import { binary, quietPorts, sample, shell, start, startWorker } from './harness.js';
+import { closeBrowser, open, screenshot, useDemo, waitFor } from './page.js';
 
 after(closeBrowser);
 
@@ -138,8 +138,11 @@ test('one more worker is seen', async (t) => {
   assert.deepEqual(await lanes(), ['demo-1', 'demo-2', 'newcomer']);
 });
 
+/** The demo without workers of its own. */
+const alone = (t, options) => start(t, 'demo', { ...options, args: ['--workers', '0'] });
+
 test('a worker that is killed leaves no hole', async (t) => {
-  const server = await start(t, 'serve');
+  const server = await alone(t);
   const victim = await startWorker(t, server, '--demo', '--name', 'victim', '--slots', '4');
   await startWorker(t, server, '--demo', '--name', 'survivor', '--slots', '2');
   const page = await open(t, server.url);
@@ -150,20 +153,22 @@ test('a worker that is killed leaves no hole', async (t) => {
   await comparePicture(page);
 });
 
-test('without a worker it says what to do, and goes on by itself', async (t) => {
-  const server = await start(t, 'serve');
+test('without a worker it says what to do, which is done as it stands there, and goes on by itself', async (t) => {
+  const server = await alone(t);
   const page = await open(t, server.url);
-  await waitFor(page, '#no-worker');
-  assert.match(await page.textContent('#no-worker'), /acequia worker --demo/);
+  await waitFor(page, '#no-worker code');
+  const command = await page.textContent('#no-worker code');
+  assert.equal(command, `${binary} worker --demo --jobs ${server.jobs} --results ${server.results}`);
+  assert.deepEqual(await page.locator('[data-copy]').evaluateAll((buttons) => buttons.map(({ dataset }) => dataset.copy)), [command, command]);
   await screenshot(page, 'page-no-worker');
-  await startWorker(t, server, '--demo', '--slots', '4');
+  shell(t, command);
   await page.locator('#no-worker').waitFor({ state: 'hidden' });
   await waitFor(page, DONE);
   assert.deepEqual(page.trouble, []);
 });
 
 test('it survives a restart of the server', async (t) => {
-  const server = await start(t, 'serve', { ports: await quietPorts() });
+  const server = await alone(t, { ports: await quietPorts() });
   server.mayEnd = true;
   await startWorker(t, server, '--demo', '--slots', '4');
   const page = await open(t, server.url);
@@ -171,7 +176,7 @@ test('it survives a restart of the server', async (t) => {
   await server.process.kill();
   await waitFor(page, '#connection[data-state=reconnecting]');
   await screenshot(page, 'page-reconnecting');
-  await start(t, 'serve', { ports: server });
+  await alone(t, { ports: server });
   await waitFor(page, LIVE);
   await page.click('#render');
   await waitFor(page, DONE);
@@ -187,7 +192,9 @@ for (const [what, journal] of [['its sessions', true], ['nothing', false]]) {
     const args = journal ? ['--journal', join(folder, 'acequia.redb')] : [];
     const server = await start(t, 'serve', { ports: await quietPorts(), args });
     server.mayEnd = true;
-    const page = await open(t, server.url);
+    const page = await open(t, 'about:blank');
+    await useDemo(page.context());
+    await page.goto(server.url);
     await page.selectOption('#max-iter', '250');
     await submitText(page, 'held', 'upper');
     await page.waitForFunction(() => document.querySelector('#job-events [data-ev=accepted]'));

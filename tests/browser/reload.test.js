@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { gate } from './gate.js';
-import { quietPorts, start, startWorker } from './harness.js';
+import { eventually, quietPorts, start, startWorker } from './harness.js';
 import { closeBrowser, newContext, useTree } from './page.js';
 import { startProxy } from './proxy.js';
 
@@ -186,9 +186,46 @@ for (const signal of ['SIGKILL', 'SIGTERM']) {
   });
 }
 
+test('a page that the browser puts aside lets go of its connection, and comes back to its jobs', async (t) => {
+  const { server, openGate } = await patientServer(t);
+  const page = await open(await context(t), server);
+  await isOpen(page);
+  await page.evaluate(() => submit('one'));
+  await last(page, 'one', 'a');
+  // What a browser does that has room for it; this one is not allowed to.
+  await page.evaluate(() => void dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })));
+  await isIn(page, 'waiting');
+  openGate();
+  await eventually(async () => /outcome="done"} 1/.test(await (await fetch(`${server.url}metrics`)).text()), 'the end of the job');
+  await page.evaluate(() => void dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+  await last(page, 'one', 'done');
+  await isOpen(page);
+  assert.deepEqual(await page.evaluate(() => seen.map(([, what]) => what)), ['started', 'a', 'b', 'done']);
+});
+
+test('a page of elsewhere is told that it is one', async (t) => {
+  const server = await start(t, 'serve');
+  const it = await context(t);
+  await it.route('http://elsewhere.test/', (route) => route.fulfill({ contentType: 'text/html', body: `<!doctype html><script type="module">
+    import { Acequia } from '/client/index.js';
+    const client = new Acequia(${JSON.stringify(server.ws)}, { readyTimeoutMs: 300, reconnect: { minMs: 10 } });
+    const job = client.submit('x');
+    window.told = Promise.all([client.ready, job.result].map((promise) => promise.then(() => 'none', (error) => [error.code, error.message])));
+  </script>` }));
+  const page = await it.newPage();
+  const warnings = [];
+  page.on('console', (message) => message.type() === 'warning' && warnings.push(message.text()));
+  await page.goto('http://elsewhere.test/');
+  for (const [code, message] of await page.evaluate(() => told)) {
+    assert.equal(code, 'unreachable');
+    assert.ok(message.includes(server.ws) && message.includes('--allow-origin http://elsewhere.test'), message);
+  }
+  assert.equal(warnings.length, 1);
+});
+
 const DAMAGE = {
   'holds garbage': { reload: true, trouble: [], damage: () => {
-    for (const key of Object.keys(sessionStorage)) sessionStorage.setItem(key, '{"v":1,"secret":[],');
+    for (const key of Object.keys(sessionStorage)) sessionStorage.setItem(key, '{"v":2,"secret":[],');
   } },
   'is full': { reload: false, trouble: ['storage'], damage: () => {
     for (let size = 2 ** 22; size >= 1; size /= 2) {

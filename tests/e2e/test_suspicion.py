@@ -50,12 +50,12 @@ def test_a_slot_that_is_held_by_a_void_run_says_so(server, client, new_worker, a
     job = worker.job()
     assert client.outcome(id)["code"] == "timeout"
     assert worker.expect("cancel").id == job.id
-    [told] = admin.get("/workers")["workers"]
+    [told] = admin.get("workers")["workers"]
     assert (told["busy"], told["slots_held"], told["jobs"]) == (1, 1, [])
     [held] = told["held"]
     assert (held["job"], held["why"]) == (client.of(id)[0]["job"], "timeout")
     assert told["since_ms"] <= held["since_ms"]
-    assert admin.get("/server")["slots_held"] == 1
+    assert admin.get("server")["slots_held"] == 1
     assert server.metric("acequia_slots_held", why="timeout") == 1
     # It is asked whether it is there. Whatever it says is an answer.
     assert worker.expect("cancel").id == job.id

@@ -1,5 +1,6 @@
 //! The jobs port: one connection a lane, and what goes out on it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use acequia_gate::{CloseReason, JobsConnection, JobsGate, ZmqMessage};
@@ -8,6 +9,7 @@ use acequia_wire::worker::{Hello, JobMessage, Packer, ToWorker};
 use acequia_wire::{JobId, LaneId};
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::input::Input;
 
@@ -15,8 +17,18 @@ use crate::input::Input;
 /// has to hold a large message of small jobs.
 const PACK_BYTES_MAX: usize = 256 << 10;
 
-/// How often a worker is greeted on one lane that never answers.
-const GREETINGS_MAX: u32 = 16;
+/// How long a worker that was greeted is left alone before it is greeted again, twice as long after
+/// each further time: it may load a model, and each greeting waits in its queue meanwhile. There is
+/// no last time, for a worker whose answer is lost would wait for ever.
+const GREETING_PAUSE_MIN: Duration = Duration::from_millis(100);
+/// The longest that it is left alone.
+const GREETING_PAUSE_MAX: Duration = Duration::from_secs(10);
+/// A worker that has not answered for so long may have lost its answer without our knowing.
+const UNANSWERED: Duration = Duration::from_secs(1);
+
+/// How much longer than a results connection the jobs connection of the same worker is held: the
+/// answer to the next greeting needs the former.
+const HELD_LONGER: Duration = Duration::from_millis(50);
 
 /// How long the last messages to workers may take to leave.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -49,8 +61,12 @@ struct JobLane {
     connection: JobsConnection,
     id: LaneId,
     nonce: [u8; 32],
-    /// How often its worker was greeted.
+    /// How often its worker was greeted, and when the last time.
     greetings: u32,
+    greeted: Instant,
+    /// When it is to be greeted again.
+    again: Option<Instant>,
+    is_ready: bool,
     packer: Packer,
     /// The most messages that the worker takes at once.
     pack: usize,
@@ -64,13 +80,15 @@ pub struct JobLanes {
     lanes: FxHashMap<LaneKey, JobLane>,
     /// Lanes that something waits to be sent on, each once.
     unsent: Vec<LaneKey>,
+    /// Lanes whose workers are to be greeted again, by when.
+    again: BTreeSet<(Instant, LaneKey)>,
     max_body: u64,
 }
 
 impl JobLanes {
     /// No lanes. Workers are told that a result may have `max_body` bytes.
     pub fn new(max_body: u64) -> Self {
-        Self { lanes: FxHashMap::default(), unsent: Vec::new(), max_body }
+        Self { lanes: FxHashMap::default(), unsent: Vec::new(), again: BTreeSet::new(), max_body }
     }
 
     /// Takes in a connection and greets the worker. Returns the lane's id, which the worker's
@@ -82,20 +100,68 @@ impl JobLanes {
             return None;
         }
         let (key, id) = (LaneKey(connection.id()), LaneId::from_bytes(id));
-        let (packer, greetings) = (Packer::default(), 0);
-        let lane = JobLane { connection, id, nonce, greetings, packer, pack: 1, packed_bytes: 0 };
+        let lane = JobLane {
+            connection,
+            id,
+            nonce,
+            greetings: 0,
+            greeted: Instant::now(),
+            again: None,
+            is_ready: false,
+            packer: Packer::default(),
+            pack: 1,
+            packed_bytes: 0,
+        };
         self.lanes.insert(key, lane);
-        self.greet(key);
+        self.greet(key, Instant::now());
         Some(id)
     }
 
-    /// Greets a worker that is not ready, also once more: its answer may have been lost with the
-    /// connection that it came on, and it would not know.
-    pub fn greet(&mut self, key: LaneKey) {
-        let Some(lane) = self.lanes.get_mut(&key).filter(|of| of.greetings < GREETINGS_MAX) else {
+    /// Has a worker that is not ready greeted once more, as soon as it was left alone for long
+    /// enough: its answer may have been `lost` then with the connection that it came on, and it would
+    /// not know. If it was greeted only after that, it is asked if it takes long.
+    pub fn greet_again(&mut self, key: LaneKey, lost: Option<Instant>, now: Instant) {
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        let waited = now.saturating_duration_since(lane.greeted);
+        let may_be_lost = lost.is_some_and(|lost| lane.greeted <= lost);
+        if lane.is_ready || lane.again.is_some() || (!may_be_lost && waited < UNANSWERED) {
             return;
-        };
-        lane.greetings += 1;
+        }
+        let due = lane.greeted + lane.pause();
+        lane.again = Some(due);
+        self.again.insert((due, key));
+    }
+
+    /// When [`greet_due`](Self::greet_due) has somebody to greet.
+    pub fn greeting_due(&self) -> Option<Instant> {
+        self.again.first().map(|(due, _)| *due)
+    }
+
+    /// Greets those who are to be greeted again by now.
+    pub fn greet_due(&mut self, now: Instant) {
+        while let Some((due, key)) = self.again.first().copied()
+            && due <= now
+        {
+            self.forget_greeting(key);
+            self.greet(key, now);
+        }
+    }
+
+    /// Whether its worker was greeted more than once, and so may answer more than once.
+    pub fn was_greeted_again(&self, key: LaneKey) -> bool {
+        self.lanes.get(&key).is_some_and(|lane| lane.greetings > 1)
+    }
+
+    fn forget_greeting(&mut self, key: LaneKey) {
+        if let Some(due) = self.lanes.get_mut(&key).and_then(|lane| lane.again.take()) {
+            self.again.remove(&(due, key));
+        }
+    }
+
+    fn greet(&mut self, key: LaneKey, now: Instant) {
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        lane.greetings = lane.greetings.saturating_add(1);
+        lane.greeted = now;
         let server = concat!("acequia/", env!("CARGO_PKG_VERSION")).to_owned();
         let (id, nonce) = (lane.id, lane.nonce);
         self.say(
@@ -112,7 +178,9 @@ impl JobLanes {
 
     /// The worker is ready: it may get large messages, and packed ones.
     pub fn ready(&mut self, key: LaneKey, pack: u32) {
+        self.forget_greeting(key);
         if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.is_ready = true;
             lane.connection.handle().promote();
             lane.pack = pack as usize;
         }
@@ -137,15 +205,18 @@ impl JobLanes {
         }
     }
 
-    /// Closes a lane's connection; its end is reported as that of any other.
-    pub fn close(&mut self, key: LaneKey, reason: CloseReason) {
+    /// Closes a lane's connection; its end is reported as that of any other. If the results
+    /// connection of its worker is held, it is too.
+    pub fn close(&mut self, key: LaneKey, reason: CloseReason, held: Duration) {
         if let Some(lane) = self.lanes.get(&key) {
-            lane.connection.handle().close(reason);
+            let longer = if held.is_zero() { held } else { held + HELD_LONGER };
+            lane.connection.handle().close_late(reason, longer);
         }
     }
 
     /// Forgets a lane whose connection is over.
     pub fn remove(&mut self, key: LaneKey) {
+        self.forget_greeting(key);
         self.lanes.remove(&key);
     }
 
@@ -181,6 +252,12 @@ impl JobLanes {
 }
 
 impl JobLane {
+    /// How long its worker is left alone after the last greeting.
+    fn pause(&self) -> Duration {
+        let doublings = self.greetings.saturating_sub(1).min(10);
+        GREETING_PAUSE_MIN.saturating_mul(1 << doublings).min(GREETING_PAUSE_MAX)
+    }
+
     fn send(&mut self) {
         self.packed_bytes = 0;
         if self.packer.messages() == 0 {

@@ -66,7 +66,7 @@ codes! {
         Expired => "expired",
         /// The worker's result is not what its type says, or over the limit.
         BadResult => "bad_result",
-        /// What the worker said of the job cannot be understood.
+        /// The worker sent something about the job that cannot be understood.
         BadMessage => "bad_message",
     }
 }

@@ -1,5 +1,7 @@
 // The chunks of one job as an async iterator.
 
+import { JobError } from './errors.js';
+
 /** @typedef {{ n: number, data: any }} Chunk */
 
 /** @implements {AsyncIterableIterator<Chunk>} */
@@ -14,7 +16,7 @@ export class ChunkStream {
   /** Thrown once, after the chunks that came before it. @type {Error | undefined} */
   #error;
 
-  /** @param {import('./job.js').Job} job @param {number} max */
+  /** @param {import('./job.js').JobHandle} job @param {number} max */
   constructor(job, max) {
     this.#job = job;
     this.#max = max;
@@ -52,7 +54,8 @@ export class ChunkStream {
 
   /** @param {Event} event */
   #onChunk = (event) => {
-    const { n, data } = /** @type {CustomEvent} */ (event).detail;
+    const { n, data, unreadable } = /** @type {CustomEvent} */ (event).detail;
+    if (unreadable) return this.#end(new JobError({ code: 'unreadable', message: `a chunk cannot be read: ${unreadable}`, job: this.#job.uuid, cause: unreadable }));
     const taker = this.#takers.shift();
     if (taker) taker.resolve({ value: { n, data }, done: false });
     else if (this.#waiting.length < this.#max) this.#waiting.push({ n, data });

@@ -1,15 +1,32 @@
 // The client as its user sees it, and what joins its parts.
 
 import { ACK_WITHIN_MS, Acks } from './acks.js';
-import { Connection, TAKEN_OVER } from './connection.js';
+import { Changes } from './changes.js';
+import { clientOf, forget, remember } from './clients.js';
+import { TAKEN_OVER, UNAUTHORIZED } from './codes.js';
+import { Connection } from './connection.js';
 import { entryOf } from './entry.js';
+import { ConnectionError } from './errors.js';
 import { json, msgpack } from './format.js';
-import { fail, Job } from './job.js';
+import { abandon, deliver, fail, Job, JobHandle } from './job.js';
+import { later } from './later.js';
 import { LiveJobs } from './live.js';
+import { bytesOf, TOPIC_BYTES_MAX, TOPICS_PER_SESSION_MAX } from './limits.js';
 import { submitOp, webSocketUrl } from './op.js';
 import { Outbox } from './outbox.js';
+import { Patience } from './patience.js';
+import { plain } from './payload.js';
 import { Session } from './session.js';
 import { pageStorage, Shelf } from './shelf.js';
+import { listen } from './wake.js';
+import { explain } from './why.js';
+
+/** For the first welcome. */
+const READY_TIMEOUT_MS = 8_000;
+/** Until an op without an id, which the server did not take now, is said again. */
+const AGAIN_MS = 1_000;
+
+/** @typedef {'closed' | 'detached' | 'taken_over' | 'unauthorized' | 'connection_lost'} End why there will be no other connection */
 
 /**
  * Events: `state`, detail: `{ state, retryInMs, retryAt }`; `connecting`; `open`, detail: the
@@ -17,74 +34,93 @@ import { pageStorage, Shelf } from './shelf.js';
  * server; `message`, detail: `{ topic, data }`; `batch`, detail:
  * `{ batch, jobs, done, failed, cancelled, elapsed_ms }`, when the last job of a batch has ended;
  * `gap`, detail: `{ missed }`; `error`, detail: `{ code, message }`, when an op was not understood,
- * or the connection or the storage is in trouble.
+ * or the connection, the token or the storage is in trouble.
  */
 export class Acequia extends EventTarget {
+  #url;
   #format;
   #session;
+  /** @type {Shelf | undefined} */
   #shelf;
+  #forget = () => {};
+  #deafen = () => {};
   #connection;
   #outbox;
   #acks = new Acks();
-  /** @type {any} */
-  #ackTimer;
+  #stopAckTimer = () => {};
+  #ackSoon = false;
   #ackDue = false;
-  #lastId;
+  #stopAgain = () => {};
+  #lastId = 0;
   #live;
+  #changes;
+  #patience;
+  /** How the last connection ended, or was not to be had. @type {import('./why.js').Down | undefined} */
+  #down;
   /** @type {Set<string>} */
   #topics = new Set();
   /** @type {Record<string, number>} */
   #limits = {};
-  /** @type {(welcome: any) => void} */
-  #setReady = () => {};
-  /** @type {(error: Error) => void} */
-  #setNeverReady = () => {};
+  /** @type {{ promise: Promise<any>, resolve: (welcome: any) => void, reject: (error: Error) => void }} */
+  #ready = promised();
 
   /**
-   * @param {string | URL} [url] default: `/v1/ws` of the host that served the page
+   * @param {string | { href: string }} [url] default: `v1/ws` of the server that this module came from; of a copy, `/v1/ws` of the page's host
    * @param {import('./connection.js').ConnectionOptions & {
    *   codec?: { encode: (value: unknown) => Uint8Array, decode: (bytes: Uint8Array) => unknown },
-   *   resend?: boolean, resubmit?: boolean, resume?: boolean,
+   *   resend?: boolean, resubmit?: boolean, resume?: boolean, readyTimeoutMs?: number,
    *   storage?: boolean | import('./index.js').SessionStorage, storageKey?: string,
-   * }} [options]
+   * }} [options] with the storage, key, URL and encoding of a live client of this page, the new one is that one
    */
-  constructor(url = '/v1/ws', options = {}) {
+  constructor(url = undefined, options = {}) {
     super();
-    const { codec, resend = true, resubmit = false, resume = true, storage, storageKey } = options;
+    const { codec, resend = true, resubmit = false, resume = true, storage, storageKey, readyTimeoutMs = READY_TIMEOUT_MS } = options;
     if (storage && !resume) throw new TypeError('a storage is of use only to a session that resumes');
-    const absolute = webSocketUrl(url);
+    this.#url = webSocketUrl(url);
     this.#format = codec ? msgpack(codec) : json;
     this.#session = new Session(resume);
-    this.#outbox = new Outbox(this.#format, () => this.#flush());
-    this.#live = new LiveJobs({ resend, resubmit, reconnects: options.reconnect !== false }, this.#outbox);
-    /** Resolves with the first `welcome`; rejects if there will never be one. @type {Promise<any>} */
-    this.ready = new Promise((resolve, reject) => {
-      this.#setReady = resolve;
-      this.#setNeverReady = reject;
+    const place = storage === true ? pageStorage((why) => this.#trouble('storage', why)) : storage || undefined;
+    // What one server and encoding has left is of no use to another.
+    const key = `${storageKey === undefined ? '' : `${storageKey} `}${this.#format.subprotocol} ${this.#url}`;
+    const known = place && clientOf(place, key);
+    this.#changes = new Changes(place !== undefined);
+    this.#outbox = new Outbox(this.#format, this.#changes, () => this.#flush());
+    this.#live = new LiveJobs({ resend, resubmit, reconnects: options.reconnect !== false }, this.#outbox, this.#changes);
+    this.#patience = new Patience(readyTimeoutMs, {
+      over: () => this.#giveUpWaiting(),
+      outage: () => {
+        if (this.#down?.hasAsked) this.#warn('connect', this.#why());
+        else globalThis.console?.warn(`acequia: ${this.#why()}`); // the error of the token was told already
+      },
     });
-    this.ready.catch(() => {}); // those who do not ask need not handle it
-    this.#connection = new Connection(absolute, this.#format, options, {
+    this.#connection = new Connection(this.#url, this.#format, options, {
       connecting: () => {
         this.#tellState();
         this.#dispatch('connecting', null);
       },
       hello: () => (this.#shelf?.mine ?? true) ? this.#session.hello() : null,
-      open: (welcome) => this.#onOpen(welcome),
+      open: (welcome, claims) => this.#onOpen(welcome, claims),
       event: (event, bytes) => this.#onEvent(event, bytes),
       trouble: (code, message) => this.#trouble(code, message),
       down: (down) => this.#onDown(down),
     });
-    this.#lastId = 0;
-    const place = storage === true ? pageStorage((why) => this.#trouble('storage', why)) : storage;
-    if (place) {
-      const key = storageKey ?? `${this.#format.subprotocol} ${absolute}`;
-      this.#shelf = new Shelf(place, key, this.#format, (why) => this.#trouble('storage', why));
-      // Another range of numbers for each page: a page that is loaded again, or a copy of its tab,
-      // goes on with the same session, and an id that was used must not come again.
-      this.#lastId = Math.floor(Math.random() * 2 ** 32) * 2 ** 20;
-      globalThis.addEventListener?.('pagehide', this.#onPageHide); // there is none in Node.js
-      for (const entry of this.#shelf.load(this.#session, (id) => this.#cancel(id))) this.#live.add(entry);
-    }
+    if (known) return known; // nothing of this one has begun
+    if (place) this.#keepIn(place, key);
+    this.#deafen = listen({
+      online: () => this.#connection.wake(true),
+      looked: () => this.#connection.wake(false),
+      hidden: (kept) => this.#onHidden(kept),
+      shown: (kept) => this.#onShown(kept),
+    });
+    if (this.#session.resumable) this.#patience.had();
+    else this.#patience.arm();
+    this.#connection.start();
+  }
+
+  /** Resolves with the first `welcome`; rejects with a `ConnectionError` if none comes in time, or none ever will. @type {Promise<any>} */
+  get ready() {
+    if (this.state !== 'closed') this.#patience.arm();
+    return this.#ready.promise;
   }
 
   /** `connecting`, `open`, `waiting` (before the next dial) or `closed` (for good). */
@@ -102,7 +138,7 @@ export class Acequia extends EventTarget {
    * that the storage had: those of this page before it was loaded again.
    */
   get jobs() {
-    return this.#live.entries.map(({ job }) => job);
+    return this.#live.entries.map(({ job }) => job).filter(({ ended }) => !ended);
   }
 
   /**
@@ -112,33 +148,23 @@ export class Acequia extends EventTarget {
    * @param {any} payload anything that JSON or MessagePack can say; `null` for nothing
    * @param {import('./index.js').SubmitOptions} [options]
    * @returns {Job}
-   * @throws {TypeError} if the payload cannot be encoded, or an option is unknown
+   * @throws {TypeError} if the payload would not reach the worker as it is, or an option is unknown or of another type
    */
-  submit(payload, { signal, label, ...options } = {}) {
-    const id = this.#lastId + 1;
-    const part = this.#format.encode(submitOp(id, payload, options));
-    if (this.#shelf) JSON.stringify(label); // throws what could not be written down
-    this.#lastId = id;
-    const job = new Job(id, () => this.#cancel(id), label);
-    if (this.state === 'closed') {
-      fail(job, 'closed', 'the client is closed');
-      return job;
-    }
-    const entry = entryOf(job, part, options);
-    this.#live.add(entry);
-    this.#outbox.job(entry);
-    if (signal?.aborted) {
-      job.cancel();
-    } else if (signal) {
-      const cancel = () => job.cancel();
-      signal.addEventListener('abort', cancel);
-      job.finally(() => signal.removeEventListener('abort', cancel)).catch(() => {});
-    }
-    return job;
+  submit(payload, options = {}) {
+    return this.#submit(payload, options, Job);
   }
 
   /**
-   * Submits several jobs, in one message.
+   * The same, as a job without `then`: an async function can return it.
+   * @param {any} payload @param {import('./index.js').SubmitOptions} [options]
+   * @returns {JobHandle}
+   */
+  start(payload, options = {}) {
+    return this.#submit(payload, options, JobHandle);
+  }
+
+  /**
+   * Submits several jobs, in as few messages as they fit in.
    *
    * @param {Iterable<{ payload: any } & import('./index.js').SubmitOptions>} jobs
    * @param {import('./index.js').SubmitOptions} [shared] options that hold where a job says nothing else
@@ -151,6 +177,10 @@ export class Acequia extends EventTarget {
   /** Wants the topic's `message` events, on this connection and on those after it. @param {string} topic */
   subscribe(topic) {
     if (this.#topics.has(topic)) return;
+    if (typeof topic !== 'string') throw new TypeError('subscribe: a topic is a string');
+    const bytes = bytesOf(topic);
+    if (bytes < 1 || bytes > TOPIC_BYTES_MAX) throw new RangeError(`subscribe: the topic has ${bytes} bytes; it may have from 1 to ${TOPIC_BYTES_MAX}`);
+    if (this.#topics.size >= TOPICS_PER_SESSION_MAX) throw new RangeError(`subscribe: a client has at most ${TOPICS_PER_SESSION_MAX} topics; unsubscribe from one first`);
     this.#topics.add(topic);
     if (this.state === 'open') this.#outbox.op({ op: 'subscribe', topic });
   }
@@ -162,11 +192,96 @@ export class Acequia extends EventTarget {
 
   /** For good, with the session. Live jobs end with `closed` here; what the server does with them is their `onDisconnect`. */
   close() {
-    this.#connection.close();
+    this.#connection.close(this.#shelf?.mine ?? true);
   }
 
-  /** The page is left or loaded again. */
-  #onPageHide = () => this.#save();
+  /**
+   * Lets go: the connection ends, and the session waits at the server and, if there is one, in the
+   * storage, for the next client with it. Live jobs end with `detached` here.
+   */
+  detach() {
+    this.#connection.detach();
+  }
+
+  /** @param {any} payload @param {import('./index.js').SubmitOptions} options @param {typeof JobHandle} Kind @returns {any} */
+  #submit(payload, { signal, label, ...options }, Kind) {
+    const id = this.#lastId + 1;
+    const { op, refusal } = submitOp(id, plain(payload, this.#format.isBinary), options);
+    const part = refusal === null ? this.#format.encode(op) : '';
+    if (this.#shelf) JSON.stringify(label); // throws what could not be written down
+    this.#lastId = id;
+    const job = new Kind(id, () => this.#cancel(id), label);
+    const settle = this.#endOf(job, refusal, signal);
+    if (settle) {
+      queueMicrotask(settle); // once who submits it listens
+    } else {
+      const entry = entryOf(job, part, options);
+      this.#live.add(entry);
+      this.#outbox.job(entry);
+      this.#patience.arm();
+      if (signal) this.#heed(signal, job);
+    }
+    return job;
+  }
+
+  /**
+   * How a job ends that need not be sent; null if it must be.
+   * @param {JobHandle} job @param {string | null} refusal @param {import('./index.js').AbortSignalLike} [signal]
+   */
+  #endOf(job, refusal, signal) {
+    if (this.state === 'closed') return () => fail(job, { code: 'closed', message: 'the client is closed' });
+    if (refusal !== null) return () => deliver(job, { ev: 'rejected', id: job.id, code: 'bad_request', message: refusal });
+    return signal?.aborted ? () => abandon(job, signal.reason) : null;
+  }
+
+  /** @param {import('./index.js').AbortSignalLike} signal @param {JobHandle} job */
+  #heed(signal, job) {
+    const abort = () => this.#live.abort(job.id, signal.reason, this.state === 'open');
+    signal.addEventListener('abort', abort);
+    const letGo = () => signal.removeEventListener('abort', abort);
+    job.result.then(letGo, letGo);
+  }
+
+  /** @param {import('./index.js').SessionStorage} place @param {string} key */
+  #keepIn(place, key) {
+    this.#shelf = new Shelf(place, key, this.#format, (why) => this.#trouble('storage', why));
+    remember(place, key, this);
+    this.#forget = () => forget(place, key, this);
+    // Another range of numbers for each page: a page that is loaded again, or a copy of its tab,
+    // goes on with the same session, and an id that was used must not come again.
+    this.#lastId = Math.floor(Math.random() * 2 ** 32) * 2 ** 20;
+    for (const entry of this.#load()) this.#live.add(entry);
+    this.#changes.clear(); // it is there already
+  }
+
+  #load() {
+    return this.#shelf?.load(this.#session, (id) => this.#cancel(id)) ?? [];
+  }
+
+  /** The page is left or loaded again. @param {boolean} kept it may be shown again, as it is */
+  #onHidden(kept) {
+    this.#save();
+    if (kept) this.#connection.suspend(); // a page with a connection is not kept
+  }
+
+  /** @param {boolean} kept the page was put aside, and another may have gone on with its session */
+  #onShown(kept) {
+    if (kept && this.#shelf && !this.#shelf.mine) this.#takeUpAgain();
+    if (kept) this.#connection.wake(true);
+  }
+
+  /** Goes on with what another page has left of the session. */
+  #takeUpAgain() {
+    this.#session.reset();
+    const left = new Map(this.#load().map((entry) => [entry.job.id, entry]));
+    for (const entry of this.#live.entries) {
+      const found = left.get(entry.job.id);
+      left.delete(entry.job.id);
+      if (found) Object.assign(entry, { ...found, job: entry.job });
+      else if (entry.sent) this.#live.lose(entry, { code: 'taken_over', message: 'another page went on with this session, and heard how the job ended' });
+    }
+    for (const entry of left.values()) this.#live.add(entry);
+  }
 
   /** @param {number} id */
   #cancel(id) {
@@ -175,7 +290,7 @@ export class Acequia extends EventTarget {
 
   /** Writes down what a reload must find. */
   #save() {
-    this.#shelf?.save(this.#session, this.#live.entries);
+    this.#shelf?.save(this.#session, this.#changes, () => this.#live.entries);
   }
 
   #flush() {
@@ -187,8 +302,8 @@ export class Acequia extends EventTarget {
         this.#stopAck();
         this.#outbox.op({ op: 'ack', seq });
       }
-      messages = this.#outbox.messages(this.#limits.message_bytes, (entry, message) => {
-        this.#live.end(entry, { ev: 'rejected', code: 'too_large', message });
+      messages = this.#outbox.messages(this.#limits.message_bytes, ({ job }, message) => {
+        this.#live.hear({ ev: 'rejected', id: job.id, code: 'too_large', message });
       });
     }
     this.#save(); // before the server may forget what was acknowledged, and before a job begins
@@ -196,9 +311,8 @@ export class Acequia extends EventTarget {
   }
 
   #stopAck() {
-    clearTimeout(this.#ackTimer);
-    this.#ackTimer = undefined;
-    this.#ackDue = false;
+    this.#stopAckTimer();
+    this.#ackSoon = this.#ackDue = false;
   }
 
   /** @param {'now' | 'later'} when */
@@ -206,20 +320,23 @@ export class Acequia extends EventTarget {
     if (when === 'now') {
       this.#ackDue = true;
       this.#outbox.wake();
-    } else {
-      this.#ackTimer ??= setTimeout(() => this.#ack('now'), ACK_WITHIN_MS);
+    } else if (!this.#ackSoon) {
+      this.#ackSoon = true;
+      this.#stopAckTimer = later(ACK_WITHIN_MS, () => this.#ack('now'));
     }
   }
 
-  /** @param {any} welcome */
-  #onOpen(welcome) {
+  /** @param {any} welcome @param {any} claims of its token */
+  #onOpen(welcome, claims) {
     const hadSession = this.#session.resumable;
     const resumed = this.#session.welcome(welcome);
     this.#limits = welcome.limits ?? {};
-    this.#outbox.clear();
+    this.#down = undefined;
+    this.#patience.had();
+    this.#outbox.begin(Math.min(this.#limits.ops_per_s ?? Infinity, claims.acequia?.ops_per_s ?? Infinity));
     for (const topic of this.#topics) this.#outbox.op({ op: 'subscribe', topic });
     this.#live.welcome(resumed, hadSession);
-    this.#setReady(welcome);
+    this.#ready.resolve(welcome);
     this.#tellState();
     this.#dispatch('event', welcome);
     this.#dispatch('open', welcome);
@@ -230,8 +347,10 @@ export class Acequia extends EventTarget {
   #onEvent(event, bytes) {
     if (!this.#session.hear(event)) return;
     this.#dispatch('event', event);
+    if (event.unreadable) this.#dispatch('error', { ev: 'error', code: 'bad_event', id: event.id, message: `a part of \`${event.ev}\` cannot be read: ${event.unreadable}` });
     switch (event.ev) {
       case 'message':
+        if (event.unreadable) break;
         if (this.#topics.has(event.topic)) this.#dispatch('message', event);
         // The session wanted it once: before a reload, or the op that said otherwise was lost.
         else this.#outbox.op({ op: 'unsubscribe', topic: event.topic });
@@ -244,7 +363,8 @@ export class Acequia extends EventTarget {
         this.#dispatch('batch', event);
         break;
       case 'error':
-        if (!this.#live.expects(event)) this.#dispatch('error', event);
+        if (event.code === 'rate_limited' && event.id === undefined) this.#sayAgain();
+        else if (!this.#live.expects(event)) this.#dispatch('error', event);
         break;
       default:
         this.#live.hear(event);
@@ -252,37 +372,92 @@ export class Acequia extends EventTarget {
     if (event.seq !== undefined) this.#ack(this.#acks.heard(event.seq, bytes, performance.now()));
   }
 
-  /** @param {{ code: number, reason: string, retryInMs: number | null }} down */
-  #onDown(down) {
-    this.#outbox.clear();
-    this.#stopAck();
-    this.#acks.reset(); // the next hello says how far we are
-    if (this.state === 'closed') this.#endAll(down);
-    else this.#live.disconnect(this.#session.resumable);
-    this.#tellState(down.retryInMs);
-    this.#dispatch('close', down);
+  /** An op without an id was one too many in its second. Which one it was is not said: all that matter are said again. */
+  #sayAgain() {
+    this.#stopAgain();
+    this.#stopAgain = later(AGAIN_MS, () => {
+      for (const topic of this.#topics) this.#outbox.op({ op: 'subscribe', topic });
+      if (this.#session.resumable && this.#session.last > 0) this.#outbox.op({ op: 'ack', seq: this.#session.last });
+    });
   }
 
-  /** @param {{ code: number, reason: string }} down */
-  #endAll({ code, reason }) {
-    const left = reason === 'closed by this client';
-    if (left || code === TAKEN_OVER) this.#shelf?.clear();
-    else this.#save();
-    this.#shelf?.release();
+  /** @param {import('./connection.js').Down} down */
+  #onDown(down) {
+    this.#down = down;
+    this.#outbox.clear();
+    this.#stopAck();
+    this.#stopAgain();
+    this.#acks.reset(); // the next hello says how far we are
+    if (this.state === 'closed') this.#end(down);
+    else this.#live.disconnect(this.#session.resumable);
+    this.#tellState(down.retryInMs);
+    this.#dispatch('close', { code: down.code, reason: down.reason, retryInMs: down.retryInMs });
+    if (down.retryInMs !== null) this.#patience.down();
+  }
+
+  /** There will be no other connection. @param {import('./connection.js').Down} down */
+  #end({ code, reason }) {
+    const end = endOf(code, reason);
+    const why = end === 'closed' || end === 'detached' ? `no connection to ${this.#url}: ${reason}` : this.#why();
+    this.#deafen();
+    this.#patience.stop();
+    this.#save();
+    if (end === 'closed' || end === 'taken_over') this.#shelf?.clear();
     this.#shelf = undefined;
-    globalThis.removeEventListener?.('pagehide', this.#onPageHide);
-    this.#setNeverReady(new Error(`no connection: ${reason || code}`));
-    if (left) return this.#live.close();
-    const why = code === TAKEN_OVER
-      ? { code: 'taken_over', message: 'another connection goes on with this session and its jobs' }
-      : { code: 'connection_lost', message: 'the connection was lost for good; the job may or may not run' };
-    if (code === TAKEN_OVER) this.#trouble(why.code, why.message);
-    for (const entry of this.#live.entries) this.#live.lose(entry, why);
+    this.#changes.stop();
+    this.#forget();
+    if (end === 'taken_over') this.#warn(end, 'another connection goes on with this session and its jobs');
+    else if (end === 'unauthorized' || end === 'connection_lost') this.#warn(end, why);
+    this.#ready.reject(new ConnectionError({ code: end, message: why, url: this.#url, closeCode: code }));
+    this.#live.endAll((entry) => this.#endJob(entry, end, why));
+  }
+
+  /** @param {import('./entry.js').Entry} entry @param {End} end @param {string} why */
+  #endJob(entry, end, why) {
+    switch (end) {
+      case 'closed':
+        fail(entry.job, { code: end, message: 'the client was closed before the job ended' });
+        break;
+      case 'unauthorized':
+        // What was never sent was never run.
+        if (entry.sent) this.#live.lose(entry, { code: end, message: `${why}. The job may or may not run` });
+        else this.#live.end(entry, { ev: 'rejected', code: end, message: why });
+        break;
+      case 'taken_over':
+        this.#live.lose(entry, { code: end, message: 'another connection goes on with this session and its jobs' });
+        break;
+      case 'detached':
+        this.#live.lose(entry, { code: end, message: 'this client has let go of its session, and of the job' });
+        break;
+      default:
+        this.#live.lose(entry, { code: end, message: `the connection was lost for good, and the job may or may not run; ${why}` });
+    }
+  }
+
+  /** The first connection does not come. What waits for it ends; it is tried on. */
+  #giveUpWaiting() {
+    const message = this.#why();
+    this.#ready.reject(new ConnectionError({ code: 'unreachable', message, url: this.#url, closeCode: this.#down?.code }));
+    this.#ready = promised();
+    for (const entry of this.#live.entries) {
+      if (!entry.sent) this.#live.end(entry, { ev: 'rejected', code: 'unreachable', message });
+    }
+  }
+
+  #why() {
+    const origin = /** @type {any} */ (globalThis).document && globalThis.location?.origin;
+    return explain(this.#down, { url: this.#url, hasToken: this.#connection.hasToken, origin });
   }
 
   /** @param {number | null} [retryInMs] */
   #tellState(retryInMs = null) {
     this.#dispatch('state', { state: this.state, retryInMs, retryAt: retryInMs === null ? null : Date.now() + retryInMs });
+  }
+
+  /** For who looks at the console, too. @param {string} code @param {string} message */
+  #warn(code, message) {
+    globalThis.console?.warn(`acequia: ${message}`);
+    this.#trouble(code, message);
   }
 
   /** @param {string} code @param {string} message */
@@ -294,4 +469,20 @@ export class Acequia extends EventTarget {
   #dispatch(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** @param {number} code @param {string} reason @returns {End} */
+function endOf(code, reason) {
+  if (reason === 'closed by this client') return 'closed';
+  if (reason === 'detached by this client') return 'detached';
+  if (code === TAKEN_OVER) return 'taken_over';
+  return code === UNAUTHORIZED ? 'unauthorized' : 'connection_lost';
+}
+
+function promised() {
+  /** @type {any} */
+  const it = {};
+  it.promise = new Promise((resolve, reject) => Object.assign(it, { resolve, reject }));
+  it.promise.catch(() => {}); // those who do not ask need not handle it
+  return it;
 }

@@ -2,27 +2,24 @@
 
 /**
  * @typedef {import('./recovery.js').Progress & {
- *   job: import('./job.js').Job,
+ *   job: import('./job.js').JobHandle,
  *   repeated: boolean,
- *   saved: string | null,
  * }} Entry
- * - `repeated`: sent again under its id, so that the server may know it already;
- * - `saved`: what was written of it last, while that still holds.
+ * - `repeated`: sent again under its id, so that the server may know it already.
  */
 
 /**
- * @param {import('./job.js').Job} job @param {import('./format.js').Part} part
+ * @param {import('./job.js').JobHandle} job @param {import('./format.js').Part} part
  * @param {{ key?: string }} [options]
  * @returns {Entry}
  */
 export function entryOf(job, part, { key } = {}) {
-  return { job, part, keyed: key !== undefined, sent: false, heard: false, accepted: false, cancelling: false, repeated: false, saved: null };
+  return { job, part, keyed: key !== undefined, sent: false, heard: false, accepted: false, cancelling: false, repeated: false };
 }
 
 /** @param {Entry} entry @param {import('./format.js').Format} format @returns {string} JSON of a `SavedJob` */
 export function saved(entry, format) {
-  entry.saved ??= JSON.stringify({ ...savedLean(entry), part: entry.part === null ? undefined : format.pack(entry.part) });
-  return entry.saved;
+  return JSON.stringify({ ...savedLean(entry), part: entry.part === null ? undefined : format.pack(entry.part) });
 }
 
 /**
@@ -35,7 +32,7 @@ export function savedLean({ job, ...entry }) {
 }
 
 /**
- * @param {import('./job.js').Job} job @param {import('./store.js').SavedJob} from
+ * @param {import('./job.js').JobHandle} job @param {import('./store.js').SavedJob} from
  * @param {import('./format.js').Format} format
  * @returns {Entry}
  * @throws if the op is not of this format

@@ -1,15 +1,16 @@
-// The errors that a job can end with.
+// The errors that a job can end with, and a client.
 
 /**
  * Why a job gave no result.
  *
  * `code` is the server's or the worker's own (`timeout`, `worker_lost`, …), or one of ours:
- * `cancelled`, `closed` (this client was closed), and those of `LostError`.
+ * `cancelled`, `closed` (this client was closed), `unreadable` (it is done, and the codec cannot read
+ * its result), and those of the other kinds.
  */
 export class JobError extends Error {
-  /** @param {{ code: string, message?: string, attempt?: number, job?: string }} what */
-  constructor({ code, message, attempt, job }) {
-    super(message || code);
+  /** @param {{ code: string, message?: string, attempt?: number, job?: string, cause?: unknown }} what */
+  constructor({ code, message, attempt, job, cause }) {
+    super(message || code, cause === undefined ? undefined : { cause });
     this.name = new.target.name;
     /** @type {string} */
     this.code = code;
@@ -20,7 +21,10 @@ export class JobError extends Error {
   }
 }
 
-/** The server did not take the job: nothing was run, and nothing will be. */
+/**
+ * The server did not take the job: nothing was run, and nothing will be. Besides the server's codes:
+ * `unreachable` (there was no connection yet, and none came in time), `unauthorized` (nor will there be one).
+ */
 export class RejectedError extends JobError {
   /** @param {{ code: string, message?: string, job?: string, retry_after_ms?: number | null }} what */
   constructor(what) {
@@ -35,6 +39,25 @@ export class RejectedError extends JobError {
  * `code`: `outcome_lost` (it has ended, and more was to be kept for this client than the server
  * does), `session_lost` (the server does not know the session any more), `connection_lost` (there
  * was none that could be resumed, or there will be no other connection), `taken_over` (another page
- * goes on with the session, and with the job).
+ * goes on with the session, and with the job), `detached` (this client let go of both),
+ * `unauthorized` (the token is over, and there is no other).
  */
 export class LostError extends JobError {}
+
+/**
+ * There is no connection. `code`: `unreachable` (none came in time; the client goes on trying),
+ * `connection_lost` (nor will one come), `unauthorized`, `taken_over`, `detached`, `closed`.
+ */
+export class ConnectionError extends Error {
+  /** @param {{ code: string, message: string, url: string, closeCode?: number }} what */
+  constructor({ code, message, url, closeCode }) {
+    super(message);
+    this.name = 'ConnectionError';
+    /** @type {string} */
+    this.code = code;
+    /** What was dialled. @type {string} */
+    this.url = url;
+    /** Of the last WebSocket, if there was one. @type {number | undefined} */
+    this.closeCode = closeCode;
+  }
+}

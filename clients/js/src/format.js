@@ -1,14 +1,18 @@
 // The two formats of the protocol: how an op becomes bytes and a message becomes an event.
 // An op is encoded once, by itself; a message of several is put together from those parts.
 
+import { bytesOf, OPS_PER_MESSAGE_MAX } from './limits.js';
+import { salvage } from './skim.js';
+
 /**
  * @typedef {string | Uint8Array<ArrayBuffer>} Part one encoded op, or a whole message
  * @typedef {object} Format
  * @property {string} subprotocol
+ * @property {boolean} isBinary
  * @property {(op: object) => Part} encode
  * @property {(part: Part) => number} size in bytes on the wire
  * @property {(parts: Part[]) => Part} join parts to one message: an array of ops
- * @property {(data: any) => any} decode
+ * @property {(data: any) => any} decode an event; what could not be read of it is its key `unreadable`, an error
  * @property {(part: Part) => string} pack a part as text, for a storage
  * @property {(text: string) => Part} unpack throws at what was never packed
  */
@@ -16,8 +20,9 @@
 /** @type {Format} */
 export const json = {
   subprotocol: 'acequia.v1.json',
-  encode: (op) => JSON.stringify(op, refuseBytes),
-  size: (part) => utf8.encode(/** @type {string} */ (part)).length,
+  isBinary: false,
+  encode: (op) => JSON.stringify(op),
+  size: (part) => bytesOf(/** @type {string} */ (part)),
   join: (parts) => `[${parts.join(',')}]`,
   decode(data) {
     const event = JSON.parse(data);
@@ -39,7 +44,14 @@ export const json = {
 export function msgpack(codec) {
   return {
     subprotocol: 'acequia.v1.msgpack',
-    encode: (op) => /** @type {Uint8Array<ArrayBuffer>} */ (codec.encode(op)),
+    isBinary: true,
+    encode(op) {
+      try {
+        return /** @type {Uint8Array<ArrayBuffer>} */ (codec.encode(op));
+      } catch (cause) {
+        throw new TypeError(`the codec cannot encode it: ${cause}`, { cause });
+      }
+    },
     size: (part) => part.length,
     join(parts) {
       const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, ARRAY_HEADER));
@@ -52,7 +64,17 @@ export function msgpack(codec) {
       }
       return bytes;
     },
-    decode: (data) => codec.decode(new Uint8Array(data)),
+    decode(data) {
+      const bytes = new Uint8Array(data);
+      /** @type {any} */
+      let event;
+      try {
+        event = codec.decode(bytes);
+      } catch {} // what can be read of it is read below
+      if (typeof event?.ev !== 'string') event = salvage(bytes, codec.decode);
+      for (const key of NUMBERS) if (typeof event[key] === 'bigint') event[key] = Number(event[key]);
+      return event;
+    },
     pack: (part) => btoa(Array.from(/** @type {Uint8Array} */ (part), (byte) => String.fromCharCode(byte)).join('')),
     unpack(text) {
       const part = bytesOfBase64(text);
@@ -63,7 +85,7 @@ export function msgpack(codec) {
 }
 
 /**
- * Gathers parts into as few messages as `maxBytes` allows, in order.
+ * Gathers parts into as few messages as `maxBytes` and the limit of ops allow, in order.
  * A lone op is sent as itself. The caller keeps single parts under the limit.
  *
  * @param {Iterable<Part>} parts
@@ -77,7 +99,7 @@ export function* messages(parts, format, maxBytes) {
   let bytes = ARRAY_HEADER;
   for (const part of parts) {
     const size = format.size(part) + 1; // the comma, in JSON
-    if (batch.length > 0 && bytes + size > maxBytes) {
+    if (batch.length === OPS_PER_MESSAGE_MAX || (batch.length > 0 && bytes + size > maxBytes)) {
       yield batch.length === 1 ? batch[0] : format.join(batch);
       batch = [];
       bytes = ARRAY_HEADER;
@@ -89,18 +111,8 @@ export function* messages(parts, format, maxBytes) {
 }
 
 const ARRAY_HEADER = 5;
-const utf8 = new TextEncoder();
-
-/**
- * JSON has no bytes: without this a Uint8Array would go out as {"0":1,"1":2,…}.
- * @param {string} _key @param {unknown} value
- */
-function refuseBytes(_key, value) {
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
-    throw new TypeError('bytes in a payload need a MessagePack session: pass the option `codec`');
-  }
-  return value;
-}
+/** Keys of events that are integers, which some codecs make BigInts of. */
+const NUMBERS = ['id', 'seq', 'n', 'attempt', 'missed', 'in_ms', 'retry_after_ms', 'reconnect_in_ms', 'close'];
 
 /**
  * A result that is neither JSON nor text comes as exactly {"$base64": "…"}.

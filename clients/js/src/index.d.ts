@@ -1,3 +1,5 @@
+// Needs nothing of `lib: dom`, nor of Node.js.
+
 /** MessagePack as `@msgpack/msgpack` has it; any module of the same shape will do. */
 export interface Codec {
   encode(value: unknown): Uint8Array;
@@ -7,8 +9,12 @@ export interface Codec {
 export interface AcequiaOptions {
   /** Makes the session a MessagePack one, whose payloads and results may be bytes. Default: JSON. */
   codec?: Codec;
-  /** Sent with `hello`. A function is asked anew at each connection. */
-  token?: string | (() => string | Promise<string>);
+  /**
+   * A JSON Web Token, shown with the request for the connection. A function is asked anew at each
+   * connection, and on the open one before the `exp` of the last token; when it has got five in a row
+   * that the server does not take, the client ends with `unauthorized`, as with a string at once.
+   */
+  token?: string | (() => string | undefined | Promise<string | undefined>);
   /** Default: the global one. Node.js has it from version 22. */
   WebSocket?: unknown;
   /**
@@ -19,6 +25,17 @@ export interface AcequiaOptions {
   reconnect?: { minMs?: number; maxMs?: number; retries?: number } | false;
   /** How long a connection may take until its `welcome`. Default: 10000. */
   connectTimeoutMs?: number;
+  /**
+   * How long jobs and `ready` wait for the first connection of all, before they reject with
+   * `unreachable`; the client goes on trying. `Infinity`: for ever. Default: 8000.
+   */
+  readyTimeoutMs?: number;
+  /**
+   * After a silence of `everyMs` (20000), or a quarter of that after something was sent, the server is
+   * asked for a sign of life; if it gives none in `timeoutMs` (10000), the connection is dialled anew.
+   * `false`: never.
+   */
+  heartbeat?: { everyMs?: number; timeoutMs?: number } | false;
   /**
    * Whether to ask for a session that outlives its connection, so that after a loss all events that
    * were missed come. Default: true. A server that has no such sessions is served all the same.
@@ -43,7 +60,8 @@ export interface AcequiaOptions {
    */
   storage?: boolean | SessionStorage;
   /**
-   * The name in the storage. Default: the encoding and the URL. Two clients of one page need two.
+   * A name in the storage, beside the encoding and the URL. With all three and the storage those of a
+   * live client of this page, `new Acequia` is that client.
    */
   storageKey?: string;
 }
@@ -53,6 +71,14 @@ export interface SessionStorage {
   getItem(key: string): string | null;
   setItem(key: string, value: string): void;
   removeItem(key: string): void;
+}
+
+/** What is needed of an `AbortSignal`. */
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+  readonly reason?: any;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
 }
 
 export interface SubmitOptions {
@@ -79,8 +105,8 @@ export interface SubmitOptions {
   batch?: string;
   /** The span that the job's own is to be below, as W3C Trace Context writes it. */
   traceparent?: string;
-  /** Cancels the job. */
-  signal?: AbortSignal;
+  /** Cancels the job, whose result rejects with the signal's reason at once. */
+  signal?: AbortSignalLike;
   /** What this page calls the job: `job.label`, also after a reload. Not sent. With a `storage`, JSON. */
   label?: unknown;
 }
@@ -133,53 +159,70 @@ export interface ServerEvent {
   [field: string]: unknown;
 }
 
-interface ClientEvents {
+/** A `CustomEvent`, as far as a listener needs it. */
+export interface DetailEvent<Detail> {
+  readonly type: string;
+  readonly detail: Detail;
+  readonly target: any;
+}
+
+export interface ClientEvents {
   /** Each change of `state`. */
-  state: CustomEvent<StateChange>;
-  connecting: CustomEvent<null>;
-  open: CustomEvent<Welcome>;
-  close: CustomEvent<Close>;
-  event: CustomEvent<ServerEvent>;
-  message: CustomEvent<{ ev: 'message'; topic: string; data: unknown }>;
-  batch: CustomEvent<BatchEnd>;
+  state: StateChange;
+  connecting: null;
+  open: Welcome;
+  close: Close;
+  event: ServerEvent;
+  message: { ev: 'message'; topic: string; data: any };
+  batch: BatchEnd;
   /** So many events could not be kept for us; an outcome only if the server does not retain it any more. */
-  gap: CustomEvent<{ ev: 'gap'; missed: number; id?: number; job?: string }>;
-  error: CustomEvent<{ ev: 'error'; code: string; message: string }>;
+  gap: { ev: 'gap'; missed: number; id?: number; job?: string };
+  /**
+   * `code`: one of the server's, if an op was not understood; `connect` (no connection comes, told once
+   * for each outage), `connection_lost`, `unauthorized`, `taken_over` (none will come), `token`,
+   * `storage`, `bad_event`.
+   */
+  error: { ev: 'error'; code: string; message: string; id?: number | string };
 }
 
-interface JobEvents {
-  accepted: CustomEvent<ServerEvent & { traceparent?: string }>;
-  started: CustomEvent<ServerEvent & { attempt: number; worker?: string }>;
-  progress: CustomEvent<ServerEvent & { done?: number; total?: number; note?: string }>;
-  chunk: CustomEvent<ServerEvent & { n: number; data: unknown }>;
-  retrying: CustomEvent<ServerEvent & { attempt: number; code: string; message: string; in_ms: number }>;
-  done: CustomEvent<ServerEvent & { result: unknown; traceparent?: string }>;
-  failed: CustomEvent<ServerEvent & { code: string; message: string; attempt?: number; traceparent?: string }>;
-  cancelled: CustomEvent<ServerEvent & { traceparent?: string }>;
-  rejected: CustomEvent<ServerEvent & { code: string; message: string; retry_after_ms?: number | null }>;
+export interface JobEvents {
+  accepted: ServerEvent & { traceparent?: string };
+  started: ServerEvent & { attempt: number; worker?: string };
+  progress: ServerEvent & { done?: number; total?: number; note?: string };
+  /** `unreadable`: why the codec could not read the data, if it could not. */
+  chunk: ServerEvent & { n: number; data: any; unreadable?: Error };
+  retrying: ServerEvent & { attempt: number; code: string; message: string; in_ms: number };
+  done: ServerEvent & { result: any; traceparent?: string };
+  failed: ServerEvent & { code: string; message: string; attempt?: number; traceparent?: string };
+  cancelled: ServerEvent & { traceparent?: string };
+  rejected: ServerEvent & { code: string; message: string; retry_after_ms?: number | null };
 }
 
-interface TypedTarget<Events> extends EventTarget {
-  addEventListener<K extends keyof Events>(
-    type: K,
-    listener: (event: Events[K]) => void,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  removeEventListener<K extends keyof Events>(type: K, listener: (event: Events[K]) => void): void;
-  removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null): void;
+export type Listener<Detail> = ((event: DetailEvent<Detail>) => void) | { handleEvent(event: DetailEvent<Detail>): void };
+
+export interface ListenerOptions {
+  capture?: boolean;
+  once?: boolean;
+  passive?: boolean;
+  signal?: any;
+}
+
+/** An `EventTarget` that knows the names of its events. */
+export interface TypedTarget<Events> {
+  addEventListener<K extends keyof Events>(type: K, listener: Listener<Events[K]> | null, options?: boolean | ListenerOptions): void;
+  removeEventListener<K extends keyof Events>(type: K, listener: Listener<Events[K]> | null, options?: boolean | ListenerOptions): void;
+  dispatchEvent(event: any): boolean;
 }
 
 export interface Acequia extends TypedTarget<ClientEvents> {}
 
 export class Acequia {
-  /** Default: `/v1/ws` of the host that served the page. `http` is taken for `ws`. */
-  constructor(url?: string | URL, options?: AcequiaOptions);
-  /** Resolves with the first `welcome`; rejects if there will never be one. */
+  /**
+   * Default: `v1/ws` of the server that this module came from, also below a path or from another
+   * origin; of a copy of the module, `/v1/ws` of the page's host. `http` is taken for `ws`.
+   */
+  constructor(url?: string | { readonly href: string }, options?: AcequiaOptions);
+  /** Resolves with the first `welcome`; rejects with a `ConnectionError` if none comes in time, or none ever will. */
   readonly ready: Promise<Welcome>;
   /** `waiting`: before the next dial. `closed`: for good. */
   readonly state: State;
@@ -188,17 +231,20 @@ export class Acequia {
    * those that this page had before it was loaded again. None of their events is missed by who
    * listens in the same turn.
    */
-  readonly jobs: Job[];
+  readonly jobs: Job<any>[];
   /** The limits that the last `welcome` named. */
   readonly limits: Record<string, number>;
   /**
    * Submits a job: at the end of this turn, in one message with all others of the turn, or as soon
-   * as there is a connection.
-   * @throws TypeError if the payload cannot be encoded or an option is unknown
+   * as there is a connection. A value that no server would take, as a priority of 10 or a key that is
+   * null, ends it with a `RejectedError`, `bad_request`.
+   * @throws TypeError if the payload would not reach the worker as it is, or an option is unknown or of another type
    */
-  submit<Result = any>(payload: unknown, options?: SubmitOptions): Job<Result>;
-  /** Submits several jobs, in one message. */
-  submitMany<Result = any>(
+  submit<Result = unknown>(payload: unknown, options?: SubmitOptions): Job<Result>;
+  /** The same, as a job without `then`: an async function can return it. */
+  start<Result = unknown>(payload: unknown, options?: SubmitOptions): JobHandle<Result>;
+  /** Submits several jobs, in as few messages as they fit in. */
+  submitMany<Result = unknown>(
     jobs: Iterable<{ payload: unknown } & SubmitOptions>,
     shared?: SubmitOptions,
   ): Job<Result>[];
@@ -207,13 +253,18 @@ export class Acequia {
   unsubscribe(topic: string): void;
   /** For good, and with it the session. Live jobs end with the code `closed` here. */
   close(): void;
+  /**
+   * Lets go: the session waits, at the server and in the storage, for the next client with it. Live
+   * jobs end with the code `detached` here.
+   */
+  detach(): void;
 }
 
-export interface Job<Result = any> extends TypedTarget<JobEvents> {}
+export interface JobHandle<Result = unknown> extends TypedTarget<JobEvents> {}
 
-/** Made by `submit`. `await job` is `await job.result`. */
-export class Job<Result = any> implements PromiseLike<Result> {
-  private constructor();
+/** Made by `start`: a job that an async function can return. */
+export class JobHandle<Result = unknown> {
+  protected constructor();
   /** The correlation id: unique among the jobs of this client. */
   readonly id: number;
   /** The option `label`. */
@@ -240,7 +291,10 @@ export class Job<Result = any> implements PromiseLike<Result> {
   readonly ended: boolean;
   /** Why the job ended without a result, if it did. */
   readonly error: JobError | undefined;
-  /** Rejects with a `JobError`; with its kind `RejectedError` if the server did not take the job. */
+  /**
+   * Rejects with a `JobError`; with its kind `RejectedError` if the server did not take the job; with
+   * the reason of the `signal` if that aborted.
+   */
   readonly result: Promise<Result>;
   cancel(): void;
   /**
@@ -248,6 +302,14 @@ export class Job<Result = any> implements PromiseLike<Result> {
    * `JobError`; throws a `RangeError` when more than `max` (10000) chunks wait to be taken.
    */
   chunks<Data = any>(options?: { max?: number }): AsyncIterableIterator<{ n: number; data: Data }>;
+}
+
+/**
+ * Made by `submit`. `await job` is `await job.result`. So an async function that returns one returns
+ * its result: `start` makes jobs that it can return.
+ */
+export class Job<Result = unknown> extends JobHandle<Result> implements PromiseLike<Result> {
+  private constructor();
   then<A = Result, B = never>(
     onResult?: ((result: Result) => A | PromiseLike<A>) | null,
     onError?: ((error: any) => B | PromiseLike<B>) | null,
@@ -257,8 +319,11 @@ export class Job<Result = any> implements PromiseLike<Result> {
 }
 
 export class JobError extends Error {
-  constructor(what: { code: string; message?: string; attempt?: number; job?: string });
-  /** The server's or the worker's own, or `cancelled`, `closed`, or one of those of `LostError`. */
+  constructor(what: { code: string; message?: string; attempt?: number; job?: string; cause?: unknown });
+  /**
+   * The server's or the worker's own, or `cancelled`, `closed`, `unreadable` (it is done, and the codec
+   * cannot read its result), or one of those of the other kinds.
+   */
   readonly code: string;
   /** The run that failed, from 1. */
   readonly attempt: number | undefined;
@@ -270,14 +335,31 @@ export class JobError extends Error {
  * No word of the job's outcome can come here any more: it may have run, run now, or never run.
  * `code`: `outcome_lost` (it has ended, and the server does not know any more how), `session_lost` (the
  * server does not know the session any more), `connection_lost` (there
- * was none that could be resumed, or there will be no other connection), `taken_over` (another page
- * goes on with the session, and with the job).
+ * was none that could be resumed, or there will be no other connection, or it was sent again and
+ * refused), `taken_over` (another page goes on with the session, and with the job), `detached` (this
+ * client let go of both), `unauthorized` (the token is over, and there is no other).
  */
 export class LostError extends JobError {}
 
-/** The server did not take the job: nothing was run, and nothing will be. */
+/**
+ * The server did not take the job: nothing was run, and nothing will be. Besides the server's codes:
+ * `unreachable` (there was no connection yet, and none came in time), `unauthorized`.
+ */
 export class RejectedError extends JobError {
   constructor(what: { code: string; message?: string; job?: string; retry_after_ms?: number | null });
   /** When another try is worth making, if the server said so. */
   readonly retryAfterMs: number | null;
+}
+
+/**
+ * There is no connection. `code`: `unreachable` (none came in time; the client goes on trying),
+ * `connection_lost` (nor will one come), `unauthorized`, `taken_over`, `detached`, `closed`.
+ */
+export class ConnectionError extends Error {
+  constructor(what: { code: string; message: string; url: string; closeCode?: number });
+  readonly code: string;
+  /** What was dialled. */
+  readonly url: string;
+  /** Of the last WebSocket, if there was one. */
+  readonly closeCode: number | undefined;
 }

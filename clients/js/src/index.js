@@ -1,5 +1,5 @@
 // The public face of the package.
 
 export { Acequia } from './client.js';
-export { JobError, LostError, RejectedError } from './errors.js';
-export { Job } from './job.js';
+export { ConnectionError, JobError, LostError, RejectedError } from './errors.js';
+export { Job, JobHandle } from './job.js';

@@ -5,18 +5,26 @@ import { JobError, RejectedError } from './errors.js';
 
 /**
  * Hands an event of the server to a job. Not for users: the client's way in.
- * @type {(job: Job, event: any) => void}
+ * @type {(job: JobHandle, event: any) => void}
  */
 export let deliver;
 
 /**
  * Ends a job with an error that did not come from the server, and that no worker's code can be
  * mistaken for.
- * @type {(job: Job, code: string, message: string, Kind?: typeof JobError) => void}
+ * @type {(job: JobHandle, why: ConstructorParameters<typeof JobError>[0], Kind?: typeof JobError) => void}
  */
 export let fail;
 
 /**
+ * Ends a job as cancelled, whatever the server says later. Its result rejects with the reason.
+ * @type {(job: JobHandle, reason: unknown) => void}
+ */
+export let abandon;
+
+/**
+ * A job that can be returned from an async function. A `Job` cannot: it would be awaited there.
+ *
  * ```text
  * submitted ──▶ accepted ──▶ started ──▶ done
  *     │             │         │   ▲ ├──▶ failed
@@ -28,7 +36,7 @@ export let fail;
  * Events: `accepted`, `started`, `progress`, `chunk`, `retrying`, `done`, `failed`, `cancelled`,
  * `rejected`. The `detail` of each is the event of the protocol as it came.
  */
-export class Job extends EventTarget {
+export class JobHandle extends EventTarget {
   #cancel;
   /** @type {'submitted' | 'accepted' | 'started' | 'retrying' | 'done' | 'failed' | 'cancelled' | 'rejected'} */
   #state = 'submitted';
@@ -38,14 +46,19 @@ export class Job extends EventTarget {
   #traceparent;
   /** @type {(value: any) => void} */
   #resolve = () => {};
-  /** @type {(error: JobError) => void} */
+  /** @type {(reason: unknown) => void} */
   #reject = () => {};
   /** @type {JobError | undefined} */
   #error;
 
   static {
     deliver = (job, event) => job.#deliver(event);
-    fail = (job, code, message, Kind) => job.#deliver({ ev: 'failed', id: job.id, job: job.uuid, code, message }, Kind);
+    fail = (job, why, Kind = JobError) => {
+      job.#deliver({ ev: 'failed', id: job.id, job: job.uuid, code: why.code, message: why.message }, new Kind({ job: job.uuid, ...why }));
+    };
+    abandon = (job, reason) => {
+      job.#deliver({ ev: 'cancelled', id: job.id, job: job.uuid }, undefined, reason);
+    };
   }
 
   /**
@@ -63,7 +76,7 @@ export class Job extends EventTarget {
     this.restored = restored !== undefined;
     this.#uuid = restored?.uuid;
     if (restored?.heard) this.#state = 'accepted';
-    /** The result; rejects with a `JobError`. @type {Promise<any>} */
+    /** The result; rejects with a `JobError`, or the reason of the `signal` that aborted. @type {Promise<any>} */
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -113,8 +126,38 @@ export class Job extends EventTarget {
     return new ChunkStream(this, max);
   }
 
-  // `await job` is `await job.result`.
+  /** @param {any} event @param {JobError} [error] with which it failed @param {unknown} [reason] why it was cancelled */
+  #deliver(event, error, reason) {
+    if (this.ended) return;
+    this.#uuid = event.job ?? this.#uuid;
+    this.#traceparent = event.traceparent ?? this.#traceparent;
+    if (STATES.has(event.ev)) this.#state = event.ev;
+    switch (event.ev) {
+      case 'done':
+        this.#resolve(event.result);
+        break;
+      case 'failed':
+        this.#end(error ?? new JobError(event));
+        break;
+      case 'cancelled':
+        this.#end(new JobError({ code: 'cancelled', message: 'the job was cancelled', job: this.#uuid, cause: reason }), reason);
+        break;
+      case 'rejected':
+        this.#end(new RejectedError(event));
+        break;
+    }
+    this.dispatchEvent(new CustomEvent(event.ev, { detail: event }));
+  }
 
+  /** @param {JobError} error @param {unknown} [reason] what the result rejects with, if it is not that */
+  #end(error, reason = error) {
+    this.#error = error;
+    this.#reject(reason);
+  }
+}
+
+/** A job that can be awaited: `await job` is `await job.result`. */
+export class Job extends JobHandle {
   /** @param {any} [onResult] @param {any} [onError] */
   then(onResult, onError) {
     return this.result.then(onResult, onError);
@@ -129,36 +172,8 @@ export class Job extends EventTarget {
   finally(onEnd) {
     return this.result.finally(onEnd);
   }
-
-  /** @param {any} event @param {typeof JobError} [Kind] of the error, if it failed */
-  #deliver(event, Kind = JobError) {
-    if (this.ended) return;
-    this.#uuid = event.job ?? this.#uuid;
-    this.#traceparent = event.traceparent ?? this.#traceparent;
-    if (STATES.has(event.ev)) this.#state = event.ev;
-    switch (event.ev) {
-      case 'done':
-        this.#resolve(event.result);
-        break;
-      case 'failed':
-        this.#end(new Kind(event));
-        break;
-      case 'cancelled':
-        this.#end(new JobError({ code: 'cancelled', message: 'the job was cancelled', job: this.#uuid }));
-        break;
-      case 'rejected':
-        this.#end(new RejectedError(event));
-        break;
-    }
-    this.dispatchEvent(new CustomEvent(event.ev, { detail: event }));
-  }
-
-  /** @param {JobError} error */
-  #end(error) {
-    this.#error = error;
-    this.#reject(error);
-  }
 }
 
-const ENDS = new Set(['done', 'failed', 'cancelled', 'rejected']);
+/** The events after which nothing more comes of a job. */
+export const ENDS = new Set(['done', 'failed', 'cancelled', 'rejected']);
 const STATES = new Set(['accepted', 'started', 'retrying', ...ENDS]);

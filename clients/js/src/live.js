@@ -1,7 +1,8 @@
 // The live jobs by correlation id: what an event, a loss and a welcome do to them.
 
 import { LostError } from './errors.js';
-import { deliver, fail } from './job.js';
+import { abandon, deliver, ENDS, fail } from './job.js';
+import { later } from './later.js';
 import { afterReplay, fate, isSafe, keepsPart, loss } from './recovery.js';
 
 /**
@@ -10,20 +11,32 @@ import { afterReplay, fate, isSafe, keepsPart, loss } from './recovery.js';
  */
 const REPLAY_END = 'replay-end';
 
+/** Refusals that pass. Of a job that the server may have, they say nothing of that job. */
+const PASSING = new Set(['rate_limited', 'queue_full', 'too_many_jobs', 'storage']);
+/** Until the next try, where the server names no time. */
+const AGAIN_MS = 1_000;
+
 /** @typedef {import('./entry.js').Entry} Entry */
 
 export class LiveJobs {
   #policy;
   #outbox;
+  #changes;
   /** In the order of submission. @type {Map<number, Entry>} */
   #entries = new Map();
   /** Sent on a lost connection and maybe not known to the server; the replay may have word of them. @type {Entry[]} */
   #unsure = [];
+  /** What will be said once more on this connection. @type {Set<() => void>} */
+  #stops = new Set();
 
-  /** @param {import('./recovery.js').Policy} policy @param {import('./outbox.js').Outbox} outbox */
-  constructor(policy, outbox) {
+  /**
+   * @param {import('./recovery.js').Policy} policy @param {import('./outbox.js').Outbox} outbox
+   * @param {import('./changes.js').Changes} changes
+   */
+  constructor(policy, outbox, changes) {
     this.#policy = policy;
     this.#outbox = outbox;
+    this.#changes = changes;
   }
 
   /** @returns {Entry[]} */
@@ -31,9 +44,15 @@ export class LiveJobs {
     return [...this.#entries.values()];
   }
 
+  /** @param {number} id */
+  get(id) {
+    return this.#entries.get(id);
+  }
+
   /** @param {Entry} entry */
   add(entry) {
     this.#entries.set(entry.job.id, entry);
+    this.#changes.touch(entry);
   }
 
   /** @param {number} id @param {boolean} open whether there is a connection to say so on */
@@ -42,27 +61,54 @@ export class LiveJobs {
     if (!entry || entry.cancelling) return;
     if (!entry.sent) return this.end(entry, { ev: 'cancelled' }); // the server need never know
     entry.cancelling = true;
-    entry.saved = null;
+    this.#changes.touch(entry);
     if (open) this.#outbox.op({ op: 'cancel', id });
+  }
+
+  /** Its submitter does not wait for the server's word. @param {number} id @param {unknown} reason @param {boolean} open */
+  abort(id, reason, open) {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    abandon(entry.job, reason);
+    this.cancel(id, open);
   }
 
   /** An event about a job. @param {any} event */
   hear(event) {
     const entry = this.#entries.get(event.id);
     if (!entry) return; // of a job that ended here before the server knew, or that has ended already
-    if (event.ev === 'rejected' && event.code === 'draining' && this.#policy.reconnects) {
-      entry.sent = false; // for the server that comes next; the end of this connection is near
-      entry.saved = null;
-      return;
-    }
+    if (event.ev === 'rejected') return this.#refused(entry, event);
     const accepted = entry.accepted || event.ev === 'accepted';
     if (!entry.heard || accepted !== entry.accepted) {
-      Object.assign(entry, { heard: true, accepted, saved: null });
+      Object.assign(entry, { heard: true, accepted });
       if (accepted && !keepsPart(entry, this.#policy)) entry.part = null;
+      this.#changes.touch(entry);
     }
-    if (event.ev === 'rejected' && event.code === 'duplicate_id' && entry.repeated) return; // it is live
-    deliver(entry.job, event);
-    if (entry.job.ended) this.#entries.delete(event.id);
+    if (event.ev === 'done' && event.unreadable) {
+      fail(entry.job, { code: 'unreadable', message: `the job is done, and its result cannot be read: ${event.unreadable}`, job: event.job, cause: event.unreadable });
+    } else {
+      deliver(entry.job, event);
+    }
+    if (ENDS.has(event.ev)) this.#drop(entry);
+  }
+
+  /** @param {Entry} entry @param {any} event */
+  #refused(entry, event) {
+    const { code, message, retry_after_ms: afterMs } = event;
+    if (code === 'draining' && this.#policy.reconnects) {
+      if (!entry.repeated) entry.sent = false; // for the server that comes next; the end of this connection is near
+      this.#changes.touch(entry);
+    } else if (!entry.repeated) {
+      this.end(entry, event);
+    } else if (code === 'duplicate_id') {
+      entry.heard = true; // it is live
+      this.#changes.touch(entry);
+    } else if (PASSING.has(code)) {
+      this.#later(afterMs ?? AGAIN_MS, () => !entry.job.ended && this.#outbox.job(entry));
+    } else {
+      const why = `sent again after a lost connection, it was refused (${code}: ${message}); the first one may have run, or run now`;
+      this.lose(entry, { code: 'connection_lost', message: why });
+    }
   }
 
   /** Events are missing, maybe the one that told how a job ended. @param {any} gap */
@@ -73,10 +119,20 @@ export class LiveJobs {
 
   /** Whether an `error` is no more than the answer to one of our cancels. @param {any} error */
   expects(error) {
-    if (error.code !== 'bad_request' || error.id === undefined) return false;
-    if (error.id === REPLAY_END) this.#replayEnded();
+    const { id, code } = error;
+    if (id === REPLAY_END) {
+      // One that was one too many in its second may have overtaken the replay.
+      if (code === 'rate_limited') this.#later(AGAIN_MS, () => this.#outbox.op({ op: 'cancel', id }));
+      else this.#replayEnded();
+      return true;
+    }
+    const entry = this.#entries.get(id);
+    if (code === 'rate_limited' && entry?.cancelling) {
+      this.#later(AGAIN_MS, () => this.#entries.has(id) && this.#outbox.op({ op: 'cancel', id }));
+      return true;
+    }
+    if (code !== 'bad_request' || id === undefined) return false;
     // Any other cancel was for a job that has ended, or that the server never had.
-    const entry = this.#entries.get(error.id);
     if (entry?.cancelling) this.end(entry, { ev: 'cancelled' });
     return true;
   }
@@ -90,14 +146,25 @@ export class LiveJobs {
   /** The connection ended. @param {boolean} resumable whether there is a session to go on with */
   disconnect(resumable) {
     this.#unsure = [];
+    for (const stop of this.#stops) stop();
+    this.#stops.clear();
     if (resumable) return; // the next welcome decides
     for (const entry of this.entries) this.#meet(entry, fate(entry, false, this.#policy), false);
   }
 
   #replayEnded() {
     for (const entry of this.#unsure.splice(0)) {
-      if (!isSafe(entry) && !entry.job.ended) this.#meet(entry, afterReplay(entry, this.#policy), true);
+      if (!isSafe(entry) && this.#entries.has(entry.job.id)) this.#meet(entry, afterReplay(entry, this.#policy), true);
     }
+  }
+
+  /** Unless this connection ends before. @param {number} ms @param {() => void} act */
+  #later(ms, act) {
+    const stop = later(ms, () => {
+      this.#stops.delete(stop);
+      act();
+    });
+    this.#stops.add(stop);
   }
 
   /** @param {Entry} entry @param {import('./recovery.js').Fate} fate @param {boolean} hadSession */
@@ -105,8 +172,9 @@ export class LiveJobs {
     switch (fate) {
       case 'send':
         entry.repeated ||= entry.sent;
-        entry.sent = entry.heard = entry.accepted = false;
-        entry.saved = null;
+        entry.sent = entry.repeated;
+        entry.heard = entry.accepted = false;
+        this.#changes.touch(entry);
         this.#outbox.job(entry);
         break;
       case 'unsure':
@@ -122,22 +190,26 @@ export class LiveJobs {
   }
 
   /** @param {Entry} entry @param {{ code: string, message: string }} why */
-  lose(entry, { code, message }) {
-    this.#entries.delete(entry.job.id);
-    fail(entry.job, code, message, LostError);
+  lose(entry, why) {
+    this.#drop(entry);
+    fail(entry.job, why, LostError);
   }
 
-  /** All end with `closed`. */
-  close() {
-    for (const { job } of this.entries) {
-      this.#entries.delete(job.id);
-      fail(job, 'closed', 'the client was closed before the job ended');
-    }
+  /** All end, with the truth about each. @param {(entry: Entry) => void} end */
+  endAll(end) {
+    this.disconnect(true);
+    for (const entry of this.entries) end(entry);
   }
 
   /** Ends a job without the server's word. @param {Entry} entry @param {any} event */
   end(entry, event) {
-    this.#entries.delete(entry.job.id);
+    this.#drop(entry);
     deliver(entry.job, { ...event, id: entry.job.id });
+  }
+
+  /** @param {Entry} entry */
+  #drop(entry) {
+    this.#entries.delete(entry.job.id);
+    this.#changes.drop(entry);
   }
 }

@@ -1,7 +1,6 @@
 // How long to wait before the next dial.
 
-/** The longest time that a timer can be set to: one beyond it fires at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
+import { TIMER_MS_MAX } from './later.js';
 
 /**
  * Doubling, with jitter, up to a limit. Gives up after `retries` pauses without a `reset`, which by

@@ -22,6 +22,12 @@ export class Session {
     return this.secret !== null;
   }
 
+  /** Another has gone on with it; what there is now is read anew. */
+  reset() {
+    this.secret = null;
+    this.last = 0;
+  }
+
   /** What this adds to the next `hello`. */
   hello() {
     if (!this.#wanted) return {};

@@ -10,6 +10,8 @@ export class Shelf {
   #format;
   #trouble;
   #broken = false;
+  /** As it was written last. @type {{ secret: string | null, last: number }} */
+  #written = { secret: null, last: 0 };
 
   /**
    * @param {import('./index.js').SessionStorage} storage @param {string} key
@@ -50,7 +52,9 @@ export class Shelf {
 
   #take() {
     try {
-      return this.#store.load();
+      const saved = this.#store.load();
+      this.#written = { secret: saved?.secret ?? null, last: saved?.last ?? 0 };
+      return saved;
     } catch (error) {
       this.#broken = true; // a storage that cannot be written
       queueMicrotask(() => this.#trouble(`the session cannot be kept for a reload: ${error}`)); // once somebody listens
@@ -58,26 +62,29 @@ export class Shelf {
     }
   }
 
-  /** @param {import('./session.js').Session} session @param {import('./entry.js').Entry[]} entries */
-  save({ secret, last }, entries) {
-    if (this.#broken) return;
+  /**
+   * Writes down what has changed. `all`: the live jobs, if they must be written as a whole.
+   * @param {import('./session.js').Session} session @param {import('./changes.js').Changes} changes
+   * @param {() => import('./entry.js').Entry[]} all
+   */
+  save({ secret, last }, changes, all) {
+    if (this.#broken || (changes.none && secret === this.#written.secret && last === this.#written.last)) return;
+    const text = (/** @type {import('./entry.js').Entry} */ entry) => saved(entry, this.#format);
+    const store = this.#store;
+    // A page may store 5 MB or so, which what is of no use any more fills, or a few payloads.
+    const whole = (/** @type {boolean} */ room) => store.replace(secret, last, all().map(text), room);
+    const lean = () => store.replace(secret, last, all().map((entry) => JSON.stringify(savedLean(entry))), false);
     try {
-      this.#store.save(secret, last, entries.map((entry) => saved(entry, this.#format)));
-    } catch {
-      this.#saveLean(secret, last, entries);
-    }
-  }
-
-  /** A page may store 5 MB or so, which a few payloads fill. @param {string | null} secret @param {number} last @param {import('./entry.js').Entry[]} entries */
-  #saveLean(secret, last, entries) {
-    try {
-      this.#store.save(secret, last, entries.map((entry) => JSON.stringify(savedLean(entry))));
+      firstThatWorks([() => store.append(secret, last, [...changes.touched].map(text), [...changes.gone]), () => whole(false), lean]);
+      if (store.isBloated) firstThatWorks([() => whole(true), () => whole(false), lean]);
+      this.#written = { secret, last };
     } catch (error) {
       // What is there is out of date: to go on from it would bring back what has ended.
       this.clear();
       this.#broken = true;
       this.#trouble(`the session cannot be kept for a reload: ${error}`);
     }
+    changes.clear();
   }
 
   /** The session will not go on here. */
@@ -86,10 +93,15 @@ export class Shelf {
       this.#store.clear();
     } catch {} // nor will the next page be able to read it
   }
+}
 
-  /** What is there stays, for the next client. */
-  release() {
-    this.#store.release();
+/** @param {(() => void)[]} tries @throws what the last of them threw */
+function firstThatWorks([attempt, ...others]) {
+  try {
+    attempt();
+  } catch (error) {
+    if (others.length === 0) throw error;
+    firstThatWorks(others);
   }
 }
 

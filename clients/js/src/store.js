@@ -1,16 +1,24 @@
 // Where a session waits while its page is loaded again.
 
 /**
- * One entry of a `Storage`, owned by one client at a time: whoever loaded it last. A client that is
- * not the owner any more neither writes nor clears it.
+ * Entries of a `Storage`, owned by one client at a time: whoever loaded them last. A client that is
+ * not the owner any more neither writes nor clears them.
  *
- * The record is JSON: `owner`, `v`, `secret`, `last`, `jobs`. `owner` comes first, so that a look at
- * the beginning tells whose it is.
+ * The head, under the key itself, is JSON: `owner`, `v`, `secret`, `last`, `first`, `next`. `owner`
+ * comes first, so that a look at the beginning tells whose it is. The jobs are a journal in segments,
+ * from `first` up to `next`, under the key and their number: `jobs` that are new or got further, and
+ * the ids of those that are `gone`. So what a turn writes is what changed in it. A segment is written
+ * before the head that counts it.
  */
 export class Store {
   #storage;
   #key;
   #stamp = `{"owner":${JSON.stringify(randomName())},`;
+  #first = 0;
+  #next = 0;
+  #bytes = 0;
+  /** Of the jobs alone, when they were written as a whole. */
+  #wholeBytes = 0;
 
   /** @param {import('./index.js').SessionStorage} storage @param {string} key */
   constructor(storage, key) {
@@ -19,9 +27,6 @@ export class Store {
     }
     this.#storage = storage;
     this.#key = key;
-    const keys = taken.get(storage) ?? new Set();
-    if (keys.has(key)) throw new TypeError(`another client of this page has the storage key \`${key}\`: name another as \`storageKey\``);
-    taken.set(storage, keys.add(key));
   }
 
   /**
@@ -29,9 +34,11 @@ export class Store {
    * @returns {Saved | null}
    */
   load() {
-    const saved = understood(this.#storage.getItem(this.#key));
-    this.#write(saved?.secret ?? null, saved?.last ?? 0, (saved?.jobs ?? []).map((job) => JSON.stringify(job)));
-    return saved;
+    const found = this.#read();
+    [this.#first, this.#next] = found ? [found.first, found.next] : [0, 0];
+    this.#bytes = this.#wholeBytes = found?.bytes ?? 0;
+    this.#writeHead(found?.secret ?? null, found?.last ?? 0);
+    return found && { secret: found.secret, last: found.last, jobs: found.jobs };
   }
 
   /** Whether no other client has loaded it since. */
@@ -39,28 +46,87 @@ export class Store {
     return this.#storage.getItem(this.#key)?.startsWith(this.#stamp) ?? false;
   }
 
+  /** Whether most of what is there is of no use any more. */
+  get isBloated() {
+    return this.#bytes > 2 * this.#wholeBytes + SLACK_BYTES;
+  }
+
   /**
-   * @param {string | null} secret @param {number} last @param {string[]} jobs as JSON
+   * @param {string | null} secret @param {number} last
+   * @param {string[]} jobs new or further than they were, as JSON @param {number[]} gone
    * @throws if the storage is full
    */
-  save(secret, last, jobs) {
-    if (this.mine) this.#write(secret, last, jobs);
+  append(secret, last, jobs, gone) {
+    if (!this.mine) return;
+    if (jobs.length > 0 || gone.length > 0) {
+      const text = `{"jobs":[${jobs}],"gone":[${gone}]}`;
+      this.#storage.setItem(this.#segment(this.#next), text);
+      this.#next += 1;
+      this.#bytes += text.length;
+    }
+    this.#writeHead(secret, last);
+  }
+
+  /**
+   * All jobs, in place of what is there. If there is `room`, the old goes after the new has come.
+   * @param {string | null} secret @param {number} last @param {string[]} jobs as JSON @param {boolean} room
+   * @throws if the storage is full
+   */
+  replace(secret, last, jobs, room) {
+    if (!this.mine) return;
+    const [first, next] = [this.#first, this.#next];
+    if (!room) this.#remove(first, next);
+    this.#first = next;
+    this.#bytes = 0;
+    try {
+      this.append(secret, last, jobs, []);
+    } catch (error) {
+      this.#first = first; // for whoever tries again
+      throw error;
+    }
+    this.#wholeBytes = this.#bytes;
+    if (room) this.#remove(first, next);
   }
 
   /** The session will not go on here. */
   clear() {
-    if (this.mine) this.#storage.removeItem(this.#key);
-    this.release();
+    if (!this.mine) return;
+    this.#remove(this.#first, this.#next);
+    this.#storage.removeItem(this.#key);
   }
 
-  /** What is there stays, for the next client. */
-  release() {
-    taken.get(this.#storage)?.delete(this.#key);
+  /** @param {number} n */
+  #segment(n) {
+    return `${this.#key} ${n}`;
   }
 
-  /** @param {string | null} secret @param {number} last @param {string[]} jobs */
-  #write(secret, last, jobs) {
-    this.#storage.setItem(this.#key, `${this.#stamp}"v":${VERSION},"secret":${JSON.stringify(secret)},"last":${last},"jobs":[${jobs}]}`);
+  /** @param {number} first @param {number} next */
+  #remove(first, next) {
+    for (let n = first; n < next; n++) this.#storage.removeItem(this.#segment(n));
+  }
+
+  /** @param {string | null} secret @param {number} last */
+  #writeHead(secret, last) {
+    const of = `"v":${VERSION},"secret":${JSON.stringify(secret)},"last":${last},"first":${this.#first},"next":${this.#next}`;
+    this.#storage.setItem(this.#key, `${this.#stamp}${of}}`);
+  }
+
+  /** Null if it cannot be understood; what the storage throws goes through. */
+  #read() {
+    const head = understood(this.#storage.getItem(this.#key), isHead);
+    if (!head) return null;
+    /** @type {Map<number, SavedJob>} */
+    const jobs = new Map();
+    let bytes = 0;
+    for (let n = head.first; n < head.next; n++) {
+      const text = this.#storage.getItem(this.#segment(n));
+      const segment = understood(text, isSegment);
+      if (!segment) return null;
+      for (const job of segment.jobs) jobs.set(job.id, job);
+      for (const id of segment.gone) jobs.delete(id);
+      bytes += /** @type {string} */ (text).length;
+    }
+    return { ...head, jobs: [...jobs.values()], bytes };
   }
 }
 
@@ -82,21 +148,30 @@ export class Store {
  * @property {any} [label]
  */
 
-const VERSION = 1;
+const VERSION = 2;
+/** What may be of no use before it is worth writing the rest anew. */
+const SLACK_BYTES = 64 * 1024;
 
-/** Two clients of a page under one key would take each other's session. @type {WeakMap<object, Set<string>>} */
-const taken = new WeakMap();
-
-/** @param {string | null} text @returns {Saved | null} */
-function understood(text) {
+/** @param {string | null} text @param {(value: any) => boolean} isRight @returns {any} */
+function understood(text, isRight) {
   try {
-    const { v, secret, last, jobs } = JSON.parse(text ?? 'null');
-    const known = v === VERSION && (secret === null || typeof secret === 'string') && Number.isSafeInteger(last) && last >= 0;
-    if (!known || !jobs.every((/** @type {any} */ job) => Number.isSafeInteger(job.id))) return null;
-    return { secret, last, jobs };
+    const value = JSON.parse(text ?? 'null');
+    return isRight(value) ? value : null;
   } catch {
     return null;
   }
+}
+
+const isCount = (/** @type {any} */ value) => Number.isSafeInteger(value) && value >= 0;
+
+/** @param {any} head */
+function isHead({ v, secret, last, first, next }) {
+  return v === VERSION && (secret === null || typeof secret === 'string') && isCount(last) && isCount(first) && isCount(next) && first <= next;
+}
+
+/** @param {any} segment */
+function isSegment({ jobs, gone }) {
+  return jobs.every((/** @type {any} */ job) => Number.isSafeInteger(job.id)) && gone.every(Number.isSafeInteger);
 }
 
 function randomName() {

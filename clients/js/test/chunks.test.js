@@ -28,7 +28,7 @@ test('a job that fails throws after its chunks', async () => {
   const one = job();
   const chunks = one.chunks();
   deliver(one, chunk(1, 'a'));
-  fail(one, 'timeout', 'too long');
+  fail(one, { code: 'timeout', message: 'too long' });
   assert.deepEqual(await chunks.next(), { value: { n: 1, data: 'a' }, done: false });
   await assert.rejects(chunks.next(), { code: 'timeout' });
   assert.deepEqual(await chunks.next(), { value: undefined, done: true });
@@ -46,7 +46,7 @@ test('of two who wait, the first is thrown at', async () => {
 test('the chunks of a job that has ended', async () => {
   const [done, failed] = [job(), job()];
   deliver(done, { ev: 'done', id: 1, result: 1 });
-  fail(failed, 'x', '');
+  fail(failed, { code: 'x', message: '' });
   assert.deepEqual(await taken(done.chunks()), []);
   await assert.rejects(taken(failed.chunks()), { code: 'x' });
 });

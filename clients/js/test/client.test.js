@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Acequia, JobError, RejectedError } from '../src/index.js';
+import { Acequia, Job, JobError, JobHandle, RejectedError } from '../src/index.js';
 import { fakeNetwork, turn } from './fake-socket.js';
 
 const URL = 'ws://acequia.test/v1/ws';
@@ -36,32 +36,40 @@ test('hello goes first, and jobs wait for the welcome', async () => {
   assert.equal(client.state, 'open');
 });
 
-test('the token is asked for at each connection', async () => {
+test('the token is asked for at each connection, and shown with the request', async () => {
   const network = fakeNetwork();
   let asked = 0;
-  const token = async () => `token ${++asked}`;
+  const token = async () => `token.${++asked}`;
   new Acequia(URL, { WebSocket: network.WebSocket, token, reconnect: PROMPT });
   const first = (await network.next()).welcome();
-  assert.deepEqual(first.heard(), [{ op: 'hello', token: 'token 1', resume: true }]);
+  assert.deepEqual(first.subprotocol, ['acequia.v1.json', 'acequia.token.token.1']);
+  assert.deepEqual(first.heard(), [{ op: 'hello', resume: true }]);
   first.end();
   const second = (await network.next()).welcome();
-  assert.deepEqual(second.heard(), [{ op: 'hello', token: 'token 2', resume: true }]);
+  assert.deepEqual(second.subprotocol, ['acequia.v1.json', 'acequia.token.token.2']);
+});
+
+test('a token that a header cannot hold goes with the hello', async () => {
+  for (const token of ['with a space', 'x'.repeat(5_000)]) {
+    const network = fakeNetwork();
+    new Acequia(URL, { WebSocket: network.WebSocket, token });
+    const socket = (await network.next()).welcome();
+    assert.equal(socket.subprotocol, 'acequia.v1.json');
+    assert.deepEqual(socket.heard(), [{ op: 'hello', token, resume: true }]);
+  }
 });
 
 test('a token that cannot be had is told, and tried again', async () => {
   const network = fakeNetwork();
-  let asked = 0;
-  const token = () => {
-    if (++asked === 1) throw new Error('no token today');
-    return 'fresh';
-  };
-  const client = new Acequia(URL, { WebSocket: network.WebSocket, token, reconnect: PROMPT });
+  const answers = [() => { throw new Error('no token today'); }, () => 7, () => 'x'.repeat(8_193), () => 'fresh'];
+  const client = new Acequia(URL, { WebSocket: network.WebSocket, token: () => answers.shift()(), reconnect: PROMPT });
   const errors = [];
-  client.addEventListener('error', ({ detail }) => errors.push(detail));
+  client.addEventListener('error', ({ detail }) => errors.push(`${detail.code} ${detail.message}`));
   const socket = (await network.next()).welcome();
-  assert.deepEqual(socket.heard(), [{ op: 'hello', token: 'fresh', resume: true }]);
-  assert.equal(errors.length, 1);
-  assert.match(errors[0].message, /no token today/);
+  assert.deepEqual(socket.subprotocol, ['acequia.v1.json', 'acequia.token.fresh']);
+  assert.equal(errors.length, 3);
+  for (const [i, pattern] of [/^token .*no token today/, /^token .*string/, /^token .*8192 bytes/].entries()) assert.match(errors[i], pattern);
+  assert.throws(() => new Acequia(URL, { WebSocket: network.WebSocket, token: 7 }), /`token`/);
 });
 
 test('options become the fields of the op', async () => {
@@ -222,7 +230,7 @@ test('a job that was not sent yet is cancelled without the server', async () => 
   assert.deepEqual(socket.heard().map(submitted), [[2]]);
 });
 
-test('an AbortSignal cancels, and is let go of at the end', async () => {
+test('an AbortSignal cancels with its reason at once, and is let go of at the end', async () => {
   const { client, socket } = await connected();
   const abort = new AbortController();
   const [ended, live] = client.submitMany([{ payload: 1 }, { payload: 2 }], { signal: abort.signal });
@@ -230,14 +238,63 @@ test('an AbortSignal cancels, and is let go of at the end', async () => {
   socket.heard();
   socket.say({ ev: 'done', id: 1, result: 'x' });
   await ended;
-  abort.abort();
+  const reason = { why: 'the user went on' };
+  abort.abort(reason);
+  const rejection = (job) => job.result.then(assert.fail, (error) => error);
+  assert.equal(await rejection(live), reason, 'before the server says a word');
+  assert.deepEqual([live.state, live.error.code, live.error.cause, client.jobs], ['cancelled', 'cancelled', reason, []]);
   await turn();
   assert.deepEqual(socket.heard(), [{ op: 'cancel', id: 2 }]);
-  socket.say({ ev: 'cancelled', id: 2 });
-  await assert.rejects(live, { code: 'cancelled' });
-  await assert.rejects(client.submit(3, { signal: abort.signal }), { code: 'cancelled' });
+  socket.say({ ev: 'done', id: 2, result: 'too late' });
+  assert.equal(live.state, 'cancelled');
+  assert.equal(await rejection(client.submit(3, { signal: abort.signal })), reason);
   await turn();
   assert.deepEqual(socket.heard(), []);
+});
+
+test('who listens in the turn of the submit hears of every end', async () => {
+  const { client } = await connected();
+  const seen = [];
+  const heard = (job) => ['rejected', 'cancelled', 'failed'].forEach((type) => job.addEventListener(type, ({ detail }) => seen.push(detail.code ?? detail.ev)));
+  heard(client.submit(1, { priority: 10 }));
+  heard(client.submit(1, { signal: AbortSignal.abort() }));
+  client.close();
+  heard(client.submit(1));
+  await turn();
+  assert.deepEqual(seen, ['bad_request', 'cancelled', 'closed']);
+});
+
+test('a job that was aborted while the connection was away is cancelled at the next', async () => {
+  const { network, client, socket } = await connected();
+  socket.end();
+  const first = await network.next();
+  first.open();
+  first.say({ ev: 'welcome', resumed: false, session: 's', limits: {} });
+  const abort = new AbortController();
+  const job = client.submit(1, { signal: abort.signal });
+  await turn();
+  first.say({ ev: 'accepted', id: 1, job: 'u', seq: 1 });
+  first.end();
+  abort.abort();
+  await assert.rejects(job, { name: 'AbortError' });
+  const second = await network.next();
+  second.open();
+  second.say({ ev: 'welcome', resumed: true, session: 's', limits: {} });
+  assert.deepEqual(second.heard().flat().filter(({ op }) => op === 'cancel'), [{ op: 'cancel', id: 1 }]);
+});
+
+test('an async function can return a job that was started, and the others of its kind are awaited', async () => {
+  const { client, socket } = await connected();
+  const started = await (async () => client.start('x', { label: 'l' }))();
+  assert.ok(started instanceof JobHandle && !(started instanceof Job));
+  assert.equal(started.then, undefined);
+  assert.equal(started.label, 'l');
+  const submitted = client.submit('y');
+  assert.ok(submitted instanceof Job && submitted instanceof JobHandle);
+  await turn();
+  socket.say({ ev: 'done', id: 1, result: 'X' });
+  socket.say({ ev: 'done', id: 2, result: 'Y' });
+  assert.deepEqual([await started.result, await submitted], ['X', 'Y']);
 });
 
 test('an error without a job surfaces on the client', async () => {

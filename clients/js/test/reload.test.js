@@ -170,3 +170,133 @@ test('a storage needs what can be written', async () => {
   assert.deepEqual(client.jobs, []);
   assert.throws(() => page(new MemoryStorage(), { resume: false }), /resumes/);
 });
+
+test('code that runs twice has one client', async () => {
+  const storage = new MemoryStorage();
+  const first = page(storage);
+  const again = page(storage);
+  assert.equal(again.client, first.client);
+  const { socket } = await first.answer({ session: 's', resumed: false });
+  const job = again.client.submit(1);
+  await turn();
+  socket.say({ ev: 'done', id: job.id, result: 'one', seq: 1 });
+  assert.equal(await job, 'one');
+  assert.notEqual(page(storage, { storageKey: 'y' }).client, first.client);
+  assert.notEqual(page(storage.copy()).client, first.client);
+});
+
+test('two pages with one name and another encoding or server leave each other alone', async () => {
+  const storage = new MemoryStorage();
+  const first = page(storage, { storageKey: 'mine' });
+  await first.answer({ session: 's', resumed: false });
+  first.client.submit(1);
+  await turn();
+  first.client.detach();
+  const codec = { encode: (value) => new TextEncoder().encode(JSON.stringify(value)), decode: (bytes) => JSON.parse(new TextDecoder().decode(bytes)) };
+  const other = page(storage, { storageKey: 'mine', codec });
+  assert.deepEqual(other.client.jobs, []);
+  other.client.close();
+  const elsewhere = new Acequia('ws://another.test/v1/ws', { WebSocket: fakeNetwork().WebSocket, storage, storageKey: 'mine' });
+  open.add(elsewhere);
+  assert.deepEqual(elsewhere.jobs, []);
+  const back = page(storage, { storageKey: 'mine' });
+  assert.equal(back.client.jobs.length, 1);
+  assert.deepEqual((await back.answer({ session: 's', resumed: true })).hello, { op: 'hello', resume: 's', last: 0 });
+});
+
+test('a client that cannot be made leaves no other behind', async () => {
+  const storage = new MemoryStorage();
+  const dialled = [];
+  class Socket {
+    constructor() {
+      dialled.push(this);
+    }
+  }
+  for (const options of [{ storage: {} }, { storage, token: 7 }, { storage, readyTimeoutMs: 'x' }, { storage, resume: false }]) {
+    assert.throws(() => new Acequia(URL, { WebSocket: Socket, ...options }), TypeError);
+  }
+  assert.throws(() => new Acequia('http://[', { WebSocket: Socket, storage }));
+  await turn();
+  assert.deepEqual([dialled, storage.items], [[], {}]);
+});
+
+test('what is mounted twice lets go in between, and the jobs go on', async () => {
+  const storage = new MemoryStorage();
+  const first = page(storage);
+  const { socket } = await first.answer({ session: 's', resumed: false });
+  const job = first.client.submit('x', { label: 'mine' });
+  await turn();
+  socket.say({ ev: 'accepted', id: job.id, job: 'u', seq: 1 });
+  first.client.detach();
+  assert.equal(socket.closeCode, 1000, 'the session waits');
+  await assert.rejects(job, { code: 'detached' });
+  const second = page(storage);
+  assert.notEqual(second.client, first.client);
+  const [same] = second.client.jobs;
+  assert.deepEqual([same.id, same.label], [job.id, 'mine']);
+  const { socket: next, hello } = await second.answer({ session: 's', resumed: true });
+  assert.deepEqual(hello, { op: 'hello', resume: 's', last: 1 });
+  first.client.close();
+  next.say({ ev: 'done', id: job.id, result: 'X', seq: 2 });
+  assert.equal(await same, 'X');
+});
+
+test('who has lost the session to another page does not end it', async () => {
+  const storage = new MemoryStorage();
+  const { client, answer } = page(storage);
+  const { socket } = await answer({ session: 's', resumed: false });
+  const [key] = Object.keys(storage.items);
+  const taken = storage.getItem(key).replace(/"owner":"\w+"/, '"owner":"another"');
+  storage.setItem(key, taken);
+  client.close();
+  assert.deepEqual([socket.closeCode, storage.getItem(key)], [1000, taken]);
+});
+
+/** The window of a page, which the test may put aside. */
+function asWindow(t) {
+  const target = new EventTarget();
+  for (const name of ['addEventListener', 'removeEventListener']) {
+    Object.defineProperty(globalThis, name, { value: target[name].bind(target), configurable: true });
+    t.after(() => delete globalThis[name]);
+  }
+  return (type) => target.dispatchEvent(Object.assign(new Event(type), { persisted: true }));
+}
+
+test('a page that comes back goes on with what another has left of its session', async (t) => {
+  const tell = asWindow(t);
+  const storage = new MemoryStorage();
+  const first = page(storage);
+  const { socket } = await first.answer({ session: 's', resumed: false });
+  const [ended, live] = first.client.submitMany([{ payload: 1 }, { payload: 2 }]);
+  await turn();
+  for (const [i, { id }] of [ended, live].entries()) socket.say({ ev: 'accepted', id, job: `u${i}`, seq: i + 1 });
+  await turn();
+  tell('pagehide');
+  assert.equal(first.client.state, 'waiting');
+  const unsent = first.client.submit(3);
+  await turn();
+
+  // Another page of the tab, with the same storage. Its module is its own: it knows of no other client.
+  const { Acequia: Other } = await import('../src/index.js?another page');
+  const between = fakeNetwork();
+  const view = new Proxy(storage, { get: (of, name) => of[name].bind(of) });
+  const other = new Other(URL, { WebSocket: between.WebSocket, storage: view });
+  open.add(other);
+  assert.deepEqual(other.jobs.map(({ id }) => id), [ended.id, live.id, unsent.id]);
+  const socket2 = await between.next();
+  socket2.open();
+  socket2.say({ ev: 'welcome', session: 's', resumed: true, limits: {} });
+  socket2.say({ ev: 'done', id: ended.id, result: 'heard by the other page', seq: 3 });
+  const fresh = other.submit('theirs', { label: 'theirs' });
+  await turn();
+  other.detach();
+
+  tell('pageshow');
+  const { socket: third, hello } = await first.answer({ session: 's', resumed: true });
+  assert.deepEqual(hello, { op: 'hello', resume: 's', last: 3 });
+  await assert.rejects(ended, { code: 'taken_over', message: /heard how the job ended/ });
+  assert.deepEqual(first.client.jobs.map(({ id, label }) => [id, label]), [[live.id, undefined], [unsent.id, undefined], [fresh.id, 'theirs']]);
+  assert.equal(first.client.jobs[0], live, 'a promise from before');
+  third.say({ ev: 'done', id: live.id, result: 'two', seq: 4 });
+  assert.equal(await live, 'two');
+});

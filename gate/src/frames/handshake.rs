@@ -45,24 +45,35 @@ pub(super) fn check_greeting(input: &[u8]) -> Result<bool, Violation> {
 
 /// Judges the command that has to be a READY of the given socket type.
 pub(super) fn check_ready(body: &[u8], expected: SocketType) -> Result<(), Violation> {
-    let mut properties = body.strip_prefix(b"\x05READY").ok_or(Violation::BadHandshake)?;
     let expected: &[u8] = match expected {
         SocketType::Push => b"PUSH",
         SocketType::Pull => b"PULL",
     };
-    let mut fits = None;
+    match ready_socket_type(body) {
+        Some(named) if named == expected => Ok(()),
+        Some(_) => Err(Violation::IncompatiblePeer),
+        None => Err(Violation::BadHandshake),
+    }
+}
+
+/// The socket type that a READY names; `None` if it is none, or cannot be read.
+pub(crate) fn ready_socket_type(body: &[u8]) -> Option<&[u8]> {
+    let mut properties = body.strip_prefix(b"\x05READY")?;
+    let mut named = None;
     while !properties.is_empty() {
-        let (name, value, rest) = split_property(properties).ok_or(Violation::BadHandshake)?;
+        let (name, value, rest) = split_property(properties)?;
         if name.eq_ignore_ascii_case(b"Socket-Type") {
-            fits = Some(value == expected);
+            named = Some(value);
         }
         properties = rest;
     }
-    match fits {
-        Some(true) => Ok(()),
-        Some(false) => Err(Violation::IncompatiblePeer),
-        None => Err(Violation::BadHandshake),
-    }
+    named
+}
+
+/// Whether a whole greeting is of a version that has PING and PONG: from 3.1 on.
+pub(super) fn has_heartbeats(greeting: &[u8]) -> bool {
+    let version = greeting.get(VERSION_MAJOR_AT..).and_then(|rest| rest.first_chunk::<2>());
+    version.is_some_and(|version| *version >= [VERSION_MAJOR_MIN, 1])
 }
 
 /// Name, value, and what follows them.

@@ -162,6 +162,17 @@ fn only_a_ready_of_the_right_type_completes_the_handshake() {
 }
 
 #[test]
+fn heartbeats_are_known_from_version_3_1_on() {
+    for (version, has_them) in [([3, 0], false), ([3, 1], true), ([4, 0], true)] {
+        let mut stream = greeting();
+        stream[10..12].copy_from_slice(&version);
+        let mut reader = FrameReader::new(SocketType::Push, LIMITS);
+        judge(&mut reader, &[&stream]);
+        assert_eq!((reader.is_greeted(), reader.has_heartbeats()), (true, has_them));
+    }
+}
+
+#[test]
 fn a_property_name_is_read_in_any_case() {
     let command = frame(FLAG_COMMAND, b"\x05READY\x0bsocket-TYPE\0\0\0\x04PUSH");
     assert!(judge_whole(&[greeting(), command].concat()).handshaken);

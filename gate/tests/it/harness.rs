@@ -86,7 +86,6 @@ pub(crate) fn greeting() -> Vec<u8> {
     greeting[0] = 0xFF;
     greeting[9] = 0x7F;
     greeting[10] = 3;
-    greeting[11] = 1;
     greeting[12..16].copy_from_slice(b"NULL");
     greeting
 }

@@ -20,8 +20,8 @@ impl Model {
         | Event::Progress { lane, .. }
         | Event::Chunk { lane, .. }
         | Event::Done { lane, .. }
-        | Event::BadMessage { lane, .. }
-        | Event::Fail { lane, .. } = event
+        | Event::Fail { lane, .. }
+        | Event::BadMessage { lane, .. } = event
             && let Some(lane) = self.lanes.get_mut(lane)
         {
             (lane.heard, lane.spoken) = (self.now, self.now);

@@ -1,31 +1,12 @@
 //! `acequia bench`: load over WebSocket, and what a job costs.
 //!
-//! The bench is a client only. Servers and workers are processes of their own, so that what the
-//! system says about a process is what the server or the worker cost. Those that the bench starts
-//! are this same program in a hidden role ([`roles`]), and end with it.
-
-mod aim;
-mod compare;
-mod durable;
-mod glance;
-mod idle;
-mod jobs;
-mod load;
-mod measures;
-mod metrics;
-mod mixed;
-mod naive;
-mod process;
-mod report;
-mod roles;
-mod scale;
-mod system;
-mod throughput;
+//! What it measures, and how, is in the crate `acequia-bench`.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use acequia::client::ServerUrl;
+use acequia_bench::{Mode, Options, Part, Role, Running, Sizes};
 use acequia_wire::QueueName;
 use acequia_wire::client::Encoding;
 use clap::ValueEnum;
@@ -151,11 +132,11 @@ pub(crate) struct Args {
     scale: bool,
 
     #[command(flatten)]
-    sizes: scale::Sizes,
+    sizes: SizeArgs,
 
     /// Be something that a bench starts
     #[arg(long, hide = true)]
-    role: Option<roles::Role>,
+    role: Option<Role>,
 
     /// Where a worker in a role fetches its jobs
     #[arg(long, hide = true, requires = "role", default_value = "")]
@@ -164,6 +145,22 @@ pub(crate) struct Args {
     /// Where a worker in a role brings its results
     #[arg(long, hide = true, requires = "role", default_value = "")]
     results: String,
+}
+
+/// How much of each there is.
+#[derive(clap::Args)]
+struct SizeArgs {
+    /// With --scale: jobs that wait while others are run, and whose memory is measured
+    #[arg(long, default_value_t = 1_000_000, value_parser = at_least_one(), value_name = "N")]
+    backlog: u32,
+
+    /// With --scale: workers that are connected
+    #[arg(long, default_value_t = 1_000, value_parser = at_least_one(), value_name = "N")]
+    many_workers: u32,
+
+    /// With --scale: clients with a job each, beside one with ten jobs for each of theirs
+    #[arg(long, default_value_t = 10_000, value_parser = at_least_one(), value_name = "N")]
+    many_clients: u32,
 }
 
 /// An [`Encoding`] as it is typed.
@@ -188,48 +185,75 @@ fn at_least_one() -> clap::builder::RangedI64ValueParser<u32> {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(role) = args.role {
-        roles::run(role, &args).await?;
+        acequia_bench::play(&args.into_part(role)).await?;
         return Ok(ExitCode::SUCCESS);
     }
+    let options = args.into_options()?;
     tokio::select! {
-        measured = measure(&args) => measured.map(|()| ExitCode::SUCCESS),
+        measured = acequia_bench::run(&options) => measured.map(|()| ExitCode::SUCCESS),
         // The processes of the bench end as their handles are dropped.
-        () = crate::stop_signal() => Ok(ExitCode::from(130)),
-    }
-}
-
-async fn measure(args: &Args) -> anyhow::Result<()> {
-    if let Some(sessions) = args.idle {
-        idle::run(args, sessions).await
-    } else if args.mixed {
-        mixed::run(args).await
-    } else if args.scale {
-        scale::run(args).await
-    } else if args.measures {
-        measures::run(args).await
-    } else if args.durable {
-        durable::run(args).await
-    } else if args.suite {
-        throughput::suite(args).await
-    } else if args.echo {
-        throughput::echo(args).await
-    } else {
-        throughput::single(args).await
+        () = crate::stop::signal() => Ok(ExitCode::from(130)),
     }
 }
 
 impl Args {
-    fn encoding(&self) -> Encoding {
-        self.encoding.into()
+    fn into_part(self, role: Role) -> Part {
+        Part {
+            role,
+            jobs: self.jobs,
+            results: self.results,
+            queue: self.queue,
+            slots: self.slots,
+            workers: self.workers,
+            packed: !self.no_pack,
+        }
     }
 
-    /// The time of a measurement, where `default` is that of the mode.
-    fn time(&self, default: f64) -> anyhow::Result<Duration> {
-        seconds("--seconds", self.seconds.unwrap_or(default))
+    fn into_options(self) -> anyhow::Result<Options> {
+        let mode = self.mode();
+        let url = self.server.map(|server| self.login.at(server)).transpose()?;
+        Ok(Options {
+            mode,
+            server: url.map(|url| Running { url, process: self.server_pid }),
+            journal: self.journal,
+            connections: self.connections,
+            in_flight: self.in_flight,
+            payload: self.payload,
+            encoding: self.encoding.into(),
+            time: self.seconds.map(|time| seconds("--seconds", time)).transpose()?,
+            warmup: seconds("--warmup-s", self.warmup_s)?,
+            rounds: self.rounds,
+            slots: self.slots,
+            workers: self.workers,
+            packed: !self.no_pack,
+            queue: self.queue,
+            json: self.json,
+            sizes: Sizes {
+                backlog: self.sizes.backlog,
+                many_workers: self.sizes.many_workers,
+                many_clients: self.sizes.many_clients,
+            },
+        })
     }
 
-    fn warmup(&self) -> anyhow::Result<Duration> {
-        seconds("--warmup-s", self.warmup_s)
+    fn mode(&self) -> Mode {
+        if let Some(sessions) = self.idle {
+            Mode::Idle(sessions)
+        } else if self.mixed {
+            Mode::Mixed
+        } else if self.scale {
+            Mode::Scale
+        } else if self.measures {
+            Mode::Measures
+        } else if self.durable {
+            Mode::Durable
+        } else if self.suite {
+            Mode::Suite
+        } else if self.echo {
+            Mode::Echo
+        } else {
+            Mode::Single
+        }
     }
 }
 

@@ -5,10 +5,11 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use acequia::{Addresses, Config, Endpoint, Server, StartError};
+use acequia_pool::{Bounds, GRACE, IDLE, Program, Rules, Setup};
 use anyhow::Context as _;
 use futures_util::FutureExt as _;
 
-use crate::pool::{self, Bounds, Program, Rules, Setup};
+use crate::serve::run_with_pools;
 
 /// See it work: a server, two worker processes and a page to open
 ///
@@ -45,10 +46,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.workers > 0 {
         pools.push((workers(args.workers, args.slots)?, server.operator()));
     }
-    let stop = crate::stop_signal().shared();
+    let stop = crate::stop::signal().shared();
     let said = tell(&addresses, args.workers);
     said.context("cannot say where the page is")?;
-    tokio::join!(server.run(stop.clone()), pool::run_within(pools, stop));
+    run_with_pools(server, pools, stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -61,6 +62,7 @@ async fn bind(args: &Args) -> Result<Server, StartError> {
         results: args.results.clone().unwrap_or(usual.results),
         // A demo leaves nothing behind.
         journal: None,
+        demo: true,
         ..Config::default()
     };
     let chosen = args.listen.is_some() || args.jobs.is_some() || args.results.is_some();
@@ -86,12 +88,7 @@ fn workers(count: usize, slots: u32) -> anyhow::Result<Setup> {
     let queues = acequia_worker::demo::QUEUES.iter().map(|queue| queue.parse());
     Ok(Setup {
         name: "demo".to_owned(),
-        rules: Rules {
-            bounds: Bounds { min: count, max: count },
-            idle: pool::IDLE,
-            grace: pool::GRACE,
-            slots,
-        },
+        rules: Rules { bounds: Bounds { min: count, max: count }, idle: IDLE, grace: GRACE, slots },
         program: Program {
             command: std::iter::once(program.into()).chain(args.map(OsString::from)).collect(),
             queues: queues.collect::<Result<_, _>>().context("a queue of the demo")?,
@@ -99,12 +96,12 @@ fn workers(count: usize, slots: u32) -> anyhow::Result<Setup> {
             told_queues: false,
             slots: Some(slots),
             worker_token_file: None,
-            grace: pool::GRACE,
+            grace: GRACE,
         },
         jobs: None,
         results: None,
         // They see by themselves that this process is gone.
-        guarded: false,
+        guard: None,
     })
 }
 

@@ -8,8 +8,10 @@ mod log;
 mod login;
 mod man;
 mod pool;
+mod pool_guard;
 mod serve;
 mod settings;
+mod stop;
 mod submit;
 mod top;
 mod worker;
@@ -85,7 +87,7 @@ enum Task {
     Top(top::Args),
     Bench(bench::Args),
     #[command(hide = true)]
-    PoolGuard(pool::guard::Args),
+    PoolGuard(pool_guard::Args),
 }
 
 fn main() -> ExitCode {
@@ -126,7 +128,7 @@ fn run(threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<ExitCode> {
             Task::Submit(args) => submit::run(args).await,
             Task::Top(args) => top::run(args).await,
             Task::Bench(args) => bench::run(args).await,
-            Task::PoolGuard(args) => Ok(pool::guard::run(&args)),
+            Task::PoolGuard(args) => Ok(pool_guard::run(&args)),
         }
     });
     // A worker's handler that computes on in spite of its cancelling must not hold up the end.
@@ -140,28 +142,4 @@ fn run(threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<ExitCode> {
 fn default_threads() -> NonZeroUsize {
     let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     NonZeroUsize::new(processors / 2).unwrap_or(NonZeroUsize::MIN)
-}
-
-/// Resolves on the first SIGINT or SIGTERM; a second one ends the process at once. Signals are
-/// caught from the call on, not only once it is awaited.
-fn stop_signal() -> impl Future<Output = ()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-    async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
-            // Without handlers the signals end the process, which is what they ask for.
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            std::process::exit(130);
-        });
-    }
 }

@@ -1,17 +1,5 @@
 //! `acequia pool`: as many worker processes as there is work for.
 
-mod engine;
-mod errands;
-pub(crate) mod guard;
-mod kin;
-mod line;
-mod name;
-mod output;
-mod place;
-mod program;
-mod server;
-mod sizer;
-
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,25 +7,12 @@ use std::time::Duration;
 
 use acequia::Endpoint;
 use acequia::client::AdminClient;
+use acequia_pool::{Bounds, GRACE, IDLE, PoolName, Program, Rules, Setup};
 use acequia_wire::QueueName;
-use acequia_wire::limits::{QUEUES_PER_WORKER_MAX, SLOTS_MAX};
-use acequia_worker::exec::check_program;
-use anyhow::bail;
-use futures_util::future::join_all;
+use acequia_wire::limits::SLOTS_MAX;
 
-pub(crate) use self::engine::Setup;
-use self::name::PoolName;
-use self::output::Printer;
-pub(crate) use self::program::Program;
-pub(crate) use self::sizer::{Bounds, Rules};
 use crate::login::AdminLogin;
-
-/// How long processes have to be too many, by default.
-pub(crate) const IDLE: Duration = Duration::from_secs(10);
-/// How long they may take to end, by default.
-pub(crate) const GRACE: Duration = Duration::from_secs(30);
-/// Processes that a pool may have at most.
-const PROCESSES_MAX: usize = 1_000;
+use crate::pool_guard;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -121,77 +96,33 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let client = AdminClient::new(args.login.server()?);
     let setup = args.into_setup()?;
-    let (printer, writers) = Printer::new();
-    engine::run(setup, client, printer, crate::stop_signal()).await?;
-    writers.finish().await;
+    acequia_pool::run(setup, client, crate::stop::signal()).await?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Keeps pools of a server in this process until `stop` resolves, and then until all their processes
-/// have ended. One that cannot begin is told in the log.
-pub(crate) async fn run_within(
-    pools: Vec<(Setup, AdminClient)>,
-    stop: impl Future<Output = ()> + Clone,
-) {
-    if pools.is_empty() {
-        return;
-    }
-    let (printer, writers) = Printer::new();
-    join_all(pools.into_iter().map(async |(setup, client)| {
-        let name = setup.name.clone();
-        if let Err(error) = engine::run(setup, client, printer.clone(), stop.clone()).await {
-            tracing::error!(pool = name, "{error:#}; there is no such pool until the next start");
-        }
-    }))
-    .await;
-    drop(printer);
-    writers.finish().await;
 }
 
 impl Args {
     fn into_setup(self) -> anyhow::Result<Setup> {
-        let bounds = bounds(self.min, self.max)?;
-        check_program(&self.command[0])?;
-        check_queues(&self.queue)?;
+        let bounds = Bounds::new(self.min, self.max)?;
         let grace = Duration::from_secs(self.grace_s);
-        let default_name = || PoolName::made_of(self.queue[0].as_str(), &place::host_name());
+        let default_name = || PoolName::here(&self.queue[0]);
+        let name = self.name.unwrap_or_else(default_name).into();
+        let program = Program {
+            command: self.command,
+            queues: self.queue,
+            slots: self.slots,
+            told_queues: true,
+            worker_token_file: self.worker_token_file,
+            grace,
+        };
+        program.check()?;
+        let idle = Duration::from_secs(self.idle_s);
         Ok(Setup {
-            name: self.name.unwrap_or_else(default_name).into(),
-            rules: Rules {
-                bounds,
-                idle: Duration::from_secs(self.idle_s),
-                grace,
-                slots: self.slots.unwrap_or(1),
-            },
-            program: Program {
-                command: self.command,
-                queues: self.queue,
-                slots: self.slots,
-                told_queues: true,
-                worker_token_file: self.worker_token_file,
-                grace,
-            },
+            name,
+            rules: Rules { bounds, idle, grace, slots: self.slots.unwrap_or(1) },
+            program,
             jobs: self.jobs,
             results: self.results,
-            guarded: true,
+            guard: Some(pool_guard::command),
         })
     }
-}
-
-fn check_queues(queues: &[QueueName]) -> anyhow::Result<()> {
-    let count = queues.len();
-    if count > QUEUES_PER_WORKER_MAX {
-        bail!("{count} queues are too many: a worker serves {QUEUES_PER_WORKER_MAX} at most");
-    }
-    Ok(())
-}
-
-fn bounds(min: usize, max: usize) -> anyhow::Result<Bounds> {
-    if max == 0 || max > PROCESSES_MAX {
-        bail!("at most {max} processes: that is 1 to {PROCESSES_MAX}, by --max");
-    }
-    if min > max {
-        bail!("--min {min} --max {max}: there cannot be more at least than at most");
-    }
-    Ok(Bounds { min, max })
 }

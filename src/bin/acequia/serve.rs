@@ -7,16 +7,29 @@ mod traces;
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use acequia::{Config, Endpoint, Server, TlsFiles};
+use acequia::client::AdminClient;
+use acequia::{Broken, Config, Endpoint, Server, TlsFiles};
+use acequia_pool::{GuardCommand, Setup};
 use acequia_wire::limits::DURATION_MS_MAX;
 use anyhow::{Context as _, bail};
 use futures_util::FutureExt as _;
+use futures_util::future::select;
+use tokio::sync::oneshot;
 
 use self::limits::LimitArgs;
-use crate::pool;
+use crate::pool_guard;
+
+/// The longest time that makes sense for anything here, and whose sums fit everywhere.
+const YEAR_S: u64 = 366 * 24 * 60 * 60;
+
+/// Seconds, up to a year.
+fn long() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(..=YEAR_S)
+}
 
 /// Run the server: browsers on one port, workers on two
 ///
@@ -56,11 +69,11 @@ pub(crate) struct Args {
     journal: PathBuf,
 
     /// How long the outcome of an accepted job is kept for whoever asks for it
-    #[arg(long, env = "ACEQUIA_RETENTION_S", default_value_t = Config::RETENTION.as_secs(), value_name = "SECONDS")]
+    #[arg(long, env = "ACEQUIA_RETENTION_S", default_value_t = Config::RETENTION.as_secs(), value_name = "SECONDS", value_parser = long())]
     retention_s: u64,
 
     /// How long a session that can be resumed goes on without a connection
-    #[arg(long, env = "ACEQUIA_SESSION_S", default_value_t = Config::ABSENCE.as_secs(), value_name = "SECONDS")]
+    #[arg(long, env = "ACEQUIA_SESSION_S", default_value_t = Config::ABSENCE.as_secs(), value_name = "SECONDS", value_parser = long())]
     session_s: u64,
 
     #[command(flatten)]
@@ -73,7 +86,7 @@ pub(crate) struct Args {
         env = "ACEQUIA_LEASE_S",
         default_value_t = Config::LEASE.as_secs(),
         value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..)
+        value_parser = clap::value_parser!(u64).range(1..=YEAR_S)
     )]
     lease_s: u64,
 
@@ -88,7 +101,7 @@ pub(crate) struct Args {
     timeout_s: Option<u64>,
 
     /// How long running jobs may take to end once the server is told to stop
-    #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = Config::GRACE.as_secs(), value_name = "SECONDS")]
+    #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = Config::GRACE.as_secs(), value_name = "SECONDS", value_parser = long())]
     grace_s: u64,
 
     /// Worker processes that are kept beside the server, as many as there is work for:
@@ -117,11 +130,30 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         keep_pages_small();
     }
     let server = Server::bind(config).await?;
-    let stop = crate::stop_signal().shared();
+    let stop = crate::stop::signal().shared();
     writeln!(std::io::stdout(), "{}", server.addresses()).context("cannot say that it is ready")?;
     let pools = pools.into_iter().map(|pool| (pool, server.operator())).collect();
-    tokio::join!(server.run(stop.clone()), pool::run_within(pools, stop));
+    run_with_pools(server, pools, stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a server and pools beside it until `stop` resolves.
+pub(crate) async fn run_with_pools(
+    server: Server,
+    pools: Vec<(Setup, AdminClient)>,
+    stop: impl Future<Output = ()> + Clone,
+) -> Result<(), Broken> {
+    // Pools without a server have nothing to do: they stop with it, however it ends.
+    let (serves, has_ended) = oneshot::channel::<()>();
+    let (until, has_ended) = (stop.clone(), has_ended.map(drop));
+    let stop_pools = async move { _ = select(pin!(until), has_ended).await }.shared();
+    let serve = async {
+        let served = server.run(stop).await;
+        drop(serves);
+        served
+    };
+    let (served, ()) = tokio::join!(serve, acequia_pool::run_within(pools, stop_pools));
+    served
 }
 
 /// A session takes one open file, a worker six; the usual soft limit is a thousand.
@@ -133,9 +165,10 @@ pub(crate) fn raise_file_limit() {
 }
 
 impl Args {
-    fn pools(&self) -> anyhow::Result<Vec<pool::Setup>> {
+    fn pools(&self) -> anyhow::Result<Vec<Setup>> {
         let token = self.access.worker_token_file();
-        let pools = self.pool.iter().map(|line| pool::Setup::of_line(line, token.cloned()));
+        let guard = Some(pool_guard::command as GuardCommand);
+        let pools = self.pool.iter().map(|line| Setup::of_line(line, token.cloned(), guard));
         let pools: Vec<_> = pools.collect::<anyhow::Result<_>>()?;
         let mut names = HashSet::new();
         if let Some(twice) = pools.iter().find(|pool| !names.insert(&pool.name)) {

@@ -8,19 +8,18 @@ mod file;
 mod keys;
 mod merged;
 mod refusal;
+mod told;
 
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::fmt;
-use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command, Id};
+use clap::{Arg, ArgMatches, Command};
 
 pub(crate) use self::keys::{Key, Kind, keys, tables};
 use self::merged::Merged;
 pub(crate) use self::refusal::Refusal;
+use self::told::{Source, Told};
 
 /// A command line, with what else its command was told.
 pub(crate) struct Settings {
@@ -28,52 +27,32 @@ pub(crate) struct Settings {
     told: Told,
 }
 
-/// Where the values are from that were not typed.
-#[derive(Clone, Default)]
-struct Told(HashMap<Id, (String, Source)>);
-
-/// Where a value is from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    Default,
-    File { path: PathBuf, line: usize },
-    Variable(String),
-    Flag(String),
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => write!(f, "default"),
-            Self::File { path, line } => write!(f, "from {}:{line}", path.display()),
-            Self::Variable(name) | Self::Flag(name) => write!(f, "from {name}"),
-        }
-    }
-}
-
 /// All that the command of this line is told.
 pub(crate) fn read(root: fn() -> Command, line: Vec<OsString>) -> Result<Settings, Refusal> {
-    Merged::new(root, line)?.parse(root())
+    let merged = Merged::new(root, line)?;
+    let matches = merged.parse(root())?;
+    Ok(Settings { matches, told: merged.told })
 }
 
 /// The same for a look at it: what the command cannot do without may be missing.
 pub(crate) fn look(root: fn() -> Command, line: Vec<OsString>) -> Result<Settings, Refusal> {
     let merged = Merged::new(root, line)?;
-    match merged.parse(root()) {
+    let matches = match merged.parse(root()) {
         Err(Refusal::Usage(error, _)) if error.kind() == ErrorKind::MissingRequiredArgument => {
-            merged.parse(root().ignore_errors(true))
+            merged.parse(root().ignore_errors(true))?
         }
-        parsed => parsed,
-    }
+        parsed => parsed?,
+    };
+    Ok(Settings { matches, told: merged.told })
 }
 
 impl Settings {
     /// Where a value of the command's is from; none if there is no value.
     pub(crate) fn source(&self, matches: &ArgMatches, key: Key<'_>) -> Option<Source> {
         let id = key.arg().get_id();
-        Some(match (matches.value_source(id.as_str())?, self.told.0.get(id)) {
+        Some(match (matches.value_source(id.as_str())?, self.told.of(id)) {
             // Also of a switch that is said to be off, as it would be anyway.
-            (_, Some((_, source))) => source.clone(),
+            (_, Some(source)) => source.clone(),
             (ValueSource::DefaultValue, None) => Source::Default,
             (_, None) => Source::Flag(key.flag()),
         })
@@ -103,28 +82,6 @@ impl Settings {
             })
             .collect()
     }
-}
-
-impl Told {
-    /// On an error that names flags: where their values are from, unless they were typed.
-    fn note(&self, error: &str) -> String {
-        let mut notes: Vec<_> = self
-            .0
-            .values()
-            .filter(|(flag, _)| names(error, flag))
-            .map(|(flag, source)| format!("note: the value of {flag} is {source}\n"))
-            .collect();
-        notes.sort();
-        notes.concat()
-    }
-}
-
-/// Whether a text names a flag, and not one that only begins like it.
-fn names(text: &str, flag: &str) -> bool {
-    text.match_indices(flag).any(|(at, _)| {
-        let next = text[at + flag.len()..].chars().next();
-        !next.is_some_and(|next| next == '-' || next.is_alphanumeric())
-    })
 }
 
 #[cfg(test)]
@@ -261,13 +218,6 @@ mod tests {
         // What is typed is wrong by itself.
         assert!(!case.refusal(&["serve", "--client-auth", "no"]).contains("FILE"));
         assert!(!case.refusal(&["serve", "--colour"]).contains("FILE"));
-    }
-
-    #[test]
-    fn flags_that_begin_alike_are_told_apart() {
-        assert!(names("'--jwt-keys-file <FILE>' is odd", "--jwt-keys-file"));
-        assert!(names("--log: what", "--log") && names("is --log", "--log"));
-        assert!(!names("--session-s 3", "--session") && !names("--logs", "--log"));
     }
 
     #[test]

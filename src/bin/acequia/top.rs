@@ -1,29 +1,13 @@
 //! `acequia top`: what a server does, in a terminal.
 
-mod app;
-mod columns;
-mod command;
-mod feed;
-mod history;
-mod list;
-mod once;
-mod plain;
-mod screen;
-#[cfg(test)]
-mod tests;
-mod text;
-mod told;
-mod view;
-
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use acequia::client::{AdminClient, CallError, Live, ServerUrl};
+use acequia::client::{CallError, ServerUrl};
+use acequia_top::{Begin, Plain, Watch};
 use anyhow::bail;
 use hyper::StatusCode;
 
-use self::app::{App, Told};
-use self::plain::Plain;
 use crate::login::{AdminLogin, remedy};
 
 const EXAMPLES: &str = "\
@@ -68,39 +52,24 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             server.authority()
         );
     }
-    let explained = |server: &ServerUrl| {
+    let explained = {
         let server = server.clone();
         move |error: &CallError| what_to_do(error, &server)
     };
-    let live = match watch(&server, args.once).await {
-        Ok(watched) => watched,
+    let until = if args.once { Begin::WithTick } else { Begin::WithHistory };
+    let watch = match Watch::begin(server, until).await {
+        Ok(watch) => watch,
         Err(error) => {
-            let said = format!("{error}{}", explained(&server)(&error));
+            let said = format!("{error}{}", explained(&error));
             bail!("{}", Plain::new(&said));
         }
     };
-    let (live, app) = live;
     if args.once {
-        std::io::stdout().lock().write_all(once::picture(&app).as_bytes())?;
-        return Ok(ExitCode::SUCCESS);
+        std::io::stdout().lock().write_all(watch.picture().as_bytes())?;
+    } else {
+        watch.show(explained, crate::stop::signal()).await?;
     }
-    let told = feed::follow(server.clone(), live, explained(&server));
-    screen::run(app, told, AdminClient::new(server.clone()), explained(&server)).await?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Begins to watch: until the history is there, or also the first tick.
-async fn watch(server: &ServerUrl, with_tick: bool) -> Result<(Live, App), CallError> {
-    let mut app = App::new(server.authority());
-    let mut live = Live::open(server).await?;
-    while let Some(told) = feed::next(&mut live).await? {
-        let is_enough = !with_tick || matches!(told, Told::Tick(_));
-        app.hear(told);
-        if is_enough {
-            break;
-        }
-    }
-    Ok((live, app))
 }
 
 /// What an operator can do about a call that failed.

@@ -120,7 +120,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let stop = async {
         tokio::select! {
-            () = crate::stop_signal() => {}
+            () = crate::stop::signal() => {}
             () = leash_ends(), if args.leashed => {}
         }
     };

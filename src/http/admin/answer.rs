@@ -1,29 +1,65 @@
 //! What all calls have in common: how they are asked, refused and answered.
 
+use std::collections::BTreeMap;
+
 use acequia_wire::QueueName;
 use acequia_wire::code::RejectCode;
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::{Content, Ref, RefOr, Response as Described, ResponseBuilder};
 
 use crate::http::door::Door;
 use crate::pipeline::desk::{Call, Desk};
 use crate::pipeline::{Input, ask};
+use crate::schema;
 
 /// Entries on a page, unless asked for fewer or more.
 const PAGE: usize = 100;
 /// Entries on a page at most.
-const PAGE_MAX: usize = 1_000;
+pub(super) const PAGE_MAX: usize = 1_000;
 /// Bytes of a call's body.
 pub(super) const BODY_BYTES_MAX: usize = 64 << 10;
 
+/// What the document says of the answers that many calls have.
+pub(super) const ANSWERED: &str = "What was asked for";
+pub(super) const NOT_THERE: &str = "It is not there";
+pub(super) const NOT_NOW: &str = "It cannot be done now";
+
+schema::described! {
+    /// How many entries a page is to have.
+    PageLimit = schema::up_to(PAGE_MAX as u64).minimum(Some(1)).default(Some(PAGE.into()));
+}
+
 /// What a call is refused with.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
 pub(super) struct Refused {
+    #[serde(skip)]
     status: StatusCode,
+    /// A word for programs.
     code: &'static str,
+    /// What is wrong, and what to do, for people.
     message: String,
+}
+
+/// What the document says of how any call may be refused.
+pub(super) fn any_refused() -> BTreeMap<String, RefOr<Described>> {
+    let told = |(status, why): (StatusCode, &str)| {
+        let body = Content::new(Some(Ref::from_schema_name(Refused::name())));
+        let described = ResponseBuilder::new().description(why).content("application/json", body);
+        (status.as_str().to_owned(), described.into())
+    };
+    let all = [
+        (StatusCode::BAD_REQUEST, "The request is not understood; the message names what is wrong"),
+        (StatusCode::UNAUTHORIZED, "The admin token is not named"),
+        (StatusCode::FORBIDDEN, "Not from where this comes from"),
+        (StatusCode::SERVICE_UNAVAILABLE, "The server stops, is stuck or cannot write its journal"),
+    ];
+    all.map(told).into()
 }
 
 impl Refused {
@@ -42,8 +78,7 @@ impl Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let body = json!({ "code": self.code, "message": self.message });
-        (self.status, as_json(&body)).into_response()
+        (self.status, as_json(&self)).into_response()
     }
 }
 

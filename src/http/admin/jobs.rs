@@ -1,144 +1,96 @@
-//! Jobs: each by its id, and the live ones by where they are. Times are milliseconds since 1970.
+//! Jobs: each by its id, and the live ones by where they are.
 
-use std::collections::BTreeMap;
+mod told;
+
 use std::sync::Arc;
 
-use acequia_scheduler::{
-    ClientId, Found, JobCursor, JobFilter, JobState, LiveJob, LiveState, Retained, Ticket, Time,
-};
-use acequia_wire::client::{Event as ClientEvent, JobEvent};
-use acequia_wire::{CorrelationId, JobId, TraceParent};
+use acequia_scheduler::{ClientId, JobCursor, JobFilter, JobState, Ticket, Time};
+use acequia_wire::JobId;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Given, Refused, as_json, at_desk, given, limit, queue_name};
+pub(super) use self::told::as_result;
+use self::told::{Job, Live, Place, of_live, told};
+use super::answer::{
+    ANSWERED, Answer, Given, NOT_NOW, NOT_THERE, PAGE_MAX, PageLimit, Refused, as_json, at_desk,
+    given, limit, queue_name,
+};
 use crate::http::door::Door;
 use crate::pipeline::desk::jobs::Cancelled;
+use crate::schema;
 
-#[derive(Serialize)]
-struct Live<'a> {
-    job: String,
-    state: &'static str,
-    queue: &'a str,
-    client: String,
-    id: &'a CorrelationId,
-    priority: u8,
-    submitted_ms: u64,
-    runs: u32,
-    failures: u32,
-    losses: u32,
-    /// Until when it is delayed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until_ms: Option<u64>,
-    /// Since when it waits or runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    worker: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    traceparent: Option<String>,
+schema::described! {
+    /// What `cursor_text` makes.
+    Cursor = schema::text().pattern(Some(format!(
+        "^[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}\\.[0-9]{{1,15}}\\.[0-9]{{1,15}}\\.{}$",
+        schema::queue_name_pattern()
+    )));
+    LiveJobs of Live<'_> = schema::list_of::<Live<'_>>(PAGE_MAX);
 }
 
-/// A job, live or ended.
-fn told(found: &Found) -> Response {
-    match found {
-        Found::Live(live) => as_json(&of_live(live)),
-        Found::Ended(retained) => of_ended(retained),
-    }
-}
-
-fn of_live(live: &LiveJob) -> Live<'_> {
-    let LiveJob { job, id, queue, client, priority, submitted, .. } = live;
-    let LiveJob { runs, failures, losses, state, traceparent, .. } = live;
-    let (state, until, since, worker) = match state {
-        LiveState::Delayed { until } => ("delayed", Some(*until), None, None),
-        LiveState::Waiting { since } => ("waiting", None, Some(*since), None),
-        LiveState::Running { worker, since } => ("running", None, Some(*since), Some(&**worker)),
-    };
-    Live {
-        job: job.to_string(),
-        state,
-        queue: queue.as_str(),
-        client: format!("{:016x}", client.0),
-        id,
-        priority: *priority,
-        submitted_ms: submitted.as_millis(),
-        runs: *runs,
-        failures: *failures,
-        losses: *losses,
-        until_ms: until.map(Time::as_millis),
-        since_ms: since.map(Time::as_millis),
-        worker,
-        traceparent: traceparent.as_ref().map(ToString::to_string),
-    }
-}
-
-/// What the client is told of its end, with the state for the name of the event.
-fn of_ended(retained: &Retained) -> Response {
-    let Retained { job, id, key, ended, outcome, traceparent, .. } = retained;
-    let mut fields = event_fields(id, *job, outcome.clone(), traceparent.clone());
-    fields.remove("ev");
-    let state = match outcome {
-        JobEvent::Done { .. } => "done",
-        JobEvent::Failed { .. } => "failed",
-        _ => "cancelled",
-    };
-    let more = [
-        ("state", json!(state)),
-        ("ended_ms", json!(ended.as_millis())),
-        ("key", key.as_deref().map_or(Value::Null, Value::from)),
-    ];
-    for (name, value) in more {
-        if let (false, Ok(raw)) = (value.is_null(), serde_json::value::to_raw_value(&value)) {
-            fields.insert(name.to_owned(), raw);
-        }
-    }
-    as_json(&fields)
-}
-
-/// The fields of an event of a job.
-pub(super) fn event_fields(
-    id: &CorrelationId,
-    job: JobId,
-    what: JobEvent,
-    traceparent: Option<Box<TraceParent>>,
-) -> BTreeMap<String, Box<RawValue>> {
-    let mut event = String::new();
-    ClientEvent::Job { id: id.clone(), job, what, traceparent }.encode_json(None, &mut event);
-    // It was just written as a map with texts for keys.
-    serde_json::from_str(&event).unwrap_or_default()
-}
-
-#[derive(Serialize)]
+/// A page of live jobs.
+#[derive(Serialize, ToSchema)]
 struct Page<'a> {
+    #[schema(value_type = LiveJobs)]
     jobs: Vec<Live<'a>>,
+    /// What to give as `after` for the next page; null if this is the last.
+    #[schema(required = true)]
     next: Option<String>,
 }
 
+/// A job that was live.
+#[derive(Serialize, ToSchema)]
+struct CancelledJob {
+    /// The job.
+    #[schema(value_type = schema::JobId)]
+    job: String,
+    /// What it is now.
+    #[schema(inline)]
+    state: CancelledState,
+}
+
+/// What a job is that was cancelled.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum CancelledState {
+    Cancelled,
+}
+
 /// Which jobs are meant.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct List {
+    /// Where they are.
+    #[param(inline)]
     state: Place,
+    /// Of this queue only.
+    #[param(inline, value_type = Option<schema::QueueName>)]
     queue: Option<String>,
+    /// Of this client only.
+    #[param(pattern = "^[0-9a-f]{1,16}$")]
     client: Option<String>,
+    /// The `next` of the page before.
+    #[param(inline, value_type = Option<Cursor>)]
     after: Option<String>,
+    /// Entries on the page.
+    #[param(inline, value_type = Option<PageLimit>)]
     limit: Option<usize>,
 }
 
-/// Where a live job is.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Place {
-    Delayed,
-    Waiting,
-    Running,
-}
-
+/// Live jobs by where they are
+#[utoipa::path(
+    get,
+    path = "/jobs",
+    operation_id = "jobs",
+    params(List),
+    responses(
+        (status = OK, description = ANSWERED, body = inline(Page)),
+        (status = CONFLICT, description = NOT_NOW, body = Refused),
+    ),
+)]
 pub(super) async fn list(State(door): State<Arc<Door>>, query: Given<List>) -> Answer {
     let List { state, queue, client, after, limit: asked } = given(query)?;
     let state = match state {
@@ -158,16 +110,42 @@ pub(super) async fn list(State(door): State<Arc<Door>>, query: Given<List>) -> A
     Ok(as_json(&Page { jobs, next: page.end.as_ref().map(cursor_text) }))
 }
 
+/// A job, live or ended
+#[utoipa::path(
+    get,
+    path = "/jobs/{job}",
+    operation_id = "job",
+    params(("job" = inline(schema::JobId), Path, description = "A job")),
+    responses(
+        (status = OK, description = ANSWERED, body = inline(Job)),
+        (status = NOT_FOUND, description = NOT_THERE, body = Refused),
+    ),
+)]
 pub(super) async fn read(State(door): State<Arc<Door>>, Path(job): Path<String>) -> Answer {
     let job = job_id(&job)?;
     let found = at_desk(&door, move |desk| desk.scheduler.find(desk.now, job)).await?;
-    Ok(told(&found.ok_or_else(|| not_found(job))?))
+    Ok(as_json(&told(&found.ok_or_else(|| not_found(job))?)))
 }
 
+/// Cancels a live job
+#[utoipa::path(
+    post,
+    path = "/jobs/{job}/cancel",
+    operation_id = "cancel_job",
+    params(("job" = inline(schema::JobId), Path, description = "A job")),
+    responses(
+        (status = OK, description = ANSWERED, body = inline(CancelledJob)),
+        (status = NOT_FOUND, description = NOT_THERE, body = Refused),
+        (status = CONFLICT, description = NOT_NOW, body = Refused),
+    ),
+)]
 pub(super) async fn cancel(State(door): State<Arc<Door>>, Path(job): Path<String>) -> Answer {
     let job = job_id(&job)?;
     match at_desk(&door, move |desk| desk.cancel(job)).await? {
-        Cancelled::Yes => Ok(as_json(&json!({ "job": job.to_string(), "state": "cancelled" }))),
+        Cancelled::Yes => {
+            let state = CancelledState::Cancelled;
+            Ok(as_json(&CancelledJob { job: job.to_string(), state }))
+        }
         Cancelled::HasEnded => {
             let message = format!("the job {job} has ended; there is nothing to cancel");
             Err(Refused::new(StatusCode::CONFLICT, "has_ended", message))

@@ -69,9 +69,21 @@ fn text<'a>(tick: &'a Tick, about: &About) -> &'a str {
     })
 }
 
-/// First the last ten minutes and how things are now, then a tick an interval until the server stops.
-/// Whoever reads too slowly misses ticks.
+/// Everything as it goes on, for ever
+#[utoipa::path(
+    get,
+    path = "/live",
+    operation_id = "live",
+    responses((
+        status = OK,
+        description = "First an event `history`, the last ten minutes, and one `now`, how things \
+                       are; then an event `tick` every two seconds (docs/admin.md)",
+        content_type = "text/event-stream",
+        body = String,
+    )),
+)]
 pub(super) async fn stream(State(door): State<Arc<Door>>) -> Answer {
+    // Whoever reads too slowly misses ticks.
     let Ok(place) = door.streams.clone().try_acquire_owned() else {
         let message = format!("{STREAMS_MAX} streams are open, the limit; close others");
         return Err(Refused::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", message));

@@ -9,37 +9,83 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
-use super::answer::{Answer, BODY_BYTES_MAX, Refused, as_json, at_desk};
+use super::answer::{
+    ANSWERED, Answer, BODY_BYTES_MAX, NOT_NOW, NOT_THERE, Refused, as_json, at_desk,
+};
 use crate::http::door::Door;
-use crate::pipeline::pools::{self, Pool};
+use crate::pipeline::pools::{self, POOLS_MAX, Pool, Report, Rescale, Scale};
+use crate::schema;
 
-#[derive(Serialize)]
+/// What the document says of a body that is refused for its size.
+const TOO_LARGE: &str = "The body is too large";
+
+schema::described! {
+    Pools of Pool = schema::list_of::<Pool>(POOLS_MAX);
+}
+
+/// All pools.
+#[derive(Serialize, ToSchema)]
 struct Page {
+    #[schema(value_type = Pools)]
     pools: Vec<Pool>,
 }
 
+/// The pools that report themselves, by name
+#[utoipa::path(
+    get,
+    path = "/pools",
+    operation_id = "pools",
+    responses((status = OK, description = ANSWERED, body = inline(Page))),
+)]
 pub(super) async fn list(State(door): State<Arc<Door>>) -> Answer {
     let pools = at_desk(&door, |desk| desk.pools.list(desk.now)).await?;
     Ok(as_json(&Page { pools }))
 }
 
+/// A pool reports itself, about every second
+#[utoipa::path(
+    put,
+    path = "/pools/{pool}",
+    operation_id = "report_pool",
+    params(("pool" = inline(schema::QueueName), Path, description = "A pool")),
+    request_body = Report,
+    responses(
+        (status = OK, description = ANSWERED, body = Scale),
+        (status = CONFLICT, description = NOT_NOW, body = Refused),
+        (status = PAYLOAD_TOO_LARGE, description = TOO_LARGE, body = Refused),
+    ),
+)]
 pub(super) async fn report(
     State(door): State<Arc<Door>>,
     Path(pool): Path<String>,
     body: Body,
 ) -> Answer {
-    let report = read(body)?;
+    let report: Report = read(body)?;
     let wanted = at_desk(&door, move |desk| desk.pools.report(&pool, report, desk.now)).await?;
     Ok(as_json(&wanted?))
 }
 
+/// Has a pool keep to other bounds
+#[utoipa::path(
+    post,
+    path = "/pools/{pool}/scale",
+    operation_id = "scale_pool",
+    params(("pool" = inline(schema::QueueName), Path, description = "A pool")),
+    request_body = inline(Rescale),
+    responses(
+        (status = OK, description = ANSWERED, body = Pool),
+        (status = NOT_FOUND, description = NOT_THERE, body = Refused),
+        (status = PAYLOAD_TOO_LARGE, description = TOO_LARGE, body = Refused),
+    ),
+)]
 pub(super) async fn scale(
     State(door): State<Arc<Door>>,
     Path(pool): Path<String>,
     body: Body,
 ) -> Answer {
-    let wish = read(body)?;
+    let wish: Rescale = read(body)?;
     let scaled = at_desk(&door, move |desk| desk.pools.scale(&pool, wish, desk.now)).await?;
     Ok(as_json(&scaled?))
 }

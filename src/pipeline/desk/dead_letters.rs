@@ -6,10 +6,12 @@ use std::sync::Arc;
 use acequia_scheduler::{DeadLetter, Event, NotRedriven, Ticket};
 use acequia_wire::{JobId, QueueName};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Desk;
 
-#[derive(Clone, Copy, Default, Deserialize)]
+/// Which dead letters come first.
+#[derive(Clone, Copy, Default, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Order {
     #[default]
@@ -33,8 +35,9 @@ pub(crate) struct Page {
 }
 
 /// What came of redriving many.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
 pub(crate) struct Redriven {
+    /// Jobs that run again.
     redriven: usize,
     /// Those whose key is that of another live job.
     left: usize,

@@ -2,34 +2,72 @@
 
 use acequia_scheduler::Totals;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Desk;
 use crate::metrics::JournalState;
 use crate::pipeline::readiness::Readiness;
 
 /// How a server is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Overview {
+    /// For how long it has run, in milliseconds.
     uptime_ms: u64,
-    state: &'static str,
+    /// Whether jobs are taken.
+    #[schema(inline)]
+    state: State,
+    /// Why they are not.
+    #[schema(required = true)]
     why: Option<String>,
+    /// Open sessions.
     sessions: usize,
+    /// Live jobs.
     live_jobs: usize,
+    /// Bytes of their payloads.
     payload_bytes: usize,
+    /// Dead letters.
     dead_letters: usize,
+    /// Workers that are ready.
     workers: usize,
+    /// Their slots.
     slots: u64,
+    /// Those of them that hold a job.
     slots_busy: u64,
+    /// Those of them whose runs are void, which workers have not given back.
     slots_held: u64,
+    #[schema(inline)]
     journal: Journal,
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// Whether a server takes jobs.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ready,
+    Draining,
+    Storage,
+}
+
+/// Where jobs are written down.
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct Journal {
-    kind: &'static str,
+    /// Whether there is a journal.
+    #[schema(inline)]
+    kind: Kind,
+    /// Whether jobs can be written down.
     writable: bool,
+    /// What waits for its disk.
     waiting_bytes: usize,
+    /// Syncs of its file.
     syncs: u64,
+}
+
+/// What a journal is.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    File,
+    None,
 }
 
 impl Desk<'_> {
@@ -45,9 +83,11 @@ impl Desk<'_> {
             slots_held,
         } = self.scheduler.totals();
         let (state, why) = match self.readiness {
-            Readiness::Ready => ("ready", None),
-            Readiness::Draining => ("draining", Some("the server is about to stop".to_owned())),
-            Readiness::Storage(why) => ("storage", Some(why.clone())),
+            Readiness::Ready => (State::Ready, None),
+            Readiness::Draining => {
+                (State::Draining, Some("the server is about to stop".to_owned()))
+            }
+            Readiness::Storage(why) => (State::Storage, Some(why.clone())),
         };
         let JournalState { syncs, waiting_bytes, is_writable } = self.durability.state();
         let uptime = self.now - self.started;
@@ -64,7 +104,7 @@ impl Desk<'_> {
             slots_busy,
             slots_held,
             journal: Journal {
-                kind: if self.durability.is_kept() { "file" } else { "none" },
+                kind: if self.durability.is_kept() { Kind::File } else { Kind::None },
                 writable: is_writable,
                 waiting_bytes,
                 syncs,

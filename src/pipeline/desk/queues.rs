@@ -5,23 +5,37 @@ use std::collections::BTreeMap;
 use acequia_scheduler::{Event, QueueStats, Stats};
 use acequia_wire::QueueName;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Desk;
 use crate::metrics::{Point, Recent};
+use crate::schema;
 
 /// A queue, as it is told.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Queue {
+    /// Its name.
+    #[schema(value_type = schema::QueueName)]
     pub(crate) queue: QueueName,
+    /// Jobs that wait for a slot.
     waiting: usize,
+    /// Jobs with a worker.
     running: usize,
+    /// Jobs that may not run yet.
     delayed: usize,
-    /// How long the oldest of the waiting has waited.
+    /// How long the oldest of the waiting has waited, in milliseconds.
+    #[schema(required = true)]
     oldest_ms: Option<u64>,
+    /// Whether an operator lets none of its jobs begin.
     paused: bool,
+    /// Slots of the workers that serve it and take jobs.
     slots: u64,
+    /// Those of them that hold a job, of whichever queue.
     slots_busy: u64,
+    /// Its dead letters.
     dead_letters: usize,
+    /// The last ten seconds; null for a queue that is not among those that are followed.
+    #[schema(required = true)]
     recent: Option<Recent>,
     /// The last interval of its history.
     #[serde(skip)]

@@ -1,62 +1,128 @@
 //! Workers: what each serves and holds.
 
 use acequia_gate::Peer;
-use acequia_scheduler::{Event, LaneDetails, LaneKey};
+use acequia_scheduler::{Event, LaneDetails, LaneKey, RUNS_TOLD, VoidReason};
 use acequia_wire::QueueName;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Desk;
+use crate::schema;
+
+schema::described! {
+    /// What a worker holds, as far as it is told.
+    Runs of Run = schema::list_of::<Run>(RUNS_TOLD);
+    /// The void runs in its slots, as far as they are told.
+    HeldRuns of Held = schema::list_of::<Held>(RUNS_TOLD);
+}
 
 /// A worker, as it is told.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Worker {
+    /// Its number; a worker that reconnects gets another.
     pub(crate) worker: u64,
+    /// What people call it.
     name: String,
+    /// The queues that it serves.
+    #[schema(value_type = Vec<schema::QueueName>)]
     queues: Vec<QueueName>,
+    /// Jobs that it holds at a time; one that has none only publishes.
     slots: u32,
+    /// Jobs that it holds.
     busy: usize,
-    state: &'static str,
+    /// `draining`: it gets no more jobs; `silent`: nothing is heard of it, and it gets none until something is.
+    #[schema(inline)]
+    state: State,
     /// Its end of its jobs connection, over TCP.
+    #[schema(required = true)]
     address: Option<String>,
     /// Its process, over ipc.
+    #[schema(required = true)]
     pid: Option<i32>,
+    /// When it was ready (milliseconds since 1970).
     since_ms: u64,
+    /// Runs that it said to be done.
     done: u64,
+    /// Runs that it said to have failed.
     failed: u64,
-    /// The runs that jobs wait for, the longest first.
+    /// What it holds, the longest first.
+    #[schema(value_type = Runs)]
     jobs: Vec<Run>,
     /// Slots that it has not given back although their runs are void.
     slots_held: usize,
     /// These, the longest first.
+    #[schema(value_type = HeldRuns)]
     held: Vec<Held>,
     /// Whether it takes only jobs that may have cost other workers their lives.
     apart: bool,
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// What becomes of a worker.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ready,
+    Draining,
+    Silent,
+}
+
+/// A job that a worker holds.
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct Run {
+    /// The job.
+    #[schema(value_type = schema::JobId)]
     job: String,
+    /// Its queue.
+    #[schema(value_type = schema::QueueName)]
     queue: QueueName,
+    /// When the run began (milliseconds since 1970).
     since_ms: u64,
+    /// Which run this is.
+    #[schema(minimum = 1)]
     attempt: u32,
 }
 
 /// A slot whose run is void, for which the worker has not said `done` or `fail` yet.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct Held {
+    /// The job that it ran.
+    #[schema(value_type = schema::JobId)]
     job: String,
+    /// Since when the run is void (milliseconds since 1970).
     since_ms: u64,
-    /// `timeout`, `cancelled`, `lost` or `bad_message`.
-    why: &'static str,
+    /// Why it is void.
+    #[schema(inline)]
+    why: Why,
+}
+
+/// Why a run is void.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Why {
+    Timeout,
+    Cancelled,
+    Lost,
+    BadMessage,
+}
+
+impl From<VoidReason> for Why {
+    fn from(why: VoidReason) -> Self {
+        match why {
+            VoidReason::Timeout => Self::Timeout,
+            VoidReason::Cancelled => Self::Cancelled,
+            VoidReason::Lost => Self::Lost,
+            VoidReason::BadMessage => Self::BadMessage,
+        }
+    }
 }
 
 impl Worker {
     fn new(lane: LaneDetails, peer: Option<Peer>) -> Self {
         let LaneDetails { stats, queues, since, done, failed, runs, held } = lane;
         let state = match (stats.draining, stats.silent) {
-            (_, true) => "silent",
-            (true, _) => "draining",
-            _ => "ready",
+            (_, true) => State::Silent,
+            (true, _) => State::Draining,
+            _ => State::Ready,
         };
         let (address, pid) = match peer {
             Some(Peer::Tcp(address)) => (Some(address.to_string()), None),
@@ -72,7 +138,7 @@ impl Worker {
         let held = held.into_iter().map(|held| Held {
             job: held.job.to_string(),
             since_ms: held.since.as_millis(),
-            why: held.why.as_str(),
+            why: held.why.into(),
         });
         Self {
             worker: stats.lane.0,

@@ -8,7 +8,8 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::file::{self, Said, Value};
 use super::keys::{self, Key, keys};
-use super::{Refusal, Settings, Source, Told};
+use super::refusal::Refusal;
+use super::told::{Source, Told};
 
 /// What stands behind it is no flag.
 const END_OF_FLAGS: &str = "--";
@@ -16,7 +17,7 @@ const END_OF_FLAGS: &str = "--";
 /// A command line that says as well what the file says.
 pub(super) struct Merged {
     line: Vec<OsString>,
-    told: Told,
+    pub(super) told: Told,
 }
 
 impl Merged {
@@ -60,7 +61,7 @@ impl Merged {
         let mut told = Told::default();
         for key in given.iter().filter(|key| !is_typed(key)) {
             let name = variable(*key).unwrap_or_default().to_owned();
-            told.0.insert(key.arg().get_id().clone(), (key.flag(), Source::Variable(name)));
+            told.add(key.arg().get_id().clone(), key.flag(), Source::Variable(name));
         }
         let (mut flags, mut behind) = (Vec::new(), Vec::new());
         let Said { path, entries } = said.unwrap_or_default();
@@ -76,7 +77,7 @@ impl Merged {
                 continue;
             }
             let source = Source::File { path: path.clone(), line: entry.line };
-            told.0.insert(entry.arg, (key.flag(), source));
+            told.add(entry.arg, key.flag(), source);
             match entry.value {
                 Value::Many(values) if key.arg().is_last_set() => behind.extend(values),
                 Value::Many(values) => {
@@ -97,20 +98,17 @@ impl Merged {
         Self { line, told }
     }
 
-    pub(super) fn parse(&self, mut root: Command) -> Result<Settings, Refusal> {
-        match root.try_get_matches_from_mut(&self.line) {
-            Ok(matches) => Ok(Settings { matches, told: self.told.clone() }),
-            Err(error) => {
-                let mut text = error.to_string();
-                // The usage behind it names all flags that are there; they matter where one asks
-                // for what is missing.
-                if error.kind() != ErrorKind::MissingRequiredArgument {
-                    text.truncate(text.find("\nUsage:").unwrap_or(text.len()));
-                }
-                let note = self.told.note(&text);
-                Err(Refusal::Usage(Box::new(error), note))
+    pub(super) fn parse(&self, mut root: Command) -> Result<ArgMatches, Refusal> {
+        root.try_get_matches_from_mut(&self.line).map_err(|error| {
+            let mut text = error.to_string();
+            // The usage behind it names all flags that are there; they matter where one asks for
+            // what is missing.
+            if error.kind() != ErrorKind::MissingRequiredArgument {
+                text.truncate(text.find("\nUsage:").unwrap_or(text.len()));
             }
-        }
+            let note = self.told.note(&text);
+            Refusal::Usage(Box::new(error), note)
+        })
     }
 }
 

@@ -1,0 +1,43 @@
+// What has to be written down of the live jobs, since it was written last.
+
+/** @typedef {import('./entry.js').Entry} Entry */
+
+export class Changes {
+  #wanted;
+  /** @type {Set<Entry>} */
+  touched = new Set();
+  /** Ids of jobs that are live no more. @type {Set<number>} */
+  gone = new Set();
+
+  /** @param {boolean} wanted whether anybody writes anything down */
+  constructor(wanted) {
+    this.#wanted = wanted;
+  }
+
+  get none() {
+    return this.touched.size === 0 && this.gone.size === 0;
+  }
+
+  /** @param {Entry} entry */
+  touch(entry) {
+    if (this.#wanted) this.touched.add(entry);
+  }
+
+  /** @param {Entry} entry */
+  drop(entry) {
+    if (!this.#wanted) return;
+    this.touched.delete(entry);
+    this.gone.add(entry.job.id);
+  }
+
+  clear() {
+    this.touched.clear();
+    this.gone.clear();
+  }
+
+  /** Nothing is written down any more. */
+  stop() {
+    this.#wanted = false;
+    this.clear();
+  }
+}

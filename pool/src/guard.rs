@@ -1,0 +1,89 @@
+//! What ends the processes of a pool that was killed: a process of its own, which hears of each of
+//! them, and of the pool's end by the end of its standard input.
+
+use std::collections::HashSet;
+use std::io::{self, BufRead as _, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+
+/// From one look to the next whether the processes are gone.
+const LOOK_TIME: Duration = Duration::from_millis(20);
+
+/// The pool's end of it.
+pub(crate) struct Guard {
+    to: Option<ChildStdin>,
+    child: Child,
+}
+
+impl Guard {
+    /// Starts the process that is the guard.
+    pub(crate) fn start(mut command: Command) -> io::Result<Self> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Ctrl-C is for the pool.
+            .process_group(0)
+            .spawn()?;
+        Ok(Self { to: child.stdin.take(), child })
+    }
+
+    /// From now on the process group goes with the pool.
+    pub(crate) fn add(&mut self, group: i32) {
+        self.tell(&format!("+{group}\n"));
+    }
+
+    /// The process group is no more.
+    pub(crate) fn remove(&mut self, group: i32) {
+        self.tell(&format!("-{group}\n"));
+    }
+
+    fn tell(&mut self, what: &str) {
+        if let Some(to) = &mut self.to
+            && let Err(error) = to.write_all(what.as_bytes())
+        {
+            tracing::warn!(%error, "the guard is gone: if the pool is killed, its processes stay");
+            self.to = None;
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // It ends with its input; there is nothing left for it to do.
+        self.to = None;
+        _ = self.child.wait();
+    }
+}
+
+/// Is the guard of a pool that has started this process: reads standard input until it ends with the
+/// pool, and then ends the pool's processes, by SIGTERM and after `grace` by SIGKILL.
+pub fn run(grace: Duration) {
+    let mut groups = HashSet::new();
+    for line in io::stdin().lock().lines() {
+        // The pool writes nothing else, and an error is an end as well.
+        let Ok(line) = line else { break };
+        let Some((sign, pid)) = line.split_at_checked(1) else { continue };
+        let Some(group) = pid.parse().ok().and_then(Pid::from_raw) else { continue };
+        if sign == "+" {
+            groups.insert(group);
+        } else {
+            groups.remove(&group);
+        }
+    }
+    let send = |signal| {
+        for group in &groups {
+            // An error says that it is gone already.
+            _ = kill_process_group(*group, signal);
+        }
+    };
+    send(Signal::TERM);
+    let until = Instant::now() + grace;
+    while Instant::now() < until && groups.iter().any(|it| test_kill_process_group(*it).is_ok()) {
+        std::thread::sleep(LOOK_TIME);
+    }
+    send(Signal::KILL);
+}

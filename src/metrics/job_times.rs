@@ -1,0 +1,26 @@
+//! How long the jobs of all queues took, as text for Prometheus.
+
+use super::times::{Times, describe};
+
+/// In the order of the times of a queue.
+const HISTOGRAMS: [(&str, &str); 3] = [
+    ("acequia_job_waiting_seconds", "From when a job could run until it did."),
+    ("acequia_job_running_seconds", "From the dispatch of a job to its worker's word."),
+    ("acequia_job_round_trip_seconds", "From the submit of a job to its outcome."),
+];
+
+/// The times of each sort by queue, as they were at one moment.
+#[derive(Debug)]
+pub(crate) struct JobTimes(pub(super) [Vec<(Box<str>, Times)>; HISTOGRAMS.len()]);
+
+impl JobTimes {
+    /// Appends them to what else is told.
+    pub(crate) fn write(&self, out: &mut String) {
+        for ((name, help), queues) in HISTOGRAMS.into_iter().zip(&self.0) {
+            describe(out, name, help);
+            for (queue, times) in queues {
+                times.write(out, name, queue);
+            }
+        }
+    }
+}
