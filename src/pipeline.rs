@@ -118,6 +118,7 @@ pub(crate) struct Pipeline {
     /// What the scheduler wants done, until it is.
     actions: Vec<Action>,
     clock: Clock,
+    first_number: u64,
     /// Lanes without a jobs connection whose last results may still come, and until when.
     ending: Vec<(Instant, LaneKey)>,
     /// When a draining server stops in any case.
@@ -133,7 +134,7 @@ impl Pipeline {
         worker_door: WorkerDoor,
         metrics: Metrics,
     ) -> Self {
-        let Start { scheduler, durability, actions, sessions: restored } = start;
+        let Start { scheduler, durability, actions, sessions: restored, first_number } = start;
         let mut pipeline = Self {
             scheduler,
             durability,
@@ -159,6 +160,7 @@ impl Pipeline {
             grace: times.grace,
             actions,
             clock,
+            first_number,
             ending: Vec::new(),
             stop_due: None,
         };
@@ -176,6 +178,12 @@ impl Pipeline {
     #[cfg(feature = "otlp")]
     pub(crate) fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// The number of the first session and of the first event of a restored one: higher than any that
+    /// a client of a server before this one may know.
+    pub(crate) fn first_number(&self) -> u64 {
+        self.first_number
     }
 
     /// When the scheduler's time began.
@@ -239,6 +247,10 @@ impl Pipeline {
     }
 
     fn has_stopped(&self) -> bool {
+        // Whoever goes on after that tells clients what no disk will ever know.
+        if self.durability.has_ended() {
+            return true;
+        }
         let Some(due) = self.stop_due else { return false };
         self.scheduler.is_idle() || due <= Instant::now()
     }
@@ -268,12 +280,7 @@ impl Pipeline {
             self.end_lane(now, lane);
         }
         self.act(instant);
-        if self.durability.due().is_some_and(|due| due <= instant)
-            && let Some(durable) = self.durability.commit()
-        {
-            self.handle(now, durable);
-            self.act(instant);
-        }
+        self.look_at_journal(now, instant);
         self.look_at_storage(now);
         self.tick_if_due(now, instant);
         self.end_sessions(now, instant);
@@ -319,18 +326,18 @@ impl Pipeline {
             }
             Input::Sink(Sink::LaneOpened { results, handle, valve }) => {
                 self.pressure.opened(results, valve);
-                let Unanswered { is_lost, lanes } = self.pairing.results_opened(results, handle);
+                let Unanswered { lost, lanes } = self.pairing.results_opened(results, handle);
                 for lane in lanes {
-                    self.job_lanes.greet_again(lane, is_lost, instant);
+                    self.job_lanes.greet_again(lane, lost, instant);
                 }
             }
             Input::Sink(Sink::LaneClosed { results }) => {
                 self.pressure.closed(results);
-                if let Some(lane) = self.pairing.results_closed(results) {
+                if let Some(lane) = self.pairing.results_closed(results, instant) {
                     self.end_lane(now, lane);
                 }
             }
-            Input::Journal(notice) => self.hear_journal(now, notice),
+            Input::Journal(notice) => self.hear_journal(now, instant, notice),
             Input::ConnectionOpened { connection, client, inlet } => {
                 self.open_connection(now, connection, client, inlet);
             }

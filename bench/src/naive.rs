@@ -82,7 +82,7 @@ async fn hand_back(mut pull: PullSocket, gateway: Gateway) -> anyhow::Result<()>
         let frames = pull.recv().await?.into_vec();
         FromWorker::decode(frames.into_iter(), &mut messages)?;
         for message in messages.drain(..) {
-            let FromWorker::Done { job, body } = message else { continue };
+            let FromWorker::Done { job, body } = message? else { continue };
             let origin = gateway.origins().remove(&job);
             let Some(Origin { id, content_type, encoding, session }) = origin else { continue };
             let what = JobEvent::Done { result: body.resolve(&content_type)? };

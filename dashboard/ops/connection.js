@@ -42,7 +42,7 @@ export function showConnection(live) {
 
   function count({ message, retryAt }) {
     setText(byId('banner-why'), message);
-    const left = () => setText(byId('banner-when'), `Next try in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1000))} s.`);
+    const left = () => setText(byId('banner-when'), `Next try in ${Math.max(1, Math.ceil((retryAt - performance.now()) / 1000))} s.`);
     left();
     ticking = setInterval(left, 500);
   }

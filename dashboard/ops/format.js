@@ -46,6 +46,9 @@ export function age(ms) {
   return duration(Math.floor(ms / unit) * unit);
 }
 
+/** The largest unit of an age, where there is no room for two. */
+export const brief = (ms) => age(ms).split(' ').slice(0, 2).join(' ');
+
 /** How long ago, of what is past: clocks that differ a little do not put it into the future. */
 export const ago = (ms) => (ms < 1000 ? 'just now' : `${age(ms)} ago`);
 

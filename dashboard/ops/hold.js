@@ -58,7 +58,7 @@ function rowOf(place) {
  * Has the list hold still from now on.
  * @param {string} id of the list; beside its heading, `ID-newer` is a button
  * @param {() => void} show all there is
- * @returns {(newer: number) => void} tells how much is held back
+ * @returns {(held: { newer: number, gone: number }) => void} tells how much is held back
  */
 export function holdStill(id, show) {
   const list = byId(id);
@@ -70,9 +70,11 @@ export function holdStill(id, show) {
     (list.querySelector('[tabindex="0"], button') ?? list).focus({ preventScroll: true });
     focusCameBack();
   });
-  return (newer) => {
-    if (newer > 0) setText(button, `${newer} newer`);
-    if (newer > 0) setAttribute(button, 'aria-label', `${newer} newer: show`);
-    button.hidden = newer === 0;
+  return ({ newer, gone }) => {
+    button.hidden = newer === 0 && gone === 0;
+    if (button.hidden) return;
+    const words = [newer > 0 && `${newer} newer`, gone > 0 && `${gone} gone`].filter(Boolean).join(', ');
+    setText(button, words);
+    setAttribute(button, 'aria-label', `${words}: show`);
   };
 }

@@ -37,12 +37,12 @@ export class Letters {
       // Of a full page, what is older than its last has only made room.
       isGone: ({ failed_ms: failed }, letters) => letters.length < PAGE || failed > letters.at(-1).failed_ms,
       columns: [
-        { title: 'Job', width: '8rem', cell: (td, row) => this.#jobCell(td, row) },
-        { title: 'Message', width: '24rem', cell: text(({ message }) => message, { long: true }) },
-        { title: 'Code', width: '9rem', cell: text(({ code }) => code, { long: true }) },
-        { title: 'Queue', width: '10rem', cell: text(({ queue }) => queue, { long: true }) },
-        { title: 'Failed', width: '9rem', cell: ageCell(now) },
-        { title: 'Runs', width: '4.5rem', number: true, cell: text(({ attempt }) => count(attempt)) },
+        { title: 'Job', width: '7.5rem', cell: (td, row) => this.#jobCell(td, row) },
+        { title: 'Message', width: 'auto', cell: text(({ message }) => message, { long: true }) },
+        { title: 'Code', width: '8.5rem', cell: text(({ code }) => code, { long: true }) },
+        { title: 'Queue', width: '8.5rem', cell: text(({ queue }) => queue, { long: true }) },
+        { title: 'Failed', width: '8.6rem', cell: ageCell(now) },
+        { title: 'Runs', width: '4.2rem', number: true, cell: text(({ attempt }) => count(attempt)) },
         { title: 'Actions', width: '11rem', cell: (td, row) => this.#actionCell(td, row) },
       ],
     });

@@ -18,7 +18,7 @@ export function showOverview({ server }) {
   why.hidden = !server.why;
 
   setText(byId('server-version'), server.version);
-  setText(byId('server-uptime'), age(server.uptime_ms));
+  setText(byId('server-uptime'), age(server.uptime_ms < 60_000 ? server.uptime_ms : Math.floor(server.uptime_ms / 60_000) * 60_000));
   for (const name of ['sessions', 'live_jobs', 'workers', 'dead_letters']) setText(byId(`server-${name}`), count(server[name]));
   setText(byId('server-payloads'), bytes(server.payload_bytes));
   setText(byId('server-slots_busy'), count(server.slots_busy));

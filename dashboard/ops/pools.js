@@ -21,12 +21,12 @@ export function poolList({ now, onChange }) {
   const place = keyedList(byId('pool-list'), ({ key }) => key, (first) => card(first, { now, onChange }));
   let pools = [];
   const draw = (held) => {
-    const { shown, newer } = still.next(pools, held);
-    tellNewer(newer);
+    const { shown, ...back } = still.next(pools, held);
+    tellHeld(back);
     place(shown);
     byId('no-pools').hidden = shown.length > 0;
   };
-  const tellNewer = holdStill('pool-list', () => draw(false));
+  const tellHeld = holdStill('pool-list', () => draw(false));
   return (next) => {
     pools = next;
     draw(isHeld(byId('pool-list')));

@@ -24,11 +24,11 @@ export function stateOf(worker) {
   return worker.state === 'ready' && held > 0 && held >= worker.slots ? 'held' : worker.state;
 }
 
-/** What is to be said beside the name of a run. */
-export function wordsOf({ queue, since_ms: since, attempt, why }, now) {
-  const time = age(now - since);
-  if (why !== undefined) return `${WHY[why] ?? why}, no answer for ${time}`;
-  return `${time} ${queue}${attempt > 1 ? `, run ${attempt}` : ''}`;
+/** What is to be said beside the name of a run. @param {{ several?: boolean, words?: (ms: number) => string }} [of] `several`: its worker serves more than one queue */
+export function wordsOf({ queue, since_ms: since, attempt, why }, now, { several = true, words = age } = {}) {
+  const time = words(now - since);
+  if (why !== undefined) return `${WHY[why] ?? why}, held ${time}`;
+  return `${time}${several ? ` ${queue}` : ''}${attempt > 1 ? `, run ${attempt}` : ''}`;
 }
 
 /** Of slots that nobody explains. */

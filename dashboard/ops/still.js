@@ -21,13 +21,13 @@ export class Still {
 
   /**
    * What to show of `rows`. While it is held: those that were there, each in its place and as it now
-   * is, the gone ones too; and how many are not shown.
-   * @returns {{ shown: Shown[], newer: number }}
+   * is, the gone ones too; and how many are not shown, or gone.
+   * @returns {{ shown: Shown[], newer: number, gone: number }}
    */
   next(rows, held) {
     if (!held || this.#shown.length === 0) {
       this.#shown = rows.map((row) => ({ key: this.#keyOf(row), row, gone: false }));
-      return { shown: this.#shown, newer: 0 };
+      return { shown: this.#shown, newer: 0, gone: 0 };
     }
     const now = new Map(rows.map((row) => [this.#keyOf(row), row]));
     this.#shown = this.#shown.map(({ key, row }) => {
@@ -35,6 +35,6 @@ export class Still {
       now.delete(key);
       return found ? { key, row: found, gone: false } : { key, row, gone: this.#isGone(row, rows) };
     });
-    return { shown: this.#shown, newer: now.size };
+    return { shown: this.#shown, newer: now.size, gone: this.#shown.filter(({ gone }) => gone).length };
   }
 }

@@ -11,7 +11,7 @@ const SILENT = new Error('the server fell silent');
 
 /**
  * Events: `message`, whose detail is `{ event, data }`; `state`, whose detail is
- * `{ state, message, retryAt }`: `connecting`, `live`, `waiting` for the next try at `retryAt`, and
+ * `{ state, message, retryAt }`: `connecting`, `live`, `waiting` for the next try at `retryAt` (of `performance.now()`), and
  * `refused` with the `status` of the answer, where only a person can help, who then calls `retry()`.
  */
 export class Live extends EventTarget {
@@ -56,7 +56,7 @@ export class Live extends EventTarget {
     if (controller !== this.#current) return;
     const ms = this.#pause.next();
     this.#timer = setTimeout(() => this.#dial(), ms);
-    this.#tell('waiting', { message: trouble, retryAt: Date.now() + ms });
+    this.#tell('waiting', { message: trouble, retryAt: performance.now() + ms });
   }
 
   async #read(controller) {

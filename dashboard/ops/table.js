@@ -23,7 +23,7 @@ const NAMES = new Intl.Collator('en', { numeric: true });
 export class LiveTable {
   #list;
   #still;
-  #tellNewer;
+  #tellHeld;
   #words;
   #columns;
   #scroller;
@@ -59,7 +59,7 @@ export class LiveTable {
     this.none = el('p', { class: 'empty', hidden: true }, `No ${unit} match the filter.`);
     this.#list = byId(id);
     this.#list.append(this.#filter, this.#scroller, this.none);
-    this.#tellNewer = holdStill(id, () => this.#arrange({ fresh: true }));
+    this.#tellHeld = holdStill(id, () => this.#arrange({ fresh: true }));
     this.#place = keyedList(this.#body, ({ key }) => key, (shown) => this.#part(shown));
     let asked = false;
     this.#scroller.addEventListener('scroll', () => {
@@ -110,9 +110,9 @@ export class LiveTable {
   #arrange({ fresh }) {
     const wanted = this.#filter.value.trim().toLowerCase();
     const rows = wanted === '' ? this.#rows : this.#rows.filter((row) => this.#words(row).toLowerCase().includes(wanted));
-    const { shown, newer } = this.#still.next(this.#inOrder(rows), !fresh && isHeld(this.#list));
+    const { shown, ...back } = this.#still.next(this.#inOrder(rows), !fresh && isHeld(this.#list));
     this.#shown = shown;
-    this.#tellNewer(newer);
+    this.#tellHeld(back);
     this.#scroller.hidden = shown.length === 0 && this.#rows.length === 0;
     this.none.hidden = shown.length > 0 || this.#rows.length === 0;
     setAttribute(this.#table, 'aria-rowcount', shown.length + 1);

@@ -3,7 +3,7 @@
 import * as api from './api.js';
 import { confirmed, facts, openDialog } from './dialog.js';
 import { byId, el, setAttribute, setText } from './dom.js';
-import { count, past, plural, shortId } from './format.js';
+import { brief, count, past, plural, shortId } from './format.js';
 import { isHeld } from './hold.js';
 import { heldBy, runsOf, stateOf, unexplained, unexplainedWords, wordsOf } from './runs.js';
 import { act, say } from './say.js';
@@ -25,13 +25,13 @@ export function workerTable({ now, onJob, onChange }) {
     words: (row) => `${row.name} #${row.worker} ${row.queues.join(' ')} ${stateOf(row)} ${row.address ?? ''} ${row.pid ?? ''}`,
     columns: [
       { title: 'Worker', width: '12rem', by: ({ name }) => name, cell: nameCell({ now, onJob }) },
-      { title: 'State', width: '6.5rem', by: stateOf, cell: stateCell },
+      { title: 'State', width: '6rem', by: stateOf, cell: stateCell },
       { title: 'Slots', width: '10rem', by: ({ busy, slots }) => busy / slots, cell: slotsCell },
-      { title: 'Jobs now', width: '18.5rem', cell: jobsCell({ now, onJob }) },
+      { title: 'Jobs now', width: '20rem', cell: jobsCell({ now, onJob }) },
       { title: 'Failed', width: '6.5rem', number: true, by: ({ failed }) => failed, cell: text(({ failed }) => count(failed)) },
       { title: 'Done', width: '7.5rem', number: true, by: ({ done }) => done, cell: text(({ done }) => count(done)) },
       { title: 'Queues', width: '8rem', by: ({ queues }) => queues.join(', '), cell: text(({ queues }) => queues.join(', '), { long: true }) },
-      { title: 'Where', width: '9.5rem', by: place, cell: text(place, { long: true }) },
+      { title: 'Where', width: '8.5rem', by: place, cell: text(place, { long: true }) },
       { title: 'Actions', width: '5.5rem', cell: drainCell(onChange) },
     ],
   });
@@ -86,13 +86,15 @@ function jobsCell({ now, onJob }) {
         const run = runs[n];
         setText(job, shortId(run.job));
         setAttribute(job, 'title', run.job);
-        setText(rest, run.over ? 'over' : wordsOf(run, now()));
+        setText(rest, run.over ? 'over' : wordsOf(run, now(), { several: row().queues.length > 1, words: brief }));
         setAttribute(rest, 'class', run.why === undefined ? 'soft' : 'warn');
         setAttribute(element, 'title', run.over ? null : wordsOf(run, now()));
       });
       const unknown = unexplained(row());
       const others = Math.max(row().busy - unknown, all.length) - JOBS_SHOWN;
-      setText(more, others > 0 ? `+${count(others)}` : '');
+      const idle = all.length === 0 && unknown === 0;
+      setText(more, idle ? 'idle' : `+${count(others)}`);
+      more.hidden = !idle && others <= 0;
       setText(odd, unexplainedWords(unknown));
     };
   };

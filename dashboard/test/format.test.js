@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { age, ago, bytes, compact, count, due, duration, moment, past, plural, rate, shortId } from '../ops/format.js';
+import { age, ago, brief, bytes, compact, count, due, duration, moment, past, plural, rate, shortId } from '../ops/format.js';
 
 const all = (format, pairs) => pairs.forEach(([value, words]) => assert.equal(format(value), words, `of ${value}`));
 
@@ -19,6 +19,7 @@ test('times have two units at most, and never a sixtieth second', () => {
 
 test('an age does not flicker', () => {
   all(age, [[0, '0 s'], [-1000, '0 s'], [999, '0 s'], [1999, '1 s'], [61_500, '1 min 1 s'], [659_999, '10 min'], [7_500_000, '2 h 5 min']]);
+  all(brief, [[999, '0 s'], [61_500, '1 min'], [86_399_000, '23 h'], [97_200_000, '1 d']]);
 });
 
 test('rates, counts and sizes', () => {

@@ -11,10 +11,10 @@ const worker = (more) => ({ state: 'ready', slots: 1, busy: 1, jobs: [], ...more
 test('a slot that is held says by what and since when', () => {
   const stuck = worker({ held: [held] });
   assert.deepEqual([stateOf(stuck), unexplained(stuck), runsOf(stuck)], ['held', 0, [held]]);
-  assert.equal(wordsOf(held, NOW), 'timed out, no answer for 12 s');
-  assert.equal(wordsOf({ ...held, why: 'cancelled' }, NOW), 'cancelled, no answer for 12 s');
-  assert.equal(wordsOf({ ...held, why: 'lost' }, NOW), 'lost, no answer for 12 s');
-  assert.equal(wordsOf({ ...held, why: 'evicted', since_ms: NOW + 500 }, NOW), 'evicted, no answer for 0 s', 'of a newer server, by another clock');
+  assert.equal(wordsOf(held, NOW), 'timed out, held 12 s');
+  assert.equal(wordsOf({ ...held, why: 'cancelled' }, NOW), 'cancelled, held 12 s');
+  assert.equal(wordsOf({ ...held, why: 'lost' }, NOW), 'lost, held 12 s');
+  assert.equal(wordsOf({ ...held, why: 'evicted', since_ms: NOW + 500 }, NOW), 'evicted, held 0 s', 'of a newer server, by another clock');
 });
 
 test('one that has slots left, or goes, is what it was', () => {
@@ -36,4 +36,5 @@ test('a server that does not tell of held slots is not taken for an idle one', (
 test('a job that runs says for how long, of which queue, and which run it is', () => {
   assert.equal(wordsOf(job, NOW), '5 s mail');
   assert.equal(wordsOf({ ...job, attempt: 3 }, NOW), '5 s mail, run 3');
+  assert.equal(wordsOf(job, NOW, { several: false }), '5 s', 'of the one queue that its worker serves');
 });

@@ -18,11 +18,11 @@ test('while it is held nothing moves: what is new is counted, what has gone keep
   const list = still();
   list.next(rows('a', 'b', 'c'), false);
   const held = list.next(rows('n', 'm', 'c', 'a'), true);
-  assert.deepEqual([keys(held), held.newer], [['a', '(b)', 'c'], 2]);
+  assert.deepEqual([keys(held), held.newer, held.gone], [['a', '(b)', 'c'], 2, 1]);
   assert.equal(held.shown[0].row.of, 4, 'as it is now');
   assert.equal(held.shown[1].row.of, 3, 'as it was last');
   const back = list.next(rows('b', 'c', 'a'), true);
-  assert.deepEqual([keys(back), back.newer], [['a', 'b', 'c'], 0], 'one that comes back is there again');
+  assert.deepEqual([keys(back), back.newer, back.gone], [['a', 'b', 'c'], 0, 0], 'one that comes back is there again');
   assert.deepEqual(keys(list.next(rows('b', 'c', 'a'), false)), ['b', 'c', 'a']);
 });
 

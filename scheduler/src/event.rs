@@ -192,6 +192,17 @@ pub enum Event {
         /// Whether another attempt may help.
         retry: bool,
     },
+    /// A worker says something of a job that cannot be understood: the job fails.
+    BadMessage {
+        /// Its lane.
+        lane: LaneKey,
+        /// The job.
+        job: JobId,
+        /// Whether it was its last word of the job, which frees the slot.
+        last: bool,
+        /// What is wrong with it, for people.
+        message: String,
+    },
     /// The server is about to stop: nothing new is taken or started.
     Drain,
     /// Time has passed; due at [`Scheduler::next_deadline`](crate::Scheduler::next_deadline).

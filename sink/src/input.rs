@@ -1,7 +1,7 @@
 //! What the pipeline hears from the sink.
 
 use acequia_gate::ConnectionHandle;
-use acequia_wire::worker::FromWorker;
+use acequia_wire::worker::{BadMessage, FromWorker};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::valve::Valve;
@@ -27,7 +27,7 @@ pub enum Input {
         /// The connection.
         results: ResultsKey,
         /// What it says.
-        messages: Vec<FromWorker>,
+        messages: Vec<Result<FromWorker, BadMessage>>,
         /// Dropped once the pipeline has taken them: then the next may come.
         turn: OwnedSemaphorePermit,
     },

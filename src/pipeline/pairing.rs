@@ -11,6 +11,7 @@ use acequia_scheduler::LaneKey;
 use acequia_sink::ResultsKey;
 use acequia_wire::LaneId;
 use rustc_hash::{FxHashMap, FxHashSet};
+use tokio::time::Instant;
 
 /// How many workers that share a results connection wait for their turn, and are asked again. The
 /// others are closed with the first connection that is.
@@ -49,8 +50,9 @@ pub(crate) struct Pairing {
     /// Lanes whose workers were greeted and are not ready.
     greeted: FxHashSet<LaneKey>,
     results: FxHashMap<ResultsKey, Results>,
-    /// A results connection ended that no lane was ready on: it may have taken a `ready` along.
-    lost_a_word: bool,
+    /// When the last results connection ended that no lane was ready on: it may have taken a `ready`
+    /// along.
+    lost_a_word: Option<Instant>,
     /// Counts the lanes that got ready, for the names of workers that have none.
     ready: u64,
 }
@@ -89,8 +91,8 @@ pub(crate) struct Removed {
 /// The lanes whose workers may have to be greeted again.
 #[derive(Debug)]
 pub(crate) struct Unanswered {
-    /// An answer may have been lost with a connection that broke.
-    pub(crate) is_lost: bool,
+    /// When an answer may have been lost with a connection that broke.
+    pub(crate) lost: Option<Instant>,
     pub(crate) lanes: Vec<LaneKey>,
 }
 
@@ -122,8 +124,8 @@ impl Pairing {
             turned_away: false,
         };
         self.results.insert(results, connection);
-        let is_lost = std::mem::take(&mut self.lost_a_word);
-        Unanswered { is_lost, lanes: self.greeted.iter().copied().collect() }
+        let lost = self.lost_a_word.take();
+        Unanswered { lost, lanes: self.greeted.iter().copied().collect() }
     }
 
     /// A `ready` for the lane `id` came on `results`.
@@ -214,9 +216,11 @@ impl Pairing {
     }
 
     /// A results connection is over. Returns the lane that is over with it.
-    pub(crate) fn results_closed(&mut self, results: ResultsKey) -> Option<LaneKey> {
+    pub(crate) fn results_closed(&mut self, results: ResultsKey, now: Instant) -> Option<LaneKey> {
         let Results { handle, lane, turned_away, .. } = self.results.remove(&results)?;
-        self.lost_a_word |= lane.is_none() && !turned_away;
+        if lane.is_none() && !turned_away {
+            self.lost_a_word = Some(now);
+        }
         if let Some(lane) = lane.and_then(|lane| self.lanes.get_mut(&lane)) {
             lane.held = handle.held();
         }

@@ -4,7 +4,7 @@ use acequia_gate::{CloseReason, JobsConnection};
 use acequia_scheduler::{Event, LaneKey, LaneOffer, Time};
 use acequia_sink::ResultsKey;
 use acequia_wire::client::Event as ClientEvent;
-use acequia_wire::worker::{FromWorker, Ready};
+use acequia_wire::worker::{About, BadMessage, FromWorker, Ready};
 use acequia_wire::{Body, ContentType, LaneId};
 use tokio::time::Instant;
 
@@ -15,6 +15,9 @@ use crate::metrics::DroppedMessage;
 /// What a worker is told that has to wait for another one's end.
 const SHARED_RESULTS: &str = "another worker answers on the same results connection, so this one gets \
                               no jobs: give each worker its own PUSH socket";
+
+/// What a worker said, if it is understood.
+type Said = Result<FromWorker, BadMessage>;
 
 impl Pipeline {
     pub(super) fn open_lane(&mut self, jobs: JobsConnection) {
@@ -32,12 +35,17 @@ impl Pipeline {
         self.job_lanes.close(lane, CloseReason::ClosedByServer, removed.held);
         self.job_lanes.remove(lane);
         for waiting in removed.waiting {
-            self.job_lanes.greet_again(waiting, true, Instant::now());
+            let now = Instant::now();
+            self.job_lanes.greet_again(waiting, Some(now), now);
         }
         self.handle(now, Event::LaneClosed { lane });
     }
 
-    pub(super) fn take_message(&mut self, now: Time, results: ResultsKey, message: FromWorker) {
+    pub(super) fn take_message(&mut self, now: Time, results: ResultsKey, message: Said) {
+        let message = match message {
+            Ok(message) => message,
+            Err(bad) => return self.take_bad(now, results, bad),
+        };
         let event = match (message, self.pairing.lane_of(results)) {
             (FromWorker::Ready(ready), _) => return self.lane_ready(now, results, ready),
             (_, None) => {
@@ -67,6 +75,24 @@ impl Pipeline {
                 FromWorker::Bye { .. } | FromWorker::Publish { .. } | FromWorker::Beat { .. },
                 Some(lane),
             ) => Event::Heard { lane },
+        };
+        self.handle(now, event);
+    }
+
+    /// A message that is not understood ends the job that it is about, and nothing else.
+    fn take_bad(&mut self, now: Time, results: ResultsKey, bad: BadMessage) {
+        let Some(lane) = self.pairing.lane_of(results) else {
+            self.pairing.spoke_before_ready(results);
+            return self.metrics.dropped(DroppedMessage::NotReady);
+        };
+        let event = match bad.about {
+            About::Job { job, last } => Event::BadMessage { lane, job, last, message: bad.why },
+            About::Topic(id) => {
+                if self.is_of(lane, id) {
+                    self.metrics.dropped(DroppedMessage::BadPublish);
+                }
+                Event::Heard { lane }
+            }
         };
         self.handle(now, event);
     }

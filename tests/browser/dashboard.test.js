@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -293,6 +294,42 @@ test('jobs are found, listed and cancelled', async (t) => {
   await waitFor(page, 'dialog .trouble');
 });
 
+test('behind a proxy all of it may be below a path', async (t) => {
+  const server = await start(t, 'serve');
+  const [host, port] = server.http.split(':');
+  const strays = [];
+  const proxy = createServer((asked, answer) => {
+    if (!asked.url.startsWith('/acequia/')) {
+      strays.push(asked.url);
+      answer.writeHead(404).end();
+      return;
+    }
+    const headers = { ...asked.headers, host: server.http };
+    const upstream = request({ host, port, path: asked.url.slice('/acequia'.length), method: asked.method, headers }, (response) => {
+      answer.writeHead(response.statusCode, response.headers);
+      response.pipe(answer);
+    });
+    upstream.on('error', () => answer.destroy());
+    answer.on('close', () => upstream.destroy());
+    asked.pipe(upstream);
+  });
+  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  const home = `http://127.0.0.1:${proxy.address().port}/acequia`;
+  const page = await open(t, `${home}/dashboard`);
+  await isLive(page);
+  assert.match(await page.textContent('#start-pool'), new RegExp(`--server ${home} `));
+  await page.getByRole('link', { name: 'Metrics' }).click();
+  await page.waitForURL(`${home}/metrics`);
+  await page.goto(`${home}/`);
+  await waitFor(page, '#submit-command');
+  assert.match(await page.textContent('#submit-command'), new RegExp(`^echo hello \\| \\S*acequia submit --server ${home}$`));
+  assert.deepEqual(strays.filter((path) => path !== '/favicon.ico'), []);
+});
+
 test('without the token it asks for it, and keeps it for the tab', async (t) => {
   const file = join(folder(t), 'token');
   const token = 'correct-horse-battery-staple-0123456789';
@@ -495,6 +532,7 @@ test('what has gone keeps its place under the pointer, and cannot be pressed', a
   await drop.hover();
   await fetch(`${server.url}v1/admin/dead-letters/${jobs[1]}`, { method: 'DELETE' });
   await page.locator('#letter-table tr[aria-disabled=true]').waitFor();
+  await page.getByRole('button', { name: '1 gone: show' }).waitFor();
   await page.mouse.down();
   await page.mouse.up();
   await said(page, 'That is gone by now');
@@ -591,10 +629,10 @@ test('a slot that is held by a run that is over says so', async (t) => {
   await assert.rejects(result);
   const page = await dashboard(t, server);
   const stuck = row(page, 'worker-table', 'stuck');
-  await stuck.getByText(/timed out, no answer for|held by a run that is over/).first().waitFor();
+  await stuck.getByText(/timed out, held \d|held by a run that is over/).first().waitFor();
   await stuck.getByText(/^(held|silent)$/).waitFor();
   await stuck.getByRole('button', { name: 'stuck', exact: true }).click();
-  await page.getByRole('dialog', { name: 'stuck' }).getByText(/no answer for|held by a run that is over/).first().waitFor();
+  await page.getByRole('dialog', { name: 'stuck' }).getByText(/timed out, held \d|held by a run that is over/).first().waitFor();
   assert.deepEqual(troubles(page), []);
 });
 
@@ -644,7 +682,7 @@ for (const [name, options] of [['desktop', { viewport: { width: 1440, height: 90
     await page.waitForFunction(() => window.labels.has('2 min') || window.labels.has('1 min 30 s'));
     assert.deepEqual(await page.evaluate(() => window.cut), []);
     // Names and messages are cut, with an ellipsis; numbers and times never.
-    const tight = await page.evaluate(() => [...document.querySelectorAll('.scroller tbody :is(th, td), .tiles dd, .legend dd')]
+    const tight = await page.evaluate(() => [...document.querySelectorAll('.scroller :is(th, td), .tiles dd, .legend dd')]
       .filter(({ dataset: { column } }) => !['Queue', 'Worker', 'Message', 'Code', 'Queues', 'Jobs now', 'Where'].includes(column))
       .filter((cell) => cell.scrollWidth > cell.clientWidth + 1 || cell.scrollHeight > cell.clientHeight + 1)
       .map((cell) => `${cell.dataset.column ?? cell.parentElement.textContent}: ${cell.textContent}`));

@@ -48,7 +48,8 @@ const TYPES = { js: 'text/javascript', mjs: 'text/javascript', css: 'text/css', 
 export async function useTree(context, ...prefixes) {
   for (const prefix of prefixes) {
     await context.route(`**${prefix}**`, async (route) => {
-      const name = new URL(route.request().url()).pathname.slice(prefix.length);
+      // Also below the path of a proxy.
+      const name = new URL(route.request().url()).pathname.split(prefix).slice(1).join(prefix);
       const body = await readFile(new URL(FOLDERS[prefix] + name, import.meta.url), 'utf8');
       await route.fulfill({ contentType: TYPES[name.split('.').at(-1)], body });
     });
@@ -60,7 +61,8 @@ export const useDemo = (context) => usePage(context, '/', () => DEMO);
 
 /** One page, with the headers of the server: they say what it may do. `file`, or which by what is served. */
 async function usePage(context, path, file) {
-  await context.route((url) => url.pathname === path, async (route) => {
+  const isIt = ({ pathname }) => (path === '/' ? pathname === path : pathname.endsWith(path));
+  await context.route(isIt, async (route) => {
     const response = await route.fetch();
     const name = typeof file === 'string' ? file : file(await response.text());
     const body = await readFile(new URL(name, import.meta.url), 'utf8');
@@ -72,7 +74,7 @@ async function usePage(context, path, file) {
 export async function open(t, url, options = {}) {
   const context = await newContext(t, { viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(Number(process.env.PATIENCE_MS ?? 60_000));
+  page.setDefaultTimeout(60_000);
   page.trouble = [];
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) page.trouble.push(`console: ${message.text()}`);

@@ -5,10 +5,8 @@ import sys
 import zmq
 
 JOBS, RESULTS = sys.argv[1:] or ("tcp://127.0.0.1:5557", "tcp://127.0.0.1:5558")
-ctx = zmq.Context()
-
+ctx = zmq.Context(); ctx.setsockopt(zmq.HEARTBEAT_IVL, 10_000)
 jobs, results = ctx.socket(zmq.PULL), ctx.socket(zmq.PUSH)
-jobs.heartbeat_ivl = results.heartbeat_ivl = 30_000
 jobs.connect(JOBS); results.connect(RESULTS)
 while True:
     kind, id, head, body = jobs.recv_multipart()

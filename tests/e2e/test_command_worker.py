@@ -156,7 +156,7 @@ def test_streams(server, client):
     id = client.submit("text")
     assert client.result(id) == ""
     assert [(e["n"], e["data"]) for e in client.of(id) if e["ev"] == "chunk"] == [
-        (1, "one"), (2, ""), (3, "three")
+        (1, "one\n"), (2, "\n"), (3, "three\n")
     ]
 
 

@@ -322,50 +322,21 @@ def test_ready_for_another_lane(server, quiet, liar):
 LANE = object()
 MALFORMED = {
     "no frame but an empty one": [b""],
-    "unknown kind": [b"dine", LANE],
-    "kind of megabytes": [b"d" * (1 << 20), LANE],
-    "kind in capitals": [b"DONE", LANE],
-    "kind that is the server's": [b"job", LANE],
-    "kind that is no utf-8": [b"\xff\xfe", LANE],
     "no id": [b"done"],
     "id of 15": [b"done", bytes(15)],
     "id of 17": [b"done", bytes(17)],
     "id of megabytes": [b"done", bytes(1 << 20)],
-    "five frames": [b"done", LANE, b"", b"", b""],
-    "seven frames": [b"done", LANE, b"", b"", b"done", LANE, b""],
-    "head that is no map": [b"done", LANE, b"\x01"],
-    "head that is an array": [b"done", LANE, b"\x90"],
-    "head cut off": [b"done", LANE, b"\x82\xa4type"],
-    "head and more": [b"done", LANE, b"\x80\x80"],
-    "head of reserved bytes": [b"done", LANE, b"\xc1"],
-    "head that announces a map of 4 G": [b"done", LANE, b"\xdf\xff\xff\xff\xff"],
-    "head that announces a text of 4 G": [b"done", LANE, b"\x81\xdb\xff\xff\xff\xff"],
-    "head that is too deep": [b"done", LANE, b"\x81\xa1x" + b"\x91" * 10_000 + b"\x01"],
-    "head that is too large": [b"done", LANE, msgpack.packb({"x": b"y" * 20_000})],
-    "head with a number for a key": [b"done", LANE, msgpack.packb({1: 2}, strict_types=False)],
-    "type that is a number": [b"done", LANE, msgpack.packb({"type": 1})],
-    "type that is too long": [b"done", LANE, msgpack.packb({"type": "t" * 129})],
-    "type that is no utf-8": [b"done", LANE, b"\x81\xa4type\xa2\xff\xfe"],
-    "retry that is a text": [b"fail", LANE, msgpack.packb({"retry": "no"})],
-    "message that is a number": [b"fail", LANE, msgpack.packb({"message": 5})],
-    "progress that is a text": [b"progress", LANE, msgpack.packb({"done": "half"})],
-    "progress that is no number": [b"progress", LANE, msgpack.packb({"done": float("nan")})],
-    "topic missing": [b"publish", LANE, b"\x80"],
-    "topic empty": [b"publish", LANE, msgpack.packb({"topic": ""})],
-    "topic too long": [b"publish", LANE, msgpack.packb({"topic": "t" * 129})],
-    "no slots": [b"ready", LANE, msgpack.packb({"slots": 0})],
+    "id as text": [b"done", b"01890a5d-ac96-774b-bcce-b302099a8057"],
+    "five frames that name no job": [b"beat", LANE, b"", b"", b""],
     "slots below none": [b"ready", LANE, msgpack.packb({"slots": -1})],
-    "slots without end": [b"ready", LANE, msgpack.packb({"slots": 2**40})],
     "slots of a half": [b"ready", LANE, msgpack.packb({"slots": 1.5})],
-    "pack without end": [b"ready", LANE, msgpack.packb({"pack": 2**32})],
     "queues that are none": [b"ready", LANE, msgpack.packb({"queues": []})],
-    "queues that are a text": [b"ready", LANE, msgpack.packb({"queues": "default"})],
     "queues that are too many": [b"ready", LANE, msgpack.packb({"queues": [f"q{n}" for n in range(65)]})],
     "queue with a slash": [b"ready", LANE, msgpack.packb({"queues": ["a/b"]})],
     "queue without a name": [b"ready", LANE, msgpack.packb({"queues": [""]})],
     "queue with a long name": [b"ready", LANE, msgpack.packb({"queues": ["q" * 65]})],
-    "name that is a number": [b"ready", LANE, msgpack.packb({"name": 7})],
     "auth that is short": [b"ready", LANE, msgpack.packb({"auth": b"x"})],
+    "ready of an array": [b"ready", LANE, b"\x91\x01"],
 }
 
 
@@ -378,6 +349,111 @@ def test_malformed_messages_close_the_lane(server, quiet, liar, name):
     old = liar.lane
     liar.hello()
     assert liar.lane != old
+
+
+JOB = object()
+BAD = {
+    "unknown kind": ([b"dine", JOB], "the unknown kind `dine`"),
+    "kind of megabytes": ([b"d" * (1 << 20), JOB], "the unknown kind of 1048576 bytes"),
+    "kind in capitals": ([b"DONE", JOB], "the unknown kind `DONE`"),
+    "kind that is the server's": ([b"job", JOB], "the unknown kind `job`"),
+    "kind that is no utf-8": ([b"\xff\xfe", JOB], "the unknown kind of 2 bytes"),
+    "five frames": ([b"done", JOB, b"", b"", b""], "a message of 5 frames"),
+    "seven frames": ([b"done", JOB, b"", b"", b"done", JOB, b""], "a message of 7 frames"),
+    "head that is no map": ([b"done", JOB, b"\x01"], "expected a map"),
+    "head that is an array": ([b"done", JOB, b"\x91\x01"], "expected a map"),
+    "head cut off": ([b"done", JOB, b"\x82\xa4type"], "it ends inside a value"),
+    "head and more": ([b"done", JOB, b"\x80\x80"], "1 bytes follow the value"),
+    "head of reserved bytes": ([b"done", JOB, b"\xc1"], "not a MessagePack map"),
+    "head that announces a map of 4 G": ([b"done", JOB, b"\xdf\xff\xff\xff\xff"], "it ends inside"),
+    "head that announces a text of 4 G": ([b"done", JOB, b"\x81\xdb\xff\xff\xff\xff"], "it ends"),
+    "head that is too deep": ([b"done", JOB, b"\x81\xa1x" + b"\x91" * 10_000 + b"\x01"],
+                              "nested deeper than 128 levels"),
+    "head that is too large": ([b"done", JOB, msgpack.packb({"x": b"y" * (1 << 20)})],
+                               "over the limit of 1048576"),
+    "type that is a number": ([b"done", JOB, msgpack.packb({"type": 1})], "`type` must be text"),
+    "type that is too long": ([b"done", JOB, msgpack.packb({"type": "t" * 129})], "at most 128 bytes"),
+    "type that is no utf-8": ([b"done", JOB, b"\x81\xa4type\xa2\xff\xfe"], "`type` must be text"),
+    "message that is a map": ([b"fail", JOB, msgpack.packb({"message": {}})], "`message` must be"),
+    "progress that is a text": ([b"progress", JOB, msgpack.packb({"done": "half"})],
+                                "`done` must be a number"),
+    "chunk of no type": ([b"chunk", JOB, msgpack.packb({"type": []})], "`type` must be text"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_not_understood_of_a_job_fails_that_job_alone(server, quiet, make, name):
+    liar = make(Worker(server, queues=["none"], slots=2))
+    server.wait_workers(3)
+    client = make(Client(server))
+    id, other = client.submit_many([1, 2], queue="none")
+    job, innocent = liar.job(), liar.job()
+    frames, says = BAD[name]
+    liar.results.send_multipart([job.id if part is JOB else part for part in frames])
+    outcome = client.outcome(id)
+    assert outcome["code"] == "bad_message" and says in outcome["message"], outcome
+    liar.done(innocent, b'"innocent"')
+    assert client.result(other) == "innocent"
+    # Of what others follow, the slot is free when the worker says so.
+    if frames[0] in (b"progress", b"chunk"):
+        assert liar.expect("cancel").id == job.id
+        liar.done(job, b"")
+    again = client.submit_many([3, 4], queue="none")
+    for _ in again:
+        liar.done(liar.job(), b'"as before"')
+    assert [client.result(id) for id in again] == ["as before"] * 2
+    assert "retrying" not in client.names(id)
+
+
+TAKEN = {
+    "latin1": (b"\x82\xa4code\xa1x\xa7message\xa3\xfcbe", ("x", "\ufffdbe")),
+    "a code that is a number": (msgpack.packb({"code": 2, "message": 7}), ("2", "7")),
+    "bin for str": (msgpack.packb({"code": b"x", "message": b"abc"}), ("x", "abc")),
+    "a stack trace": (msgpack.packb({"code": "x", "message": "at main\n" * 9000}), ("x", "at main\n" * 512)),
+    "retry 0": (msgpack.packb({"code": "x", "retry": 0}), ("x", "")),
+    "retry that is a text": (msgpack.packb({"code": "x", "retry": "no"}), ("x", "")),
+    "a number for a key": (msgpack.packb({1: 2, "code": "x"}), ("x", "")),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_what_can_only_mean_one_thing_is_taken_as_that(server, quiet, liar, make, name):
+    client = make(Client(server))
+    head, said = TAKEN[name]
+    id = client.submit("text", queue="none", attempts=1)
+    job = liar.job()
+    liar.results.send_multipart([b"progress", job.id, msgpack.packb({"done": float("nan"), "note": b"n"})])
+    liar.results.send_multipart([b"fail", job.id, head])
+    outcome = client.outcome(id)
+    assert (outcome["code"], outcome["message"]) == said
+    assert client.heard("progress", id=id)["note"] == "n"
+
+
+def test_a_bad_publish_is_dropped(server, quiet, liar):
+    for head in ({}, {"topic": ""}, {"topic": "t" * 129}, {"topic": 1}):
+        liar.send("publish", liar.lane, head)
+    dropped(server, "bad_publish", 4)
+
+
+def test_odd_offers(server, quiet, liar, make):
+    """What a `ready` may look like from other languages."""
+    client = make(Client(server))
+    for offer in ({"slots": 2.0, "queues": "odd"}, {"slots": "2", "queues": [b"odd"], "name": 7},
+                  {"slots": 2**40, "pack": 2**32, "queues": ["odd"], "name": b"M\xfchle", "auth": None}):
+        with Worker(server, **offer) as worker:
+            id = client.submit("text", queue="odd")
+            worker.done(worker.job(), b"1")
+            assert client.result(id) == 1
+
+
+def test_a_worker_without_slots_only_publishes(server, quiet, make):
+    client = make(Client(server))
+    client.send({"op": "subscribe", "topic": "weather"})
+    client.barrier()
+    with Worker(server, slots=0, queues=[], name="station") as station:
+        station.send("publish", station.lane, {"topic": "weather"}, b'"rain"')
+        assert client.heard("message")["data"] == "rain"
+        assert not station.at_hand()
 
 
 def test_what_looks_odd_but_is_not(server, quiet, liar, make):
@@ -414,7 +490,7 @@ def test_a_packed_message_whose_middle_is_malformed(server, quiet, liar, make):
     client = make(Client(server))
     id = client.submit("text", queue="none")
     job = liar.job()
-    liar.results.send_multipart([b"done", job.id, b"", b"1", b"dine", job.id, b"", b"2"])
+    liar.results.send_multipart([b"done", job.id, b"", b"1", b"done", job.id[:15], b"", b"2"])
     assert client.result(id) == 1
     turned_away(server, "results", "malformed_message")
 

@@ -27,7 +27,9 @@ def test_they_are_what_is_printed(document):
         printed = printed.replace(f'"{url}"', name)
     head, _, loop = printed.partition("jobs, results = ")
     assert loop and TEN_LINES.read_text().endswith(f"jobs, results = {loop}")
-    assert [line for line in head.splitlines() if line] == ["import zmq", "ctx = zmq.Context()"]
+    assert [line for line in head.splitlines() if line] == [
+        "import zmq", "ctx = zmq.Context(); ctx.setsockopt(zmq.HEARTBEAT_IVL, 10_000)",
+    ]
 
 
 def test_server_first(server, encoding):

@@ -118,12 +118,13 @@ impl JobLanes {
     }
 
     /// Has a worker that is not ready greeted once more, as soon as it was left alone for long
-    /// enough: its answer may have been lost with the connection that it came on, and it would not
-    /// know. If nothing tells that one was lost, only a worker that takes long is asked.
-    pub fn greet_again(&mut self, key: LaneKey, is_lost: bool, now: Instant) {
+    /// enough: its answer may have been `lost` then with the connection that it came on, and it would
+    /// not know. If it was greeted only after that, it is asked if it takes long.
+    pub fn greet_again(&mut self, key: LaneKey, lost: Option<Instant>, now: Instant) {
         let Some(lane) = self.lanes.get_mut(&key) else { return };
         let waited = now.saturating_duration_since(lane.greeted);
-        if lane.is_ready || lane.again.is_some() || (!is_lost && waited < UNANSWERED) {
+        let may_be_lost = lost.is_some_and(|lost| lane.greeted <= lost);
+        if lane.is_ready || lane.again.is_some() || (!may_be_lost && waited < UNANSWERED) {
             return;
         }
         let due = lane.greeted + lane.pause();

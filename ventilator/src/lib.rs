@@ -12,6 +12,7 @@ mod lanes;
 mod reader;
 mod request;
 mod silence;
+mod unread;
 
 pub use input::{ConnectionId, Input};
 pub use lanes::{JobLanes, accept_lanes};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acequia_wire::Limits;
-use acequia_wire::client::{Encoding, Op};
+use acequia_wire::client::Encoding;
 use acequia_wire::code::close;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
@@ -14,11 +14,12 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_tungstenite::tungstenite;
 
 use crate::input::{ConnectionId, Input};
-use crate::request::{Request, request};
+use crate::request::Request;
 use crate::silence::{Grown, Silence};
+use crate::unread::Unread;
 
-/// Most requests that go to the pipeline at once, beyond those of one message.
-const BATCH: usize = 128;
+/// Most requests that go to the pipeline at once: so many of one client come between two of another.
+const BATCH: usize = 64;
 
 /// The buffer of a message of so many bytes is not kept for the next one, if nothing was read into
 /// it with the header of the message.
@@ -47,6 +48,8 @@ pub struct Reader {
     encoding: Encoding,
     limits: Limits,
     silence: Silence,
+    /// A message that has not been read to its end.
+    message: Option<Unread>,
     /// One batch at a time waits for the pipeline, so that no client fills its inbox.
     turns: Arc<Semaphore>,
 }
@@ -61,7 +64,7 @@ impl Reader {
     ) -> Self {
         let silence = Silence::new(Duration::from_secs(limits.idle_s as u64));
         let turns = Arc::new(Semaphore::new(1));
-        Self { stream, connection, encoding, limits, silence, turns }
+        Self { stream, connection, encoding, limits, silence, message: None, turns }
     }
 
     /// Waits for a message, has `judge` look at what it and those at hand behind it ask for, and
@@ -81,43 +84,63 @@ impl Reader {
         end
     }
 
-    /// Waits for a message. Returns what it and those at hand behind it ask for, and whether there
-    /// may be more to read. A client that is silent is to be pinged, which the pipeline is told.
+    /// Waits for a message. Returns what it and those at hand behind it ask for, up to a limit, and
+    /// whether there may be more to read. A client that is silent is to be pinged, which the pipeline
+    /// is told.
     pub async fn read<I: From<Input>>(
         &mut self,
         inbox: &mpsc::Sender<I>,
     ) -> (Vec<Request>, Result<(), ReadEnd>) {
         let mut requests = Vec::new();
-        let mut next = Some(loop {
+        if self.message.is_some() {
+            // Between two parts of a long message others have their turn.
+            tokio::task::yield_now().await;
+        } else {
+            let message = self.wait(inbox).await.and_then(|item| self.take(item));
+            match message {
+                Ok(message) => self.message = message,
+                Err(end) => return (requests, Err(end)),
+            }
+        }
+        while let Some(message) = &mut self.message {
+            requests.extend(message.by_ref().take(BATCH - requests.len()));
+            if !message.is_over() {
+                break;
+            }
+            // While the message is there its buffer is not read into again, and given back with it;
+            // so after a large one there is always another look.
+            let next = self.stream.next().now_or_never();
+            self.message = None;
+            match next.map(|item| self.take(item)) {
+                Some(Ok(message)) => self.message = message,
+                Some(Err(end)) => return (requests, Err(end)),
+                None => {}
+            }
+        }
+        (requests, Ok(()))
+    }
+
+    /// Waits for whatever comes next.
+    async fn wait<I: From<Input>>(
+        &mut self,
+        inbox: &mpsc::Sender<I>,
+    ) -> Result<Option<Result<Message, axum::Error>>, ReadEnd> {
+        let item = loop {
             tokio::select! {
                 biased;
                 item = self.stream.next() => break item,
                 silence = self.silence.grows() => {
                     if silence == Grown::TooLong {
                         let why = "nothing came for too long, not even a pong";
-                        return (requests, Err(ReadEnd::Violation(close::SILENT, why)));
+                        return Err(ReadEnd::Violation(close::SILENT, why));
                     }
                     let input = Input::Quiet { connection: self.connection };
-                    if inbox.send(input.into()).await.is_err() {
-                        return (requests, Err(ReadEnd::Stopping));
-                    }
+                    inbox.send(input.into()).await.map_err(|_| ReadEnd::Stopping)?;
                 }
             }
-        });
+        };
         self.silence.broken();
-        let mut end = Ok(());
-        while let Some(item) = next {
-            let large = item.as_ref().and_then(large);
-            end = self.take(item, &mut requests);
-            if end.is_err() || (requests.len() >= BATCH && large.is_none()) {
-                break;
-            }
-            // While the message is there its buffer is not read into again, and given back with it;
-            // so after a large one there is always another look.
-            next = self.stream.next().now_or_never();
-            drop(large);
-        }
-        (requests, end)
+        Ok(item)
     }
 
     /// Hands requests of this session to the pipeline.
@@ -147,8 +170,7 @@ impl Reader {
     fn take(
         &mut self,
         item: Option<Result<Message, axum::Error>>,
-        requests: &mut Vec<Request>,
-    ) -> Result<(), ReadEnd> {
+    ) -> Result<Option<Unread>, ReadEnd> {
         let message: Bytes = match (item, self.encoding) {
             (Some(Ok(Message::Close(Some(CloseFrame { code: close::FINISHED, .. })))), _) => {
                 return Err(ReadEnd::Finished);
@@ -166,25 +188,9 @@ impl Reader {
                 return Err(ReadEnd::Violation(close::UNSUPPORTED_DATA, why));
             }
             // The WebSocket answers pings by itself.
-            (Some(Ok(Message::Ping(_) | Message::Pong(_))), _) => return Ok(()),
+            (Some(Ok(Message::Ping(_) | Message::Pong(_))), _) => return Ok(None),
         };
-        // Not kept for the next message: an idle session would hold it for nothing.
-        let mut decoded = Vec::new();
-        Op::decode(self.encoding, &message, &self.limits, &mut decoded);
-        requests.extend(decoded.into_iter().map(|op| match op {
-            Ok(op) => request(op, message.len()),
-            Err(refusal) => Request::Refused(refusal),
-        }));
-        Ok(())
-    }
-}
-
-/// The bytes of a message that are too many to be kept for the next one.
-fn large(item: &Result<Message, axum::Error>) -> Option<Bytes> {
-    match item {
-        Ok(Message::Text(text)) if text.len() >= LARGE_MESSAGE_BYTES => Some(text.clone().into()),
-        Ok(Message::Binary(bytes)) if bytes.len() >= LARGE_MESSAGE_BYTES => Some(bytes.clone()),
-        _ => None,
+        Ok(Some(Unread::new(self.encoding, message, self.limits)))
     }
 }
 

@@ -12,9 +12,12 @@ mod fields;
 mod op;
 mod op_decode;
 mod op_encode;
+mod op_json;
+mod op_msgpack;
 mod value;
 
 pub use encoding::Encoding;
 pub use event::{Batch, Event, JobEvent, Retry, Welcome};
 pub use event_decode::BadEvent;
 pub use op::{HelloOp, OnDisconnect, Op, Refusal, Resume, Submit};
+pub use op_decode::Ops;

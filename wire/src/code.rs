@@ -66,6 +66,8 @@ codes! {
         Expired => "expired",
         /// The worker's result is not what its type says, or over the limit.
         BadResult => "bad_result",
+        /// The worker sent something about the job that cannot be understood.
+        BadMessage => "bad_message",
     }
 }
 

@@ -17,6 +17,7 @@ mod msgpack;
 mod name;
 mod number;
 mod trace;
+mod transcode;
 pub mod worker;
 
 pub use content::{BadBody, Body, ContentType, Payload};

@@ -66,8 +66,9 @@ pub const PACK_MAX: u32 = 1_024;
 pub const QUEUES_PER_WORKER_MAX: usize = 64;
 /// Longest worker name, in bytes of UTF-8; the rest is cut off.
 pub const WORKER_NAME_BYTES_MAX: usize = 64;
-/// Largest head of a worker message, in bytes.
-pub const HEAD_BYTES_MAX: usize = 16 << 10;
+/// Largest head of a worker message, in bytes: room for a stack trace however long, of which
+/// [`TEXT_BYTES_MAX`] are kept.
+pub const HEAD_BYTES_MAX: usize = 1 << 20;
 /// Longest note, code message or the like from a worker, in bytes; the rest is cut off.
 pub const TEXT_BYTES_MAX: usize = 4 << 10;
 /// Longest failure code from a worker, in bytes; the rest is cut off.

@@ -50,12 +50,19 @@ pub(crate) enum Scalar<'a> {
     BigInt(u64),
     Float(f64),
     Str(&'a str),
+    /// A string that is not UTF-8.
+    NotUtf8(&'a [u8]),
     Bin(&'a [u8]),
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
+    }
+
+    /// How many bytes are left.
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
     }
 
     pub(crate) fn end(&self) -> Result<(), BadMsgPack> {
@@ -191,6 +198,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn str(&mut self) -> Result<&'a str, BadMsgPack> {
         match self.scalar()? {
             Scalar::Str(text) => Ok(text),
+            Scalar::NotUtf8(_) => Err(BadMsgPack::NotUtf8),
             _ => Err(BadMsgPack::Expected("a string")),
         }
     }
@@ -248,7 +256,7 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self, len: usize) -> Result<Scalar<'a>, BadMsgPack> {
         let bytes = self.take(len)?;
-        std::str::from_utf8(bytes).map(Scalar::Str).map_err(|_| BadMsgPack::NotUtf8)
+        Ok(std::str::from_utf8(bytes).map_or(Scalar::NotUtf8(bytes), Scalar::Str))
     }
 }
 
@@ -303,8 +311,12 @@ pub(crate) mod write {
     pub(crate) fn number(out: &mut Buffer, n: f64) {
         match crate::number::whole(n) {
             Some(whole) => int(out, whole),
-            None => sure(write_f64(out, n)),
+            None => float(out, n),
         }
+    }
+
+    pub(crate) fn float(out: &mut Buffer, n: f64) {
+        sure(write_f64(out, n));
     }
 
     /// Bytes that are MessagePack already.

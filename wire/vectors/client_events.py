@@ -1,6 +1,7 @@
 """Messages of the server to clients: events, in both encodings."""
 
 import base64
+import json
 import struct
 
 from forms import pack, payload, raw, text, times, to_json
@@ -14,7 +15,8 @@ LIMITS = {"payload_bytes": 1048576, "result_bytes": 8388608, "message_bytes": 41
           "ops_per_s": 100000, "handshake_s": 10, "idle_s": 120}
 REJECT_CODES = ["bad_request", "too_large", "queue_full", "too_many_jobs", "rate_limited",
                 "unauthorized", "forbidden", "draining", "duplicate_id", "storage"]
-FAIL_CODES = ["worker_error", "timeout", "worker_lost", "expired", "bad_result", "my_own_code"]
+FAIL_CODES = ["worker_error", "timeout", "worker_lost", "expired", "bad_result",
+              "bad_message", "my_own_code"]
 
 
 SPAN = "00-4bf92f3577b34da6a3ce929d0e0e4736-bcceb302099a8057-01"
@@ -85,9 +87,8 @@ WITHOUT_SEQ = [
 CARRIED = [
     ("json_object", payload(JSON, '{"b":1,"a":[true,null,"x"]}'),
      '{"b":1,"a":[true,null,"x"]}', None,
-     # The order of keys is not kept.
-     pack({"a": [True, None, "x"], "b": 1}),
-     payload(MSGPACK, pack({"a": [True, None, "x"], "b": 1}))),
+     pack({"b": 1, "a": [True, None, "x"]}),
+     payload(MSGPACK, pack({"b": 1, "a": [True, None, "x"]}))),
     ("json_null", payload(JSON, "null"), "null", None, b"\xc0", payload(MSGPACK, b"\xc0")),
     ("json_spaces", payload(JSON, '{ "a" : 1.50 }'), '{ "a" : 1.50 }', None,
      pack({"a": 1.5}), payload(MSGPACK, pack({"a": 1.5}))),
@@ -103,6 +104,26 @@ CARRIED = [
     ("json_number_out_of_range", payload(JSON, "1e400"), "1e400", None,
      # No double holds it, so the JSON goes as bytes.
      pack(b"1e400"), payload(OCTETS, b"1e400")),
+    *[(f"json_{name}", payload(JSON, value), value, None, pack(value.encode()),
+       payload(OCTETS, value.encode())) for name, value in [
+           # What MessagePack does not hold goes as bytes.
+           ("integer_beyond_64_bits", "18446744073709551616"),
+           ("integer_below_64_bits", "-9223372036854775809"),
+           ("integer_of_many_digits", '{"a":[1,123456789012345678901234567890]}'),
+           ("twice_the_same_key", '{"a":1,"b":[],"a":2}'),
+           ("twice_the_same_key_escaped", '[{"a":1,"\\u0061":2}]'),
+       ]],
+    *[(f"json_{name}", payload(JSON, value), value, None, pack(json.loads(value)),
+       payload(MSGPACK, pack(json.loads(value)))) for name, value in [
+           ("minus_zero", "-0"), ("minus_zero_float", "-0.0"), ("whole_float", "1.0"),
+           ("exponent", "1E+2"), ("smallest_double", "5e-324"),
+           ("long_fraction", "[0.1000000000000000055511151231257827,12345678901234567890.5]"),
+           ("key_of_a_parser", '{"$serde_json::private::RawValue":"[1,2]"}'),
+           ("keys_of_a_parser", '[{"$serde_json::private::RawValue":"x","b":1},'
+                                '{"$serde_json::private::Number":"12"}]'),
+           ("many_forms", '{ "k" : [ ] , "l" : { } , "m" : [ "],{" , "\\"\\\\" ] }'),
+           ("deepest", "[" * 128 + "]" * 128),
+       ]],
     ("json_lone_surrogate", payload(JSON, '"\\ud83d"'), '"\\ud83d"', None,
      pack(b'"\\ud83d"'), payload(OCTETS, b'"\\ud83d"')),
     ("json_base64", payload(JSON, '{"$base64":"AAEC"}'), '{"$base64":"AAEC"}',

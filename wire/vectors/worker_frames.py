@@ -9,6 +9,7 @@ from forms import pack, raw, text, times
 JSON, MSGPACK, OCTETS = "application/json", "application/msgpack", "application/octet-stream"
 LANE = bytes(range(0xA0, 0xB0))
 JOB = bytes.fromhex("01890a5dac96774bbcceb302099a8057")
+HEAD = 1 << 20
 JOB2 = bytes.fromhex("01890a5dac96774bbcceb302099a8058")
 NONCE = bytes(range(32))
 TOKEN = b"a worker token"
@@ -61,6 +62,15 @@ def result(kind, value="", type=None, job=JOB):
 
 def fail(code=None, message="", retry=True):
     return {"kind": "fail", "job": JOB.hex(), "code": code, "message": message, "retry": retry}
+
+
+def bad(says, job=JOB, last=True):
+    """A message about a job that cannot be understood."""
+    return {"bad": {"job": job.hex(), "last": last, "says": says}}
+
+
+def bad_publish(says):
+    return {"bad": {"lane": LANE.hex(), "says": says}}
 
 
 def of_lane(kind, **fields):
@@ -182,11 +192,74 @@ def good_from_worker():
     yield one("head_key_twice_the_last_counts", ["done", JOB, b"\x82\xa4type\xa1a\xa4type\xa1b"],
               result("done", "", "b"))
     yield one("head_largest", ["done", JOB,
-                               times((raw(b"\x81\xa1x\xc5" + struct.pack(">H", 16384 - 6)), 1),
-                                     (raw(b"\0"), 16384 - 6)), "x"], result("done", "x"))
+                               times((raw(b"\x81\xa1x\xc6" + struct.pack(">I", HEAD - 8)), 1),
+                                     (raw(b"\0"), HEAD - 8)), "x"], result("done", "x"))
+    yield from liberal()
     yield one("head_unknown_deepest",
               ["done", JOB, times((raw(b"\x81\xa1x"), 1), (raw(b"\x91"), 128), (raw(b"\xc0"), 1))],
               result("done"))
+
+
+def liberal():
+    """What the packers of many languages make of the same things."""
+    one = from_worker
+    for name, head in [("nil", b"\xc0"), ("array_empty", b"\x90"), ("array16_empty", b"\xdc\0\0")]:
+        yield one(f"head_{name}", ["done", JOB, head, "1"], result("done", "1"))
+    yield one("head_key_bin", ["done", JOB, b"\x81\xc4\x04type\xa1t"], result("done", "", "t"))
+    yield one("head_keys_that_are_no_text", ["done", JOB, b"\x83\x01\x01\xa2\xff\xfe\x01\x91\x01\x02"],
+              result("done"))
+    yield one("done_type_bin", ["done", JOB, {"type": b"a/b"}], result("done", "", "a/b"))
+    for name, head, said in [
+        ("code_number", {"code": 500}, fail("500")),
+        ("code_float", {"code": 2.0}, fail("2")),
+        ("code_boolean", {"code": True}, fail("true")),
+        ("code_bin", {"code": b"no_disk"}, fail("no_disk")),
+        ("code_zero", {"code": 0}, fail("0")),
+        ("message_bin", {"message": b"abc"}, fail(message="abc")),
+        ("message_number", {"message": -7}, fail(message="-7")),
+        ("message_latin1", b"\x81\xa7message\xa3\xfcbe", fail(message="\ufffdbe")),
+        ("message_latin1_bin", {"message": "grün".encode("latin-1")}, fail(message="gr\ufffdn")),
+        ("message_cut_in_a_character", b"\x81\xa7message\xa3ab\xc3", fail(message="ab\ufffd")),
+        ("message_stack_trace", {"message": "at main\n" * 4096}, fail(message="at main\n" * 512)),
+        ("message_of_latin1_long", {"message": b"\xe9" * 40_000}, fail(message="\ufffd" * 1365)),
+        ("retry_zero", {"retry": 0}, fail(retry=False)),
+        ("retry_one", {"retry": 1}, fail()),
+        ("retry_zero_float", {"retry": 0.0}, fail(retry=False)),
+        ("retry_text_empty", {"retry": ""}, fail(retry=False)),
+        ("retry_text_zero", {"retry": "0"}, fail(retry=False)),
+        ("retry_text_false", {"retry": b"False"}, fail(retry=False)),
+        ("retry_text_one", {"retry": "1"}, fail()),
+    ]:
+        yield one(f"fail_{name}", ["fail", JOB, head], said)
+    for name, head, said in [
+        ("done_nan", {"done": float("nan"), "total": 0}, progress(total=0)),
+        ("total_infinite", {"total": float("-inf"), "note": "x"}, progress(note="x")),
+        ("digits", {"done": "3", "total": b"4.5"}, progress(3, 4.5)),
+        ("note_bin", {"note": b"x"}, progress(note="x")),
+        ("note_number", {"note": 3}, progress(note="3")),
+        ("note_cut_in_a_character", b"\x81\xa4note\xa2\xe2\x82", progress(note="\ufffd")),
+    ]:
+        yield one(f"progress_{name}", ["progress", JOB, head], said)
+    for name, head, said in [
+        ("slots_zero", {"slots": 0}, ready(0)),
+        ("slots_zero_and_no_queues", {"slots": 0, "queues": []}, ready(0, queues=[])),
+        ("slots_whole_float", {"slots": 4.0}, ready(4)),
+        ("slots_digits", {"slots": "4"}, ready(4)),
+        ("slots_too_many", {"slots": 65537}, ready(65536)),
+        ("slots_beyond_64_bits", {"slots": 2**64 - 1}, ready(65536)),
+        ("pack_zero", {"pack": 0}, ready()),
+        ("pack_too_many", {"pack": 1025}, ready(pack=1024)),
+        ("queues_text", {"queues": "images"}, ready(queues=["images"])),
+        ("queues_bin", {"queues": [b"a", "b"]}, ready(queues=["a", "b"])),
+        ("queues_nil", {"queues": None}, ready()),
+        ("name_number", {"name": 3}, ready(name="3")),
+        ("name_latin1", {"name": b"M\xfchle"}, ready(name="M\ufffdhle")),
+        ("auth_nil", {"auth": None}, ready()),
+        ("auth_as_text", {"auth": "0" * 32}, ready(auth=(b"0" * 32).hex())),
+        ("auth_as_text_that_is_none", b"\x81\xa4auth\xd9\x20" + AUTH, ready(auth=AUTH.hex())),
+    ]:
+        yield one(f"ready_{name}", ["ready", LANE, head], said)
+    yield one("publish_topic_bin", ["publish", LANE, {"topic": b"news"}, "1"], publish("news", "1"))
 
 
 def packed():
@@ -202,13 +275,23 @@ def packed():
     beat = [text("beat"), raw(LANE), EMPTY, EMPTY]
     yield one("packed_most", beat, {**of_lane("beat"), "times": 1024}, canonical=True, times=1024)
     yield one("packed_too_many", beat, malformed="4100 frames", times=1025)
+    done = [text("done"), raw(JOB), EMPTY, text("1")]
+    yield one("packed_too_many_results", done,
+              {**bad("a message of 4100 frames: it is 1 to 4, or a multiple of 4 up to 4096"),
+               "times": 1025}, times=1025)
+    yield one("packed_with_a_frame_too_few", (done + ["done", JOB2, EMPTY])[:7],
+              bad("a message of 7 frames"), bad("a message of 7 frames", JOB2))
+    yield one("body_in_two_frames", [*done, "2"], bad("a message of 5 frames"))
     for count in (5, 6, 7, 9):
         yield one(f"packed_{count}_frames", (beat * 3)[:count], malformed=f"{count} frames")
     yield one("packed_good_before_bad",
               ["done", JOB, EMPTY, "1", "done", JOB2, {"type": 1}, "2", "done", JOB, EMPTY, "3"],
-              result("done", "1"), malformed="the head of `done`: `type` must be a string")
+              result("done", "1"), bad("`type` must be text in UTF-8", JOB2), result("done", "3"))
+    yield one("packed_good_before_malformed",
+              ["done", JOB, EMPTY, "1", "done", JOB2[:15], EMPTY, "2"],
+              result("done", "1"), malformed="an id of 15 bytes")
     yield one("packed_of_short_messages", ["done", JOB, "done", JOB2],
-              malformed="the head of `done`")
+              bad("the head of the worker's `done` cannot be understood"))
     yield to_worker("packed_jobs",
                     ["job", JOB, job_head(), "1", "job", JOB2, job_head(), "2",
                      "cancel", JOB, {}, EMPTY],
@@ -220,79 +303,80 @@ def malformed_from_worker():
     one = from_worker
     yield one("no_frames", [], malformed="0 frames")
     yield one("one_frame", ["ready"], malformed="an id of 0 bytes")
-    yield one("kind_empty", ["", LANE], malformed="unknown kind of 0 bytes")
-    yield one("kind_unknown", ["Ready", LANE], malformed="unknown kind of 5 bytes")
-    yield one("kind_with_a_space", ["done ", JOB], malformed="unknown kind of 5 bytes")
-    yield one("kind_of_the_server", ["job", JOB], malformed="unknown kind of 3 bytes")
-    yield one("kind_not_utf8", [b"\xff\xfe", LANE], malformed="unknown kind of 2 bytes")
-    yield one("kind_long", [times((text("k"), 10_000)), LANE],
-              malformed="unknown kind of 10000 bytes")
+    def unknown(what):
+        return bad(f"a message of the unknown kind {what} about it; known are progress")
+
+    yield one("kind_empty", ["", JOB], unknown("``"))
+    yield one("kind_unknown", ["failed", JOB], unknown("`failed`"))
+    yield one("kind_with_a_space", ["done ", JOB], unknown("`done `"))
+    yield one("kind_of_the_server", ["job", JOB], unknown("`job`"))
+    yield one("kind_not_utf8", [b"\xff\xfe", JOB], unknown("of 2 bytes"))
+    yield one("kind_long", [times((text("k"), 10_000)), JOB], unknown("of 10000 bytes"))
+    yield one("kind_with_escapes", ["\x1b[2J", JOB], unknown("of 4 bytes"))
     for length in (0, 15, 17, 36):
         yield one(f"id_of_{length}_bytes", ["done", bytes(length), EMPTY, "x"],
                   malformed=f"an id of {length} bytes")
     yield one("id_as_text", ["done", "01890a5d-ac96-774b-bcce-b302099a8057"],
               malformed="an id of 36 bytes")
     for name, kind, head, says in [
-        ("array", "done", b"\x90", "not a MessagePack map"),
+        ("array", "done", b"\x91\x01", "not a MessagePack map"),
         ("json", "done", "{}", "not a MessagePack map"),
-        ("nil", "done", b"\xc0", "not a MessagePack map"),
         ("reserved", "done", b"\xc1", "not a MessagePack map"),
-        ("truncated", "done", b"\x81\xa4type", "the head of `done`"),
+        ("truncated", "done", b"\x81\xa4type", "it ends inside a value"),
         ("cut_in_a_key", "done", b"\x81\xa4ty", "it ends inside a value"),
         ("trailing", "done", b"\x80\x00", "1 bytes follow the value"),
         ("announced_huge", "done", b"\xdf\xff\xff\xff\xff", "it ends inside a value"),
         ("unknown_announced_huge", "done", b"\x81\xa1x\xc6\xff\xff\xff\xff",
          "it ends inside a value"),
-        ("key_not_text", "done", b"\x81\x01\x01", "expected a string"),
-        ("key_not_utf8", "done", b"\x81\xa2\xff\xfe\x01", "a string is not UTF-8"),
-        ("type_number", "done", {"type": 1}, "`type` must be a string"),
-        ("type_bin", "done", {"type": b"a/b"}, "`type` must be a string"),
-        ("type_not_utf8", "done", b"\x81\xa4type\xa2\xff\xfe", "`type` must be a string"),
+        ("type_number", "done", {"type": 1}, "`type` must be text in UTF-8"),
+        ("type_not_utf8", "done", b"\x81\xa4type\xa2\xff\xfe", "`type` must be text in UTF-8"),
         ("type_too_long", "done", {"type": "t" * 129},
          "`type` must be a media type of at most 128 bytes"),
-        ("chunk_type", "chunk", {"type": []}, "the head of `chunk`"),
-        ("slots_zero", "ready", {"slots": 0}, "`slots` must be an integer from 1 to 65536"),
-        ("slots_too_many", "ready", {"slots": 65537}, "`slots`"),
-        ("slots_negative", "ready", {"slots": -1}, "`slots`"),
-        ("slots_float", "ready", {"slots": 1.0}, "`slots`"),
-        ("slots_beyond_64_bits", "ready", {"slots": 2**64 - 1}, "`slots`"),
-        ("pack_zero", "ready", {"pack": 0}, "`pack` must be an integer from 1 to 1024"),
-        ("pack_too_many", "ready", {"pack": 1025}, "`pack`"),
-        ("queues_none", "ready", {"queues": []}, "`queues` must be an array of 1 to 64"),
-        ("queues_too_many", "ready", {"queues": ["q"] * 65}, "`queues` must be an array of 1 to"),
-        ("queues_text", "ready", {"queues": "default"}, "`queues` must be an array"),
-        ("queues_nil", "ready", {"queues": None}, "`queues` must be an array"),
-        ("queues_bad_name", "ready", {"queues": ["ok", "not ok"]},
-         "`queues` must be a queue name: 1 to 64 bytes of [A-Za-z0-9._-]"),
-        ("queues_empty_name", "ready", {"queues": [""]}, "`queues`"),
-        ("queues_long_name", "ready", {"queues": ["q" * 65]}, "`queues`"),
-        ("queues_number", "ready", {"queues": [1]}, "`queues`"),
-        ("name_number", "ready", {"name": 3}, "`name` must be a string"),
-        ("auth_31_bytes", "ready", {"auth": bytes(31)}, "`auth` must be 32 bytes"),
-        ("auth_as_text", "ready", {"auth": "0" * 32}, "`auth` must be 32 bytes"),
-        ("auth_nil", "ready", {"auth": None}, "`auth` must be 32 bytes"),
-        ("done_nan", "progress", {"done": float("nan")}, "`done` must be a finite number"),
-        ("total_infinite", "progress", {"total": float("-inf")},
-         "`total` must be a finite number"),
-        ("done_text", "progress", {"done": "half"}, "`done` must be a finite number"),
-        ("note_bin", "progress", {"note": b"x"}, "`note` must be a string"),
-        ("code_number", "fail", {"code": 500}, "`code` must be a string"),
+        ("chunk_type", "chunk", {"type": []}, "the head of the worker's `chunk`"),
+        ("done_text", "progress", {"done": "half"}, "`done` must be a number"),
+        ("total_array", "progress", {"total": [1]}, "`total` must be a number"),
+        ("note_map", "progress", {"note": {}}, "`note` must be a string"),
+        ("code_array", "fail", {"code": ["no"]}, "`code` must be a string"),
         ("message_map", "fail", {"message": {}}, "`message` must be a string"),
-        ("retry_number", "fail", {"retry": 1}, "`retry` must be true or false"),
-        ("topic_missing", "publish", {"type": JSON}, "`topic` is missing"),
-        ("topic_nil", "publish", {"topic": None}, "`topic` is missing"),
-        ("topic_empty", "publish", {"topic": ""}, "`topic` must be 1 to 128 bytes of text"),
-        ("topic_too_long", "publish", {"topic": "t" * 129}, "`topic` must be 1 to 128 bytes"),
-        ("topic_no_head", "publish", "", "`topic` is missing"),
+        ("retry_array", "fail", {"retry": [1]}, "`retry` must be true or false"),
+        ("unknown_too_deep", "done", times((raw(b"\x81\xa1x"), 1), (raw(b"\x91"), 129),
+                                           (raw(b"\xc0"), 1)), "nested deeper than 128 levels"),
+        ("unknown_far_too_deep", "done", times((raw(b"\x81\xa1x"), 1), (raw(b"\x91"), 10_000),
+                                               (raw(b"\xc0"), 1)),
+         "nested deeper than 128 levels"),
+        ("over_a_mebibyte", "fail",
+         times((raw(b"\x81\xa1x\xc6" + struct.pack(">I", HEAD - 7)), 1), (raw(b"\0"), HEAD - 7)),
+         "1048577 bytes, over the limit of 1048576"),
     ]:
-        yield one(f"head_{name}", [kind, JOB, head, "x"], malformed=says)
-    yield one("head_too_large", ["done", JOB,
-                                 times((raw(b"\x81\xa1x\xc5" + struct.pack(">H", 16384 - 5)), 1),
-                                       (raw(b"\0"), 16384 - 5)), "x"],
-              malformed="16385 bytes, over the limit of 16384")
-    yield one("head_unknown_too_deep",
-              ["done", JOB, times((raw(b"\x81\xa1x"), 1), (raw(b"\x91"), 129), (raw(b"\xc0"), 1))],
-              malformed="nested deeper than 128 levels")
+        yield one(f"head_{name}", [kind, JOB, head], bad(says, last=kind in ("done", "fail")))
+    for name, head, says in [
+        ("topic_missing", {}, "`topic` is missing"),
+        ("topic_empty", {"topic": ""}, "`topic` must be 1 to 128 bytes of text"),
+        ("topic_too_long", {"topic": "t" * 129}, "`topic` must be 1 to 128 bytes of text"),
+        ("topic_nil", {"topic": None}, "`topic` is missing"),
+        ("topic_number", {"topic": 1}, "`topic` must be text in UTF-8"),
+        ("type_too_long", {"topic": "t", "type": "t" * 129}, "`type` must be a media type"),
+    ]:
+        yield one(f"publish_{name}", ["publish", LANE, head], bad_publish(says))
+    for name, head, says in [
+        ("array", b"\x91\x01", "not a MessagePack map"),
+        ("slots_negative", {"slots": -1}, "`slots` must be an integer from 0 to 65536"),
+        ("slots_fraction", {"slots": 1.5}, "`slots`"),
+        ("slots_text", {"slots": "many"}, "`slots`"),
+        ("pack_negative", {"pack": -1}, "`pack` must be an integer from 1 to 1024"),
+        ("queues_none", {"queues": []}, "`queues` must be an array of 1 to 64"),
+        ("queues_too_many", {"queues": ["q"] * 65}, "`queues` must be an array of 1 to"),
+        ("queues_map", {"queues": {}}, "`queues` must be an array"),
+        ("queues_bad_name", {"queues": ["ok", "not ok"]},
+         "`queues` must be a queue name: 1 to 64 bytes of [A-Za-z0-9._-]"),
+        ("queues_empty_name", {"queues": [""]}, "`queues`"),
+        ("queues_long_name", {"queues": ["q" * 65]}, "`queues`"),
+        ("queues_number", {"queues": [1]}, "`queues`"),
+        ("name_map", {"name": {}}, "`name` must be a string"),
+        ("auth_31_bytes", {"auth": bytes(31)}, "`auth` must be 32 bytes"),
+        ("auth_number", {"auth": 1}, "`auth` must be 32 bytes"),
+    ]:
+        yield one(f"ready_{name}", ["ready", LANE, head], malformed=f"the head of `ready`: {says}")
 
 
 def job_head(queue="default", attempt=1, type=JSON, timeout_ms=None, meta=()):

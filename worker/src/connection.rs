@@ -18,13 +18,19 @@ use crate::lane::Lane;
 use crate::line::Line;
 use crate::outbox::{Outgoing, outbox};
 use crate::sender::{Gone, Sender};
-use crate::sockets::{Pull, Push};
+use crate::sockets::{self, DialError, Pull, Push};
 
 /// How long a server may take to say `hello`.
 const HELLO_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long jobs may still come that crossed our `bye` on the way. A server that answers with its
 /// own `bye`, or closes, ends the wait.
 const CROSSING_TIME: Duration = Duration::from_millis(250);
+/// After so long without a word of the server the worker finds out whether it is still there: a
+/// host that is gone, or a network between, closes no connection, and the system alone would take a
+/// quarter of an hour to give it up.
+const QUIET_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long the server may take to be reached then.
+const REACH_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long results may take to be written at the end.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -73,6 +79,10 @@ pub(crate) struct Connection<'a> {
     line: Option<Arc<Line>>,
     phase: Phase,
     greeted: bool,
+    /// When the server was last known to be there.
+    heard: Instant,
+    /// The look whether it still is.
+    probe: Option<JoinHandle<Result<(), DialError>>>,
     /// The server has said more than `hello`, so it took our `ready`.
     is_taken: bool,
     decoded: Vec<ToWorker>,
@@ -89,6 +99,10 @@ enum Event {
     Idle,
     /// The time of the phase is over.
     Deadline,
+    /// The server has said nothing for long.
+    Quiet,
+    /// It was looked whether the server is there.
+    Probed(Result<(), DialError>),
 }
 
 impl<'a> Connection<'a> {
@@ -106,6 +120,8 @@ impl<'a> Connection<'a> {
             line: None,
             phase: Phase::Greeting { until: Instant::now() + HELLO_TIME_MAX },
             greeted: false,
+            heard: Instant::now(),
+            probe: None,
             is_taken: false,
             decoded: Vec::new(),
             batch: Vec::new(),
@@ -125,6 +141,8 @@ impl<'a> Connection<'a> {
     async fn next_event(&mut self, stop: &mut Stop) -> Event {
         let deadline = self.deadline();
         let leaving = matches!(self.phase, Phase::Leaving { .. });
+        let quiet = self.heard + QUIET_TIME_MAX;
+        let probing = self.probe.is_some();
         tokio::select! {
             biased;
             // First, so that no stream of jobs however dense can hide it.
@@ -133,6 +151,8 @@ impl<'a> Connection<'a> {
             _ = &mut self.sender => Event::ResultsGone,
             () = idle(self.line.as_ref().map(|line| &**line.lane())), if leaving => Event::Idle,
             () = at(deadline) => Event::Deadline,
+            probed = probed(&mut self.probe) => Event::Probed(probed),
+            () = sleep_until(quiet), if !probing => Event::Quiet,
         }
     }
 
@@ -155,12 +175,37 @@ impl<'a> Connection<'a> {
 
     fn handle(&mut self, event: Event) -> Option<End> {
         match event {
-            Event::Frames(frames) => self.receive(frames),
+            Event::Frames(frames) => {
+                self.heard = Instant::now();
+                self.receive(frames)
+            }
             Event::JobsGone => Some(self.gone("the server closed the jobs connection")),
             Event::ResultsGone => Some(self.gone("the results connection ended")),
             Event::Stop => self.leave(),
             Event::Idle => self.left(),
             Event::Deadline => Some(self.late()),
+            Event::Quiet => {
+                let reach = sockets::reach(self.config.jobs.clone(), REACH_TIME_MAX);
+                self.probe = Some(tokio::spawn(reach));
+                None
+            }
+            Event::Probed(probed) => self.probed(probed),
+        }
+    }
+
+    /// A server that is there may have nothing to say.
+    fn probed(&mut self, probed: Result<(), DialError>) -> Option<End> {
+        self.probe = None;
+        match probed {
+            Ok(()) => {
+                self.heard = Instant::now();
+                None
+            }
+            // It has spoken meanwhile.
+            Err(_) if self.heard.elapsed() < QUIET_TIME_MAX => None,
+            Err(error) => Some(self.gone(&format!(
+                "the server has said nothing for {QUIET_TIME_MAX:?} and cannot be reached ({error})"
+            ))),
         }
     }
 
@@ -334,6 +379,9 @@ impl<'a> Connection<'a> {
         }
         // Only the sender owns the socket, and it goes with its task: to cancel a send is safe now.
         let abort = self.sender.abort_handle();
+        if let Some(probe) = &self.probe {
+            probe.abort();
+        }
         if matches!(end, End::Stopped) && !self.sender.is_finished() {
             // A sender that has just ended by itself needs no telling.
             let _ = self.flush.send(());
@@ -349,6 +397,15 @@ impl<'a> Connection<'a> {
 async fn idle(lane: Option<&Lane>) {
     match lane {
         Some(lane) => lane.idle().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves once a look is over. May be cancelled.
+async fn probed(probe: &mut Option<JoinHandle<Result<(), DialError>>>) -> Result<(), DialError> {
+    match probe {
+        // It is not aborted and does not panic, or else it says nothing against the server.
+        Some(probe) => probe.await.unwrap_or(Ok(())),
         None => std::future::pending().await,
     }
 }

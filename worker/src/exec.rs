@@ -88,8 +88,10 @@ impl Exec {
         }
     }
 
-    /// Whether each line of the output is sent as a chunk as soon as it is there, without its
-    /// newline. The result is then an empty text.
+    /// Whether each line of the output is sent as a chunk as soon as it is there. The chunks, put
+    /// together, are the output, byte for byte: each line has its end, whichever that is, and the
+    /// last has none if it had none. A line that is longer than the largest chunk goes in parts. The
+    /// result is then an empty text.
     pub fn stream(mut self, stream: bool) -> Self {
         self.stream = stream;
         self

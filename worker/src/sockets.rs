@@ -43,6 +43,15 @@ pub(crate) async fn dial(
     Ok((pull, push))
 }
 
+/// Whether a server still takes connections for jobs: dials it, and leaves again at once.
+pub(crate) async fn reach(jobs: String, time_max: Duration) -> Result<(), DialError> {
+    let mut pull = Pull::new();
+    timeout(time_max, pull.socket.connect(&jobs))
+        .await
+        .map_err(|_| DialError::Time(time_max))??;
+    Ok(())
+}
+
 fn options() -> SocketOptions {
     let mut options = SocketOptions::default();
     options.no_connect_timeout();

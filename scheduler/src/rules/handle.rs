@@ -28,6 +28,9 @@ impl Scheduler {
             Event::Chunk { lane, job, body } => {
                 self.heed(step, lane, |it, step| it.chunk(step, lane, job, body));
             }
+            Event::BadMessage { lane, job, last, message } => {
+                self.heed(step, lane, |it, step| it.bad_message(step, lane, job, last, message));
+            }
             Event::Beat { lane } => self.heed(step, lane, |it, _| it.beat(lane)),
             Event::Heard { lane } => self.heed(step, lane, |_, _| ()),
             Event::Durable { up_to } => self.durable(step, up_to),

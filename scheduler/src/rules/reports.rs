@@ -44,6 +44,26 @@ impl Scheduler {
         self.fill(step, lane);
     }
 
+    pub(crate) fn bad_message(
+        &mut self,
+        step: &mut Step<'_>,
+        lane: LaneKey,
+        id: JobId,
+        last: bool,
+        message: String,
+    ) {
+        let code = ServerFailCode::BadMessage.into();
+        if last {
+            let Some(key) = self.report(step, lane, id, Word::Failed) else { return };
+            let ran = self.leave(step, key);
+            self.fail_for_good(step, key, code, message, ran);
+            self.fill(step, lane);
+        } else if let Some(key) = self.held(step, lane, id) {
+            let ran = self.abandon(step, key);
+            self.fail_for_good(step, key, code, message, ran);
+        }
+    }
+
     /// Frees the slot of a run that the worker reports on. Returns its job, if it still waits for
     /// this run.
     fn report(

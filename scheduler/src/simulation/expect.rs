@@ -19,7 +19,8 @@ impl Model {
         | Event::Progress { lane, .. }
         | Event::Chunk { lane, .. }
         | Event::Done { lane, .. }
-        | Event::Fail { lane, .. } = event
+        | Event::Fail { lane, .. }
+        | Event::BadMessage { lane, .. } = event
             && let Some(lane) = self.lanes.get_mut(lane)
         {
             (lane.heard, lane.silent) = (self.now, false);
@@ -113,6 +114,17 @@ impl Model {
                 if let Some(ran) = self.expect_report(*lane, *job) {
                     let code = code.as_deref().unwrap_or("worker_error");
                     self.expect_failure(*job, code, *retry, ran);
+                }
+            }
+            Event::BadMessage { lane, job, last: true, .. } => {
+                if let Some(ran) = self.expect_report(*lane, *job) {
+                    self.expect_failure(*job, "bad_message", false, ran);
+                }
+            }
+            Event::BadMessage { lane, job, last: false, .. } => {
+                if self.expect_held(*lane, *job) {
+                    let ran = self.expect_abandoned(*job).unwrap();
+                    self.expect_failure(*job, "bad_message", false, ran);
                 }
             }
             Event::Drain => {

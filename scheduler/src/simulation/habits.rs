@@ -252,7 +252,7 @@ impl World {
     }
 
     fn speak(&mut self, lane: LaneKey, job: JobId) {
-        let event = match self.random.within(1, 20) {
+        let event = match self.random.within(1, 21) {
             1..=10 => Event::Done { lane, job, body: self.body() },
             11..=13 => Event::Fail {
                 lane,
@@ -262,6 +262,12 @@ impl World {
                 retry: self.random.percent(80),
             },
             14..=16 => Event::Chunk { lane, job, body: self.body() },
+            21 => Event::BadMessage {
+                lane,
+                job,
+                last: self.random.percent(50),
+                message: "mud".to_owned(),
+            },
             _ => Event::Progress { lane, job, progress: Progress::default() },
         };
         self.happen(event);

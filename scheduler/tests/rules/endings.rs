@@ -71,6 +71,23 @@ fn a_result_must_be_what_it_says() {
 }
 
 #[test]
+fn what_is_not_understood_of_a_job_fails_that_job_alone() {
+    let mut scene = Scene::new();
+    scene.lane(1, 2);
+    for id in 1..=3 {
+        scene.submit(job(id));
+    }
+    let last = scene.bad_message(1, 1, true);
+    assert_eq!(last[1..], ["1 failed 1: bad_message", "settle 1", "run 3 on 1"]);
+    let more_follows = scene.bad_message(1, 2, false);
+    assert_eq!(more_follows, ["void 2 on 1", "2 failed 1: bad_message", "settle 2"]);
+    // The slot is free when the worker says that it is.
+    assert_eq!(scene.done(1, 2), ["dropped late"]);
+    assert_eq!(scene.bad_message(1, 2, true), ["dropped not_held"]);
+    assert_eq!(scene.done(1, 3)[1..], ["3 done", "settle 3"]);
+}
+
+#[test]
 fn a_result_is_at_most_as_long_as_allowed() {
     let mut scene = Scene::with(Limits { result_bytes: 3, ..Limits::default() });
     scene.lane(1, 2);

@@ -221,6 +221,11 @@ impl Scene {
         self.handle(Event::Chunk { lane: LaneKey(lane), job: job_id(job), body })
     }
 
+    pub(crate) fn bad_message(&mut self, lane: u64, job: u32, last: bool) -> Vec<String> {
+        let (lane, job, message) = (LaneKey(lane), job_id(job), "mud".to_owned());
+        self.handle(Event::BadMessage { lane, job, last, message })
+    }
+
     pub(crate) fn progress(&mut self, lane: u64, job: u32) -> Vec<String> {
         let (lane, job) = (LaneKey(lane), job_id(job));
         self.handle(Event::Progress { lane, job, progress: Default::default() })

@@ -5,12 +5,11 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::encoding::Encoding;
 use super::event::{Batch, Event, JobEvent, Retry, Welcome};
-use super::fields::RawId;
 use crate::code::{FailCode, RejectCode};
 use crate::content::{ContentType, Payload};
 use crate::id::{CorrelationId, JobId};
@@ -196,7 +195,7 @@ struct JsonFields<'a> {
     #[serde(borrow)]
     ev: Cow<'a, str>,
     #[serde(borrow)]
-    id: Option<RawId<'a>>,
+    id: Option<Id<'a>>,
     job: Option<uuid::Uuid>,
     seq: Option<u64>,
     #[serde(borrow)]
@@ -212,10 +211,10 @@ struct JsonFields<'a> {
     #[serde(borrow)]
     note: Option<Cow<'a, str>>,
     n: Option<u32>,
-    #[serde(borrow, default, deserialize_with = "super::op_decode::present")]
+    #[serde(borrow, default, deserialize_with = "present")]
     data: Option<&'a RawValue>,
     in_ms: Option<u32>,
-    #[serde(borrow, default, deserialize_with = "super::op_decode::present")]
+    #[serde(borrow, default, deserialize_with = "present")]
     result: Option<&'a RawValue>,
     #[serde(borrow)]
     session: Option<Cow<'a, str>>,
@@ -238,12 +237,34 @@ struct JsonFields<'a> {
     traceparent: Option<Cow<'a, str>>,
 }
 
+/// A correlation id, as the server wrote it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Id<'a> {
+    Int(i64),
+    Text(#[serde(borrow)] Cow<'a, str>),
+}
+
+impl Id<'_> {
+    fn into_id(self) -> CorrelationId {
+        match self {
+            Self::Int(id) => CorrelationId::Int(id),
+            Self::Text(id) => CorrelationId::Text(id.as_ref().into()),
+        }
+    }
+}
+
+/// A result of `null` is a result; only a missing one is none.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
+}
+
 impl<'a> JsonFields<'a> {
     fn read(self, message: &Bytes) -> Result<Fields<'a>, BadEvent> {
         let payload = |raw: Option<&RawValue>| raw.map(|raw| json_payload(message, raw));
         Ok(Fields {
             ev: self.ev,
-            id: self.id.map(RawId::check).transpose().map_err(|_| BadEvent::Field("id"))?,
+            id: self.id.map(Id::into_id),
             job: self.job.map(|job| JobId::from_bytes(job.into_bytes())),
             seq: self.seq,
             code: self.code,

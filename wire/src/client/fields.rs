@@ -1,4 +1,5 @@
-//! The keys of an op as both encodings yield them, and the op that they make.
+//! The keys of an op as both encodings yield them, and the op that they make. Whatever is wrong is
+//! said of the key, in the same words in both encodings.
 
 use std::borrow::Cow;
 
@@ -16,26 +17,107 @@ use crate::trace::TraceParent;
 
 const _: () = assert!(DURATION_MS_MAX <= u32::MAX as u64);
 
-/// All keys that any op knows, each present or not.
+macro_rules! keys {
+    ($($key:ident => $text:literal of $ops:expr,)*) => {
+        /// A key that some op knows.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Key { $($key,)* }
+
+        impl Key {
+            const ALL: &'static [Self] = &[$(Self::$key,)*];
+
+            pub(super) fn of(text: &str) -> Option<Self> {
+                match text {
+                    $($text => Some(Self::$key),)*
+                    _ => None,
+                }
+            }
+
+            pub(super) const fn as_str(self) -> &'static str {
+                match self { $(Self::$key => $text,)* }
+            }
+
+            /// The ops that know it.
+            const fn ops(self) -> &'static [&'static str] {
+                match self { $(Self::$key => $ops,)* }
+            }
+
+            const fn bit(self) -> u32 {
+                1 << self as u32
+            }
+        }
+    };
+}
+
+const SUBMIT: &[&str] = &["submit"];
+const HELLO: &[&str] = &["hello"];
+const OPS: &[&str] = &["hello", "submit", "cancel", "ack", "subscribe", "unsubscribe"];
+
+keys! {
+    Op => "op" of OPS,
+    Id => "id" of &["submit", "cancel"],
+    Payload => "payload" of SUBMIT,
+    Queue => "queue" of SUBMIT,
+    Priority => "priority" of SUBMIT,
+    DelayMs => "delay_ms" of SUBMIT,
+    TimeoutMs => "timeout_ms" of SUBMIT,
+    TtlMs => "ttl_ms" of SUBMIT,
+    Attempts => "attempts" of SUBMIT,
+    Idempotency => "key" of SUBMIT,
+    OnDisconnect => "on_disconnect" of SUBMIT,
+    Batch => "batch" of SUBMIT,
+    TraceParent => "traceparent" of SUBMIT,
+    Seq => "seq" of &["ack"],
+    Topic => "topic" of &["subscribe", "unsubscribe"],
+    Token => "token" of HELLO,
+    Resume => "resume" of HELLO,
+    Last => "last" of HELLO,
+}
+
+const _: () = assert!(Key::ALL.len() <= u32::BITS as usize);
+
+/// The value of a key, but for a payload, as either encoding yields it.
+#[derive(Clone)]
+pub(super) enum Given<'a> {
+    Null,
+    Flag(bool),
+    /// Also one that was written as a float.
+    Int(i128),
+    Text(Cow<'a, str>),
+    /// The map of `on_disconnect`, by its one value.
+    CancelAfter(i128),
+    /// Anything else, such as a fraction, a map, or what is not Unicode.
+    Other,
+}
+
+/// The keys of an op, each present or not, in whatever order they come.
 #[derive(Default)]
 pub(super) struct Fields<'a> {
-    pub(super) id: Option<RawId<'a>>,
-    pub(super) payload: Option<Payload>,
-    pub(super) queue: Option<Cow<'a, str>>,
-    pub(super) priority: Option<u64>,
-    pub(super) delay_ms: Option<u64>,
-    pub(super) timeout_ms: Option<u64>,
-    pub(super) ttl_ms: Option<u64>,
-    pub(super) attempts: Option<u64>,
-    pub(super) key: Option<Cow<'a, str>>,
-    pub(super) on_disconnect: Option<RawOnDisconnect<'a>>,
-    pub(super) batch: Option<Cow<'a, str>>,
-    pub(super) traceparent: Option<Cow<'a, str>>,
-    pub(super) seq: Option<u64>,
-    pub(super) topic: Option<Cow<'a, str>>,
-    pub(super) token: Option<Cow<'a, str>>,
-    pub(super) resume: Option<RawResume<'a>>,
-    pub(super) last: Option<u64>,
+    name: Option<Cow<'a, str>>,
+    id: Option<RawId<'a>>,
+    payload: Option<Payload>,
+    queue: Option<Cow<'a, str>>,
+    priority: Option<u64>,
+    delay_ms: Option<u64>,
+    timeout_ms: Option<u64>,
+    ttl_ms: Option<u64>,
+    attempts: Option<u64>,
+    key: Option<Cow<'a, str>>,
+    on_disconnect: Option<RawOnDisconnect<'a>>,
+    batch: Option<Cow<'a, str>>,
+    traceparent: Option<Cow<'a, str>>,
+    seq: Option<u64>,
+    topic: Option<Cow<'a, str>>,
+    token: Option<Cow<'a, str>>,
+    resume: Option<RawResume<'a>>,
+    last: Option<u64>,
+    /// The keys that are there and not null.
+    present: u32,
+    /// The first key that no op knows.
+    unknown: Option<String>,
+    /// What is wrong with the first value that is wrong. The others are read all the same: the id
+    /// may follow, and with it whose refusal this is.
+    refused: Option<Refusal>,
 }
 
 /// A correlation id that has not been looked at.
@@ -46,20 +128,20 @@ pub(super) enum RawId<'a> {
 }
 
 /// `resume` as it was sent.
-pub(super) enum RawResume<'a> {
+enum RawResume<'a> {
     Flag(bool),
     Secret(Cow<'a, str>),
 }
 
 /// `on_disconnect` as it was sent.
-pub(super) enum RawOnDisconnect<'a> {
+enum RawOnDisconnect<'a> {
     Word(Cow<'a, str>),
     CancelAfterMs(u64),
 }
 
 impl RawOnDisconnect<'_> {
     /// What it may be.
-    pub(super) const EXPECTED: &'static str =
+    const EXPECTED: &'static str =
         "\"keep\", \"cancel\" or a map with the key `cancel_after_ms` alone";
 
     fn check(self) -> Result<OnDisconnect, Refusal> {
@@ -92,9 +174,88 @@ impl RawId<'_> {
     }
 }
 
-impl Fields<'_> {
-    /// The op named `op` that these fields make.
-    pub(super) fn into_op(self, op: &str, limits: &Limits) -> Result<Op, Refusal> {
+impl<'a> Fields<'a> {
+    /// Whether the key is there already.
+    pub(super) fn has(&self, key: Key) -> bool {
+        self.present & key.bit() != 0
+    }
+
+    /// A key that is none of [`Key`].
+    pub(super) fn note_unknown(&mut self, key: &str) {
+        self.unknown.get_or_insert_with(|| cut_for_message(key).to_owned());
+    }
+
+    /// Something is wrong; only the first counts.
+    pub(super) fn refuse(&mut self, refusal: Refusal) {
+        self.refused.get_or_insert(refusal);
+    }
+
+    /// The payload, or what is wrong with it.
+    pub(super) fn set_payload(&mut self, payload: Result<Payload, Refusal>) {
+        self.present |= Key::Payload.bit();
+        match payload {
+            Ok(payload) => self.payload = Some(payload),
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+
+    /// Any key but the payload.
+    pub(super) fn set(&mut self, key: Key, given: Given<'a>) {
+        if !matches!(given, Given::Null) {
+            self.present |= key.bit();
+        }
+        let set = match key {
+            Key::Op => string(key, given).map(|name| self.name = name),
+            Key::Id => id(given).map(|id| self.id = id),
+            // Never called for it.
+            Key::Payload => Ok(()),
+            Key::Queue => string(key, given).map(|name| self.queue = name),
+            Key::Priority => unsigned(key, given).map(|n| self.priority = n),
+            Key::DelayMs => unsigned(key, given).map(|n| self.delay_ms = n),
+            Key::TimeoutMs => unsigned(key, given).map(|n| self.timeout_ms = n),
+            Key::TtlMs => unsigned(key, given).map(|n| self.ttl_ms = n),
+            Key::Attempts => unsigned(key, given).map(|n| self.attempts = n),
+            Key::Idempotency => string(key, given).map(|text| self.key = text),
+            Key::OnDisconnect => on_disconnect(given).map(|what| self.on_disconnect = what),
+            Key::Batch => string(key, given).map(|text| self.batch = text),
+            Key::TraceParent => string(key, given).map(|text| self.traceparent = text),
+            Key::Seq => unsigned(key, given).map(|n| self.seq = n),
+            Key::Topic => string(key, given).map(|text| self.topic = text),
+            Key::Token => string(key, given).map(|text| self.token = text),
+            Key::Resume => resume(given).map(|resume| self.resume = resume),
+            Key::Last => unsigned(key, given).map(|n| self.last = n),
+        };
+        if let Err(refusal) = set {
+            self.refuse(refusal);
+        }
+    }
+
+    /// The op that these fields make. The refusal of a submit names its job.
+    pub(super) fn into_op(mut self, limits: &Limits) -> Result<Op, Refusal> {
+        let id = if self.name.as_deref() == Some("submit") { self.id.clone() } else { None };
+        let op = match self.refused.take() {
+            Some(refusal) => Err(refusal),
+            None => self.into_good_op(limits),
+        };
+        op.map_err(|refusal| match id.and_then(|id| id.check().ok()) {
+            Some(id) => refusal.of_submit(id),
+            None => refusal,
+        })
+    }
+
+    fn into_good_op(mut self, limits: &Limits) -> Result<Op, Refusal> {
+        let name = self.name.take().ok_or_else(|| match &self.unknown {
+            Some(key) => Refusal::bad_request(format!("unknown key `{key}`; an op needs `op`")),
+            None => Refusal::bad_request("an op needs `op`, its name"),
+        })?;
+        let op = name.as_ref();
+        if !OPS.contains(&op) {
+            return Err(Refusal::bad_request(format!(
+                "unknown op {:?}; known are {}",
+                cut_for_message(op),
+                OPS.join(", ")
+            )));
+        }
         self.only_keys_of(op)?;
         match op {
             "submit" => self.into_submit(limits).map(Op::Submit),
@@ -102,48 +263,22 @@ impl Fields<'_> {
             "ack" => Ok(Op::Ack { seq: self.seq.ok_or_else(|| missing(op, "seq"))? }),
             "subscribe" => Ok(Op::Subscribe { topic: topic(op, self.topic)? }),
             "unsubscribe" => Ok(Op::Unsubscribe { topic: topic(op, self.topic)? }),
-            "hello" => self.into_hello(),
-            _ => Err(Refusal::bad_request(format!(
-                "unknown op {:?}; known are hello, submit, cancel, ack, subscribe, unsubscribe",
-                cut_for_message(op)
-            ))),
+            _ => self.into_hello(),
         }
     }
 
-    /// That no key is there which belongs to another op.
+    /// That no key is there which belongs to another op, or to none.
     fn only_keys_of(&self, op: &str) -> Result<(), Refusal> {
-        let present = [
-            ("id", self.id.is_some(), &["submit", "cancel"][..]),
-            ("payload", self.payload.is_some(), &["submit"]),
-            ("queue", self.queue.is_some(), &["submit"]),
-            ("priority", self.priority.is_some(), &["submit"]),
-            ("delay_ms", self.delay_ms.is_some(), &["submit"]),
-            ("timeout_ms", self.timeout_ms.is_some(), &["submit"]),
-            ("ttl_ms", self.ttl_ms.is_some(), &["submit"]),
-            ("attempts", self.attempts.is_some(), &["submit"]),
-            ("key", self.key.is_some(), &["submit"]),
-            ("on_disconnect", self.on_disconnect.is_some(), &["submit"]),
-            ("batch", self.batch.is_some(), &["submit"]),
-            ("traceparent", self.traceparent.is_some(), &["submit"]),
-            ("seq", self.seq.is_some(), &["ack"]),
-            ("topic", self.topic.is_some(), &["subscribe", "unsubscribe"]),
-            ("token", self.token.is_some(), &["hello"]),
-            ("resume", self.resume.is_some(), &["hello"]),
-            ("last", self.last.is_some(), &["hello"]),
-        ];
-        let known = ["submit", "cancel", "ack", "subscribe", "unsubscribe", "hello"].contains(&op);
-        match present.iter().find(|(_, present, ops)| known && *present && !ops.contains(&op)) {
-            Some((key, ..)) => Err(Refusal::bad_request(format!("`{op}` has no key `{key}`"))),
+        let foreign = |key: &&Key| self.has(**key) && !key.ops().contains(&op);
+        let foreign = Key::ALL.iter().find(foreign).map(|key| key.as_str());
+        match foreign.or(self.unknown.as_deref()) {
+            Some(key) => Err(Refusal::bad_request(format!("`{op}` has no key `{key}`"))),
             None => Ok(()),
         }
     }
 
     fn into_submit(mut self, limits: &Limits) -> Result<Submit, Refusal> {
         let id = self.id.take().ok_or_else(|| missing("submit", "id"))?.check()?;
-        self.into_submit_of(id.clone(), limits).map_err(|refusal| refusal.of_submit(id))
-    }
-
-    fn into_submit_of(self, id: CorrelationId, limits: &Limits) -> Result<Submit, Refusal> {
         let payload = self.payload.ok_or_else(|| missing("submit", "payload"))?;
         if payload.bytes().len() > limits.payload_bytes {
             let message = format!(
@@ -190,20 +325,61 @@ impl Fields<'_> {
     }
 }
 
-/// An error of a parser that may quote what it was given: short enough for a message, with the
-/// beginning, which quotes, and the end, which says what was expected.
-pub(super) fn shorten(error: &str) -> Cow<'_, str> {
-    const PART_BYTES_MAX: usize = 256;
-    if error.len() <= 2 * PART_BYTES_MAX {
-        return error.into();
+fn must_be(key: Key, expected: &str) -> Refusal {
+    Refusal::bad_request(format!("`{}` must be {expected}", key.as_str()))
+}
+
+fn string(key: Key, given: Given<'_>) -> Result<Option<Cow<'_, str>>, Refusal> {
+    match given {
+        Given::Text(text) => Ok(Some(text)),
+        Given::Null => Ok(None),
+        _ => Err(must_be(key, "a string")),
     }
-    let start = &error[..error.floor_char_boundary(PART_BYTES_MAX)];
-    let end = &error[error.ceil_char_boundary(error.len() - PART_BYTES_MAX)..];
-    format!("{start}…{end}").into()
+}
+
+fn unsigned(key: Key, given: Given<'_>) -> Result<Option<u64>, Refusal> {
+    match given {
+        Given::Int(n) if n < 0 => Err(must_be(key, "a positive integer")),
+        Given::Int(n) => {
+            u64::try_from(n).map(Some).map_err(|_| must_be(key, "an integer of 64 bits"))
+        }
+        Given::Null => Ok(None),
+        _ => Err(must_be(key, "an integer")),
+    }
+}
+
+fn id(given: Given<'_>) -> Result<Option<RawId<'_>>, Refusal> {
+    let bad = || must_be(Key::Id, "a string or an integer of 64 bits");
+    match given {
+        Given::Int(n) => i64::try_from(n).map(|n| Some(RawId::Int(n))).map_err(|_| bad()),
+        Given::Text(text) => Ok(Some(RawId::Text(text))),
+        Given::Null => Ok(None),
+        _ => Err(bad()),
+    }
+}
+
+fn on_disconnect(given: Given<'_>) -> Result<Option<RawOnDisconnect<'_>>, Refusal> {
+    match given {
+        Given::Text(word) => Ok(Some(RawOnDisconnect::Word(word))),
+        Given::CancelAfter(ms) => {
+            Ok(Some(RawOnDisconnect::CancelAfterMs(u64::try_from(ms.max(0)).unwrap_or(u64::MAX))))
+        }
+        Given::Null => Ok(None),
+        _ => Err(must_be(Key::OnDisconnect, RawOnDisconnect::EXPECTED)),
+    }
+}
+
+fn resume(given: Given<'_>) -> Result<Option<RawResume<'_>>, Refusal> {
+    match given {
+        Given::Flag(flag) => Ok(Some(RawResume::Flag(flag))),
+        Given::Text(secret) => Ok(Some(RawResume::Secret(secret))),
+        Given::Null => Ok(None),
+        _ => Err(must_be(Key::Resume, "true or the secret of a session")),
+    }
 }
 
 /// `text` short enough to be quoted in a message.
-pub(super) fn cut_for_message(text: &str) -> &str {
+fn cut_for_message(text: &str) -> &str {
     &text[..text.floor_char_boundary(64)]
 }
 

@@ -3,6 +3,7 @@
 use crate::code::RejectCode;
 use crate::content::Payload;
 use crate::id::CorrelationId;
+use crate::limits::OPS_PER_MESSAGE_MAX;
 use crate::name::QueueName;
 use crate::trace::TraceParent;
 
@@ -140,6 +141,14 @@ impl Refusal {
     /// A refusal that names no job.
     pub fn new(code: RejectCode, message: impl Into<String>) -> Self {
         Self { id: None, submit: false, code, message: message.into(), retry_after_ms: None }
+    }
+
+    /// More ops in a message than there may be.
+    pub(super) fn too_many_ops(count: usize) -> Self {
+        let message = format!(
+            "{count} ops in one message; the limit is {OPS_PER_MESSAGE_MAX}: send several messages"
+        );
+        Self::new(RejectCode::TooLarge, message)
     }
 
     /// The same, about the job with this correlation id.

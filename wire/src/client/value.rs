@@ -4,12 +4,11 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize as _;
 
 use crate::content::{ContentType, Payload};
 use crate::id::CorrelationId;
-use crate::json;
 use crate::msgpack::write::{self, Buffer};
+use crate::transcode::json_as_msgpack;
 
 /// Appends `text` as a JSON string.
 pub(super) fn json_str(out: &mut String, text: &str) {
@@ -77,7 +76,7 @@ pub(super) fn msgpack_payload(out: &mut Buffer, payload: &Payload) {
     let bytes = payload.bytes();
     match payload.content_type() {
         ContentType::MsgPack => write::raw(out, bytes),
-        ContentType::Json => match json_as_msgpack(bytes) {
+        ContentType::Json => match std::str::from_utf8(bytes).ok().and_then(json_as_msgpack) {
             Some(value) => write::raw(out, &value),
             None => write::bin(out, bytes),
         },
@@ -87,16 +86,6 @@ pub(super) fn msgpack_payload(out: &mut Buffer, payload: &Payload) {
         },
         _ => write::bin(out, bytes),
     }
-}
-
-fn json_as_msgpack(json: &[u8]) -> Option<Vec<u8>> {
-    let text = std::str::from_utf8(json).ok()?;
-    // Our own bound on nesting instead of that of serde_json, which is a level lower.
-    json::check_nesting(text).ok()?;
-    let mut from = serde_json::Deserializer::from_str(text);
-    from.disable_recursion_limit();
-    let value = serde_json::Value::deserialize(&mut from).ok()?;
-    rmp_serde::to_vec(&value).ok()
 }
 
 #[cfg(test)]

@@ -50,15 +50,20 @@ impl Parts {
     }
 }
 
-/// The protocol messages that `frames` hold, in order.
-pub(super) fn split(
-    frames: impl ExactSizeIterator<Item = Bytes>,
-) -> Result<impl Iterator<Item = Parts>, Malformed> {
-    let count = frames.len();
+/// That so many frames can be told apart as messages.
+pub(super) fn check_count(count: usize) -> Result<(), Malformed> {
     let packed = count.is_multiple_of(FRAMES) && count <= PACK_MAX as usize * FRAMES;
     if count == 0 || (count > FRAMES && !packed) {
         return Err(Malformed::Frames(count));
     }
+    Ok(())
+}
+
+/// The protocol messages that `frames` hold, in order.
+pub(super) fn split(
+    frames: impl ExactSizeIterator<Item = Bytes>,
+) -> Result<impl Iterator<Item = Parts>, Malformed> {
+    check_count(frames.len())?;
     let mut frames = frames;
     Ok(std::iter::from_fn(move || {
         let kind = frames.next()?;

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-use super::frames::{Malformed, Packer, Parts, split};
-use super::head::{self, BadHead, cut};
+use super::bad_message::{About, BadMessage};
+use super::frames::{Malformed, Packer, Parts, check_count, split};
+use super::head::{self, BadHead, Value};
 use crate::content::{Body, ContentType};
 use crate::id::{JobId, LaneId};
 use crate::limits::{
@@ -76,7 +77,7 @@ pub enum FromWorker {
 pub struct Ready {
     /// The lane of the `hello` that this answers.
     pub lane: LaneId,
-    /// How many jobs it is willing to hold.
+    /// How many jobs it is willing to hold; none if it only publishes.
     pub slots: u32,
     /// The most messages that it takes in one ZeroMQ message.
     pub pack: u32,
@@ -156,43 +157,97 @@ impl FromWorker {
     /// The messages that a ZeroMQ message from a worker holds. Those before a malformed one are
     /// in `out` all the same.
     ///
+    /// One that cannot be understood, though it is known what it is about, is a [`BadMessage`] in
+    /// its place and does not disturb the others. If the number of frames is such that they
+    /// cannot be told apart as messages, each job that they name gets one.
+    ///
     /// # Errors
     /// If it is no message of the protocol.
     pub fn decode(
         frames: impl ExactSizeIterator<Item = Bytes>,
-        out: &mut Vec<Self>,
+        out: &mut Vec<Result<Self, BadMessage>>,
     ) -> Result<(), Malformed> {
+        if let Err(malformed) = check_count(frames.len()) {
+            return name_jobs(frames, malformed, out);
+        }
         for parts in split(frames)? {
             out.push(Self::decode_one(parts)?);
         }
         Ok(())
     }
 
-    fn decode_one(parts: Parts) -> Result<Self, Malformed> {
-        let bad = |kind| move |why| Malformed::Head { kind, why };
+    fn decode_one(parts: Parts) -> Result<Result<Self, BadMessage>, Malformed> {
         let id = parts.id()?;
         let (lane, job) = (LaneId::from_bytes(id), JobId::from_bytes(id));
+        let of_job = |kind, last| move |why| bad_head(kind, &why, About::Job { job, last });
         Ok(match parts.kind.as_ref() {
-            b"done" => {
-                let declared = read_type(&parts.head).map_err(bad("done"))?;
+            b"done" => read_type(&parts.head).map_err(of_job("done", true)).map(|declared| {
                 Self::Done { job, body: Body::new(declared, parts.body).owned_if_small() }
-            }
-            b"chunk" => {
-                let declared = read_type(&parts.head).map_err(bad("chunk"))?;
+            }),
+            b"chunk" => read_type(&parts.head).map_err(of_job("chunk", false)).map(|declared| {
                 Self::Chunk { job, body: Body::new(declared, parts.body).owned_if_small() }
+            }),
+            b"progress" => read_progress(&parts.head)
+                .map(|progress| Self::Progress { job, progress })
+                .map_err(of_job("progress", false)),
+            b"fail" => read_fail(job, &parts.head).map_err(of_job("fail", true)),
+            b"ready" => {
+                let ready = read_ready(lane, &parts.head);
+                Ok(Self::Ready(ready.map_err(|why| Malformed::Head { kind: "ready", why })?))
             }
-            b"progress" => {
-                let progress = read_progress(&parts.head).map_err(bad("progress"))?;
-                Self::Progress { job, progress }
-            }
-            b"fail" => read_fail(job, &parts.head).map_err(bad("fail"))?,
-            b"ready" => Self::Ready(read_ready(lane, &parts.head).map_err(bad("ready"))?),
-            b"beat" => Self::Beat { lane },
-            b"publish" => read_publish(lane, &parts.head, parts.body).map_err(bad("publish"))?,
-            b"bye" => Self::Bye { lane },
-            _ => return Err(parts.unknown_kind()),
+            b"beat" => Ok(Self::Beat { lane }),
+            b"publish" => read_publish(lane, &parts.head, parts.body)
+                .map_err(|why| bad_head("publish", &why, About::Topic(lane))),
+            b"bye" => Ok(Self::Bye { lane }),
+            kind => Err(unknown_kind(kind, job)),
         })
     }
+}
+
+fn bad_head(kind: &str, why: &BadHead, about: About) -> BadMessage {
+    let why = format!("the head of the worker's `{kind}` cannot be understood: {why}");
+    BadMessage { about, why }
+}
+
+/// The kinds of messages about a job.
+const JOB_KINDS: [&[u8]; 4] = [b"progress", b"chunk", b"done", b"fail"];
+
+/// A kind that is not known may have been meant as the last word of a job: nobody can tell, and a
+/// worker that waits for the next job would wait for ever.
+fn unknown_kind(kind: &[u8], job: JobId) -> BadMessage {
+    const SHOWN_BYTES_MAX: usize = 32;
+    let is_word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ');
+    let shown = match std::str::from_utf8(kind) {
+        Ok(word) if kind.len() <= SHOWN_BYTES_MAX && kind.iter().all(is_word) => {
+            format!("`{word}`")
+        }
+        // It may be a result whose worker forgot the frames before it.
+        _ => format!("of {} bytes", kind.len()),
+    };
+    let why = format!(
+        "the worker sent a message of the unknown kind {shown} about it; known are progress, \
+         chunk, done, fail"
+    );
+    BadMessage { about: About::Job { job, last: true }, why }
+}
+
+/// Of frames that cannot be told apart as messages: the jobs that are named behind a kind.
+fn name_jobs(
+    frames: impl Iterator<Item = Bytes>,
+    malformed: Malformed,
+    out: &mut Vec<Result<FromWorker, BadMessage>>,
+) -> Result<(), Malformed> {
+    let (mut kind_before, mut named) = (false, false);
+    for frame in frames {
+        if kind_before && let Ok(id) = frame.as_ref().try_into() {
+            let about = About::Job { job: JobId::from_bytes(id), last: true };
+            let why = format!("the worker sent {malformed}; each of several messages has all four");
+            out.push(Err(BadMessage { about, why }));
+            named = true;
+        }
+        kind_before = JOB_KINDS.contains(&frame.as_ref());
+    }
+    if named { Ok(()) } else { Err(malformed) }
 }
 
 fn no_head(_: &mut Buffer) {}
@@ -237,7 +292,7 @@ fn write_ready(out: &mut Buffer, ready: &Ready) {
 }
 
 fn write_progress(out: &mut Buffer, progress: &Progress) {
-    // A number that is not finite is left out: the server would close the lane for it.
+    // A number that is not finite says nothing.
     let finite = |n: Option<f64>| n.filter(|n| n.is_finite());
     let (done, total) = (finite(progress.done), finite(progress.total));
     let present = [done.is_some(), total.is_some(), progress.note.is_some()];
@@ -256,55 +311,63 @@ fn write_progress(out: &mut Buffer, progress: &Progress) {
 
 fn read_type(bytes: &[u8]) -> Result<Option<ContentType>, BadHead> {
     let mut declared = None;
-    head::read(bytes, |key, reader| {
+    head::read(bytes, |key, value| {
         if key == "type" {
-            declared = head::content_type(reader)?;
-            return Ok(true);
+            declared = value.content_type()?;
         }
-        Ok(false)
+        Ok(())
     })?;
     Ok(declared)
 }
 
 fn read_ready(lane: LaneId, bytes: &[u8]) -> Result<Ready, BadHead> {
     let mut ready = Ready::new(lane);
-    head::read(bytes, |key, reader| {
+    head::read(bytes, |key, value| {
         match key {
             "slots" => {
-                let expected = "an integer from 1 to 65536";
-                ready.slots =
-                    small(head::integer(reader, "slots", expected, 1..=SLOTS_MAX.into())?);
+                let slots = value.at_most("slots", "an integer from 0 to 65536", SLOTS_MAX)?;
+                ready.slots = slots.unwrap_or(1);
             }
             "pack" => {
-                let expected = "an integer from 1 to 1024";
-                ready.pack = small(head::integer(reader, "pack", expected, 1..=PACK_MAX.into())?);
+                let pack = value.at_most("pack", "an integer from 1 to 1024", PACK_MAX)?;
+                ready.pack = pack.unwrap_or(1).max(1);
             }
-            "queues" => ready.queues = read_queues(reader)?,
+            "queues" => ready.queues = read_queues(value)?,
             "name" => {
-                let name = head::text(reader, "name")?.filter(|name| !name.is_empty());
-                ready.name = name.map(|name| cut(name, WORKER_NAME_BYTES_MAX).to_owned());
+                let name = value.words("name", WORKER_NAME_BYTES_MAX)?;
+                ready.name = name.filter(|name| !name.is_empty());
             }
-            "auth" => ready.auth = Some(head::bytes32(reader, "auth")?),
-            _ => return Ok(false),
+            "auth" => ready.auth = value.bytes32("auth")?,
+            _ => {}
         }
-        Ok(true)
+        Ok(())
     })?;
+    if ready.queues.is_empty() && ready.slots > 0 {
+        return Err(BAD_QUEUES);
+    }
     Ok(ready)
 }
 
-fn small(n: Option<u64>) -> u32 {
-    n.and_then(|n| u32::try_from(n).ok()).unwrap_or(1)
-}
+const BAD_QUEUES: BadHead =
+    BadHead::Value { key: "queues", expected: "an array of 1 to 64 queue names" };
 
-fn read_queues(reader: &mut crate::msgpack::Reader<'_>) -> Result<Vec<QueueName>, BadHead> {
-    let expected = "an array of 1 to 64 queue names";
-    let bad = BadHead::Value { key: "queues", expected };
-    let len = reader.try_array()?.ok_or(bad.clone())?;
-    if len == 0 || len > QUEUES_PER_WORKER_MAX {
-        return Err(bad);
+/// The queues of a `ready`, sorted, each once; a single name is one, and nil is `default`.
+fn read_queues(value: Value<'_>) -> Result<Vec<QueueName>, BadHead> {
+    let mut queues = Vec::new();
+    let is_array = value.each(|item| {
+        if queues.len() == QUEUES_PER_WORKER_MAX {
+            return Err(BAD_QUEUES);
+        }
+        queues.push(item.queue("queues")?);
+        Ok(())
+    })?;
+    if !is_array {
+        return Ok(vec![match value.name("queues") {
+            Ok(None) => QueueName::default(),
+            Ok(Some(_)) => value.queue("queues")?,
+            Err(_) => return Err(BAD_QUEUES),
+        }]);
     }
-    let mut queues: Vec<QueueName> =
-        (0..len).map(|_| head::queue(reader, "queues")).collect::<Result<_, _>>()?;
     queues.sort_unstable();
     queues.dedup();
     Ok(queues)
@@ -312,50 +375,44 @@ fn read_queues(reader: &mut crate::msgpack::Reader<'_>) -> Result<Vec<QueueName>
 
 fn read_progress(bytes: &[u8]) -> Result<Progress, BadHead> {
     let mut progress = Progress::default();
-    head::read(bytes, |key, reader| {
+    head::read(bytes, |key, value| {
         match key {
-            "done" => progress.done = head::number(reader, "done")?,
-            "total" => progress.total = head::number(reader, "total")?,
-            "note" => {
-                let note = head::text(reader, "note")?;
-                progress.note = note.map(|note| cut(note, TEXT_BYTES_MAX).to_owned());
-            }
-            _ => return Ok(false),
+            "done" => progress.done = value.number("done")?,
+            "total" => progress.total = value.number("total")?,
+            "note" => progress.note = value.words("note", TEXT_BYTES_MAX)?,
+            _ => {}
         }
-        Ok(true)
+        Ok(())
     })?;
     Ok(progress)
 }
 
 fn read_fail(job: JobId, bytes: &[u8]) -> Result<FromWorker, BadHead> {
     let (mut code, mut message, mut retry) = (None, String::new(), true);
-    head::read(bytes, |key, reader| {
+    head::read(bytes, |key, value| {
         match key {
             "code" => {
-                let given = head::text(reader, "code")?.filter(|code| !code.is_empty());
-                code = given.map(|code| cut(code, FAIL_CODE_BYTES_MAX).to_owned());
+                let given = value.words("code", FAIL_CODE_BYTES_MAX)?;
+                code = given.filter(|code| !code.is_empty());
             }
-            "message" => {
-                let given = head::text(reader, "message")?.unwrap_or_default();
-                message = cut(given, TEXT_BYTES_MAX).to_owned();
-            }
-            "retry" => retry = head::boolean(reader, "retry")?.unwrap_or(true),
-            _ => return Ok(false),
+            "message" => message = value.words("message", TEXT_BYTES_MAX)?.unwrap_or_default(),
+            "retry" => retry = value.boolean("retry")?.unwrap_or(true),
+            _ => {}
         }
-        Ok(true)
+        Ok(())
     })?;
     Ok(FromWorker::Fail { job, code, message, retry })
 }
 
 fn read_publish(lane: LaneId, bytes: &[u8], body: Bytes) -> Result<FromWorker, BadHead> {
     let (mut topic, mut declared) = (None, None);
-    head::read(bytes, |key, reader| {
+    head::read(bytes, |key, value| {
         match key {
-            "topic" => topic = head::text(reader, "topic")?.map(str::to_owned),
-            "type" => declared = head::content_type(reader)?,
-            _ => return Ok(false),
+            "topic" => topic = value.name("topic")?.map(str::to_owned),
+            "type" => declared = value.content_type()?,
+            _ => {}
         }
-        Ok(true)
+        Ok(())
     })?;
     let topic = topic.ok_or(BadHead::Missing("topic"))?;
     if topic.is_empty() || topic.len() > TOPIC_BYTES_MAX {

@@ -6,7 +6,7 @@ use super::frames::{Malformed, Packer, Parts, split};
 use super::head::{self, BadHead};
 use crate::content::ContentType;
 use crate::id::{JobId, LaneId};
-use crate::limits::DURATION_MS_MAX;
+use crate::limits::{DURATION_MS_MAX, TEXT_BYTES_MAX};
 use crate::msgpack::write::{self, Buffer};
 use crate::name::QueueName;
 
@@ -178,17 +178,15 @@ fn job_head(
 
 fn read_hello(lane: LaneId, bytes: &[u8]) -> Result<Hello, BadHead> {
     let (mut v, mut nonce, mut max_body, mut server) = (None, None, None, String::new());
-    head::read(bytes, |key, reader| {
+    head::read(bytes, |key, value| {
         match key {
-            "v" => v = head::integer(reader, "v", "an integer", 0..=u64::MAX)?,
-            "nonce" => nonce = Some(head::bytes32(reader, "nonce")?),
-            "max_body" => {
-                max_body = head::integer(reader, "max_body", "an integer", 0..=u64::MAX)?;
-            }
-            "server" => server = head::text(reader, "server")?.unwrap_or_default().to_owned(),
-            _ => return Ok(false),
+            "v" => v = value.within("v", "an integer", 0..=u64::MAX)?,
+            "nonce" => nonce = value.bytes32("nonce")?,
+            "max_body" => max_body = value.within("max_body", "an integer", 0..=u64::MAX)?,
+            "server" => server = value.words("server", TEXT_BYTES_MAX)?.unwrap_or_default(),
+            _ => {}
         }
-        Ok(true)
+        Ok(())
     })?;
     if v != Some(VERSION) {
         return Err(BadHead::Value { key: "v", expected: "1, the version that is spoken here" });
@@ -211,42 +209,38 @@ fn read_job(job: JobId, bytes: &[u8], body: Bytes) -> Result<JobMessage, BadHead
         meta: Vec::new(),
         body,
     };
-    head::read(bytes, |key, reader| {
+    head::read(bytes, |key, value| {
         match key {
-            "queue" => message.queue = head::queue(reader, "queue")?,
+            "queue" => message.queue = value.queue("queue")?,
             "attempt" => {
                 let range = 1..=u64::from(u32::MAX);
-                let attempt = head::integer(reader, "attempt", "a positive integer", range)?;
+                let attempt = value.within("attempt", "a positive integer", range)?;
                 message.attempt = attempt.and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
             }
             "type" => {
-                message.content_type = head::content_type(reader)?.unwrap_or(ContentType::Octets)
+                message.content_type = value.content_type()?.unwrap_or(ContentType::Octets);
             }
             "timeout_ms" => {
                 let range = 0..=DURATION_MS_MAX;
-                message.timeout_ms = head::integer(reader, "timeout_ms", "milliseconds", range)?;
+                message.timeout_ms = value.within("timeout_ms", "milliseconds", range)?;
             }
-            "meta" => {
-                for _ in 0..reader.map()? {
-                    let (key, value) = (reader.str()?, reader.str()?);
-                    message.meta.push((key.to_owned(), value.to_owned()));
-                }
-            }
-            _ => return Ok(false),
+            "meta" => value.each_pair(|key, value| {
+                message.meta.push((key.to_owned(), value.to_owned()));
+            })?,
+            _ => {}
         }
-        Ok(true)
+        Ok(())
     })?;
     Ok(message)
 }
 
 fn read_reason(bytes: &[u8]) -> Result<String, BadHead> {
     let mut reason = String::new();
-    head::read(bytes, |key, reader| {
+    head::read(bytes, |key, value| {
         if key == "reason" {
-            reason = head::text(reader, "reason")?.unwrap_or_default().to_owned();
-            return Ok(true);
+            reason = value.words("reason", TEXT_BYTES_MAX)?.unwrap_or_default();
         }
-        Ok(false)
+        Ok(())
     })?;
     Ok(reason)
 }

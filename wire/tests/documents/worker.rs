@@ -173,7 +173,12 @@ fn the_conversations_are_understood() {
             let frames: Vec<_> = frames.split(" | ").map(frame).collect();
             let understood = match who {
                 "S " => ToWorker::decode(frames.into_iter(), &mut Vec::new()),
-                "W " => FromWorker::decode(frames.into_iter(), &mut Vec::new()),
+                "W " => {
+                    let mut said = Vec::new();
+                    let decoded = FromWorker::decode(frames.into_iter(), &mut said);
+                    assert!(said.iter().all(Result::is_ok), "{line}");
+                    decoded
+                }
                 _ => panic!("neither the server's nor a worker's: {line}"),
             };
             assert_eq!(understood, Ok(()), "{line}");

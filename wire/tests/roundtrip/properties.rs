@@ -1,13 +1,16 @@
 //! The properties themselves.
 
-use acequia_wire::Limits;
-use acequia_wire::client::{Encoding, Event, Op};
-use acequia_wire::worker::{FromWorker, Packer, ToWorker};
+use acequia_wire::client::{Encoding, Event, OnDisconnect, Op, Submit};
+use acequia_wire::limits::PRIORITY_DEFAULT;
+use acequia_wire::worker::{About, FromWorker, Packer, ToWorker};
+use acequia_wire::{JobId, Limits, QueueName};
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::strategies::{encodings, events, from_worker, json, octets, of_json, ops, to_worker};
+use super::strategies::{
+    encodings, events, from_worker, jobs, json, octets, of_json, ops, submits, to_worker,
+};
 
 /// Packs `messages` in groups of at most `sizes` and calls `decode` with each group's frames.
 fn packed<T: Clone>(
@@ -82,6 +85,47 @@ proptest! {
     }
 
     #[test]
+    fn a_bad_value_of_a_submit_is_refused_with_its_id(
+        (encoding, submit) in encodings().prop_flat_map(|encoding| (Just(encoding), submits(encoding))),
+        key in prop::sample::select(&[
+            "queue", "priority", "delay_ms", "timeout_ms", "ttl_ms", "attempts", "key",
+            "on_disconnect", "batch", "traceparent",
+        ]),
+        first in any::<bool>(),
+    ) {
+        // An array fits none of them.
+        let op = Op::Submit(Submit {
+            queue: QueueName::default(), priority: PRIORITY_DEFAULT, delay_ms: 0, timeout_ms: None,
+            ttl_ms: None, attempts: 1, key: None, on_disconnect: OnDisconnect::Keep, batch: None,
+            traceparent: None, ..submit.clone()
+        });
+        let good = op.encode(encoding);
+        let message = match encoding {
+            Encoding::Json => {
+                let inner = std::str::from_utf8(&good[1..good.len() - 1]).expect("JSON");
+                let bad = format!("\"{key}\":[]");
+                if first { format!("{{{bad},{inner}}}") } else { format!("{{{inner},{bad}}}") }
+                    .into_bytes()
+            }
+            Encoding::MsgPack => {
+                let bad = [rmp_serde::to_vec(key).expect("text"), vec![0x90]].concat();
+                let head = vec![good[0] + 1];
+                if first {
+                    [head, bad, good[1..].to_vec()].concat()
+                } else {
+                    [head, good[1..].to_vec(), bad].concat()
+                }
+            }
+        };
+        let mut decoded = Vec::new();
+        Op::decode(encoding, &message.into(), &Limits::default(), &mut decoded);
+        let refusal = decoded.remove(0).expect_err("refused");
+        prop_assert_eq!(refusal.id, Some(submit.id));
+        prop_assert!(refusal.submit);
+        prop_assert!(refusal.message.starts_with(&format!("`{key}` must be ")), "{}", refusal.message);
+    }
+
+    #[test]
     fn a_bad_op_disturbs_no_other(
         (encoding, ops) in encodings().prop_flat_map(|encoding| {
             (Just(encoding), vec(ops(encoding), 0..4))
@@ -142,7 +186,50 @@ proptest! {
         packed(&messages, &sizes, FromWorker::encode, |frames| {
             FromWorker::decode(frames, &mut decoded).expect("what was written is understood");
         });
-        prop_assert_eq!(decoded, messages);
+        prop_assert_eq!(decoded, messages.into_iter().map(Ok).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_bad_message_about_a_job_disturbs_no_other(
+        messages in vec(from_worker(), 0..8),
+        at in any::<prop::sample::Index>(),
+        job in jobs(),
+        kind in prop::sample::select(&["progress", "chunk", "done", "fail", "failed", "DONE", ""]),
+        head in vec(any::<u8>(), 0..40),
+    ) {
+        let at = at.index(messages.len() + 1);
+        let mut packer = Packer::default();
+        messages.iter().cloned().for_each(|message| message.encode(&mut packer));
+        let mut frames = packer.finish();
+        let odd = [kind.as_bytes(), job.as_bytes(), &head, b"1"].map(Bytes::copy_from_slice);
+        frames.splice(4 * at..4 * at, odd);
+        let mut decoded = Vec::new();
+        prop_assert_eq!(FromWorker::decode(frames.into_iter(), &mut decoded), Ok(()));
+        if let Err(bad) = decoded.remove(at) {
+            let About::Job { job: named, .. } = bad.about else { panic!("about no job") };
+            prop_assert_eq!(named, job);
+            prop_assert!(bad.why.len() <= 512);
+        }
+        prop_assert_eq!(decoded, messages.into_iter().map(Ok).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn frames_that_cannot_be_told_apart_name_their_jobs(
+        named in vec(jobs(), 1..8),
+        missing in 1..4_usize,
+    ) {
+        let four = |job: &JobId| [b"done", &job.as_bytes()[..], b"", b"1"].map(Bytes::copy_from_slice);
+        let mut frames: Vec<_> = named.iter().flat_map(four).collect();
+        // The last one has its kind and its id, or nothing at all.
+        frames.extend(four(&named[0]).into_iter().take(4 - missing));
+        prop_assume!(frames.len() > 4 && frames.len() % 4 != 0);
+        let mut decoded = Vec::new();
+        prop_assert_eq!(FromWorker::decode(frames.into_iter(), &mut decoded), Ok(()));
+        for (said, job) in decoded.iter().zip(&named) {
+            let bad = said.as_ref().expect_err("nothing is understood");
+            prop_assert_eq!(bad.about, About::Job { job: *job, last: true });
+        }
+        prop_assert!(decoded.len() >= named.len());
     }
 
     #[test]

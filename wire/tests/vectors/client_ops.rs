@@ -72,7 +72,6 @@ fn check_refusal(case: &Value, refusal: &Refusal, expected: &Value) {
     assert_eq!(sent_as, expected["as"], "{}: {message}", name(case));
     assert_eq!(id.as_ref().map_or(Value::Null, form::id_form), expected["id"], "{}", name(case));
     assert_eq!(code.as_str(), expected["code"], "{}: {message}", name(case));
-    // In MessagePack and in JSON alike; the JSON parser may name the place and not the key.
     let says = expected["says"].as_str().expect("what the message says");
     assert!(message.contains(says), "{}: {message:?} says nothing of {says:?}", name(case));
     let most = expected["bytes_max"].as_u64().unwrap_or(4096) as usize;

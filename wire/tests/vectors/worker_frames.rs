@@ -1,6 +1,8 @@
 //! `worker-frames.json`.
 
-use acequia_wire::worker::{FromWorker, Hello, JobMessage, Malformed, Packer, ToWorker, VERSION};
+use acequia_wire::worker::{
+    About, BadMessage, FromWorker, Hello, JobMessage, Malformed, Packer, ToWorker, VERSION,
+};
 use acequia_wire::{Body, ContentType};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -20,7 +22,14 @@ fn every_worker_message_means_what_its_vector_says() {
                 let mut messages = Vec::new();
                 let result = FromWorker::decode(decoded, &mut messages);
                 check_outcome(case, result);
-                check_messages(case, messages.iter().map(from_worker_form));
+                check_messages(
+                    case,
+                    messages.iter().map(|said| match said {
+                        Ok(message) => from_worker_form(message),
+                        Err(bad) => bad_form(case, bad),
+                    }),
+                );
+                let messages: Vec<_> = messages.into_iter().filter_map(Result::ok).collect();
                 check_results(case, &messages);
                 check_encoding(case, &frames, messages, FromWorker::encode);
             }
@@ -90,6 +99,21 @@ fn check_encoding<T>(case: &Value, frames: &[Bytes], messages: Vec<T>, encode: f
     messages.into_iter().for_each(|message| encode(message, &mut packer));
     assert_eq!(packer.messages() * 4, frames.len(), "{}", name(case));
     assert_eq!(packer.finish(), frames, "{}", name(case));
+}
+
+/// What the vectors say of a bad message is part of what is said of it here.
+fn bad_form(case: &Value, bad: &BadMessage) -> Value {
+    let expected = form::repeated(&case["messages"]);
+    let mut says = expected.iter().filter_map(|message| message["bad"]["says"].as_str());
+    let says = says.rfind(|says| bad.why.contains(says));
+    assert!(bad.why.len() <= 512, "{}: {} bytes", name(case), bad.why.len());
+    let says = says.unwrap_or_else(|| panic!("{}: {:?} is not expected", name(case), bad.why));
+    match bad.about {
+        About::Job { job, last } => {
+            json!({"bad": {"job": hex(job.as_bytes()), "last": last, "says": says}})
+        }
+        About::Topic(lane) => json!({"bad": {"lane": hex(lane.as_bytes()), "says": says}}),
+    }
 }
 
 fn from_worker_form(message: &FromWorker) -> Value {

@@ -39,34 +39,33 @@ impl<'a> Output<'a> {
         // One byte over the limit tells that there is more.
         let mut stdout = stdout.take((max as u64).saturating_add(1));
         stdout.read_to_end(&mut self.bytes).await?;
-        self.check("output", self.bytes.len())
+        self.check(self.bytes.len())
     }
 
     async fn read_lines(&mut self, stdout: impl AsyncRead + Unpin) -> Result<(), Failure> {
         let mut stdout = BufReader::new(stdout);
         let max = self.job.max_body();
+        let mut line = Vec::new();
         loop {
-            let mut line = Vec::new();
-            // The newline is not part of the chunk, so it may be one more.
-            let mut limited = (&mut stdout).take((max as u64).saturating_add(1));
-            if limited.read_until(b'\n', &mut line).await? == 0 {
+            // A line that is longer than a chunk may be goes in parts: put together, the chunks are
+            // the output as it was.
+            let mut limited = (&mut stdout).take(max.saturating_sub(line.len()).max(1) as u64);
+            if limited.read_until(b'\n', &mut line).await? == 0 && line.is_empty() {
                 return Ok(());
             }
-            if line.last() == Some(&b'\n') {
-                line.pop();
-            }
-            self.check("line", line.len())?;
+            let next = line.split_off(whole_characters(&line));
             self.job.chunk(self.reply(line)).await?;
+            line = next;
         }
     }
 
-    fn check(&self, what: &str, len: usize) -> Result<(), Failure> {
+    fn check(&self, len: usize) -> Result<(), Failure> {
         let max = self.job.max_body();
         if len <= max {
             return Ok(());
         }
         let message = format!(
-            "the command's {what} has more than {max} bytes, the most that the server takes"
+            "the command's output has more than {max} bytes, the most that the server takes"
         );
         Err(Failure::permanent(ServerFailCode::BadResult.as_str(), message))
     }
@@ -88,6 +87,15 @@ impl<'a> Output<'a> {
                 Err(error) => Reply::bytes(error.into_bytes()),
             },
         }
+    }
+}
+
+/// How many bytes of text are left if it ends within a character; all, if it is no text or nothing
+/// would be left.
+fn whole_characters(text: &[u8]) -> usize {
+    match std::str::from_utf8(text) {
+        Err(cut) if cut.error_len().is_none() && cut.valid_up_to() > 0 => cut.valid_up_to(),
+        _ => text.len(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Real commands as workers.
 
-use acequia_wire::ContentType;
 use acequia_wire::worker::{FromWorker, JobMessage, ToWorker};
+use acequia_wire::{Body, ContentType};
 use acequia_worker::exec::{Exec, ExecError};
 
 use crate::server::{Running, Server, hello_of, id, job, message, shown};
@@ -118,21 +118,63 @@ $ACEQUIA_TIMEOUT_MS $ACEQUIA_META_TRACE_PARENT ${ACEQUIA_META_ZERO-unset} $#""#;
 #[tokio::test]
 async fn streamed_lines_are_chunks() {
     let mut server = Server::bind().await;
-    let exec = sh("echo one; printf 'two\\n\\n'; printf '\\377\\n'; printf end").stream(true);
+    let exec =
+        sh("echo one; printf 'two\\r\\n\\n'; printf 'a\\0b\\377\\n'; printf end").stream(true);
     let running = Running::start(server.worker().queue("a", exec.into_handler().unwrap()));
     server.greet().await;
     server.send([job(1, "a", "")]).await;
+    let (chunks, done) = chunks(&mut server).await;
+    let shown_chunks: Vec<_> = chunks.iter().map(shown).collect();
+    let binary = ("application/octet-stream".to_owned(), "a\0b\u{fffd}\n".to_owned());
+    let lines = [text("one\n"), text("two\r\n"), text("\n"), binary, text("end")];
+    assert_eq!(shown_chunks, lines);
+    assert_eq!(together(&chunks), b"one\ntwo\r\n\na\0b\xff\nend");
+    assert_eq!(shown(&done), text(""));
+    running.end().await;
+}
+
+/// The chunks of a job, and its result.
+async fn chunks(server: &mut Server) -> (Vec<Body>, Body) {
     let mut chunks = Vec::new();
-    let done = loop {
+    loop {
         match server.recv().await {
-            FromWorker::Chunk { body, .. } => chunks.push(shown(&body)),
-            FromWorker::Done { body, .. } => break body,
+            FromWorker::Chunk { body, .. } => chunks.push(body),
+            FromWorker::Done { body, .. } => return (chunks, body),
             other => panic!("unexpected {other:?}"),
         }
-    };
-    let binary = ("application/octet-stream".to_owned(), "\u{fffd}".to_owned());
-    assert_eq!(chunks, [text("one"), text("two"), text(""), binary, text("end")]);
-    assert_eq!(shown(&done), text(""));
+    }
+}
+
+fn together(chunks: &[Body]) -> Vec<u8> {
+    chunks.iter().flat_map(|chunk| chunk.bytes().to_vec()).collect()
+}
+
+#[tokio::test]
+async fn a_streamed_line_that_is_too_long_goes_in_parts_between_characters() {
+    let said = "ü".repeat(1000) + "\nshort\n";
+    let mut server = Server::bind().await;
+    let exec = Exec::new("printf", ["%s", &said]).stream(true);
+    let running = Running::start(server.worker().queue("a", exec.into_handler().unwrap()));
+    server.accept().await;
+    server.send([hello_of(1, 501)]).await;
+    server.ready().await;
+    server.send([job(1, "a", "")]).await;
+    let (chunks, _) = chunks(&mut server).await;
+    assert_eq!(together(&chunks), said.as_bytes());
+    assert!(chunks.iter().all(|chunk| chunk.bytes().len() <= 501));
+    assert!(chunks.iter().all(|chunk| shown(chunk).0 == "text/plain"), "{chunks:?}");
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_command_that_says_nothing_streams_nothing() {
+    let mut server = Server::bind().await;
+    let exec = Exec::new("true", [""; 0]).stream(true);
+    let running = Running::start(server.worker().queue("a", exec.into_handler().unwrap()));
+    server.greet().await;
+    server.send([job(1, "a", "")]).await;
+    let (chunks, done) = chunks(&mut server).await;
+    assert_eq!((chunks.len(), shown(&done)), (0, text("")));
     running.end().await;
 }
 
@@ -164,18 +206,17 @@ async fn a_command_over_its_time_is_ended() {
 
 #[tokio::test]
 async fn an_output_over_the_limit_is_given_up() {
-    for (exec, what) in [(sh("yes"), "output"), (sh("yes | tr -d '\\n'").stream(true), "line")] {
-        let mut server = Server::bind().await;
-        let running = Running::start(server.worker().queue("a", exec.into_handler().unwrap()));
-        server.accept().await;
-        server.send([hello_of(1, 100_000)]).await;
-        server.ready().await;
-        server.send([job(1, "a", "")]).await;
-        let (code, message, retry) = server.failed(1).await;
-        assert_eq!((code.as_str(), retry), ("bad_result", false));
-        assert!(message.contains(what) && message.contains("100000"), "{message}");
-        running.end().await;
-    }
+    let exec = sh("yes");
+    let mut server = Server::bind().await;
+    let running = Running::start(server.worker().queue("a", exec.into_handler().unwrap()));
+    server.accept().await;
+    server.send([hello_of(1, 100_000)]).await;
+    server.ready().await;
+    server.send([job(1, "a", "")]).await;
+    let (code, message, retry) = server.failed(1).await;
+    assert_eq!((code.as_str(), retry), ("bad_result", false));
+    assert!(message.contains("output") && message.contains("100000"), "{message}");
+    running.end().await;
 }
 
 #[test]

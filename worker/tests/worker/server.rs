@@ -91,7 +91,7 @@ impl Server {
             let mut messages = Vec::new();
             FromWorker::decode(message.into_vec().into_iter(), &mut messages).unwrap();
             self.packs.push(messages.len());
-            self.inbox.extend(messages);
+            self.inbox.extend(messages.into_iter().map(|said| said.expect("a good message")));
         }
         self.inbox.pop_front().unwrap()
     }
@@ -135,7 +135,9 @@ impl Server {
                     message = self.pull.recv() => {
                         let Ok(message) = message else { return };
                         let frames = message.into_vec().into_iter();
-                        FromWorker::decode(frames, &mut rest).unwrap();
+                        let mut messages = Vec::new();
+                        FromWorker::decode(frames, &mut messages).unwrap();
+                        rest.extend(messages.into_iter().map(|said| said.expect("a good message")));
                     }
                     event = self.results_events.next() => {
                         if matches!(event, Some(SocketEvent::Disconnected(_))) {
