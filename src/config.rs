@@ -53,6 +53,8 @@ pub struct Config {
     /// How long a worker that beats may be silent while it holds jobs before they are given to
     /// others.
     pub lease: Duration,
+    /// After how long a run is given up of a job that says nothing of it. With `None` it never is.
+    pub default_timeout: Option<Duration>,
     /// How long running jobs may take to end once the server is told to stop.
     pub grace: Duration,
     /// Whether the page at `/` is that of the demo, which submits jobs to it.
@@ -107,6 +109,7 @@ impl Default for Config {
             limits: Limits::default(),
             worker_connections: Self::WORKER_CONNECTIONS,
             lease: Self::LEASE,
+            default_timeout: None,
             grace: Self::GRACE,
             demo: false,
             measures: true,

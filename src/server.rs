@@ -257,10 +257,12 @@ async fn open_pipeline(
     inbox: mpsc::Sender<Input>,
 ) -> Result<Pipeline, StartError> {
     let clock = Clock::start();
-    let Config { limits, lease, retention, grace, absence, traces, .. } = *config;
+    let Config { limits, lease, default_timeout, retention, grace, absence, traces, .. } = *config;
+    let in_ms = |timeout: Duration| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
     let scheduler = SchedulerConfig {
         limits,
         lease: lease.min(LONG),
+        default_timeout_ms: default_timeout.map(in_ms),
         retention: retention.min(LONG),
         traces,
         #[cfg(feature = "otlp")]

@@ -14,6 +14,7 @@ use std::time::Duration;
 use acequia::client::AdminClient;
 use acequia::{Broken, Config, Endpoint, Server, TlsFiles};
 use acequia_pool::{GuardCommand, Setup};
+use acequia_wire::limits::DURATION_MS_MAX;
 use anyhow::{Context as _, bail};
 use futures_util::FutureExt as _;
 use futures_util::future::select;
@@ -88,6 +89,16 @@ pub(crate) struct Args {
         value_parser = clap::value_parser!(u64).range(1..=YEAR_S)
     )]
     lease_s: u64,
+
+    /// After how long a run is given up of a job without a `timeout_ms` of its own, as if it had this
+    /// one; by default never
+    #[arg(
+        long,
+        env = "ACEQUIA_TIMEOUT_S",
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=DURATION_MS_MAX / 1_000)
+    )]
+    timeout_s: Option<u64>,
 
     /// How long running jobs may take to end once the server is told to stop
     #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = Config::GRACE.as_secs(), value_name = "SECONDS", value_parser = long())]
@@ -184,6 +195,7 @@ impl Args {
             limits: self.limits.check()?,
             worker_connections,
             lease: Duration::from_secs(self.lease_s),
+            default_timeout: self.timeout_s.map(Duration::from_secs),
             grace: Duration::from_secs(self.grace_s),
             measures: !self.no_measures,
             ..Config::default()
