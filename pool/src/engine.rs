@@ -238,10 +238,8 @@ impl Engine {
     }
 
     fn miss(&mut self, error: CallError) -> anyhow::Result<Event> {
-        if self.ports.is_none() {
-            if error.status() == Some(StatusCode::UNAUTHORIZED) {
-                bail!("{error}; name the file of the server's admin token: --admin-token-file");
-            }
+        if self.ports.is_none() && error.status() == Some(StatusCode::UNAUTHORIZED) {
+            bail!("{error}; name the file of the server's admin token: --admin-token-file");
         }
         self.misses = self.misses.saturating_add(1);
         let pause = QUICK.saturating_mul(2_u32.saturating_pow(self.misses)).min(AWAY_MAX);
