@@ -512,4 +512,18 @@ mod tests {
         assert!(matches!(parcels.last(), Some(Parcel::Last(..))));
         assert_eq!(come_back(&mut mailbox, 0).len(), 9);
     }
+
+    #[test]
+    fn the_end_of_a_batch_outlasts_a_thousand_outcomes() {
+        let (mut mailbox, _outlet) = numbered();
+        mailbox.detach();
+        let batch = || Event::Batch { batch: "b".to_owned(), done: 1, failed: 0, cancelled: 0 };
+        mailbox.put(batch());
+        for id in 0..3_000 {
+            mailbox.put(event(id, JobEvent::Cancelled));
+            hold(&mut mailbox, id, None);
+        }
+        let all = come_back(&mut mailbox, 0);
+        assert_eq!(all[0], (Some(1), batch()));
+    }
 }
