@@ -97,7 +97,7 @@ impl Server {
         let mut pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
         // A connection gives its session its number. Those of a server before this one may have
         // jobs in the journal, and nobody is to be taken for one of them.
-        let first = pipeline.start_time().as_micros();
+        let first = pipeline.first_number();
         #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "nobody asks for spans"))]
         let mut front = Front::new(inbox.clone(), config.limits, first);
         #[cfg(feature = "otlp")]
@@ -263,7 +263,7 @@ async fn open_pipeline(
         ..SchedulerConfig::default()
     };
     let path = config.journal.clone();
-    let open = move || durability::open(path.as_deref(), scheduler, clock.start_time());
+    let open = move || durability::open(path.as_deref(), scheduler, absence, clock);
     let opened = tokio::task::spawn_blocking(open).await;
     let opened = opened.map_err(|panic| StartError::System(panic.into()))??;
     metrics.recovered(opened.recovered);

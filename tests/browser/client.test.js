@@ -76,7 +76,7 @@ for (const [encoding, options] of [['JSON', {}], ['MessagePack', { codec }]]) {
       const client = connect(t, server, options);
       const chunks = [];
       for await (const { n, data } of client.submit('go').chunks()) chunks.push([n, data]);
-      assert.deepEqual(chunks, Array.from({ length: 500 }, (_, n) => [n + 1, String(n + 1)]));
+      assert.deepEqual(chunks, Array.from({ length: 500 }, (_, n) => [n + 1, `${n + 1}\n`]));
     });
 
     test('cancel, by call and by signal', async (t) => {

@@ -30,7 +30,7 @@ const once = (target, type) => new Promise((resolve) => target.addEventListener(
 function watch(job) {
   job.seen = [];
   for (const type of ['started', 'chunk', 'done', 'failed', 'cancelled', 'rejected']) {
-    job.addEventListener(type, ({ detail }) => job.seen.push(detail.n ? `${detail.ev} ${detail.n} ${detail.data}` : detail.ev));
+    job.addEventListener(type, ({ detail }) => job.seen.push(detail.n ? `${detail.ev} ${detail.n} ${detail.data.trimEnd()}` : detail.ev));
   }
   return job;
 }
