@@ -8,9 +8,9 @@ use acequia_journal::{
 use acequia_scheduler::{
     Action, ClientId, DeadLetter, Recovered, Retained, SessionId, Tally, Ticket,
 };
-use acequia_wire::client::JobEvent;
 
 use super::timescale::Shift;
+use acequia_wire::client::JobEvent;
 
 /// The session of a job, if it can be resumed, and the number of the event that tells its outcome,
 /// once it has one.
