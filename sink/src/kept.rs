@@ -41,7 +41,7 @@ impl Kept {
     /// Keeps the event with the highest number so far.
     pub(crate) fn push(&mut self, seq: u64, event: Event) {
         self.bytes += weight(&event);
-        let is_last_word = is_outcome(&event) || matches!(event, Event::Batch { .. });
+        let is_last_word = is_outcome(&event) || matches!(event, Event::Batch(_));
         let line = if is_last_word { Line::Outcomes } else { Line::News };
         self.lines[line as usize].push_back(Entry { seq, event });
     }

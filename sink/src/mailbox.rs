@@ -225,7 +225,7 @@ fn send_aside(inlet: &Inlet, event: Event) {
 
 #[cfg(test)]
 mod tests {
-    use acequia_wire::client::JobEvent;
+    use acequia_wire::client::{Batch, JobEvent};
     use acequia_wire::{ContentType, CorrelationId, JobId, Payload};
 
     use super::*;
@@ -517,7 +517,11 @@ mod tests {
     fn the_end_of_a_batch_outlasts_a_thousand_outcomes() {
         let (mut mailbox, _outlet) = numbered();
         mailbox.detach();
-        let batch = || Event::Batch { batch: "b".to_owned(), done: 1, failed: 0, cancelled: 0 };
+        let batch = || {
+            let (name, elapsed_ms) = ("b".into(), 5);
+            let batch = Batch { name, jobs: 1, done: 1, failed: 0, cancelled: 0, elapsed_ms };
+            Event::Batch(Box::new(batch))
+        };
         mailbox.put(batch());
         for id in 0..3_000 {
             mailbox.put(event(id, JobEvent::Cancelled));
