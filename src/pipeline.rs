@@ -23,6 +23,7 @@ mod rates;
 pub(crate) mod readiness;
 mod requests;
 mod sessions;
+mod standstill;
 mod storage;
 mod workers;
 
@@ -49,6 +50,7 @@ use self::pressure::Pressure;
 use self::rates::Rates;
 use self::readiness::Readiness;
 use self::sessions::Sessions;
+use self::standstill::Watch;
 use crate::access::WorkerDoor;
 use crate::clock::Clock;
 use crate::metrics::{INTERVAL, Metrics};
@@ -123,6 +125,7 @@ pub(crate) struct Pipeline {
     ending: Vec<(Instant, LaneKey)>,
     /// When a draining server stops in any case.
     stop_due: Option<Instant>,
+    watch: Watch,
 }
 
 impl Pipeline {
@@ -163,6 +166,7 @@ impl Pipeline {
             first_number,
             ending: Vec::new(),
             stop_due: None,
+            watch: Watch::new(Instant::now()),
         };
         restored.into_iter().for_each(|session| pipeline.restore(session));
         pipeline
@@ -239,7 +243,7 @@ impl Pipeline {
         let scheduler = self.scheduler.next_deadline().map(|at| self.clock.instant_of(at));
         let ending = self.ending.first().map(|(until, _)| *until);
         let absent = self.sessions.longest_absent().map(|(until, _)| until);
-        let tick = Some(self.tick_due);
+        let tick = Some(self.tick_due.min(self.watch.due()));
         let (pressure, greeting) = (self.pressure.due(), self.job_lanes.greeting_due());
         let journal = self.durability.due();
         let all = [scheduler, journal, ending, absent, pressure, tick, greeting, self.stop_due];
@@ -259,6 +263,9 @@ impl Pipeline {
     fn pass(&mut self, inputs: &mut std::vec::Drain<'_, Input>) -> bool {
         let instant = Instant::now();
         let now = self.clock.time_of(instant);
+        if let Some(gap) = self.watch.look(instant) {
+            self.forgive(now, gap);
+        }
         let mut weight = 0;
         while weight < PASS
             && let Some(input) = inputs.next()
@@ -288,6 +295,19 @@ impl Pipeline {
         self.job_lanes.flush();
         self.mailboxes.flush(&look_up(&self.scheduler, now));
         inputs.len() > 0
+    }
+
+    /// Nobody has listened for so long: what could have come meanwhile may still come.
+    fn forgive(&mut self, now: Time, gap: Duration) {
+        tracing::warn!(
+            for_s = gap.as_secs_f32(),
+            "the server stood still: leases, runs and absences get so much longer; look for what \
+             stopped the process, or keeps it from running"
+        );
+        self.sessions.forgive(gap);
+        self.ending.iter_mut().for_each(|(until, _)| *until += gap);
+        self.stop_due = self.stop_due.map(|due| due + gap);
+        self.handle(now, Event::StoodStill { gap });
     }
 
     fn handle(&mut self, now: Time, event: Event) {
@@ -405,7 +425,17 @@ impl Pipeline {
             match action {
                 Action::Tell { session, event } => self.tell(session, event),
                 Action::Run { lane, job } => self.job_lanes.run(lane, job),
-                Action::CancelRun { lane, job } => self.job_lanes.cancel(lane, job),
+                // To be told again reminds of it, and harms nobody.
+                Action::CancelRun { lane, job } | Action::Remind { lane, job } => {
+                    self.job_lanes.cancel(lane, job);
+                }
+                Action::EndLane { lane } => {
+                    tracing::warn!(
+                        worker = lane.0,
+                        "a worker does not answer and keeps slots of runs that are void: its lane ends"
+                    );
+                    self.close_lane(lane);
+                }
                 Action::SayBye { lane } => {
                     let stops = self.stop_due.is_some();
                     let reason = if stops { "the server stops" } else { "this worker is drained" };
@@ -414,6 +444,8 @@ impl Pipeline {
                 entry @ (Action::Record { .. }
                 | Action::Settle { .. }
                 | Action::Count { .. }
+                | Action::Tally(_)
+                | Action::BatchOver { .. }
                 | Action::Bury { .. }
                 | Action::Exhume { .. }) => {
                     let told = self.recorded(&entry);

@@ -51,6 +51,15 @@ pub enum Entry {
         /// The letter.
         ticket: u64,
     },
+    /// A job of a batch has ended, and others of it are live. The last one counts.
+    Tallied(Box<Tally>),
+    /// All jobs of a batch have ended.
+    BatchOver {
+        /// Whose it was.
+        client: u64,
+        /// What its client called it.
+        name: Arc<str>,
+    },
     /// A queue is paused, or no longer.
     Paused {
         /// The queue.
@@ -69,6 +78,25 @@ pub struct Session {
     pub client: u64,
     /// The SHA-256 of the secret that it is resumed with. The secret itself is not written.
     pub secret_hash: [u8; 32],
+}
+
+/// What became of those jobs of a batch that have ended, while others of it are live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Whose the batch is.
+    pub client: u64,
+    /// What its client calls it.
+    pub name: Arc<str>,
+    /// When the first of its jobs was submitted, in milliseconds since 1970.
+    pub began_ms: u64,
+    /// Jobs that ended with a result.
+    pub done: u32,
+    /// Jobs that failed.
+    pub failed: u32,
+    /// Jobs that were cancelled.
+    pub cancelled: u32,
+    /// The sessions that wait for its end.
+    pub sessions: Vec<u64>,
 }
 
 /// A job as it was admitted.

@@ -1,11 +1,12 @@
 //! Entries that wait for the disk, and what cancels out among them.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use acequia_wire::QueueName;
 use rustc_hash::FxHashMap;
 
-use crate::entry::{Admitted, Counts, DeadLetter, Entry, Kept, Session};
+use crate::entry::{Admitted, Counts, DeadLetter, Entry, Kept, Session, Tally};
 use crate::options::Retention;
 
 /// Bytes that a settled or counted job, an exhumed letter, a session or a queue holds while it
@@ -34,6 +35,8 @@ pub(crate) struct Group {
     pub(crate) exhumed: Vec<u64>,
     /// Sessions that began, and those that were written before and have ended.
     pub(crate) sessions: FxHashMap<u64, Option<Session>>,
+    /// Batches of which jobs have ended, and those that are over.
+    pub(crate) batches: FxHashMap<(u64, Arc<str>), Option<Box<Tally>>>,
     /// Queues that were paused or resumed, and what they are now.
     pub(crate) paused: FxHashMap<QueueName, bool>,
     /// Outcomes in the order in which their jobs ended.
@@ -99,11 +102,23 @@ impl Group {
                     self.bytes += SMALL;
                 }
             }
+            Entry::Tallied(tally) => {
+                let key = (tally.client, tally.name.clone());
+                self.take_batch(key, Some(tally));
+            }
+            Entry::BatchOver { client, name } => self.take_batch((client, name), None),
             Entry::Paused { queue, is_paused } => {
                 if self.paused.insert(queue, is_paused).is_none() {
                     self.bytes += SMALL;
                 }
             }
+        }
+    }
+
+    fn take_batch(&mut self, key: (u64, Arc<str>), tally: Option<Box<Tally>>) {
+        let name_bytes = key.1.len();
+        if self.batches.insert(key, tally).is_none() {
+            self.bytes += SMALL + name_bytes;
         }
     }
 
@@ -140,6 +155,7 @@ impl Group {
             && self.buried.is_empty()
             && self.exhumed.is_empty()
             && self.sessions.is_empty()
+            && self.batches.is_empty()
             && self.paused.is_empty()
             && self.outcomes.is_empty())
     }
@@ -158,6 +174,7 @@ impl Group {
             buried,
             exhumed,
             sessions,
+            batches,
             paused,
             outcomes,
             outcomes_bytes,
@@ -176,6 +193,8 @@ impl Group {
         exhumed.shrink_to(ROOM_KEPT);
         sessions.clear();
         sessions.shrink_to(ROOM_KEPT);
+        batches.clear();
+        batches.shrink_to(ROOM_KEPT);
         paused.clear();
         outcomes.clear();
         outcomes.shrink_to(ROOM_KEPT);

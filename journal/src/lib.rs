@@ -38,7 +38,7 @@ pub use codec::BadRecord;
 /// For the fuzz target of the records, and not in any other build.
 #[cfg(any(test, fuzzing))]
 pub use codec::check as records;
-pub use entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session};
+pub use entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session, Tally};
 pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
 pub use file::Caution;
 pub use notice::Notice;

@@ -10,9 +10,9 @@ use redb::{
 };
 
 use crate::codec::{Block, Names, decode_job, decode_letter};
-use crate::entry::{Counts, DeadLetter, Kept, LiveJob, Session};
+use crate::entry::{Counts, DeadLetter, Kept, LiveJob, Session, Tally};
 use crate::error::ReadError;
-use crate::tables::{self, COUNTS, DEAD_LETTERS, JOBS, OUTCOMES, PAUSED, SESSIONS, meta};
+use crate::tables::{self, Batches, COUNTS, DEAD_LETTERS, JOBS, OUTCOMES, PAUSED, SESSIONS, meta};
 
 /// The jobs, dead letters and outcomes of a store that has just been opened.
 ///
@@ -23,6 +23,7 @@ pub struct Recovery<'a> {
     counts: ReadOnlyTable<u64, (u32, u32, u32, u64)>,
     letters: ReadOnlyTable<u64, &'static [u8]>,
     sessions: ReadOnlyTable<u64, (u64, [u8; 32])>,
+    batches: Option<Batches>,
     paused: ReadOnlyTable<&'static str, ()>,
     outcomes: ReadOnlyTable<u64, &'static [u8]>,
     live: u64,
@@ -46,6 +47,7 @@ impl<'a> Recovery<'a> {
                 letters,
                 counts: transaction.open_table(COUNTS)?,
                 sessions: transaction.open_table(SESSIONS)?,
+                batches: tables::open_batches(&transaction)?,
                 paused: transaction.open_table(PAUSED)?,
                 outcomes: transaction.open_table(OUTCOMES)?,
                 kept,
@@ -118,6 +120,23 @@ impl<'a> Recovery<'a> {
             let (session, value) = row.map_err(failed)?;
             let (client, secret_hash) = value.value();
             Ok(Session { session: session.value(), client, secret_hash })
+        }))
+    }
+
+    /// What became of batches of which jobs were live.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn tallies(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Tally, ReadError>> + '_, ReadError> {
+        let range = |batches: &Batches| batches.range::<(u64, &str)>(..).map_err(failed);
+        let rows = self.batches.as_ref().map(range).transpose()?;
+        Ok(rows.into_iter().flatten().map(|row| {
+            let (key, value) = row.map_err(failed)?;
+            let ((client, name), of) = (key.value(), value.value());
+            let (began_ms, done, failed, cancelled, sessions) = of;
+            Ok(Tally { client, name: name.into(), began_ms, done, failed, cancelled, sessions })
         }))
     }
 

@@ -7,6 +7,7 @@
 //! | `counts` | ticket | runs, failures, losses, not before: of jobs that ran and run again |
 //! | `dead_letters` | ticket | a job that failed, and why |
 //! | `sessions` | session | whose it is, and the hash of its secret |
+//! | `batches` | client and name | when it began, done, failed, cancelled, and the sessions that wait for its end; there since batches outlive a server, so it may be missing |
 //! | `paused` | queue | nothing: it is paused |
 //! | `outcomes` | number of the block | a block of outcomes, oldest first |
 
@@ -14,8 +15,8 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::{
-    AccessGuard, Database, Durability, ReadableDatabase as _, ReadableTable as _,
-    ReadableTableMetadata as _, TableDefinition, TableError,
+    AccessGuard, Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase as _,
+    ReadableTable as _, ReadableTableMetadata as _, TableDefinition, TableError,
 };
 
 use crate::clock::{Reading, Stamp};
@@ -36,6 +37,12 @@ pub(crate) const COUNTS: TableDefinition<u64, (u32, u32, u32, u64)> =
     TableDefinition::new("counts");
 pub(crate) const DEAD_LETTERS: TableDefinition<u64, &[u8]> = TableDefinition::new("dead_letters");
 pub(crate) const SESSIONS: TableDefinition<u64, (u64, [u8; 32])> = TableDefinition::new("sessions");
+/// When a batch began, how its jobs ended, and the sessions that wait for its end.
+type Tallied = (u64, u32, u32, u32, Vec<u64>);
+/// The table of batches, to be read.
+pub(crate) type Batches = ReadOnlyTable<(u64, &'static str), Tallied>;
+
+pub(crate) const BATCHES: TableDefinition<(u64, &str), Tallied> = TableDefinition::new("batches");
 pub(crate) const PAUSED: TableDefinition<&str, ()> = TableDefinition::new("paused");
 pub(crate) const OUTCOMES: TableDefinition<u64, &[u8]> = TableDefinition::new("outcomes");
 
@@ -90,6 +97,7 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
         transaction.open_table(COUNTS)?;
         transaction.open_table(DEAD_LETTERS)?;
         transaction.open_table(SESSIONS)?;
+        transaction.open_table(BATCHES)?;
         transaction.open_table(PAUSED)?;
         transaction.open_table(OUTCOMES)?;
     }
@@ -111,9 +119,18 @@ fn check_tables(database: &Database) -> Result<(), CannotOpen> {
     transaction.open_table(COUNTS).map_err(ours)?;
     transaction.open_table(DEAD_LETTERS).map_err(ours)?;
     transaction.open_table(SESSIONS).map_err(ours)?;
+    open_batches(&transaction).map_err(ours)?;
     transaction.open_table(PAUSED).map_err(ours)?;
     transaction.open_table(OUTCOMES).map_err(ours)?;
     Ok(())
+}
+
+/// The table of batches, which a file of an earlier program does not have.
+pub(crate) fn open_batches(transaction: &ReadTransaction) -> Result<Option<Batches>, TableError> {
+    match transaction.open_table(BATCHES) {
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        opened => opened.map(Some),
+    }
 }
 
 /// The number under `name` in the table `acequia`.
@@ -239,6 +256,22 @@ pub(crate) fn write(
             match session {
                 Some(session) => sessions.insert(name, (session.client, session.secret_hash))?,
                 None => sessions.remove(name)?,
+            };
+        }
+    }
+
+    if !group.batches.is_empty() {
+        let mut batches = transaction.open_table(BATCHES)?;
+        for ((client, name), tally) in &group.batches {
+            let key = (*client, &**name);
+            match tally {
+                Some(of) => {
+                    let counts = (of.began_ms, of.done, of.failed, of.cancelled);
+                    let (began_ms, done, failed, cancelled) = counts;
+                    let value = (began_ms, done, failed, cancelled, of.sessions.clone());
+                    batches.insert(key, value)?
+                }
+                None => batches.remove(key)?,
             };
         }
     }

@@ -9,8 +9,7 @@ use acequia_wire::{JobId, QueueName};
 
 use crate::ids::{ClientId, LaneKey, SessionId, Ticket};
 use crate::outcome::Outcome;
-use crate::records::DeadLetter;
-use crate::records::Retained;
+use crate::records::{DeadLetter, Retained, Tally};
 #[cfg(feature = "spans")]
 use crate::span::Span;
 use crate::time::Time;
@@ -38,6 +37,20 @@ pub enum Action {
         lane: LaneKey,
         /// The job.
         job: JobId,
+    },
+    /// Tell a worker once more that a run is void, of which it has said nothing for long: anything
+    /// that it says proves that it lives.
+    Remind {
+        /// The worker's lane.
+        lane: LaneKey,
+        /// The job.
+        job: JobId,
+    },
+    /// A worker that holds void runs does not answer: close its lane, which is over, so that it
+    /// begins anew.
+    EndLane {
+        /// The lane.
+        lane: LaneKey,
     },
     /// Tell a worker that no job follows.
     SayBye {
@@ -89,6 +102,16 @@ pub enum Action {
     Bury {
         /// The letter.
         letter: Arc<DeadLetter>,
+    },
+    /// Write into the journal what has become of a batch so far; the last one counts. It belongs to
+    /// the [`Settle`](Self::Settle) before it: both must be written or neither.
+    Tally(Tally),
+    /// All jobs of a batch have ended, and the journal may forget what it was told of it.
+    BatchOver {
+        /// Whose it was.
+        client: ClientId,
+        /// Its name.
+        name: Arc<str>,
     },
     /// The journal may forget a dead letter. If it was redriven, the record of the new job comes
     /// with this; both must be written or neither, as all that one event brings about.

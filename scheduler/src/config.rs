@@ -12,6 +12,12 @@ pub struct Config {
     /// How long a worker that beats may be silent while it holds jobs before they are taken to be
     /// lost.
     pub lease: Duration,
+    /// How long a worker may keep a void run in a slot and say nothing until it is reminded.
+    pub remind_after: Duration,
+    /// How long it may go on saying nothing after that before its lane is ended.
+    pub answer_within: Duration,
+    /// The `timeout_ms` of jobs that come without one, if they are to have one.
+    pub default_timeout_ms: Option<u32>,
     /// How long the outcome of a job with a key answers to that key.
     pub retention: Duration,
     /// How many such outcomes are kept; the oldest leave first.
@@ -36,6 +42,12 @@ impl Config {
     /// How long a worker may be silent by default: thrice the pause between two beats of one that
     /// keeps the protocol.
     pub const LEASE: Duration = Duration::from_secs(15);
+    /// How long a worker may keep a void run and say nothing by default until it is reminded: longer
+    /// than the pause between two beats.
+    pub const REMIND_AFTER: Duration = Duration::from_secs(10);
+    /// How long it may go on saying nothing by default: long enough for a worker that does one thing
+    /// at a time and is nearly through.
+    pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
     /// How long outcomes answer to their keys by default.
     pub const RETENTION: Duration = Duration::from_secs(10 * 60);
     /// How many outcomes are kept for their keys by default.
@@ -53,6 +65,9 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             lease: Self::LEASE,
+            remind_after: Self::REMIND_AFTER,
+            answer_within: Self::ANSWER_WITHIN,
+            default_timeout_ms: None,
             retention: Self::RETENTION,
             retained_jobs: Self::RETAINED_JOBS,
             retained_bytes: Self::RETAINED_BYTES,

@@ -1,20 +1,21 @@
 //! What happens to the scheduler.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use acequia_wire::client::Submit;
 use acequia_wire::worker::Progress;
 use acequia_wire::{Body, CorrelationId, JobId, QueueName};
 
 use crate::ids::{ClientId, LaneKey, SessionId, Ticket};
-use crate::records::{DeadLetter, Recovered, Retained};
+use crate::records::{DeadLetter, Recovered, Retained, Tally};
 
 /// What a worker offers on its lane.
 #[derive(Clone, Debug)]
 pub struct LaneOffer {
     /// What people call the worker.
     pub name: Arc<str>,
-    /// How many jobs it holds at a time, at least one.
+    /// How many jobs it holds at a time. One that has none only publishes.
     pub slots: u32,
     /// The queues that it serves, each once.
     pub queues: Vec<QueueName>,
@@ -90,6 +91,9 @@ pub enum Event {
     /// A dead letter that the journal kept, as [`Action::Bury`](crate::Action::Bury) gave it. Only
     /// at the start, in the order of their tickets.
     RecoveredDeadLetter(Arc<DeadLetter>),
+    /// What had become of a batch, as [`Action::Tally`](crate::Action::Tally) told it last. Only at
+    /// the start, after the jobs: a batch of which none is live any more is over.
+    RecoveredTally(Tally),
     /// An operator has a job that failed run again, as a new one. Nothing happens unless
     /// [`Scheduler::check_redrive`](crate::Scheduler::check_redrive) says that it can.
     Redrive {
@@ -202,6 +206,13 @@ pub enum Event {
         last: bool,
         /// What is wrong with it, for people.
         message: String,
+    },
+    /// Nobody listened to clients and workers for so long, until now, since the process was stopped
+    /// or had no time. What could have come meanwhile may still come: leases, runs and absences
+    /// have so much longer.
+    StoodStill {
+        /// How long.
+        gap: Duration,
     },
     /// The server is about to stop: nothing new is taken or started.
     Drain,

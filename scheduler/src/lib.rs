@@ -88,18 +88,22 @@ mod span;
 mod state;
 mod time;
 mod views;
+mod void;
 
 pub use action::{Action, Dropped, Measure};
 pub use config::Config;
 pub use event::{Event, LaneOffer};
 pub use ids::{ClientId, LaneKey, SessionId, Ticket};
 pub use outcome::Outcome;
-pub use records::{DeadLetter, Recovered, Retained};
+pub use records::{DeadLetter, Recovered, Retained, Tally};
 pub use rules::redrive::NotRedriven;
 pub use scheduler::Scheduler;
 #[cfg(feature = "spans")]
 pub use span::{Part, Span};
 pub use time::Time;
-pub use views::inspect::{JobCursor, JobFilter, JobPage, JobState, LaneDetails, PageLost, Run};
+pub use views::inspect::{
+    Held, JobCursor, JobFilter, JobPage, JobState, LaneDetails, PageLost, RUNS_TOLD, Run,
+};
 pub use views::lookup::{Found, LiveJob, LiveState};
 pub use views::stats::{LaneStats, QueueStats, Stats, Totals};
+pub use void::VoidReason;

@@ -1,5 +1,6 @@
 //! What the journal keeps for the scheduler, beside how far a job is.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use acequia_wire::client::{JobEvent, Submit};
@@ -7,6 +8,7 @@ use acequia_wire::code::FailCode;
 use acequia_wire::{CorrelationId, JobId, TraceParent};
 
 use crate::ids::{ClientId, SessionId, Ticket};
+use crate::outcome::Outcome;
 use crate::time::Time;
 
 /// A job as the journal kept it.
@@ -82,4 +84,19 @@ pub struct DeadLetter {
     pub failures: u32,
     /// Runs lost with their workers.
     pub losses: u32,
+}
+
+/// What became of those jobs of a batch that have ended, while others of it are live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Whose the batch is.
+    pub client: ClientId,
+    /// What its client calls it.
+    pub name: Arc<str>,
+    /// When the first of its jobs was submitted.
+    pub began: Time,
+    /// How many have ended each way, in the order of [`Outcome::ALL`].
+    pub ended: [u32; Outcome::ALL.len()],
+    /// The sessions that submitted to it and were not over. They are told when all have ended.
+    pub sessions: Arc<BTreeSet<SessionId>>,
 }

@@ -16,4 +16,6 @@ pub(crate) mod retention;
 pub(crate) mod runs;
 #[cfg(feature = "spans")]
 pub(crate) mod spans;
+pub(crate) mod standstill;
 pub(crate) mod step;
+pub(crate) mod suspicion;

@@ -12,7 +12,8 @@ use crate::state::dead_letters::DeadLetters;
 use crate::state::jitter::Jitter;
 use crate::state::job::Job;
 use crate::state::keys::Keys;
-use crate::state::lanes::Lanes;
+use crate::state::lanes::{Lanes, Patience};
+use crate::state::list::List;
 use crate::state::outcomes::Outcomes;
 use crate::state::queue::Queues;
 use crate::state::timers::Timers;
@@ -27,6 +28,12 @@ pub struct Scheduler {
     pub(crate) payload_bytes: usize,
     /// Jobs with a worker that wait for their run.
     pub(crate) running: usize,
+    /// These, the longest first.
+    pub(crate) runs: List,
+    /// Jobs that wait under suspicion.
+    pub(crate) suspects: usize,
+    /// Some of them wait no longer and did not run, or a lane for them may be gone.
+    pub(crate) is_suspicion_stale: bool,
     pub(crate) clients: Clients,
     pub(crate) queues: Queues,
     pub(crate) lanes: Lanes,
@@ -54,6 +61,9 @@ impl Scheduler {
             by_id: ById::default(),
             payload_bytes: 0,
             running: 0,
+            runs: List::default(),
+            suspects: 0,
+            is_suspicion_stale: false,
             clients: Clients::default(),
             queues: Queues::default(),
             lanes: Lanes::default(),
@@ -68,6 +78,10 @@ impl Scheduler {
             storage_failed: false,
             jitter: Jitter::new(config.seed),
         }
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        Patience { remind: self.config.remind_after, answer: self.config.answer_within }
     }
 
     /// When [`Event::Tick`](crate::Event::Tick) is due; `None` if nothing waits for time to pass.

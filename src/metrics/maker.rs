@@ -113,6 +113,11 @@ const GAUGES: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_workers", None, "Workers that are ready."),
     ("acequia_workers_silent", None, "Those of them whose lease ran out; they get no jobs."),
     ("acequia_slots_busy", None, "Slots that hold a job."),
+    (
+        "acequia_slots_held",
+        None,
+        "Slots that workers have not given back although their runs are void.",
+    ),
     ("acequia_slots_free", None, "Slots that are free."),
     ("acequia_sessions", None, "Open sessions."),
     ("acequia_payload_bytes", Some(Unit::Bytes), "Payloads of live jobs."),

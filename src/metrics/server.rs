@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use acequia_gate::GateStats;
-use acequia_scheduler::{Dropped, Measure, QueueStats, Stats};
+use acequia_scheduler::{Dropped, Measure, QueueStats, Stats, VoidReason};
 use acequia_wire::QueueName;
 use acequia_wire::code::RejectCode;
 use metrics::{Counter, Gauge};
@@ -85,6 +85,7 @@ pub(crate) struct Metrics {
     workers_silent: Gauge,
     slots_busy: Gauge,
     slots_free: Gauge,
+    slots_held: Vec<Gauge>,
     sessions: Gauge,
     payload_bytes: Gauge,
     journal: JournalHandles,
@@ -105,6 +106,7 @@ impl Metrics {
             let labels = [("code", code.as_str())];
             (*code, make.counter("acequia_jobs_rejected_total", &labels))
         };
+        let held = |why: VoidReason| make.gauge("acequia_slots_held", &[("why", why.as_str())]);
         Self {
             measures,
             queues: Queues::new(&make),
@@ -116,6 +118,7 @@ impl Metrics {
             workers_silent: make.gauge("acequia_workers_silent", &[]),
             slots_busy: make.gauge("acequia_slots_busy", &[]),
             slots_free: make.gauge("acequia_slots_free", &[]),
+            slots_held: VoidReason::ALL.map(held).into(),
             sessions: make.gauge("acequia_sessions", &[]),
             payload_bytes: make.gauge("acequia_payload_bytes", &[]),
             journal: make.journal(),
@@ -235,6 +238,9 @@ impl Metrics {
         self.workers.set(stats.lanes.len() as f64);
         self.slots_busy.set(busy as f64);
         self.slots_free.set(free as f64);
+        for (gauge, slots) in self.slots_held.iter().zip(stats.slots_held) {
+            gauge.set(slots as f64);
+        }
         self.workers_silent.set(stats.lanes.iter().filter(|lane| lane.silent).count() as f64);
         self.sessions.set(stats.sessions as f64);
         self.payload_bytes.set(stats.payload_bytes as f64);

@@ -179,6 +179,10 @@ impl Opened {
                 &mut self.actions,
             );
         }
+        for tally in kept.tallies()? {
+            let event = Event::RecoveredTally(translate::tally(tally?, shift));
+            self.scheduler.handle(now, event, &mut self.actions);
+        }
         for session in self.sessions.values() {
             let absent = Event::SessionAbsent { session: session.session };
             self.scheduler.handle(now, absent, &mut self.actions);
@@ -244,7 +248,13 @@ impl Durability {
             self.last = Ticket(admitted.ticket);
         }
         // Somebody waits to be told.
-        let is_awaited = matches!(entry, Entry::Admitted(_)) || told.seq.is_some();
+        let is_told = match &entry {
+            Entry::Admitted(_) => true,
+            // It has begun, which its client hears, and must not expire after a restart.
+            Entry::Counted { counts, .. } => counts.failures == 0 && counts.losses == 0,
+            _ => false,
+        };
+        let is_awaited = is_told || told.seq.is_some();
         self.append(entry, is_awaited, now);
     }
 

@@ -212,6 +212,17 @@ impl Sessions {
         self.absent.first().copied()
     }
 
+    /// Nobody listened for so long: those who could not come back meanwhile have so much longer.
+    pub(crate) fn forgive(&mut self, gap: Duration) {
+        let early = std::mem::take(&mut self.absent);
+        self.absent = early.into_iter().map(|(until, session)| (until + gap, session)).collect();
+        for (until, session) in &self.absent {
+            if let Some(resumable) = self.resumable.get_mut(session) {
+                resumable.until = Some(*until);
+            }
+        }
+    }
+
     /// How many sessions have no connection.
     pub(crate) fn absent(&self) -> usize {
         self.absent.len()

@@ -30,7 +30,14 @@ impl Pipeline {
     /// A lane is over: its jobs go elsewhere, and a connection that is left of it is closed, so
     /// that its worker begins anew.
     pub(super) fn end_lane(&mut self, now: Time, lane: LaneKey) {
-        let Some(removed) = self.pairing.remove(lane) else { return };
+        if self.close_lane(lane) {
+            self.handle(now, Event::LaneClosed { lane });
+        }
+    }
+
+    /// Closes what is left of a lane. Returns whether it was there.
+    pub(super) fn close_lane(&mut self, lane: LaneKey) -> bool {
+        let Some(removed) = self.pairing.remove(lane) else { return false };
         self.ending.retain(|(_, ending)| *ending != lane);
         self.job_lanes.close(lane, CloseReason::ClosedByServer, removed.held);
         self.job_lanes.remove(lane);
@@ -38,7 +45,7 @@ impl Pipeline {
             let now = Instant::now();
             self.job_lanes.greet_again(waiting, Some(now), now);
         }
-        self.handle(now, Event::LaneClosed { lane });
+        true
     }
 
     pub(super) fn take_message(&mut self, now: Time, results: ResultsKey, message: Said) {

@@ -1,5 +1,7 @@
 """Keys make many submits one job; batches tell when many jobs are through."""
 
+from harness import Admin, Client, Serving, Worker
+
 FIELDS = {"batch", "jobs", "done", "failed", "cancelled", "elapsed_ms"}
 
 
@@ -71,3 +73,47 @@ def test_a_batch_counts_each_end(client, new_worker):
     client.cancel(cancelled)
     end = client.heard("batch", batch="mixed")
     assert [end[key] for key in ("jobs", "done", "failed", "cancelled")] == [3, 1, 1, 1]
+
+
+def test_a_batch_goes_on_over_a_restart(new_server, make, tmp_path):
+    """Some of its jobs ended before the server was killed, all those of one of its sessions."""
+    server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb", cwd=tmp_path)
+    client = make(Client(server))
+    client.send({"op": "hello", "resume": True})
+    secret = client.heard("welcome")["session"]
+    ids = client.submit_many(list(range(6)), batch="night")
+    client.accepted(ids)
+    worker = make(Worker(server, slots=3))
+    for outcome in ("done", "fail", "done"):
+        job = worker.job()
+        worker.done(job, job.body) if outcome == "done" else worker.fail(job, message="dry")
+    client.wait(lambda events: sum(e["ev"] in ("done", "failed") for e in events) == 3, "three outcomes")
+    server.wait_written()
+    server.kill()
+    client.wait_closed()
+    worker.close()
+    last = max(event.get("seq", 0) for event in client.events)
+
+    server.start_again()
+    client = make(Client(server))
+    client.send({"op": "hello", "resume": secret, "last": last})
+    assert client.heard("welcome")["resumed"] is True
+    make(Serving(server))
+    end = client.heard("batch", batch="night")
+    assert [end[key] for key in ("jobs", "done", "failed", "cancelled")] == [6, 5, 1, 0]
+
+
+def test_what_has_begun_does_not_expire_after_a_restart(new_server, make, tmp_path):
+    server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb", cwd=tmp_path)
+    client, worker = make(Client(server)), make(Worker(server))
+    begun = client.submit("begun", ttl_ms=1000)
+    worker.job()
+    client.heard("started", id=begun)
+    never = client.submit("never", ttl_ms=1000)
+    job = client.heard("accepted", id=begun)["job"]
+    assert client.outcome(never)["code"] == "expired"
+    server.kill()
+    worker.close()
+    server.start_again()
+    make(Serving(server))
+    assert make(Admin(server)).ended(job)["state"] == "done"

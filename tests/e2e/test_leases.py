@@ -1,5 +1,6 @@
 """Workers that fall silent: what they held goes elsewhere, and what they say of it is too late."""
 
+import os
 import signal
 
 import pytest
@@ -78,3 +79,23 @@ def test_a_worker_that_never_beats_is_waited_for(client, new_worker):
     worker.done(job, job.body)
     assert client.result(id) == "hello"
     assert "retrying" not in client.names(id)
+
+
+def test_a_server_that_stood_still_takes_no_job_from_its_worker(client, new_worker, server):
+    """It is stopped for longer than the lease, and than the run may take whose end lies there then."""
+    worker = new_worker(name="steady", slots=2)
+    timed = client.submit("timed", timeout_ms=LEASE_S * 1500)
+    held = client.submit("held")
+    jobs = [worker.job(), worker.job()]
+    worker.send("beat", worker.lane)
+    client.heard("started", id=held)
+    os.kill(server.process.pid, signal.SIGSTOP)
+    worker.done(jobs[0], jobs[0].body)
+    # Nothing to wait for: it is the time that matters.
+    assert not worker.jobs.poll(LEASE_S * 2000)
+    os.kill(server.process.pid, signal.SIGCONT)
+    assert client.result(timed) == "timed"
+    worker.done(jobs[1], jobs[1].body)
+    assert client.result(held) == "held"
+    assert client.names(timed) == client.names(held) == ["accepted", "started", "done"]
+    server.process.line(lambda line: "the server stood still" in line, of="stderr")

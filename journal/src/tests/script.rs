@@ -11,7 +11,7 @@ use acequia_wire::{ContentType, CorrelationId, JobId, Payload, QueueName};
 use super::rng::Rng;
 use super::sim_disk::SimDisk;
 use crate::clock::{Clocks, Reading};
-use crate::entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session};
+use crate::entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session, Tally};
 use crate::error::CannotOpen;
 use crate::medium::Medium;
 use crate::notice::Notice;
@@ -44,6 +44,7 @@ pub(super) struct Content {
     pub(super) outcomes: Vec<Kept>,
     pub(super) sessions: BTreeMap<u64, Session>,
     pub(super) paused: BTreeSet<QueueName>,
+    pub(super) tallies: BTreeMap<(u64, Arc<str>), Tally>,
     pub(super) highest_ticket: u64,
 }
 
@@ -59,8 +60,10 @@ impl Content {
         let sessions = recovery.sessions().unwrap().map(Result::unwrap);
         let sessions = sessions.map(|session| (session.session, session)).collect();
         let paused = recovery.paused().unwrap().map(Result::unwrap).collect();
+        let tallies = recovery.tallies().unwrap().map(Result::unwrap);
+        let tallies = tallies.map(|of| ((of.client, of.name.clone()), of)).collect();
         let highest_ticket = recovery.highest_ticket();
-        Self { jobs, letters, outcomes, sessions, paused, highest_ticket }
+        Self { jobs, letters, outcomes, sessions, paused, tallies, highest_ticket }
     }
 
     /// Whether a store holds this: of the outcomes the newest, in whole blocks.
@@ -157,7 +160,7 @@ pub(super) fn failed(ticket: u64, of: &Admitted) -> [Entry; 2] {
     [buried, Entry::Settled { ticket: of.ticket, outcome }]
 }
 
-/// Now and then a session begins or ends, and a queue is paused or resumed.
+/// Now and then a session begins or ends, a queue is paused or resumed, a batch goes on or is over.
 fn come_or_go(rng: &mut Rng, content: &mut Content) -> Vec<Entry> {
     let mut group = Vec::new();
     if rng.one_in(2) {
@@ -177,6 +180,21 @@ fn come_or_go(rng: &mut Rng, content: &mut Content) -> Vec<Entry> {
             content.paused.remove(&queue);
         }
         group.push(Entry::Paused { queue, is_paused });
+    }
+    if rng.one_in(2) {
+        let (client, name): (_, Arc<str>) =
+            (rng.next() % 2, format!("batch {}", rng.below(3)).into());
+        let key = (client, name.clone());
+        if rng.one_in(3) {
+            content.tallies.remove(&key);
+            group.push(Entry::BatchOver { client, name });
+        } else {
+            let (began_ms, sessions) = (rng.next(), vec![1; rng.below(3)]);
+            let [done, failed, cancelled] = [(); 3].map(|()| u32::try_from(rng.below(9)).unwrap());
+            let tally = Tally { client, name, began_ms, done, failed, cancelled, sessions };
+            content.tallies.insert(key, tally.clone());
+            group.push(Entry::Tallied(Box::new(tally)));
+        }
     }
     group
 }

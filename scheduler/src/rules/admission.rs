@@ -18,6 +18,7 @@ use crate::state::list::Links;
 use crate::state::timers::TimerKind;
 use crate::state::watchers::{Watcher, Watchers};
 use crate::time::Time;
+use crate::void::VoidReason;
 
 /// When a client may try again that has too much in flight, or finds the queues full: long enough
 /// for some jobs to have ended.
@@ -245,7 +246,7 @@ impl Scheduler {
     }
 
     pub(crate) fn end_cancelled(&mut self, step: &mut Step<'_>, job: usize) {
-        let ran = self.abandon(step, job);
+        let ran = self.abandon(step, job, VoidReason::Cancelled);
         self.end(step, job, JobEvent::Cancelled, ran);
     }
 }

@@ -2,10 +2,13 @@
 
 use acequia_wire::client::Event as ClientEvent;
 
+use crate::action::Action;
 use crate::ids::SessionId;
 use crate::outcome::Outcome;
+use crate::records::Tally;
 use crate::rules::step::Step;
 use crate::scheduler::Scheduler;
+use crate::state::batches::After;
 
 impl Scheduler {
     /// A session has submitted to a batch and will be told of its end.
@@ -18,13 +21,33 @@ impl Scheduler {
 
     /// A job of a batch has ended; if it was the last live one, so has the batch.
     pub(crate) fn end_in_batch(&mut self, step: &mut Step<'_>, batch: usize, outcome: Outcome) {
-        let Some(over) = self.batches.job_ends(batch, outcome) else { return };
-        let summary = over.summary(step.now - over.began);
-        for session in over.sessions {
+        let over = match self.batches.job_ends(batch, outcome) {
+            After::GoesOn(tally) => return step.out.push(Action::Tally(tally)),
+            After::IsOver(over) => over,
+        };
+        let summary = over.summary(step.now - over.tally.began);
+        let Tally { client, name, sessions, .. } = over.tally;
+        if over.is_recorded {
+            step.out.push(Action::BatchOver { client, name });
+        }
+        for session in sessions.iter().copied() {
             if let Some(open) = self.clients.session(session) {
                 open.batches.remove(&batch);
             }
             step.tell(session, ClientEvent::Batch(Box::new(summary.clone())));
+        }
+    }
+
+    /// What had become of a batch before a restart counts, if the batch goes on.
+    pub(crate) fn recovered_tally(&mut self, step: &mut Step<'_>, mut tally: Tally) {
+        // The clock may have been ahead.
+        tally.began = tally.began.min(step.now);
+        let Some(batch) = self.batches.take_up(&tally) else {
+            let Tally { client, name, .. } = tally;
+            return step.out.push(Action::BatchOver { client, name });
+        };
+        for session in tally.sessions.iter() {
+            self.attend(*session, batch);
         }
     }
 }

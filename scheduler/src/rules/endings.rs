@@ -12,6 +12,7 @@ use crate::scheduler::Scheduler;
 use crate::state::job::{Job, State};
 use crate::state::timers::{Due, TimerKind};
 use crate::time::Time;
+use crate::void::VoidReason;
 
 /// How long the first retry waits; each further one waits twice as long.
 const RETRY_MS_FIRST: u32 = 200;
@@ -23,7 +24,7 @@ impl Scheduler {
     /// how long the run took.
     pub(crate) fn leave(&mut self, step: &Step<'_>, key: usize) -> Option<Duration> {
         let job = &mut self.jobs[key];
-        let (state, deadline) = (job.state, job.deadline());
+        let (state, deadline) = (job.state, job.deadline(&self.config));
         let queue = &mut self.queues[job.queue()];
         // Nothing is due at this time; the caller says what comes next.
         job.state = State::Delayed { until: step.now };
@@ -33,6 +34,9 @@ impl Scheduler {
                 None
             }
             State::Waiting { .. } => {
+                let is_suspect = job.share().is_some();
+                self.suspects -= usize::from(is_suspect);
+                self.is_suspicion_stale |= is_suspect;
                 queue.remove(&mut self.jobs, key);
                 None
             }
@@ -41,6 +45,7 @@ impl Scheduler {
                     self.timers.clear(at, TimerKind::Timeout, job.ticket, key);
                 }
                 queue.running -= 1;
+                self.runs.remove(&mut self.jobs, key, Job::in_arrival);
                 self.running -= 1;
                 Some(step.now - since)
             }
@@ -49,13 +54,20 @@ impl Scheduler {
 
     /// Takes a job out of its state; a run of it becomes void, and its worker is told if its lane
     /// is still there.
-    pub(crate) fn abandon(&mut self, step: &mut Step<'_>, key: usize) -> Option<Duration> {
-        let job = &mut self.jobs[key];
-        if let State::Running { lane, .. } = job.state
-            && self.lanes.make_void(lane, job.id)
+    pub(crate) fn abandon(
+        &mut self,
+        step: &mut Step<'_>,
+        key: usize,
+        why: VoidReason,
+    ) -> Option<Duration> {
+        if let State::Running { lane, .. } = self.jobs[key].state
+            && self.lanes.make_void(lane, &mut self.jobs, key, (step.now, why))
         {
+            let job = &mut self.jobs[key];
             job.rare_mut().void_on.push(lane);
             step.out.push(Action::CancelRun { lane, job: job.id });
+            self.look_out(lane);
+            self.is_suspicion_stale |= self.lanes.is_apart(lane);
         }
         self.leave(step, key)
     }
@@ -183,7 +195,7 @@ impl Scheduler {
         self.expire_outcomes(step.now);
         while let Some(due) = self.timers.pop_due(step.now) {
             match due {
-                Due::Lease(lane) => self.lease_due(step, lane),
+                Due::Lane(lane) => self.lane_due(step, lane),
                 Due::Job(TimerKind::Due, key) => self.run_or_wait(step, key),
                 Due::Job(TimerKind::Expire, key) => {
                     let ran = self.leave(step, key);
@@ -196,8 +208,8 @@ impl Scheduler {
                     self.end_cancelled(step, key);
                 }
                 Due::Job(TimerKind::Timeout, key) => {
-                    let ran = self.abandon(step, key);
-                    let timeout_ms = self.jobs[key].timeout_ms.get().unwrap_or_default();
+                    let ran = self.abandon(step, key, VoidReason::Timeout);
+                    let timeout_ms = self.jobs[key].timeout_ms(&self.config).unwrap_or_default();
                     let message = format!("the run took longer than {timeout_ms} ms");
                     let code = ServerFailCode::Timeout.into();
                     self.retry_or_fail(step, key, code, message, ran);

@@ -31,6 +31,7 @@ impl Scheduler {
             Event::BadMessage { lane, job, last, message } => {
                 self.heed(step, lane, |it, step| it.bad_message(step, lane, job, last, message));
             }
+            Event::StoodStill { gap } => self.stood_still(step, gap),
             Event::Beat { lane } => self.heed(step, lane, |it, _| it.beat(lane)),
             Event::Heard { lane } => self.heed(step, lane, |_, _| ()),
             Event::Durable { up_to } => self.durable(step, up_to),
@@ -53,6 +54,7 @@ impl Scheduler {
             Event::Recovered(recovered) => self.recovered(step, recovered),
             Event::RecoveredOutcome(retained) => self.recovered_outcome(step, retained),
             Event::RecoveredDeadLetter(letter) => self.recovered_dead_letter(step, letter),
+            Event::RecoveredTally(tally) => self.recovered_tally(step, tally),
             Event::Redrive { job, as_job } => self.redrive(step, job, as_job),
             Event::DropDeadLetter { job } => self.drop_dead_letter(step, job),
             Event::CancelJob { job } => self.cancel_job(step, job),
@@ -61,6 +63,9 @@ impl Scheduler {
             Event::ResumeQueue { queue } => self.resume(step, &queue),
             Event::Drain => self.drain(step),
             Event::Tick => self.tick(step),
+        }
+        while self.is_suspicion_stale {
+            self.look_at_suspects(step);
         }
     }
 

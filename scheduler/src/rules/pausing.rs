@@ -11,12 +11,14 @@ impl Scheduler {
         if self.queues.find(name).is_some() || self.queues.len() < QUEUES_MAX {
             let queue = self.queues.find_or_open(name);
             self.queues[queue].is_paused = true;
+            self.is_suspicion_stale |= self.queues[queue].suspects > 0;
         }
     }
 
     pub(crate) fn resume(&mut self, step: &mut Step<'_>, name: &QueueName) {
         let Some(queue) = self.queues.find(name) else { return };
         self.queues[queue].is_paused = false;
+        self.is_suspicion_stale |= self.queues[queue].suspects > 0;
         self.hand_out(step, queue);
         self.queues.forget_if_unused(queue);
     }
@@ -24,7 +26,7 @@ impl Scheduler {
     /// Fills free slots with jobs of a queue, those of the least loaded lane first.
     fn hand_out(&mut self, step: &mut Step<'_>, queue: usize) {
         let mut passed_over = Vec::new();
-        while self.queues[queue].waiting > 0 && !self.draining {
+        while self.queues[queue].in_line() > 0 && !self.draining {
             let lane = self.lanes.least_loaded(&self.queues[queue].groups, &passed_over);
             let Some(lane) = lane else { return };
             match self.queues[queue].take(&mut self.jobs, lane) {

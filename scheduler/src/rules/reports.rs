@@ -10,6 +10,7 @@ use crate::ids::LaneKey;
 use crate::rules::step::Step;
 use crate::scheduler::Scheduler;
 use crate::state::lanes::{Run, Word};
+use crate::void::VoidReason;
 
 impl Scheduler {
     pub(crate) fn done(&mut self, step: &mut Step<'_>, lane: LaneKey, id: JobId, body: Body) {
@@ -59,7 +60,7 @@ impl Scheduler {
             self.fail_for_good(step, key, code, message, ran);
             self.fill(step, lane);
         } else if let Some(key) = self.held(step, lane, id) {
-            let ran = self.abandon(step, key);
+            let ran = self.abandon(step, key, VoidReason::BadMessage);
             self.fail_for_good(step, key, code, message, ran);
         }
     }
@@ -73,13 +74,13 @@ impl Scheduler {
         id: JobId,
         word: Word,
     ) -> Option<usize> {
-        match self.lanes.release(lane, id, word) {
+        match self.lanes.release(lane, &mut self.jobs, id, word) {
             Some(Run::Live { job }) => {
                 // Whatever comes next, the client has then seen who ran it.
                 self.tell_start(step, job);
                 return Some(job);
             }
-            Some(Run::Void { job }) => {
+            Some(Run::Void { job, .. }) => {
                 self.forget_void(lane, job, id);
                 step.measure(Measure::Dropped(Dropped::Late));
                 self.fill(step, lane);
@@ -118,7 +119,7 @@ impl Scheduler {
                 self.tell(step, key, JobEvent::Chunk { n, data });
             }
             Err(message) => {
-                let ran = self.abandon(step, key);
+                let ran = self.abandon(step, key, VoidReason::BadMessage);
                 self.fail_for_good(step, key, ServerFailCode::BadResult.into(), message, ran);
             }
         }

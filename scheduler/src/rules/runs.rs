@@ -17,7 +17,9 @@ use crate::state::timers::TimerKind;
 impl Scheduler {
     /// Runs a job that may run now, or puts it into its queue.
     pub(crate) fn run_or_wait(&mut self, step: &mut Step<'_>, job: usize) {
-        if !self.run_at_once(step, job) {
+        if self.jobs[job].share().is_some() {
+            self.wait_apart(step, job);
+        } else if !self.run_at_once(step, job) {
             self.wait(step, job, End::Back);
         }
     }
@@ -39,11 +41,15 @@ impl Scheduler {
     pub(crate) fn wait(&mut self, step: &Step<'_>, key: usize, end: End) {
         let job = &mut self.jobs[key];
         job.state = State::Waiting { since: step.now };
+        self.suspects += usize::from(job.share().is_some());
         self.queues[job.queue()].push(&mut self.jobs, key, end);
     }
 
     /// Fills the free slots of a lane with what waits.
     pub(crate) fn fill(&mut self, step: &mut Step<'_>, lane: LaneKey) {
+        if (self.suspects > 0 || self.lanes.apart > 0) && self.fill_apart(step, lane) {
+            return;
+        }
         while !self.draining && self.lanes.is_free(lane) {
             let Some(job) = self.take_for(lane) else { return };
             self.start(step, job, lane);
@@ -72,7 +78,7 @@ impl Scheduler {
         }
         let waited = job.waiting_since().map_or(Duration::ZERO, |since| step.now - since);
         job.state = State::Running { lane, since: step.now };
-        if let Some(at) = job.deadline() {
+        if let Some(at) = job.deadline(&self.config) {
             self.timers.set(at, TimerKind::Timeout, job.ticket, key);
         }
         job.runs += 1;
@@ -82,14 +88,16 @@ impl Scheduler {
         let queue = &mut self.queues[job.queue()];
         queue.running += 1;
         let queue = queue.name.clone();
-        let unwatched = self.lanes.hold(lane, job.id, key, step.now);
+        self.runs.push_back(&mut self.jobs, key, Job::in_arrival);
+        let lease_begins = self.lanes.hold(lane, &mut self.jobs, key, step.now);
+        let job = &self.jobs[key];
         let traceparent = self.config.traces.span(job.id, job.given_traceparent());
         let message = JobMessage {
             job: job.id,
             queue: queue.clone(),
             attempt: job.runs,
             content_type: job.payload.content_type().clone(),
-            timeout_ms: job.timeout_ms.get().map(u64::from),
+            timeout_ms: job.timeout_ms(&self.config).map(u64::from),
             meta: traceparent.map(meta).into_iter().collect(),
             body: job.payload.bytes().clone(),
         };
@@ -97,8 +105,12 @@ impl Scheduler {
         step.measure(Measure::Started { queue, waited });
         #[cfg(feature = "spans")]
         self.has_waited(step, key, lane, waited);
-        if unwatched {
-            self.look_at_lease(lane);
+        if lease_begins {
+            self.look_out(lane);
+        }
+        if self.jobs[key].runs == 1 && self.jobs[key].ttl_ms().is_some() {
+            // Another server must know that it has begun, or it would expire there.
+            self.count(step, key, None);
         }
         if self.jobs[key].accepted {
             self.tell_start(step, key);

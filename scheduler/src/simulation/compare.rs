@@ -1,6 +1,6 @@
 //! The scheduler's state, held against the model's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use acequia_wire::{JobId, QueueName};
 
 use super::model::Model;
 use super::parts::{Held, Lane, State};
+use crate::ids::LaneKey;
 use crate::records::Retained;
 use crate::scheduler::Scheduler;
 use crate::views::lookup::{Found, LiveJob, LiveState};
@@ -16,6 +17,9 @@ impl Model {
     /// That the scheduler and its numbers are in the state that its actions tell of.
     pub(super) fn compare(&self, scheduler: &mut Scheduler) {
         scheduler.assert_consistent();
+        let stats = scheduler.stats(self.now);
+        let apart = stats.lanes.iter().filter(|lane| lane.apart).map(|lane| lane.lane);
+        let apart: BTreeSet<LaneKey> = apart.collect();
         for (key, lane) in &self.lanes {
             assert!(lane.held.len() <= lane.slots as usize);
             for (id, _) in lane.held.iter().filter(|(_, held)| **held == Held::Live) {
@@ -23,6 +27,22 @@ impl Model {
                 assert!(matches!(state, State::Running { lane, .. } if lane == *key));
             }
             let holds = |id: JobId| lane.held.contains_key(&id);
+            let is_open = |queue| lane.queues.contains(queue) && !self.paused.contains(queue);
+            let mut suspects = self.jobs.iter().filter(|(id, job)| {
+                let waits = job.share().is_some() && job.state == State::Waiting;
+                waits && is_open(&job.spec.queue) && !holds(**id)
+            });
+            if apart.contains(key) {
+                let live = lane.held.iter().filter(|(_, held)| **held == Held::Live);
+                let mut runs = live.map(|(id, _)| &self.jobs[id]);
+                let is_needed = suspects.next().is_some() || runs.any(|job| job.share().is_some());
+                assert!(is_needed && lane.takes_jobs(), "a lane is apart for nobody");
+                continue;
+            }
+            let of_group = |key: &LaneKey| self.lanes[key].queues == lane.queues;
+            if lane.is_free() && lane.is_idle() && !self.draining && !apart.iter().any(of_group) {
+                assert!(suspects.next().is_none(), "one under suspicion waits beside a free lane");
+            }
             if lane.is_free() && !self.draining {
                 let open = lane.queues.iter().filter(|queue| !self.paused.contains(*queue));
                 self.turns.assert_none_waits(open, holds);
@@ -31,7 +51,6 @@ impl Model {
         self.compare_found(scheduler);
         self.compare_letters(scheduler);
         self.compare_pages(scheduler);
-        let stats = scheduler.stats(self.now);
         assert_eq!(stats.sessions, self.sessions.len());
         assert_eq!(stats.live_jobs, self.jobs.len());
         assert_eq!(stats.payload_bytes, self.payload_bytes());
@@ -41,7 +60,7 @@ impl Model {
         let slots = stats.lanes.iter().map(|lane| (u64::from(lane.slots), lane.busy as u64));
         let slots = slots.fold((0, 0), |sum, lane| (sum.0 + lane.0, sum.1 + lane.1));
         assert_eq!((totals.slots, totals.slots_busy), slots);
-        let takes_jobs = |lane: &&Lane| !lane.draining && !lane.silent;
+        let takes_jobs = |lane: &&Lane| lane.takes_jobs();
         for queue in &stats.queues {
             let serves = |lane: &&Lane| lane.queues.contains(&queue.name);
             let lanes = || self.lanes.values().filter(takes_jobs).filter(serves);
@@ -79,11 +98,12 @@ impl Model {
         }
         assert_eq!(stats.lanes.len(), self.lanes.len());
         assert_eq!(scheduler.is_idle(), self.lanes.values().all(|lane| lane.held.is_empty()));
-        // A lease may be looked at before its end; that is all that is due too early.
+        // A lane may be looked at before its time; that is all that is due too early.
         let (due, deadline) = (self.first_timer().map(|(at, _)| at), scheduler.next_deadline());
-        let beats = self.lanes.values().any(|lane| lane.beats);
+        let may_look = !self.lanes.is_empty();
         let due = due.into_iter().chain(self.retained_until()).min();
-        assert!(due == deadline || beats && deadline < due.or(deadline.map(|at| at.plus_ms(1))));
+        let is_early = may_look && deadline < due.or(deadline.map(|at| at.plus_ms(1)));
+        assert!(due == deadline || is_early, "{deadline:?}, and due is {due:?}");
     }
 
     /// That each job is found where it is, or with what became of it.

@@ -10,7 +10,8 @@ impl Scheduler {
         self.by_id.assert_consistent(&self.jobs);
         self.queues.assert_consistent(&mut self.jobs);
         self.clients.assert_consistent(&self.jobs);
-        self.lanes.assert_consistent(&self.queues, self.config.lease);
+        let patience = self.patience();
+        self.lanes.assert_consistent(&self.queues, &mut self.jobs, self.config.lease, patience);
         let client_of = |client| self.clients.id_of(client);
         self.keys.assert_consistent(&self.jobs, client_of, &self.outcomes);
         self.outcomes.assert_consistent(&self.config);
@@ -27,16 +28,27 @@ impl Scheduler {
                 State::Waiting { .. } => {}
                 State::Running { lane, .. } => {
                     running += 1;
-                    timers += usize::from(job.deadline().is_some());
+                    timers += usize::from(job.deadline(&self.config).is_some());
                     let run = self.lanes.get(lane).and_then(|lane| lane.held.get(&job.id));
                     assert_eq!(run, Some(&Run::Live { job: key }));
                 }
             }
             for lane in job.void_on() {
                 let run = self.lanes.get(*lane).and_then(|lane| lane.held.get(&job.id));
-                assert_eq!(run, Some(&Run::Void { job: key }));
+                assert!(matches!(run, Some(Run::Void { job, .. }) if *job == key));
             }
         }
+        let waiting = self.jobs.iter().filter(|(_, job)| job.waiting_since().is_some());
+        assert_eq!(self.suspects, waiting.filter(|(_, job)| job.share().is_some()).count());
+        assert!(!self.is_suspicion_stale);
+        let behind = |key: &usize| self.jobs[*key].in_arrival.behind();
+        let runs = std::iter::successors(self.runs.front(), behind);
+        let since = |key: usize| match self.jobs[key].state {
+            State::Running { since, .. } => since,
+            state => panic!("a job is among those that run: {state:?}"),
+        };
+        let runs: Vec<_> = runs.map(since).collect();
+        assert!(runs.len() == running && runs.is_sorted());
         let leases = self.lanes.iter().filter(|(_, lane)| lane.look_at.is_some()).count();
         assert_eq!((self.running, self.timers.len()), (running, (timers, leases)));
         let payloads = self.jobs.iter().map(|(_, job)| job.payload.bytes().len());

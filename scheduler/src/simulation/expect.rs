@@ -10,6 +10,7 @@ use crate::action::Dropped;
 use crate::event::{Event, LaneOffer};
 use crate::ids::{LaneKey, Ticket};
 use crate::outcome::Outcome;
+use crate::void::VoidReason;
 
 impl Model {
     pub(super) fn expect(&mut self, event: &Event) {
@@ -23,7 +24,8 @@ impl Model {
         | Event::BadMessage { lane, .. } = event
             && let Some(lane) = self.lanes.get_mut(lane)
         {
-            (lane.heard, lane.silent) = (self.now, false);
+            (lane.heard, lane.spoken) = (self.now, self.now);
+            (lane.reminded, lane.silent) = (false, false);
         }
         match event {
             Event::SessionOpened { session, client } => {
@@ -47,6 +49,7 @@ impl Model {
                 self.durable = self.durable.max(letter.ticket);
                 self.keep_letter(letter.clone());
             }
+            Event::RecoveredTally(tally) => self.expect_tally(tally),
             Event::Redrive { job, as_job } => self.expect_redrive(*job, *as_job),
             Event::DropDeadLetter { job } => self.expect_exhumed(*job),
             Event::CancelJob { job } => {
@@ -123,10 +126,11 @@ impl Model {
             }
             Event::BadMessage { lane, job, last: false, .. } => {
                 if self.expect_held(*lane, *job) {
-                    let ran = self.expect_abandoned(*job).unwrap();
+                    let ran = self.expect_abandoned(*job, VoidReason::BadMessage).unwrap();
                     self.expect_failure(*job, "bad_message", false, ran);
                 }
             }
+            Event::StoodStill { gap } => self.expect_standstill(*gap),
             Event::Drain => {
                 self.draining = true;
                 for (key, lane) in self.lanes.iter_mut().filter(|(_, lane)| !lane.draining) {
@@ -139,7 +143,7 @@ impl Model {
     }
 
     fn expect_lane(&mut self, key: LaneKey, offer: &LaneOffer) {
-        let mut queues = offer.queues.clone();
+        let mut queues = if offer.slots > 0 { offer.queues.clone() } else { Vec::new() };
         queues.sort();
         let (name, slots) = (offer.name.clone(), offer.slots);
         let lane = Lane {
@@ -150,6 +154,9 @@ impl Model {
             held: std::collections::BTreeMap::new(),
             beats: false,
             heard: self.now,
+            spoken: self.now,
+            void_since: self.now,
+            reminded: false,
             silent: false,
         };
         self.lanes.insert(key, lane);
@@ -166,7 +173,46 @@ impl Model {
         let live = lane.held.iter().filter(|(_, held)| **held == Held::Live);
         for id in live.map(|(id, _)| *id).collect::<Vec<_>>() {
             let ran = self.expect_run_over(id);
-            self.expect_lost(id, ran);
+            self.expect_lost(id, ran, lane.held.len() == 1);
+        }
+    }
+
+    /// A lane has said nothing for long that holds void runs. Returns the jobs that it has lost.
+    pub(super) fn expect_impatience(&mut self, key: LaneKey) -> Vec<JobId> {
+        let lane = self.lanes.get_mut(&key).unwrap();
+        if lane.reminded {
+            self.owed.push(Owed::EndLane(key));
+            let lost = lane.held.iter().filter(|(_, held)| **held == Held::Live);
+            let lost = lost.map(|(id, _)| *id).collect();
+            self.turns.step();
+            self.expect_lane_closed(key);
+            return lost;
+        }
+        (lane.reminded, lane.silent) = (true, true);
+        let void = lane.held.iter().filter_map(|(id, held)| match held {
+            Held::Void(_, since) => Some((*since, *id)),
+            Held::Live => None,
+        });
+        self.owed.push(Owed::Remind(key, void.min().unwrap().1));
+        Vec::new()
+    }
+
+    /// Nobody has listened for so long.
+    fn expect_standstill(&mut self, gap: Duration) {
+        let now = self.now;
+        for lane in self.lanes.values_mut() {
+            for time in [&mut lane.heard, &mut lane.spoken, &mut lane.void_since] {
+                *time = (*time + gap).min(now);
+            }
+        }
+        for job in self.jobs.values_mut() {
+            if let State::Running { since, deadline, .. } = &mut job.state {
+                let later = (*since + gap).min(now);
+                let by = later - *since;
+                *since = later;
+                *deadline = deadline.map(|at| at + by);
+            }
+            job.forsaken = job.forsaken.map(|at| at + gap);
         }
     }
 
@@ -177,17 +223,18 @@ impl Model {
         self.turns.step();
         let live = lane.held.iter().filter(|(_, held)| **held == Held::Live);
         let lost: Vec<_> = live.map(|(id, _)| *id).collect();
+        let was_alone = lane.held.len() == 1;
         for id in &lost {
-            let ran = self.expect_abandoned(*id).unwrap();
-            self.expect_lost(*id, ran);
+            let ran = self.expect_abandoned(*id, VoidReason::Lost).unwrap();
+            self.expect_lost(*id, ran, was_alone);
         }
         lost
     }
 
-    fn expect_lost(&mut self, id: JobId, ran: Duration) {
+    fn expect_lost(&mut self, id: JobId, ran: Duration, was_alone: bool) {
         let job = self.jobs.get_mut(&id).unwrap();
         job.losses += 1;
-        if job.losses > 3 {
+        if was_alone && job.losses > 3 {
             self.expect_end(id, Told::Failed("worker_lost".to_owned()), Some(ran));
         } else {
             self.owed.extend([Owed::Redelivered(job.spec.queue.clone()), Owed::Count(id)]);
@@ -202,11 +249,12 @@ impl Model {
             0 => job.state = State::Between,
             3 => self.expect_cancelled(id),
             1 => {
-                let ran = self.expect_abandoned(id);
+                assert!(job.runs == 0 && job.counted.0 == 0, "what has begun does not expire");
+                let ran = self.expect_abandoned(id, VoidReason::Lost);
                 self.expect_end(id, Told::Failed("expired".to_owned()), ran);
             }
             _ => {
-                let ran = self.expect_abandoned(id).unwrap();
+                let ran = self.expect_abandoned(id, VoidReason::Timeout).unwrap();
                 self.expect_failure(id, "timeout", true, ran);
             }
         }
@@ -253,13 +301,18 @@ impl Model {
     }
 
     /// A job leaves its state, and a run that a worker has of it becomes void.
-    pub(super) fn expect_abandoned(&mut self, id: JobId) -> Option<Duration> {
+    pub(super) fn expect_abandoned(&mut self, id: JobId, why: VoidReason) -> Option<Duration> {
         let job = self.jobs.get_mut(&id).unwrap();
         match std::mem::replace(&mut job.state, State::Between) {
+            State::Waiting if self.jobs[&id].share().is_some() => {}
             State::Waiting => self.turns.leave(id, &self.jobs[&id]),
             State::Running { lane, since, .. } => {
                 self.owed.push(Owed::CancelRun(lane, id));
-                self.lanes.get_mut(&lane).unwrap().held.insert(id, Held::Void);
+                let lane = self.lanes.get_mut(&lane).unwrap();
+                if lane.held.values().all(|held| *held == Held::Live) {
+                    lane.void_since = self.now;
+                }
+                lane.held.insert(id, Held::Void(why, self.now));
                 #[cfg(feature = "spans")]
                 self.owe_span(id, "running", since);
                 return Some(self.now - since);
@@ -286,7 +339,7 @@ impl Model {
                 self.expect_start_told(id);
                 return Some(self.expect_run_over(id));
             }
-            Some(Held::Void) => self.owed.push(Owed::Dropped(Dropped::Late)),
+            Some(Held::Void(..)) => self.owed.push(Owed::Dropped(Dropped::Late)),
             None => self.owed.push(Owed::Dropped(Dropped::NotHeld)),
         }
         None
@@ -311,7 +364,7 @@ impl Model {
     fn expect_held(&mut self, lane: LaneKey, id: JobId) -> bool {
         match self.lanes.get(&lane).and_then(|lane| lane.held.get(&id)) {
             Some(Held::Live) => return true,
-            Some(Held::Void) => self.owed.push(Owed::Dropped(Dropped::Late)),
+            Some(Held::Void(..)) => self.owed.push(Owed::Dropped(Dropped::Late)),
             None => self.owed.push(Owed::Dropped(Dropped::NotHeld)),
         }
         false
@@ -328,7 +381,7 @@ impl Model {
             let chunk = Told::Chunk(job.chunks, body.bytes().clone());
             self.owe(id, &chunk);
         } else {
-            let ran = self.expect_abandoned(id).unwrap();
+            let ran = self.expect_abandoned(id, VoidReason::BadMessage).unwrap();
             self.expect_failure(id, "bad_result", false, ran);
         }
     }

@@ -79,6 +79,16 @@ impl World {
                 let lane = self.random.key(&self.model.lanes).unwrap_or(LaneKey(0));
                 self.happen(Event::LaneClosed { lane });
             }
+            Habit::AddPublisher if self.model.lanes.len() < self.plan.lanes_max => {
+                self.add_lane(vec![queue(0)], 0);
+            }
+            Habit::StandStill => {
+                // All that would have been due meanwhile is late.
+                let gap = self.random.within(1, 3 * self.plan.wait_ms_max);
+                let gap = Duration::from_millis(gap.into());
+                self.now = self.now + gap;
+                self.happen(Event::StoodStill { gap });
+            }
             Habit::Beat => {
                 let lane = self.random.key(&self.model.lanes).unwrap_or(LaneKey(0));
                 let beats = self.random.percent(70);
@@ -100,7 +110,7 @@ impl World {
                 self.happen(Event::DropDeadLetter { job });
             }
             Habit::Wait => self.wait(),
-            Habit::OpenSession | Habit::AddLane => {}
+            Habit::OpenSession | Habit::AddLane | Habit::AddPublisher => {}
         }
     }
 

@@ -3,16 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use acequia_wire::{JobId, QueueName};
 
-use super::parts::{Batch, Job, Lane, Owed, State, Timer};
+use super::parts::{Batch, Held, Job, Lane, Owed, State, Timer};
 use super::turns::Turns;
 use crate::action::Action;
 use crate::config::Config;
 use crate::event::Event;
 use crate::ids::{ClientId, LaneKey, SessionId, Ticket};
-use crate::records::{DeadLetter, Recovered, Retained};
+use crate::records::{DeadLetter, Recovered, Retained, Tally};
 use crate::time::Time;
 
 pub(super) struct Model {
@@ -29,6 +30,8 @@ pub(super) struct Model {
     pub(super) lanes: BTreeMap<LaneKey, Lane>,
     pub(super) turns: Turns,
     pub(super) batches: BTreeMap<(ClientId, Box<str>), Batch>,
+    /// What the journal knows of them.
+    pub(super) tallies: BTreeMap<(ClientId, Box<str>), Tally>,
     /// In the order in which they ended.
     pub(super) retained: Vec<Arc<Retained>>,
     /// Keys that were theirs and that others have taken, by job; the journal does not know.
@@ -40,6 +43,10 @@ pub(super) struct Model {
     pub(super) last_ticket: Ticket,
     pub(super) durable: Ticket,
     pub(super) owed: Vec<Owed>,
+    /// What lost its worker in this step.
+    pub(super) lost: BTreeSet<JobId>,
+    /// A job may have had its turn or not, by what can be seen.
+    pub(super) turns_are_blurred: bool,
 }
 
 impl Model {
@@ -56,6 +63,7 @@ impl Model {
             lanes: BTreeMap::new(),
             turns: Turns::default(),
             batches: BTreeMap::new(),
+            tallies: BTreeMap::new(),
             retained: Vec::new(),
             taken_keys: BTreeMap::new(),
             letters: BTreeMap::new(),
@@ -65,19 +73,23 @@ impl Model {
             last_ticket: Ticket(0),
             durable: Ticket(0),
             owed: Vec::new(),
+            lost: BTreeSet::new(),
+            turns_are_blurred: false,
         }
     }
 
     /// Takes in one step of the scheduler.
     pub(super) fn step(&mut self, now: Time, event: &Event, actions: &[Action]) {
         self.now = now;
+        self.lost.clear();
         self.turns.step();
         let mut actions = actions.iter().peekable();
         if matches!(event, Event::Tick) {
             self.expire_retained();
             while let Some((_, timer)) = self.first_timer().filter(|(at, _)| *at <= now) {
                 let (job, lost) = match timer {
-                    Timer::Lease(lane) => (None, self.expect_silence(lane)),
+                    Timer::Lane(lane, 0) => (None, self.expect_silence(lane)),
+                    Timer::Lane(lane, _) => (None, self.expect_impatience(lane)),
                     Timer::Job(kind, _, job) => {
                         self.expect_timer(kind, job);
                         (Some(job), Vec::new())
@@ -138,8 +150,10 @@ impl Model {
         let job = self.jobs.get_mut(&id).unwrap();
         job.state = State::Waiting;
         job.ready = self.now;
-        let is_clean = self.lanes.values().all(|lane| !lane.held.contains_key(&id));
-        self.turns.join_back(id, &self.jobs[&id], is_clean);
+        if job.share().is_none() {
+            let is_clean = self.lanes.values().all(|lane| !lane.held.contains_key(&id));
+            self.turns.join_back(id, &self.jobs[&id], is_clean);
+        }
     }
 
     /// When time is next of importance, for whom and in which order: at one time, first the leases;
@@ -164,8 +178,14 @@ impl Model {
         });
         let on_lease = self.lanes.iter().filter(|(_, lane)| lane.beats && !lane.is_idle());
         let leases =
-            on_lease.map(|(key, lane)| (lane.heard + self.config.lease, Timer::Lease(*key)));
-        timers.chain(leases).min()
+            on_lease.map(|(key, lane)| (lane.heard + self.config.lease, Timer::Lane(*key, 0)));
+        let holds_void = |lane: &Lane| lane.held.values().any(|held| *held != Held::Live);
+        let patience = self.lanes.iter().filter(|(_, lane)| holds_void(lane)).map(|(key, lane)| {
+            let answer = if lane.reminded { self.config.answer_within } else { Duration::ZERO };
+            let quiet_since = lane.spoken.max(lane.void_since);
+            (quiet_since + self.config.remind_after + answer, Timer::Lane(*key, 1))
+        });
+        timers.chain(leases).chain(patience).min()
     }
 
     /// The live job whose record has this place.

@@ -3,7 +3,7 @@
 use acequia_wire::{JobId, QueueName};
 
 use super::model::Model;
-use super::parts::{Job, Lane, State};
+use super::parts::{Held, Job, Lane, State};
 use crate::ids::{ClientId, LaneKey};
 use crate::scheduler::Scheduler;
 use crate::views::inspect::{JobFilter, JobState};
@@ -41,7 +41,9 @@ impl Model {
             LiveState::Delayed { until } => until,
             LiveState::Running { .. } => job.submitted,
         };
-        let by_queue = |job: &LiveJob| (job.queue.clone(), time(job));
+        // Those under suspicion come last.
+        let line = |job: &LiveJob| job.losses.clamp(1, 3);
+        let by_queue = |job: &LiveJob| (job.queue.clone(), line(job), time(job));
         match (filter.state, filter.client) {
             (JobState::Waiting, None) => assert!(found.is_sorted_by_key(by_queue)),
             (JobState::Delayed, _) => assert!(found.is_sorted_by_key(time)),
@@ -80,8 +82,16 @@ impl Model {
                     assert!(here(job.state));
                     assert_eq!((run.attempt, &run.queue), (job.runs, &job.spec.queue));
                 }
-                let live = lane.held.values().filter(|held| **held == super::parts::Held::Live);
+                let live = lane.held.values().filter(|held| **held == Held::Live);
                 assert_eq!(told.runs.len(), live.count());
+                let void = lane.held.iter().filter_map(|(id, held)| match held {
+                    Held::Void(why, since) => Some((*since, *id, *why)),
+                    Held::Live => None,
+                });
+                let mut void: Vec<_> = void.collect();
+                void.sort_unstable_by_key(|(since, job, _)| (*since, *job));
+                let held = told.held.iter().map(|held| (held.since, held.job, held.why));
+                assert!(held.eq(void));
             }
             after = page.last().map(|last| last.stats.lane);
             if !more {

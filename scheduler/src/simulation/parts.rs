@@ -12,8 +12,9 @@ use bytes::Bytes;
 use crate::action::Dropped;
 use crate::ids::{ClientId, LaneKey, SessionId, Ticket};
 use crate::outcome::Outcome;
-use crate::records::DeadLetter;
+use crate::records::{DeadLetter, Tally};
 use crate::time::Time;
+use crate::void::VoidReason;
 
 /// Who is told about a job.
 pub(super) struct Watcher {
@@ -58,6 +59,15 @@ pub(super) struct Job {
 pub(super) type Counted = (u32, u32, u32, Option<Time>);
 
 impl Job {
+    /// With how many others of its kind it may be on a lane, if it is under suspicion.
+    pub(super) fn share(&self) -> Option<usize> {
+        match self.losses {
+            0 | 1 => None,
+            2 => Some(8),
+            _ => Some(1),
+        }
+    }
+
     /// The session that began it, if it is still told.
     pub(super) fn began_in(&self) -> Option<SessionId> {
         let began = self.watchers.iter().find(|of| of.began);
@@ -83,7 +93,8 @@ pub(super) enum State {
 /// What is due, in the order in which it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    Lease(LaneKey),
+    /// A lane is over its lease, or its patience.
+    Lane(LaneKey, u8),
     /// What of the job, and which job.
     Job(u8, Ticket, JobId),
 }
@@ -98,22 +109,32 @@ pub(super) struct Lane {
     pub(super) beats: bool,
     /// When it was last heard, or got something to do after it had nothing.
     pub(super) heard: Time,
+    /// When it was last heard.
+    pub(super) spoken: Time,
+    /// Since when it has void runs.
+    pub(super) void_since: Time,
+    /// It was reminded of one, and said nothing since.
+    pub(super) reminded: bool,
     pub(super) silent: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Held {
     Live,
-    Void,
+    Void(VoidReason, Time),
 }
 
 impl Lane {
+    pub(super) fn takes_jobs(&self) -> bool {
+        !self.draining && !self.silent
+    }
+
     pub(super) fn is_free(&self) -> bool {
-        !self.draining && !self.silent && self.held.len() < self.slots as usize
+        self.takes_jobs() && self.held.len() < self.slots as usize
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.held.values().all(|held| *held == Held::Void)
+        self.held.values().all(|held| *held != Held::Live)
     }
 
     pub(super) fn load(&self) -> u64 {
@@ -145,6 +166,8 @@ pub(super) enum Owed {
     Record(JobId),
     Count(JobId),
     Settle(JobId, Option<Told>),
+    Tally(Tally),
+    BatchOver(ClientId, Box<str>),
     Bury(JobId, String),
     Exhume(Ticket),
     LetterEvicted(QueueName),
@@ -153,6 +176,8 @@ pub(super) enum Owed {
     Redelivered(QueueName),
     Dropped(Dropped),
     CancelRun(LaneKey, JobId),
+    Remind(LaneKey, JobId),
+    EndLane(LaneKey),
     SayBye(LaneKey),
     /// A part of a traced job's life, and when it began.
     #[cfg(feature = "spans")]

@@ -18,6 +18,9 @@ pub(super) struct Plan {
     pub(super) limits: Limits,
     pub(super) traces: TraceRatio,
     pub(super) lease_ms: u64,
+    pub(super) remind_ms: u64,
+    pub(super) answer_ms: u64,
+    pub(super) default_timeout_ms: Option<u32>,
     pub(super) retention_ms: u64,
     pub(super) retained_jobs: usize,
     pub(super) retained_bytes: usize,
@@ -27,7 +30,7 @@ pub(super) struct Plan {
     pub(super) wait_ms_max: u32,
     pub(super) drains_at: Option<u32>,
     pub(super) crashes_at: Option<u32>,
-    pub(super) weights: [(Habit, u32); 18],
+    pub(super) weights: [(Habit, u32); 20],
 }
 
 /// What may happen next.
@@ -44,6 +47,8 @@ pub(super) enum Habit {
     AddLane,
     DrainLane,
     CloseLane,
+    AddPublisher,
+    StandStill,
     Beat,
     Answer,
     Durable,
@@ -86,6 +91,9 @@ impl Plan {
             limits,
             traces: TraceRatio::new(random.pick(&[0.0, 1.0])).unwrap(),
             lease_ms: random.pick(&[1, 20, 2_000]),
+            remind_ms: random.pick(&[1, 20, 2_000]),
+            answer_ms: random.pick(&[1, 30, 10_000]),
+            default_timeout_ms: random.pick(&[None, None, Some(20)]),
             retention_ms: random.pick(&[1, 100, 10_000]),
             retained_jobs: random.pick(&[0, 2, 100]),
             retained_bytes: random.pick(&[300, 1_000, 100_000]),
@@ -113,6 +121,9 @@ impl Plan {
             limits: Limits::default(),
             traces: TraceRatio::default(),
             lease_ms: 15_000,
+            remind_ms: 10_000,
+            answer_ms: 30_000,
+            default_timeout_ms: None,
             retention_ms: 60_000,
             retained_jobs: 1_000,
             retained_bytes: 1 << 20,
@@ -128,7 +139,7 @@ impl Plan {
 
 /// Some worlds starve, some idle, in some nobody stays. `bustle` is how much more of the jobs'
 /// life there is than of the comings and goings around it.
-fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 18] {
+fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 20] {
     [
         (Habit::OpenSession, random.within(1, 3)),
         (Habit::CloseSession, random.within(0, 2)),
@@ -140,7 +151,10 @@ fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 18] {
         (Habit::Pause, random.within(0, 1)),
         (Habit::AddLane, random.within(1, 4)),
         (Habit::DrainLane, random.within(0, 1)),
-        (Habit::CloseLane, random.within(0, 2)),
+        // In some, workers die of their jobs all the time.
+        (Habit::CloseLane, random.pick(&[0, 1, 2, 2, bustle * 8])),
+        (Habit::AddPublisher, random.within(0, 1)),
+        (Habit::StandStill, random.within(0, 1)),
         (Habit::Beat, random.within(0, 2)),
         (Habit::Answer, bustle * random.within(1, 12)),
         (Habit::Durable, random.within(0, 4)),

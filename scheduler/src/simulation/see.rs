@@ -25,7 +25,8 @@ impl Model {
                 assert_eq!(run.attempt, job.runs + 1, "attempts count runs");
                 assert_eq!(run.queue, job.spec.queue);
                 assert_eq!(run.content_type, *job.spec.payload.content_type());
-                assert_eq!(run.timeout_ms, job.spec.timeout_ms.map(u64::from));
+                let timeout_ms = job.spec.timeout_ms.or(self.config.default_timeout_ms);
+                assert_eq!(run.timeout_ms, timeout_ms.map(u64::from));
                 assert_eq!(run.body, *job.spec.payload.bytes());
                 let span = self.span(id, job).map(|span| span.to_string());
                 let meta = span.map(|span| ("traceparent".to_owned(), span));
@@ -33,6 +34,8 @@ impl Model {
                 self.see_run(event, *lane, id);
             }
             Action::CancelRun { lane, job } => self.pay(&Owed::CancelRun(*lane, *job)),
+            Action::Remind { lane, job } => self.pay(&Owed::Remind(*lane, *job)),
+            Action::EndLane { lane } => self.pay(&Owed::EndLane(*lane)),
             Action::SayBye { lane } => self.pay(&Owed::SayBye(*lane)),
             Action::Record { ticket, job, client, session, submitted, spec } => {
                 self.pay(&Owed::Record(*job));
@@ -48,13 +51,23 @@ impl Model {
                 let id = self.job_at(*ticket);
                 let job = &self.jobs[&id];
                 assert_eq!((*runs, *failures, *losses), (job.runs, job.failures, job.losses));
+                let begins = matches!(job.state, State::Running { .. });
+                assert!(!begins || job.runs == 1 && not_before.is_none());
                 self.pay(&Owed::Count(id));
-                self.comes_back(id, *not_before);
+                if begins {
+                    self.jobs.get_mut(&id).unwrap().counted = (1, 0, 0, None);
+                } else {
+                    self.comes_back(id, *not_before);
+                }
             }
             Action::Settle { ticket, job, session, retain } => {
                 let id = self.job_at(*ticket);
                 assert_eq!((*job, *session), (id, self.jobs[&id].began_in()));
                 self.see_settled(id, retain.clone());
+            }
+            Action::Tally(tally) => self.pay(&Owed::Tally(tally.clone())),
+            Action::BatchOver { client, name } => {
+                self.pay(&Owed::BatchOver(*client, (&**name).into()));
             }
             Action::Bury { letter } => self.see_buried(letter),
             #[cfg(feature = "spans")]
@@ -162,6 +175,10 @@ impl Model {
         job.counted = (job.runs, job.failures, job.losses, not_before);
         let Some(until) = not_before else {
             (job.state, job.ready) = (State::Waiting, self.now);
+            self.lost.insert(id);
+            if job.share().is_some() {
+                return;
+            }
             let is_clean = self.lanes.values().all(|lane| !lane.held.contains_key(&id));
             return self.turns.join_front(id, &self.jobs[&id], is_clean);
         };
@@ -227,31 +244,34 @@ impl Model {
         let queue = &self.jobs[&id].spec.queue;
         for other in self.lanes.values() {
             let may = other.is_free() && other.queues.contains(queue);
-            if may && !other.held.contains_key(&id) {
+            let suspect =
+                |job: &Job| job.share().is_some() && other.queues.contains(&job.spec.queue);
+            let may_be_apart = self.jobs.values().any(suspect);
+            if may && !may_be_apart && !other.held.contains_key(&id) {
                 assert!(lane.load() <= other.load(), "the least loaded lane comes first");
             }
         }
     }
 
-    fn see_run(&mut self, event: &Event, key: LaneKey, id: JobId) {
-        assert!(!self.draining, "nothing starts while the server drains");
-        let lane = self.lanes.get(&key).expect("a run goes to an open lane");
-        assert!(!lane.draining, "a draining lane gets no job");
-        assert!(!lane.silent, "a silent lane gets no job");
-        assert!(lane.held.len() < lane.slots as usize, "all slots are taken");
-        assert!(!lane.held.contains_key(&id), "the lane holds a void run of this job");
-        let job = &self.jobs[&id];
-        assert!(lane.queues.contains(&job.spec.queue), "the lane does not serve the queue");
-        assert!(self.now >= job.submitted.plus_ms(job.spec.delay_ms), "before its delay is over");
-        assert!(matches!(job.state, State::Waiting | State::Between), "it is {:?}", job.state);
-
-        assert!(!self.paused.contains(&job.spec.queue), "no job of a paused queue begins");
+    /// That it is the turn of a job that a lane gets, or that it may run without waiting for one.
+    fn see_turn(&mut self, event: &Event, key: LaneKey, id: JobId) {
+        let (lane, job) = (&self.lanes[&key], &self.jobs[&id]);
         let holds = |of: JobId| lane.held.contains_key(&of);
-        let at_once = matches!(
-            event,
-            Event::Submit { .. } | Event::Redrive { .. } | Event::Tick | Event::LaneClosed { .. }
-        );
-        if at_once {
+        let at_once = match event {
+            Event::Submit { .. } | Event::Redrive { .. } => true,
+            // A lane that waits no longer for those under suspicion takes what waits in turn.
+            Event::Tick | Event::LaneClosed { .. } => {
+                job.state == State::Between || self.lost.contains(&id)
+            }
+            _ => false,
+        };
+        let any_suspect = || self.jobs.values().any(|job| job.share().is_some());
+        self.turns_are_blurred |= self.lost.contains(&id) && any_suspect();
+        if self.turns_are_blurred {
+            if !at_once {
+                self.turns.serve(job, &lane.queues);
+            }
+        } else if at_once {
             self.turns.assert_priority(job, holds);
             self.assert_least_loaded(lane, id);
         } else {
@@ -270,9 +290,40 @@ impl Model {
                 self.turns.serve(job, &lane.queues);
             }
         }
+    }
+
+    fn see_run(&mut self, event: &Event, key: LaneKey, id: JobId) {
+        assert!(!self.draining, "nothing starts while the server drains");
+        let lane = self.lanes.get(&key).expect("a run goes to an open lane");
+        assert!(!lane.draining, "a draining lane gets no job");
+        assert!(!lane.silent, "a silent lane gets no job");
+        assert!(lane.held.len() < lane.slots as usize, "all slots are taken");
+        assert!(!lane.held.contains_key(&id), "the lane holds a void run of this job");
+        let job = &self.jobs[&id];
+        assert!(lane.queues.contains(&job.spec.queue), "the lane does not serve the queue");
+        assert!(self.now >= job.submitted.plus_ms(job.spec.delay_ms), "before its delay is over");
+        assert!(matches!(job.state, State::Waiting | State::Between), "it is {:?}", job.state);
+
+        assert!(!self.paused.contains(&job.spec.queue), "no job of a paused queue begins");
+        let live = || lane.held.iter().filter(|(_, held)| **held == Held::Live);
+        if let Some(share) = job.share() {
+            for (beside, _) in live() {
+                let share = self.jobs[beside].share();
+                let shares = share.is_some_and(|share| live().count() < share);
+                assert!(shares, "a job runs beside one under suspicion");
+            }
+            assert!(live().count() < share, "too many are beside a job under suspicion");
+        } else {
+            let suspects = live().filter(|(beside, _)| self.jobs[*beside].share().is_some());
+            assert_eq!(suspects.count(), 0, "a job runs beside one under suspicion");
+            self.see_turn(event, key, id);
+        }
+        let job = &self.jobs[&id];
         let waited = match job.state {
             State::Waiting => {
-                self.turns.leave(id, job);
+                if job.share().is_none() {
+                    self.turns.leave(id, job);
+                }
                 self.now - job.ready
             }
             _ => Duration::ZERO,
@@ -291,13 +342,16 @@ impl Model {
         lane.held.insert(id, Held::Live);
         let job = self.jobs.get_mut(&id).unwrap();
         job.worker = lane.name.clone();
-        let deadline = job.spec.timeout_ms.map(|ms| self.now.plus_ms(ms));
+        let timeout_ms = job.spec.timeout_ms.or(self.config.default_timeout_ms);
+        let deadline = timeout_ms.map(|ms| self.now.plus_ms(ms));
         job.state = State::Running { lane: key, since: self.now, deadline };
         job.runs += 1;
         (job.chunks, job.start_told) = (0, false);
         job.watchers.iter_mut().for_each(|watcher| watcher.knows_start = false);
+        let begins = job.runs == 1 && job.spec.ttl_ms.is_some();
         if job.accepted {
             self.expect_start_told(id);
         }
+        self.owed.extend(begins.then_some(Owed::Count(id)));
     }
 }

@@ -12,8 +12,9 @@ use super::model::Model;
 use super::parts::{Batch, Job, Owed, State, Told, Watcher};
 use crate::ids::{ClientId, SessionId, Ticket};
 use crate::outcome::Outcome;
-use crate::records::{Recovered, Retained};
+use crate::records::{Recovered, Retained, Tally};
 use crate::time::Time;
+use crate::void::VoidReason;
 
 impl Model {
     pub(super) fn job_of(&self, session: SessionId, id: &CorrelationId) -> Option<JobId> {
@@ -143,21 +144,31 @@ impl Model {
         let Some(batch) = self.batch_of(id) else { return };
         batch.live -= 1;
         batch.ended.push(outcome);
-        if batch.live > 0 {
-            return;
-        }
-        let job = &self.jobs[&id];
-        let name = job.spec.batch.clone().unwrap();
-        let batch = self.batches.remove(&(job.client, name.clone())).unwrap();
         let count = |of: Outcome| {
             u32::try_from(batch.ended.iter().filter(|ended| **ended == of).count()).unwrap()
         };
+        let (goes_on, ended, began) = (batch.live > 0, Outcome::ALL.map(count), batch.began);
+        let attending = batch.sessions.clone();
+        let job = &self.jobs[&id];
+        let (client, name) = (job.client, job.spec.batch.clone().unwrap());
+        if goes_on {
+            let open = attending.into_iter().filter(|session| self.sessions.contains_key(session));
+            let sessions = Arc::new(open.collect());
+            let tally = Tally { client, name: (&*name).into(), began, ended, sessions };
+            self.tallies.insert((client, name), tally.clone());
+            return self.owed.push(Owed::Tally(tally));
+        }
+        if self.tallies.remove(&(client, name.clone())).is_some() {
+            self.owed.push(Owed::BatchOver(client, name.clone()));
+        }
+        let batch = self.batches.remove(&(client, name.clone())).unwrap();
+        let [done, failed, cancelled] = ended;
         let summary = Summary {
             name,
             jobs: u32::try_from(batch.ended.len()).unwrap(),
-            done: count(Outcome::Done),
-            failed: count(Outcome::Failed),
-            cancelled: count(Outcome::Cancelled),
+            done,
+            failed,
+            cancelled,
             elapsed_ms: u64::try_from((self.now - batch.began).as_millis()).unwrap(),
         };
         let open = batch.sessions.iter().filter(|session| self.sessions.contains_key(session));
@@ -183,6 +194,20 @@ impl Model {
         job.counted = (of.runs, of.failures, of.losses, of.not_before);
         self.last_ticket = self.last_ticket.max(of.ticket);
         self.durable = self.durable.max(of.ticket);
+    }
+
+    pub(super) fn expect_tally(&mut self, tally: &Tally) {
+        let name: Box<str> = (&*tally.name).into();
+        let key = (tally.client, name.clone());
+        let Some(batch) = self.batches.get_mut(&key) else {
+            return self.owed.push(Owed::BatchOver(tally.client, name));
+        };
+        batch.began = batch.began.min(tally.began);
+        for (outcome, count) in Outcome::ALL.iter().zip(tally.ended) {
+            batch.ended.extend((0..count).map(|_| *outcome));
+        }
+        batch.sessions.extend(tally.sessions.iter());
+        self.tallies.insert(key, tally.clone());
     }
 
     /// Whether the key of a submit stands for a job already, which then answers.
@@ -289,7 +314,7 @@ impl Model {
     }
 
     pub(super) fn expect_cancelled(&mut self, id: JobId) {
-        let ran = self.expect_abandoned(id);
+        let ran = self.expect_abandoned(id, VoidReason::Cancelled);
         self.expect_end(id, Told::Cancelled, ran);
     }
 

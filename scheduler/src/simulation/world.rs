@@ -47,6 +47,9 @@ impl World {
         let config = Config {
             limits: plan.limits,
             lease: Duration::from_millis(plan.lease_ms),
+            remind_after: Duration::from_millis(plan.remind_ms),
+            answer_within: Duration::from_millis(plan.answer_ms),
+            default_timeout_ms: plan.default_timeout_ms,
             retention: Duration::from_millis(plan.retention_ms),
             retained_jobs: plan.retained_jobs,
             retained_bytes: plan.retained_bytes,
@@ -207,6 +210,9 @@ impl World {
                 losses,
                 not_before,
             }));
+        }
+        for tally in before.tallies.into_values() {
+            self.happen(Event::RecoveredTally(tally));
         }
         for session in self.model.sessions.keys().copied().collect::<Vec<_>>() {
             self.happen(Event::SessionAbsent { session });

@@ -1,6 +1,7 @@
-//! Batches: jobs of one client under one name, what became of those that have ended, and whom it concerns.
+//! Batches: jobs of one client under one name, what became of those that have ended, and whom it
+//! concerns.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use acequia_wire::client::Batch as Summary;
@@ -9,19 +10,17 @@ use slab::Slab;
 
 use crate::ids::{ClientId, SessionId};
 use crate::outcome::Outcome;
+use crate::records::Tally;
 use crate::state::by_client::{ByClient, Named};
 use crate::time::Time;
 
 /// A batch, as long as a job of it is live.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    name: Named,
-    /// Those that submitted to it and are not over.
-    pub(crate) sessions: BTreeSet<SessionId>,
+    pub(crate) tally: Tally,
     live: usize,
-    pub(crate) began: Time,
-    /// What became of those that have ended, in the order of [`Outcome::ALL`].
-    ended: [u32; Outcome::ALL.len()],
+    /// The journal has a tally of it.
+    pub(crate) is_recorded: bool,
 }
 
 /// All batches by client and name. The names are the clients' choice, so the hasher is one that
@@ -29,62 +28,89 @@ pub(crate) struct Batch {
 #[derive(Debug, Default)]
 pub(crate) struct Batches {
     batches: Slab<Batch>,
-    by_name: HashMap<Named, usize>,
+    by_name: HashMap<Named<Arc<str>>, usize>,
+}
+
+/// A batch after one of its jobs has ended.
+pub(crate) enum After {
+    /// Others are live.
+    GoesOn(Tally),
+    /// That was the last.
+    IsOver(Batch),
 }
 
 impl Batches {
     /// A job that was submitted at `submitted` joins the batch of this name.
     pub(crate) fn join(&mut self, client: ClientId, name: &str, submitted: Time) -> usize {
-        let known = self.by_name.get(&ByClient(client, name)).copied();
-        let batch = known.unwrap_or_else(|| {
-            let name: Named = (client, name.into());
-            let (sessions, ended) = (BTreeSet::new(), [0; 3]);
-            let began = submitted;
-            let batch = Batch { name: name.clone(), sessions, live: 0, began, ended };
-            let batch = self.batches.insert(batch);
-            self.by_name.insert(name, batch);
+        let batch = self.find(client, name).unwrap_or_else(|| {
+            let (name, sessions): (Arc<str>, _) = (name.into(), Arc::default());
+            let of_name = (client, name.clone());
+            let tally = Tally { client, name, began: submitted, ended: [0; 3], sessions };
+            let batch = self.batches.insert(Batch { tally, live: 0, is_recorded: false });
+            self.by_name.insert(of_name, batch);
             batch
         });
         self.batches[batch].live += 1;
         batch
     }
 
+    fn find(&self, client: ClientId, name: &str) -> Option<usize> {
+        self.by_name.get(&ByClient(client, name)).copied()
+    }
+
     pub(crate) fn name_of(&self, batch: usize) -> &str {
-        &self.batches[batch].name.1
+        &self.batches[batch].tally.name
+    }
+
+    /// What became of a batch before a restart. Returns it, if a job of it is live.
+    pub(crate) fn take_up(&mut self, before: &Tally) -> Option<usize> {
+        let batch = self.find(before.client, &before.name)?;
+        let Batch { tally, is_recorded, .. } = &mut self.batches[batch];
+        *is_recorded = true;
+        tally.began = tally.began.min(before.began);
+        for (ended, before) in tally.ended.iter_mut().zip(before.ended) {
+            *ended = ended.saturating_add(before);
+        }
+        Some(batch)
     }
 
     /// A session submits to the batch.
     pub(crate) fn attend(&mut self, batch: usize, session: SessionId) {
-        self.batches[batch].sessions.insert(session);
+        Arc::make_mut(&mut self.batches[batch].tally.sessions).insert(session);
     }
 
     /// A session is over.
     pub(crate) fn leave(&mut self, batch: usize, session: SessionId) {
-        self.batches[batch].sessions.remove(&session);
+        Arc::make_mut(&mut self.batches[batch].tally.sessions).remove(&session);
     }
 
-    /// A job of the batch has ended. Returns the batch if it was the last live one.
-    pub(crate) fn job_ends(&mut self, batch: usize, outcome: Outcome) -> Option<Batch> {
+    /// A job of the batch has ended.
+    pub(crate) fn job_ends(&mut self, batch: usize, outcome: Outcome) -> After {
         let of = &mut self.batches[batch];
         of.live -= 1;
-        let ended = &mut of.ended[outcome as usize];
+        let ended = &mut of.tally.ended[outcome as usize];
         *ended = ended.saturating_add(1);
         if of.live > 0 {
-            return None;
+            of.is_recorded = true;
+            return After::GoesOn(of.tally.clone());
         }
         let over = self.batches.remove(batch);
-        self.by_name.remove(&over.name);
-        Some(over)
+        self.by_name.remove(&ByClient(over.tally.client, &over.tally.name));
+        After::IsOver(over)
     }
 }
+
+const _: () = assert!(
+    matches!(Outcome::ALL, [Outcome::Done, Outcome::Failed, Outcome::Cancelled]),
+    "a summary takes them in this order"
+);
 
 impl Batch {
     /// What is told of it, after so long.
     pub(crate) fn summary(&self, elapsed: Duration) -> Summary {
-        let of = |outcome: Outcome| self.ended[outcome as usize];
-        let [done, failed, cancelled] = Outcome::ALL.map(of);
+        let [done, failed, cancelled] = self.tally.ended;
         Summary {
-            name: self.name.1.clone(),
+            name: (&*self.tally.name).into(),
             jobs: done.saturating_add(failed).saturating_add(cancelled),
             done,
             failed,
@@ -104,16 +130,16 @@ impl Batches {
     ) {
         assert_eq!(self.batches.len(), self.by_name.len());
         for (key, batch) in &self.batches {
-            assert_eq!(self.by_name[&batch.name], key);
+            assert_eq!(self.find(batch.tally.client, &batch.tally.name), Some(key));
             let live = jobs.iter().filter(|(_, job)| job.batch() == Some(key));
             assert_eq!(batch.live, live.count());
-            assert!(batch.live > 0, "{:?} is kept for nothing", batch.name);
-            assert!(batch.sessions.iter().all(|session| attends(*session, key)));
+            assert!(batch.live > 0, "{:?} is kept for nothing", batch.tally);
+            assert!(batch.tally.sessions.iter().all(|session| attends(*session, key)));
         }
     }
 
     pub(crate) fn sessions(&self) -> usize {
-        self.batches.iter().map(|(_, batch)| batch.sessions.len()).sum()
+        self.batches.iter().map(|(_, batch)| batch.tally.sessions.len()).sum()
     }
 
     pub(crate) fn assert_empty(&self) {

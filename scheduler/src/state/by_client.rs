@@ -7,7 +7,7 @@ use hashbrown::Equivalent;
 use crate::ids::ClientId;
 
 /// A client's name for something, as the key of a map.
-pub(crate) type Named = (ClientId, Box<str>);
+pub(crate) type Named<S = Box<str>> = (ClientId, S);
 
 /// The same, to look it up without a copy.
 #[derive(PartialEq, Eq)]
@@ -20,8 +20,8 @@ impl Hash for ByClient<'_> {
     }
 }
 
-impl Equivalent<Named> for ByClient<'_> {
-    fn equivalent(&self, other: &Named) -> bool {
-        self.0 == other.0 && *self.1 == *other.1
+impl<S: AsRef<str>> Equivalent<Named<S>> for ByClient<'_> {
+    fn equivalent(&self, other: &Named<S>) -> bool {
+        self.0 == other.0 && self.1 == other.1.as_ref()
     }
 }

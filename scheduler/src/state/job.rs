@@ -3,6 +3,7 @@
 use acequia_wire::limits::{ATTEMPTS_MAX, DURATION_MS_MAX, LOSSES_MAX};
 use acequia_wire::{JobId, Payload, TraceParent};
 
+use crate::config::Config;
 use crate::ids::{LaneKey, Ticket};
 use crate::state::list::{Links, index};
 use crate::state::watchers::Watchers;
@@ -24,7 +25,7 @@ pub(crate) struct Job {
     pub(crate) priority: u8,
     /// How often it may be tried.
     pub(crate) attempts: Count,
-    /// After how many milliseconds a run is given up.
+    /// After how many milliseconds a run is given up, if it says so itself.
     pub(crate) timeout_ms: Timeout,
     /// Runs begun.
     pub(crate) runs: u32,
@@ -42,9 +43,11 @@ pub(crate) struct Job {
     pub(crate) accepted: bool,
     /// Whether its client was told of this run's start.
     pub(crate) start_told: bool,
-    /// Its neighbours among its client's jobs, while it waits.
+    /// Its neighbours among its client's jobs while it waits, among those of its lane while it
+    /// runs.
     pub(crate) in_turn: Links,
-    /// Its neighbours among all that wait in its queue, while it waits.
+    /// Its neighbours among all that wait in its queue while it waits, among all that run while it
+    /// runs.
     pub(crate) in_arrival: Links,
     pub(crate) rare: Option<Box<Rare>>,
 }
@@ -140,7 +143,25 @@ pub(crate) enum State {
     Running { lane: LaneKey, since: Time },
 }
 
+/// From so many losses on a job is under suspicion.
+const SUSPECT_FROM: u32 = 2;
+/// How many jobs under suspicion share a lane at most, until one of them is lost once more.
+const SHARE: usize = 8;
+
+const _: () = assert!(SUSPECT_FROM < LOSSES_MAX, "a job runs alone before it is convicted");
+
 impl Job {
+    /// With how many jobs at most it may be on a lane, itself among them, if it is under suspicion
+    /// of having cost its workers their lives: a few at first, so that those which have nothing to
+    /// do with it are soon through, and at last none.
+    pub(crate) fn share(&self) -> Option<usize> {
+        match self.losses.get() {
+            ..SUSPECT_FROM => None,
+            SUSPECT_FROM..LOSSES_MAX => Some(SHARE),
+            LOSSES_MAX.. => Some(1),
+        }
+    }
+
     /// Whose turn it takes: a key of `Clients`.
     pub(crate) fn client(&self) -> usize {
         self.belongs.client as usize
@@ -195,10 +216,15 @@ impl Job {
         }
     }
 
+    /// After how many milliseconds a run of it is given up, if it says so or all jobs have it so.
+    pub(crate) fn timeout_ms(&self, config: &Config) -> Option<u32> {
+        self.timeout_ms.get().or(config.default_timeout_ms)
+    }
+
     /// When its run is given up.
-    pub(crate) fn deadline(&self) -> Option<Time> {
+    pub(crate) fn deadline(&self, config: &Config) -> Option<Time> {
         match self.state {
-            State::Running { since, .. } => self.timeout_ms.get().map(|ms| since.plus_ms(ms)),
+            State::Running { since, .. } => self.timeout_ms(config).map(|ms| since.plus_ms(ms)),
             State::Delayed { .. } | State::Waiting { .. } => None,
         }
     }

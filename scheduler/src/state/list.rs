@@ -12,6 +12,13 @@ pub(crate) struct Links {
     next: u32,
 }
 
+impl Links {
+    /// The neighbour behind.
+    pub(crate) fn behind(self) -> Option<usize> {
+        key(self.next)
+    }
+}
+
 impl Default for Links {
     fn default() -> Self {
         Self { prev: NONE, next: NONE }

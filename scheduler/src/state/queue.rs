@@ -28,6 +28,11 @@ pub(crate) struct Queue {
     turn_of: FxHashMap<(usize, u8), usize>,
     /// All that waits here, in the order in which it came to wait.
     arrival: List,
+    /// Those that wait under suspicion, which take no turns, in the order in which they came to
+    /// wait: those that may share a lane, and those that may not.
+    apart: [List; 2],
+    /// How many these are.
+    pub(crate) suspects: usize,
     /// Jobs handed out since the last that went by its age.
     takes: u32,
     pub(crate) waiting: usize,
@@ -62,6 +67,11 @@ pub(crate) enum End {
     Back,
 }
 
+/// Which of the lines of those under suspicion a job waits in, if in any.
+fn apart(job: &Job) -> Option<usize> {
+    job.share().map(|share| usize::from(share == 1))
+}
+
 impl Queue {
     fn new(name: QueueName) -> Self {
         Self {
@@ -70,6 +80,8 @@ impl Queue {
             turns: Slab::new(),
             turn_of: FxHashMap::default(),
             arrival: List::default(),
+            apart: [List::default(); 2],
+            suspects: 0,
             takes: 0,
             waiting: 0,
             live: 0,
@@ -82,6 +94,11 @@ impl Queue {
     /// Puts a job into line. A job that comes back, at the front, also brings its client's turn, if
     /// that client has none here.
     pub(crate) fn push(&mut self, jobs: &mut Chunks<Job>, job: usize, end: End) {
+        self.waiting += 1;
+        if let Some(line) = apart(&jobs[job]) {
+            self.suspects += 1;
+            return self.apart[line].push_back(jobs, job, Job::in_arrival);
+        }
         let (client, priority) = (jobs[job].client(), jobs[job].priority);
         let ring = &mut self.rings[usize::from(priority)];
         let turn = *self.turn_of.entry((client, priority)).or_insert_with(|| {
@@ -98,21 +115,29 @@ impl Queue {
             End::Back => self.turns[turn].jobs.push_back(jobs, job, Job::in_turn),
         }
         self.arrival.push_back(jobs, job, Job::in_arrival);
-        self.waiting += 1;
     }
 
     /// Takes a job out of line.
     pub(crate) fn remove(&mut self, jobs: &mut Chunks<Job>, job: usize) {
+        self.waiting -= 1;
+        if let Some(line) = apart(&jobs[job]) {
+            self.suspects -= 1;
+            return self.apart[line].remove(jobs, job, Job::in_arrival);
+        }
         let key = (jobs[job].client(), jobs[job].priority);
         let turn = self.turn_of[&key];
         self.turns[turn].jobs.remove(jobs, job, Job::in_turn);
         self.arrival.remove(jobs, job, Job::in_arrival);
-        self.waiting -= 1;
         if self.turns[turn].jobs.is_empty() {
             self.rings[usize::from(key.1)].remove(&mut self.turns, turn, Turn::in_ring);
             self.turns.remove(turn);
             self.turn_of.remove(&key);
         }
+    }
+
+    /// How many wait for their turn.
+    pub(crate) fn in_line(&self) -> usize {
+        self.waiting - self.suspects
     }
 
     /// Takes out the job whose turn it is and that may run on `lane`, unless the queue is paused;
@@ -167,9 +192,67 @@ impl Queue {
         None
     }
 
+    /// The job under suspicion that has waited longest of those that may run on `lane`: that may
+    /// share it, or may not. Passes over as few as [`find`](Self::find).
+    pub(crate) fn suspect(
+        &self,
+        jobs: &mut Chunks<Job>,
+        lane: LaneKey,
+        shares: bool,
+    ) -> Option<usize> {
+        let mut next = self.apart[usize::from(!shares)].front().filter(|_| !self.is_paused);
+        while let Some(candidate) = next {
+            if !jobs[candidate].void_on().contains(&lane) {
+                return Some(candidate);
+            }
+            next = List::after(jobs, candidate, Job::in_arrival);
+        }
+        None
+    }
+
     /// The job that waits behind another, or the first: of all in the order in which they came to
-    /// wait, of one client by priority.
+    /// wait, of one client by priority; those under suspicion last.
     pub(crate) fn waiting_after(
+        &self,
+        jobs: &mut Chunks<Job>,
+        client: Option<usize>,
+        after: Option<usize>,
+    ) -> Option<usize> {
+        match after.and_then(|job| apart(&jobs[job]).map(|line| (job, line))) {
+            Some((job, line)) => {
+                let behind = List::after(jobs, job, Job::in_arrival);
+                self.suspect_of(jobs, client, behind, line + 1)
+            }
+            None => {
+                let in_line = self.in_line_after(jobs, client, after);
+                in_line.or_else(|| self.suspect_of(jobs, client, None, 0))
+            }
+        }
+    }
+
+    /// The first of those under suspicion that is one of this client, from here or from the
+    /// beginning of one of the lines.
+    fn suspect_of(
+        &self,
+        jobs: &mut Chunks<Job>,
+        client: Option<usize>,
+        from: Option<usize>,
+        line: usize,
+    ) -> Option<usize> {
+        let lines = self.apart.get(line..).unwrap_or_default();
+        from.into_iter().chain(lines.iter().filter_map(List::front)).find_map(|first| {
+            let mut next = Some(first);
+            while let Some(job) = next {
+                if client.is_none_or(|client| client == jobs[job].client()) {
+                    return Some(job);
+                }
+                next = List::after(jobs, job, Job::in_arrival);
+            }
+            None
+        })
+    }
+
+    fn in_line_after(
         &self,
         jobs: &mut Chunks<Job>,
         client: Option<usize>,
@@ -192,7 +275,8 @@ impl Queue {
 
     /// Since when the job that has waited longest waits.
     pub(crate) fn oldest_waiting(&self, jobs: &Chunks<Job>) -> Option<Time> {
-        self.arrival.front().and_then(|job| jobs[job].waiting_since())
+        let firsts = [&self.arrival].into_iter().chain(&self.apart).filter_map(List::front);
+        firsts.filter_map(|job| jobs[job].waiting_since()).min()
     }
 
     fn unused(&self) -> bool {
@@ -273,7 +357,13 @@ impl Queue {
         assert_eq!(self.waiting, count(|state| matches!(state, State::Waiting { .. })));
         assert_eq!(self.running, count(|state| matches!(state, State::Running { .. })));
         let arrival = members(&self.arrival, jobs, Job::in_arrival);
-        assert_eq!(arrival.len(), self.waiting);
+        let apart = self.apart.map(|line| members(&line, jobs, Job::in_arrival));
+        for (nth, line) in apart.iter().enumerate() {
+            assert!(line.iter().all(|job| super::queue::apart(&jobs[*job]) == Some(nth)));
+            assert!(line.is_sorted_by_key(|job| jobs[*job].waiting_since()));
+        }
+        assert_eq!(self.suspects, apart.concat().len());
+        assert_eq!(arrival.len() + self.suspects, self.waiting);
         assert!(arrival.is_sorted_by_key(|job| jobs[*job].waiting_since()));
         assert_eq!(self.turns.len(), self.turn_of.len());
         let (mut in_rings, mut in_lines) = (0, 0);
@@ -293,7 +383,7 @@ impl Queue {
                 }
             }
         }
-        assert_eq!((in_rings, in_lines), (self.turns.len(), self.waiting));
+        assert_eq!((in_rings, in_lines), (self.turns.len(), self.waiting - self.suspects));
     }
 }
 

@@ -1,7 +1,8 @@
-//! What is due when. A job has at most one timer of each kind, a lane one for its lease.
+//! What is due when. A job has at most one timer of each kind, a lane one.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
+use std::time::Duration;
 
 use crate::ids::{LaneKey, Ticket};
 use crate::time::Time;
@@ -24,15 +25,15 @@ pub(crate) enum TimerKind {
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     jobs: BTreeSet<Timer>,
-    leases: BTreeSet<(Time, LaneKey)>,
+    lanes: BTreeSet<(Time, LaneKey)>,
 }
 
 /// What is due.
 pub(crate) enum Due {
     /// The timer of a job, by the job's key.
     Job(TimerKind, usize),
-    /// The lease of a lane is to be looked at.
-    Lease(LaneKey),
+    /// A lane is to be looked at.
+    Lane(LaneKey),
 }
 
 /// When, what, and for which job: its ticket, so that of those due at one time the oldest goes
@@ -62,29 +63,42 @@ impl Timers {
         timers.filter(|(_, kind, ..)| *kind == TimerKind::Due).map(|(.., job)| *job)
     }
 
-    pub(crate) fn set_lease(&mut self, at: Time, lane: LaneKey) {
-        self.leases.insert((at, lane));
+    /// Has all timers of a kind due so much later. Returns the jobs and those times.
+    /// Passes over all timers.
+    pub(crate) fn defer(&mut self, kind: TimerKind, by: Duration) -> Vec<(usize, Time)> {
+        let of_kind = self.jobs.iter().filter(|(_, of, ..)| *of == kind);
+        let early: Vec<Timer> = of_kind.copied().collect();
+        let defer = |(at, kind, ticket, job): Timer| {
+            self.jobs.remove(&(at, kind, ticket, job));
+            self.jobs.insert((at + by, kind, ticket, job));
+            (job, at + by)
+        };
+        early.into_iter().map(defer).collect()
     }
 
-    pub(crate) fn clear_lease(&mut self, at: Time, lane: LaneKey) {
-        self.leases.remove(&(at, lane));
+    pub(crate) fn set_look(&mut self, at: Time, lane: LaneKey) {
+        self.lanes.insert((at, lane));
+    }
+
+    pub(crate) fn clear_look(&mut self, at: Time, lane: LaneKey) {
+        self.lanes.remove(&(at, lane));
     }
 
     pub(crate) fn next(&self) -> Option<Time> {
         let job = self.jobs.first().map(|(at, ..)| *at);
-        let lease = self.leases.first().map(|(at, _)| *at);
-        job.into_iter().chain(lease).min()
+        let lane = self.lanes.first().map(|(at, _)| *at);
+        job.into_iter().chain(lane).min()
     }
 
-    /// Takes out the first timer that is due. Of those of the same time, leases come first: what
+    /// Takes out the first timer that is due. Of those of the same time, lanes come first: what
     /// else is due must not go to a lane that is lost.
     pub(crate) fn pop_due(&mut self, now: Time) -> Option<Due> {
         let at = self.next().filter(|at| *at <= now)?;
-        if let Some((lease, lane)) = self.leases.first().copied()
-            && lease == at
+        if let Some((look, lane)) = self.lanes.first().copied()
+            && look == at
         {
-            self.leases.pop_first();
-            return Some(Due::Lease(lane));
+            self.lanes.pop_first();
+            return Some(Due::Lane(lane));
         }
         let (_, kind, _, job) = self.jobs.pop_first()?;
         Some(Due::Job(kind, job))
@@ -95,6 +109,6 @@ impl Timers {
 impl Timers {
     /// Timers of jobs, and of lanes.
     pub(crate) fn len(&self) -> (usize, usize) {
-        (self.jobs.len(), self.leases.len())
+        (self.jobs.len(), self.lanes.len())
     }
 }

@@ -11,6 +11,10 @@ use crate::state::lanes;
 use crate::time::Time;
 use crate::views::lookup::LiveJob;
 use crate::views::stats::LaneStats;
+use crate::void::VoidReason;
+
+/// Runs of one worker that are told at most.
+pub const RUNS_TOLD: usize = 100;
 
 /// Jobs that are passed over for one page at most.
 const WALK_MAX: usize = 10_000;
@@ -28,8 +32,21 @@ pub struct LaneDetails {
     pub done: u64,
     /// Runs that it said to have failed.
     pub failed: u64,
-    /// The runs in its slots that jobs wait for, the oldest first.
+    /// The runs in its slots that jobs wait for, the oldest first, up to [`RUNS_TOLD`].
     pub runs: Vec<Run>,
+    /// The void runs in its slots, the oldest first, up to as many.
+    pub held: Vec<Held>,
+}
+
+/// A slot that a worker has not given back although its run is void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The job that it ran.
+    pub job: JobId,
+    /// Since when the run is void.
+    pub since: Time,
+    /// Why.
+    pub why: VoidReason,
 }
 
 /// A run in a slot.
@@ -74,7 +91,7 @@ pub struct JobCursor {
     pub job: JobId,
     /// Its queue.
     pub queue: QueueName,
-    /// Since when it waits, or until when it is delayed.
+    /// Since when it waits or runs, or until when it is delayed.
     pub at: Time,
     /// The place of its record.
     pub ticket: Ticket,
@@ -84,7 +101,8 @@ pub struct JobCursor {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JobPage {
     /// The jobs: those that wait in the order in which they came to wait, queue by queue; those of
-    /// one client by priority; those that run from the oldest; delayed ones as they are due.
+    /// one client by priority; those that run from the one that does so for longest; delayed ones as
+    /// they are due.
     pub jobs: Vec<LiveJob>,
     /// Where the page ends, if it is not the last. A page may end early, for having passed over
     /// too many jobs of others.
@@ -94,7 +112,9 @@ pub struct JobPage {
 /// A page cannot be told: the job that the page before it ended with is no longer there, and too
 /// many others are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the job that the page before ended with waits no longer; begin with the first page again")]
+#[error(
+    "the job that the page before ended with is no longer where it was; begin with the first page again"
+)]
 pub struct PageLost;
 
 /// A filter's queue and client by their keys.
@@ -143,17 +163,28 @@ impl Scheduler {
         let mut queues: Vec<QueueName> =
             self.lanes.queues_of(lane.group).iter().map(name).collect();
         queues.sort_unstable();
-        let run = |run: &lanes::Run| {
-            let lanes::Run::Live { job } = *run else { return None };
-            let job = &self.jobs[job];
+        let run = |key: usize| {
+            let job = &self.jobs[key];
             let State::Running { since, .. } = job.state else { return None };
             let queue = self.queues[job.queue()].name.clone();
             Some(Run { since, job: job.id, queue, attempt: job.runs })
         };
-        let mut runs: Vec<Run> = lane.held.values().filter_map(run).collect();
-        runs.sort_unstable_by_key(|run| (run.since, run.job));
-        let (since, done, failed) = (lane.since, lane.done, lane.failed);
-        LaneDetails { stats: LaneStats::of(key, lane), queues, since, done, failed, runs }
+        let behind = |key: &usize| self.jobs[*key].in_turn.behind();
+        let runs = std::iter::successors(lane.runs.front(), behind).take(RUNS_TOLD);
+        let held = |((since, job), why): (&(Time, JobId), &VoidReason)| Held {
+            job: *job,
+            since: *since,
+            why: *why,
+        };
+        LaneDetails {
+            stats: LaneStats::of(key, lane),
+            queues,
+            since: lane.since,
+            done: lane.done,
+            failed: lane.failed,
+            runs: runs.filter_map(run).collect(),
+            held: lane.void.iter().take(RUNS_TOLD).map(held).collect(),
+        }
     }
 
     /// The first `limit` live jobs that a filter lets through, after the end of another page.
@@ -169,7 +200,7 @@ impl Scheduler {
         let Some(whose) = self.whose(filter) else { return Ok(JobPage::default()) };
         let (keys, end) = match filter.state {
             JobState::Waiting => self.waiting(whose, after, limit)?,
-            JobState::Running => self.running(whose, after, limit),
+            JobState::Running => self.running(whose, after, limit)?,
             JobState::Delayed => self.delayed(whose, after, limit),
         };
         let jobs = keys.iter().filter_map(|key| self.live_job(*key)).collect();
@@ -268,25 +299,46 @@ impl Scheduler {
         whose: Whose,
         after: Option<&JobCursor>,
         limit: usize,
-    ) -> (Vec<usize>, Option<usize>) {
-        let live = |run: &lanes::Run| match run {
-            lanes::Run::Live { job } => Some(*job),
-            lanes::Run::Void { .. } => None,
+    ) -> Result<(Vec<usize>, Option<usize>), PageLost> {
+        let behind = |key: &usize| self.jobs[*key].in_arrival.behind();
+        let first = match after {
+            Some(after) => self.next_running(after)?,
+            None => self.runs.front(),
         };
-        let mut keys: Vec<usize> = self
-            .lanes
-            .iter()
-            .flat_map(|(_, lane)| lane.held.values().filter_map(live))
-            .filter(|key| {
-                let job = &self.jobs[*key];
-                whose.includes(job) && after.is_none_or(|after| after.ticket < job.ticket)
-            })
-            .collect();
-        keys.sort_unstable_by_key(|key| self.jobs[*key].ticket);
-        let more = keys.len() > limit;
-        keys.truncate(limit);
-        let end = keys.last().copied().filter(|_| more);
-        (keys, end)
+        let (mut page, mut last) = (Vec::new(), None);
+        for (nth, key) in std::iter::successors(first, behind).enumerate() {
+            let is_wanted = whose.includes(&self.jobs[key]);
+            if nth == WALK_MAX || is_wanted && page.len() == limit {
+                return Ok((page, last));
+            }
+            last = Some(key);
+            if is_wanted {
+                page.push(key);
+            }
+        }
+        Ok((page, None))
+    }
+
+    /// The job that has run for less than the one that a page ended with. Where that is gone, most
+    /// that came before it is too.
+    fn next_running(&self, after: &JobCursor) -> Result<Option<usize>, PageLost> {
+        let since = |key: usize| match self.jobs[key].state {
+            State::Running { since, .. } => Some(since),
+            State::Delayed { .. } | State::Waiting { .. } => None,
+        };
+        let behind = |key: &usize| self.jobs[*key].in_arrival.behind();
+        let last = self.by_id.find(&self.jobs, after.job);
+        if let Some(last) = last.filter(|key| since(*key) == Some(after.at)) {
+            return Ok(behind(&last));
+        }
+        // Others began at the same time, of which some may have been told: better twice than never.
+        let is_later = |key: &usize| since(*key) >= Some(after.at);
+        let mut runs = std::iter::successors(self.runs.front(), behind);
+        let found = runs.by_ref().take(WALK_MAX).find(is_later);
+        if found.is_none() && runs.next().is_some() {
+            return Err(PageLost);
+        }
+        Ok(found)
     }
 
     fn delayed(

@@ -11,6 +11,7 @@ use crate::scheduler::Scheduler;
 use crate::state::lanes::{GroupSlots, Lane};
 use crate::state::queue::Queue;
 use crate::time::Time;
+use crate::void::VoidReason;
 
 /// Everything at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +30,9 @@ pub struct Stats {
     pub dead_letters_of: Vec<(QueueName, usize)>,
     /// Each worker.
     pub lanes: Vec<LaneStats>,
+    /// Slots that workers have not given back although their runs are void, by why, in the order of
+    /// [`VoidReason::ALL`].
+    pub slots_held: [u64; VoidReason::ALL.len()],
 }
 
 /// The sums of everything at one moment.
@@ -48,6 +52,8 @@ pub struct Totals {
     pub slots: u64,
     /// Those of them that hold a job.
     pub slots_busy: u64,
+    /// Those of them whose runs are void, which workers have not given back.
+    pub slots_held: u64,
 }
 
 /// A queue at one moment.
@@ -93,6 +99,11 @@ pub struct LaneStats {
     pub slots: u32,
     /// How many it holds.
     pub busy: usize,
+    /// Those of them whose runs are void, which its worker has not given back.
+    pub held: usize,
+    /// Whether it takes none but jobs that are under suspicion of having cost their workers their
+    /// lives.
+    pub apart: bool,
     /// Whether it takes no more.
     pub draining: bool,
     /// Whether its lease ran out and nothing was heard of it since.
@@ -106,6 +117,8 @@ impl LaneStats {
             name: lane.name.clone(),
             slots: lane.slots,
             busy: lane.held.len(),
+            held: lane.void.len(),
+            apart: lane.apart,
             draining: lane.draining,
             silent: lane.silent,
         }
@@ -129,6 +142,7 @@ impl Scheduler {
             dead_letters: self.dead_letters.len(),
             dead_letters_of: dead_letters.collect(),
             lanes: lanes.collect(),
+            slots_held: self.lanes.void,
         }
     }
 
@@ -142,6 +156,7 @@ impl Scheduler {
             lanes: self.lanes.len(),
             slots: self.lanes.slots,
             slots_busy: self.lanes.busy,
+            slots_held: self.lanes.void.iter().sum(),
         }
     }
 

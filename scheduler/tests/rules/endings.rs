@@ -41,6 +41,9 @@ fn a_cancel_ends_a_job_in_any_state() {
     assert_eq!(scene.cancel(1), ["void 1 on 1", "1 cancelled", "settle 1"]);
     assert_eq!(scene.cancel(1), ["1 error: bad_request"]);
     assert_eq!(scene.cancel(99), ["99 error: bad_request"]);
+    // Only the slot is still waited for.
+    assert_eq!(scene.done(1, 1), ["dropped late"]);
+    scene.pass_ms(scene.next_ms().unwrap());
     assert_eq!(scene.next_ms(), None);
 }
 

@@ -195,3 +195,58 @@ fn a_session_that_goes_on_is_told_of_its_jobs() {
     assert_eq!(scene.retained.last().and_then(|of| of.session), Some(SessionId(7)));
     assert_eq!(scene.close(7), ["settle 3"], "it was to end with its session");
 }
+
+#[test]
+fn what_has_begun_once_does_not_expire_after_a_restart() {
+    let mut scene = Scene::new();
+    scene.lane(1, 1);
+    scene.submit(Submit { ttl_ms: Some(100), ..job(1) });
+    scene.submit(Submit { ttl_ms: Some(100), ..job(2) });
+    assert_eq!(scene.journal, ["1 (1, 0, 0) None"], "and nothing is written of what waits");
+    scene.pass_ms(99);
+    scene.done(1, 1);
+    assert_eq!(scene.journal.pop(), Some("2 (1, 0, 0) None".to_owned()));
+
+    let mut scene = empty();
+    let spec = Submit { ttl_ms: Some(100), ..job(2) };
+    scene.handle(Event::Recovered(Recovered { runs: 1, ..recovered(2, spec) }));
+    assert!(scene.pass_ms(1_000_000).is_empty());
+    assert_eq!(runs(&scene.lane(1, 1)), ["2 on 1"]);
+}
+
+#[test]
+fn a_batch_counts_what_ended_before_a_restart_too() {
+    let of_batch = |id| Submit { batch: Some("night".into()), ..job(id) };
+    let mut scene = Scene::new();
+    scene.lane(1, 2);
+    scene.open(2, 1);
+    scene.submit_as(2, of_batch(1));
+    (2..=5).for_each(|id| _ = scene.submit(of_batch(id)));
+    scene.done(1, 1);
+    scene.fail(1, 2, false);
+    scene.cancel(3);
+    let night = scene.tallies["night"].clone();
+    assert_eq!((night.ended, night.began), ([1, 1, 1], scene.now()));
+
+    let mut scene = empty();
+    scene.open(1, 1);
+    scene.open(2, 1);
+    for id in 4..=5 {
+        let session = Some(SessionId(1));
+        let recovered = Recovered { session, ..recovered(id, of_batch(id)) };
+        scene.handle(Event::Recovered(recovered));
+    }
+    scene.handle(Event::RecoveredTally(night.clone()));
+    scene.lane(1, 2);
+    scene.done(1, 4);
+    let told = scene.done(1, 5);
+    let ms = (scene.now() - Time::default()).as_millis();
+    // Session 2 has no live job of it, and waits for its end all the same.
+    let batch = format!("batch night: 5 = 3 + 1 + 1 in {ms} ms");
+    assert_eq!(told[2..], [batch.clone(), batch]);
+    assert!(scene.tallies.is_empty());
+
+    let mut scene = empty();
+    assert!(scene.handle(Event::RecoveredTally(night)).is_empty(), "none of it is live");
+    assert!(scene.tallies.is_empty());
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use acequia_scheduler::{
     Action, ClientId, Config, DeadLetter, Event, Found, LaneKey, LaneOffer, Measure, Retained,
-    Scheduler, SessionId, Ticket, Time,
+    Scheduler, SessionId, Tally, Ticket, Time,
 };
 use acequia_wire::client::{self, JobEvent, OnDisconnect, Submit};
 use acequia_wire::{Body, ContentType, CorrelationId, JobId, Limits, Payload, QueueName};
@@ -20,6 +20,8 @@ pub(crate) struct Scene {
     pub(crate) retained: Vec<Arc<Retained>>,
     /// The dead letters that it was to keep and not yet to forget.
     pub(crate) letters: BTreeMap<Ticket, Arc<DeadLetter>>,
+    /// What it was to keep of batches.
+    pub(crate) tallies: BTreeMap<String, Tally>,
     /// The jobs by the places of their records.
     recorded: BTreeMap<Ticket, u32>,
     now_ms: u64,
@@ -81,6 +83,7 @@ impl Scene {
             journal: Vec::new(),
             retained: Vec::new(),
             letters: BTreeMap::new(),
+            tallies: BTreeMap::new(),
             recorded: BTreeMap::new(),
             now_ms: 1_000,
         }
@@ -93,6 +96,9 @@ impl Scene {
     pub(crate) fn handle(&mut self, event: Event) -> Vec<String> {
         if let Event::Recovered(recovered) = &event {
             self.recorded.insert(recovered.ticket, number_of(recovered.job));
+        }
+        if let Event::RecoveredTally(tally) = &event {
+            self.tallies.insert(tally.name.to_string(), tally.clone());
         }
         if let Event::RecoveredDeadLetter(letter) = &event {
             self.letters.insert(letter.ticket, letter.clone());
@@ -114,6 +120,12 @@ impl Scene {
                 Action::Settle { ticket, retain, .. } => {
                     self.retained.extend(retain.clone());
                     lines.push(format!("settle {}", self.recorded[ticket]));
+                }
+                Action::Tally(tally) => {
+                    self.tallies.insert(tally.name.to_string(), tally.clone());
+                }
+                Action::BatchOver { name, .. } => {
+                    self.tallies.remove(&**name).expect("it was tallied");
                 }
                 Action::Bury { letter } => {
                     self.letters.insert(letter.ticket, letter.clone());
@@ -278,6 +290,8 @@ fn line(action: &Action) -> Option<String> {
         Action::Tell { event, .. } => told(event),
         Action::Run { lane, job } => format!("run {} on {}", number_of(job.job), lane.0),
         Action::CancelRun { lane, job } => format!("void {} on {}", number_of(*job), lane.0),
+        Action::Remind { lane, job } => format!("remind {} of {}", lane.0, number_of(*job)),
+        Action::EndLane { lane } => format!("end {}", lane.0),
         Action::SayBye { lane } => format!("bye {}", lane.0),
         Action::Measure(Measure::Dropped(why)) => format!("dropped {}", why.as_str()),
         Action::Measure(_) => return None,
@@ -287,6 +301,8 @@ fn line(action: &Action) -> Option<String> {
         | Action::Count { .. }
         | Action::Settle { .. }
         | Action::Bury { .. }
+        | Action::Tally(_)
+        | Action::BatchOver { .. }
         | Action::Exhume { .. } => {
             unreachable!("these are told with the number of the job")
         }

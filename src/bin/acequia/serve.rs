@@ -14,13 +14,14 @@ use std::time::Duration;
 use acequia::client::AdminClient;
 use acequia::{Broken, Config, Endpoint, Server, TlsFiles};
 use acequia_pool::{GuardCommand, Setup};
+use acequia_wire::limits::DURATION_MS_MAX;
 use anyhow::{Context as _, bail};
 use futures_util::FutureExt as _;
 use futures_util::future::select;
 use tokio::sync::oneshot;
 
 use self::limits::LimitArgs;
-use crate::pool_guard;
+use crate::{log, operators, pool_guard};
 
 /// The longest time that makes sense for anything here, and whose sums fit everywhere.
 const YEAR_S: u64 = 366 * 24 * 60 * 60;
@@ -89,6 +90,16 @@ pub(crate) struct Args {
     )]
     lease_s: u64,
 
+    /// After how long a run is given up of a job without a `timeout_ms` of its own, as if it had this
+    /// one; by default never
+    #[arg(
+        long,
+        env = "ACEQUIA_TIMEOUT_S",
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=DURATION_MS_MAX / 1_000)
+    )]
+    timeout_s: Option<u64>,
+
     /// How long running jobs may take to end once the server is told to stop
     #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = Config::GRACE.as_secs(), value_name = "SECONDS", value_parser = long())]
     grace_s: u64,
@@ -111,15 +122,17 @@ pub(crate) struct Args {
     access: access::AccessArgs,
 }
 
-pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: Args, log: log::Format) -> anyhow::Result<ExitCode> {
     let pools = args.pools()?;
     let config = args.into_config()?;
+    let (by_tls, makes_token) = (config.tls.is_some(), config.admin_token.is_none());
     raise_file_limit();
     if pools.is_empty() {
         keep_pages_small();
     }
     let server = Server::bind(config).await?;
     let stop = crate::stop::signal().shared();
+    let _left = makes_token.then(|| operators::let_in(&server, by_tls, log));
     writeln!(std::io::stdout(), "{}", server.addresses()).context("cannot say that it is ready")?;
     let pools = pools.into_iter().map(|pool| (pool, server.operator())).collect();
     run_with_pools(server, pools, stop).await?;
@@ -182,6 +195,7 @@ impl Args {
             limits: self.limits.check()?,
             worker_connections,
             lease: Duration::from_secs(self.lease_s),
+            default_timeout: self.timeout_s.map(Duration::from_secs),
             grace: Duration::from_secs(self.grace_s),
             measures: !self.no_measures,
             ..Config::default()

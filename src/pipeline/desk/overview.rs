@@ -33,6 +33,8 @@ pub(crate) struct Overview {
     slots: u64,
     /// Those of them that hold a job.
     slots_busy: u64,
+    /// Those of them whose runs are void, which workers have not given back.
+    slots_held: u64,
     #[schema(inline)]
     journal: Journal,
 }
@@ -70,8 +72,16 @@ enum Kind {
 
 impl Desk<'_> {
     pub(crate) fn overview(&self) -> Overview {
-        let Totals { sessions, live_jobs, payload_bytes, dead_letters, lanes, slots, slots_busy } =
-            self.scheduler.totals();
+        let Totals {
+            sessions,
+            live_jobs,
+            payload_bytes,
+            dead_letters,
+            lanes,
+            slots,
+            slots_busy,
+            slots_held,
+        } = self.scheduler.totals();
         let (state, why) = match self.readiness {
             Readiness::Ready => (State::Ready, None),
             Readiness::Draining => {
@@ -92,6 +102,7 @@ impl Desk<'_> {
             workers: lanes,
             slots,
             slots_busy,
+            slots_held,
             journal: Journal {
                 kind: if self.durability.is_kept() { Kind::File } else { Kind::None },
                 writable: is_writable,

@@ -1,7 +1,7 @@
 //! Workers: what each serves and holds.
 
 use acequia_gate::Peer;
-use acequia_scheduler::{Event, LaneDetails, LaneKey};
+use acequia_scheduler::{Event, LaneDetails, LaneKey, RUNS_TOLD, VoidReason};
 use acequia_wire::QueueName;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,12 +9,11 @@ use utoipa::ToSchema;
 use super::Desk;
 use crate::schema;
 
-/// Runs that are told of one worker.
-const RUNS_TOLD: usize = 100;
-
 schema::described! {
     /// What a worker holds, as far as it is told.
     Runs of Run = schema::list_of::<Run>(RUNS_TOLD);
+    /// The void runs in its slots, as far as they are told.
+    HeldRuns of Held = schema::list_of::<Held>(RUNS_TOLD);
 }
 
 /// A worker, as it is told.
@@ -27,12 +26,11 @@ pub(crate) struct Worker {
     /// The queues that it serves.
     #[schema(value_type = Vec<schema::QueueName>)]
     queues: Vec<QueueName>,
-    /// Jobs that it holds at a time.
-    #[schema(minimum = 1)]
+    /// Jobs that it holds at a time; one that has none only publishes.
     slots: u32,
     /// Jobs that it holds.
     busy: usize,
-    /// `draining`: it gets no more jobs; `silent`: its lease ran out.
+    /// `draining`: it gets no more jobs; `silent`: nothing is heard of it, and it gets none until something is.
     #[schema(inline)]
     state: State,
     /// Its end of its jobs connection, over TCP.
@@ -47,9 +45,16 @@ pub(crate) struct Worker {
     done: u64,
     /// Runs that it said to have failed.
     failed: u64,
-    /// What it holds.
+    /// What it holds, the longest first.
     #[schema(value_type = Runs)]
     jobs: Vec<Run>,
+    /// Slots that it has not given back although their runs are void.
+    slots_held: usize,
+    /// These, the longest first.
+    #[schema(value_type = HeldRuns)]
+    held: Vec<Held>,
+    /// Whether it takes only jobs that may have cost other workers their lives.
+    apart: bool,
 }
 
 /// What becomes of a worker.
@@ -77,9 +82,43 @@ struct Run {
     attempt: u32,
 }
 
+/// A slot whose run is void, for which the worker has not said `done` or `fail` yet.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct Held {
+    /// The job that it ran.
+    #[schema(value_type = schema::JobId)]
+    job: String,
+    /// Since when the run is void (milliseconds since 1970).
+    since_ms: u64,
+    /// Why it is void.
+    #[schema(inline)]
+    why: Why,
+}
+
+/// Why a run is void.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Why {
+    Timeout,
+    Cancelled,
+    Lost,
+    BadMessage,
+}
+
+impl From<VoidReason> for Why {
+    fn from(why: VoidReason) -> Self {
+        match why {
+            VoidReason::Timeout => Self::Timeout,
+            VoidReason::Cancelled => Self::Cancelled,
+            VoidReason::Lost => Self::Lost,
+            VoidReason::BadMessage => Self::BadMessage,
+        }
+    }
+}
+
 impl Worker {
     fn new(lane: LaneDetails, peer: Option<Peer>) -> Self {
-        let LaneDetails { stats, queues, since, done, failed, runs } = lane;
+        let LaneDetails { stats, queues, since, done, failed, runs, held } = lane;
         let state = match (stats.draining, stats.silent) {
             (_, true) => State::Silent,
             (true, _) => State::Draining,
@@ -90,11 +129,16 @@ impl Worker {
             Some(Peer::Ipc { pid }) => (None, pid),
             None => (None, None),
         };
-        let jobs = runs.into_iter().take(RUNS_TOLD).map(|run| Run {
+        let jobs = runs.into_iter().map(|run| Run {
             job: run.job.to_string(),
             queue: run.queue,
             since_ms: run.since.as_millis(),
             attempt: run.attempt,
+        });
+        let held = held.into_iter().map(|held| Held {
+            job: held.job.to_string(),
+            since_ms: held.since.as_millis(),
+            why: held.why.into(),
         });
         Self {
             worker: stats.lane.0,
@@ -109,6 +153,9 @@ impl Worker {
             done,
             failed,
             jobs: jobs.collect(),
+            slots_held: stats.held,
+            held: held.collect(),
+            apart: stats.apart,
         }
     }
 }

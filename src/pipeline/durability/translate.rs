@@ -1,7 +1,13 @@
 //! What the scheduler and the journal call the same things.
 
-use acequia_journal::{Admitted, Counts, DeadLetter as Buried, Entry, Kept, LiveJob, Outcome};
-use acequia_scheduler::{Action, ClientId, DeadLetter, Recovered, Retained, SessionId, Ticket};
+use std::sync::Arc;
+
+use acequia_journal::{
+    Admitted, Counts, DeadLetter as Buried, Entry, Kept, LiveJob, Outcome, Tally as Tallied,
+};
+use acequia_scheduler::{
+    Action, ClientId, DeadLetter, Recovered, Retained, SessionId, Tally, Ticket,
+};
 
 use super::timescale::Shift;
 use acequia_wire::client::JobEvent;
@@ -42,11 +48,15 @@ pub(super) fn entry(action: Action, told: Told, shift: Shift) -> Option<Entry> {
             let outcome = retain.and_then(|retained| kept(&retained, told, shift)).map(Box::new);
             Entry::Settled { ticket: ticket.0, outcome }
         }
+        Action::Tally(tally) => Entry::Tallied(Box::new(tallied(tally, shift))),
+        Action::BatchOver { client, name } => Entry::BatchOver { client: client.0, name },
         Action::Bury { letter } => Entry::Buried(Box::new(buried(&letter, shift))),
         Action::Exhume { ticket } => Entry::Exhumed { ticket: ticket.0 },
         Action::Tell { .. }
         | Action::Run { .. }
         | Action::CancelRun { .. }
+        | Action::Remind { .. }
+        | Action::EndLane { .. }
         | Action::SayBye { .. }
         | Action::Measure(_) => return None,
         #[cfg(feature = "otlp")]
@@ -98,6 +108,25 @@ fn kept(retained: &Retained, told: Told, shift: Shift) -> Option<Kept> {
     let ended_ms = shift.kept(ended);
     let client = client.0;
     Some(Kept { job, client, session, seq, id, key, ended_ms, outcome, traceparent })
+}
+
+fn tallied(tally: Tally, shift: Shift) -> Tallied {
+    let Tally { client, name, began, ended: [done, failed, cancelled], sessions } = tally;
+    let sessions = sessions.iter().map(|session| session.0).collect();
+    let (client, began_ms) = (client.0, shift.kept(began));
+    Tallied { client, name, began_ms, done, failed, cancelled, sessions }
+}
+
+/// A batch that goes on.
+pub(super) fn tally(kept: Tallied, shift: Shift) -> Tally {
+    let Tallied { client, name, began_ms, done, failed, cancelled, sessions } = kept;
+    Tally {
+        client: ClientId(client),
+        name,
+        began: shift.recovered(began_ms),
+        ended: [done, failed, cancelled],
+        sessions: Arc::new(sessions.into_iter().map(SessionId).collect()),
+    }
 }
 
 pub(super) fn dead_letter(buried: Buried, shift: Shift) -> DeadLetter {

@@ -1,0 +1,29 @@
+//! Why runs become void.
+
+/// VoidReason a run is void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VoidReason {
+    /// Its client, or an operator, did not want the job any more.
+    Cancelled,
+    /// It took longer than the job's `timeout_ms`.
+    Timeout,
+    /// The worker was silent for longer than its lease.
+    Lost,
+    /// The worker said something of it that was not as it should be.
+    BadMessage,
+}
+
+impl VoidReason {
+    /// All of them, each at the place of its number.
+    pub const ALL: [Self; 4] = [Self::Cancelled, Self::Timeout, Self::Lost, Self::BadMessage];
+
+    /// The word for it, in metrics and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Timeout => "timeout",
+            Self::Lost => "lost",
+            Self::BadMessage => "bad_message",
+        }
+    }
+}
