@@ -17,6 +17,7 @@ def settle(fleet):
     """Waits for the end of all jobs, of all clients, of all sessions."""
     try:
         fleet.server.wait_ready()
+        eventually(lambda: fleet.server.get("/readyz")[0] == 200, "a server that takes jobs", PATIENCE_S)
         eventually(lambda: fleet.server.metric("acequia_workers") == len(WORKERS),
                    f"{len(WORKERS)} workers to be ready", PATIENCE_S)
         fleet.finish_clients()
