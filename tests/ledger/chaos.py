@@ -14,7 +14,7 @@ EPISODES = {
     "stands still": (3, "still"), "full disk": (3, "disk"), "clock set": (3, "clock"),
 }
 HOURS = 3600
-LONG_S, SHORT_S = 600, 3  # how long outcomes are kept: so that all can be asked for, or that some leave
+LONG_S, SHORT_S = 600, 6  # how long outcomes are kept: so that all can be asked for, or that some leave
 
 
 @dataclass
@@ -78,10 +78,16 @@ def idle_disk(rng, at):
     """Nobody asks for anything; the disk is full when old outcomes leave, and then somebody comes."""
     at += 0.1
     yield at, "pause_clients", ()
-    yield at + 0.7, "fill_disk", (rng.choice(("space", "limit")),)
-    at += 0.7 + rng.uniform(SHORT_S - 1, SHORT_S)
+    yield at, "be_idle", ()
+    yield at, "fill_disk", (rng.choice(("space", "limit")),)
+    yield at, "stay", (rng.uniform(1.5, SHORT_S / 2),)
     yield at, "resume_clients", ()
-    at += rng.uniform(0.5, 1)
+    # New sessions are written, and others resumed, although no job is taken.
+    for nth in range(CLIENTS):
+        if rng.random() < 0.7:
+            yield at, "kill_client", (nth,)
+            yield at, "start_client", (nth,)
+    yield at, "stay", (rng.uniform(0.5, 1.5),)
     yield at, "free_disk", ()
     yield at, "be_written", ()
 

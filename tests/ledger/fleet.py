@@ -1,8 +1,10 @@
 """All processes of a run: one server, workers, clients; each can be ended and started again."""
 
+import contextlib
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from harness import Process, Server, acequia
@@ -18,6 +20,7 @@ CLIENTS = 4
 WORKERS = ("zmq", "zmq beats", "zmq beats many", "rust", "rust")
 BEATING = {nth for nth, kind in enumerate(WORKERS) if kind != "zmq"}
 LEASE_S = 2
+IDLE_S = 5  # until a server has nothing to do that is asked for nothing
 HEALED_S = 15  # until a server writes again whose disk has room again
 PORTS = ("http", "jobs", "results")
 
@@ -106,6 +109,24 @@ class Fleet:
 
     def free_disk(self):
         self._disk.free(self.server.process)
+
+    def stay(self, seconds):
+        """All stays as it is, however long the deed before has taken."""
+        time.sleep(seconds)
+
+    def is_idle(self):
+        """Whether no job is live: waiting, delayed or running."""
+        names = ("acequia_payload_bytes", "acequia_queue_depth", "acequia_jobs_running")
+        return all(self.server.total(name) == 0 for name in names)
+
+    def be_idle(self):
+        """Waits, not for ever, until there is nothing to do and nothing to write."""
+        def is_quiet():
+            return self.is_idle() and self.server.metric("acequia_journal_waiting_bytes") == 0
+
+        # If something hangs, others tell.
+        with contextlib.suppress(OSError, AssertionError):
+            eventually(is_quiet, patience_s=IDLE_S)
 
     def be_written(self):
         """Waits until the server has noticed that it can write again, and has written all.
