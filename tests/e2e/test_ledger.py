@@ -37,7 +37,7 @@ def test_a_loss_would_be_seen(tmp_path):
     """A server without a journal forgets what it accepted, and the books tell so."""
     # The books of a failure are kept.
     env = {"TMPDIR": str(tmp_path)}
-    code, process = ledger("--rounds", 2, "--seed", 2, "--without-journal", env=env)
+    code, process = ledger("--rounds", 2, "--seed", 2, "--only", "kills", "--without-journal", env=env)
     assert code == 1, process.log()
     assert any(line.startswith("readable: ") for line in process.stdout), process.log()
 
@@ -167,6 +167,13 @@ def fail(book, known, id, code):
 
 def expired_although_it_had_begun(book, known):
     fail(book, known, 9, "expired")
+
+
+def expired_although_it_was_told_to_have_begun(book, known):
+    fail(book, known, 9, "expired")
+    book.note({"t": 90 * S, "session": "s1", "what": "started", "id": 9, "job": "j19"})
+    book.runs_by_nonce["s1.9"].clear()
+    do(book, "kill_server", 92)
 
 
 def taken_by_a_server_that_stood_still(book, known):
@@ -313,7 +320,8 @@ def buried_twice(book, known):
     (told_of_another, "ended well"), (told_otherwise, "agreed"), (failed_for_no_reason, "ended well"),
     (never_run, "executed"), (run_under_another_name, "one job"), (one_key_two_jobs, "one job"),
     (run_from_nowhere, "nothing strange"), (run_too_early, "not too early"), (refused, "ended well"),
-    (expired_although_it_had_begun, "not expired"), (taken_by_a_server_that_stood_still, "not taken"),
+    (expired_although_it_had_begun, "not expired"), (expired_although_it_was_told_to_have_begun, "not expired"),
+    (taken_by_a_server_that_stood_still, "not taken"),
     (lost_by_a_server_that_stood_still, "not taken"), (timed_out_although_it_was_through, "not timed out"),
     (a_batch_that_is_not_told, "batch told"), (a_batch_that_is_told_twice, "batch told"),
     (a_batch_of_which_some_are_not_counted, "batch told"), (a_batch_with_other_ends, "batch told"),

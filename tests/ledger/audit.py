@@ -6,6 +6,7 @@ from jobs import CANCELLED, DONE, EXPIRED, KINDS, LOST, TIMED_OUT, answer
 MS, S = 1_000_000, 1_000_000_000  # in nanoseconds
 EARLY_NS = 5 * MS  # times are written in whole milliseconds, here and there
 WRITTEN_NS = 500 * MS  # what was longer ago than this is on the disk
+LAIN_NS = 5 * S  # for as long a job may wait at a worker that has others
 AROUND_NS = S  # what somebody does to others may show so much later
 REFUSALS = {"draining", "storage"}  # nothing else is a reason to refuse these jobs
 SERVER_ENDS = {"kill_server", "stop_server", "launch_server"}
@@ -192,10 +193,14 @@ def not_expired(books, known):
     for submit, job, end in outcomes(books, known):
         if end != EXPIRED:
             continue
-        for run in books.runs(job):
+        # What a client is told to have begun began just before; what is run may have lain at its worker.
+        begun = [(line, line["t"] - AROUND_NS, line["t"]) for line in submit.started if line["job"] == job]
+        begun += [(run, run.at_ns - LAIN_NS, run.at_ns) for run in books.runs(job)]
+        for what, from_ns, to_ns in begun:
             # That it has begun may not be written yet when the server is killed.
-            if not books.done({"kill_server"}, run.at_ns, run.at_ns + WRITTEN_NS):
-                yield f"{submit} has expired, and had begun: {run}"
+            if not books.done({"kill_server"}, from_ns, to_ns + WRITTEN_NS):
+                yield f"{submit} has expired, and had begun: {what}"
+                break
 
 
 def is_disturbed(books, nth, from_ns, to_ns):

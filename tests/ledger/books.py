@@ -18,6 +18,7 @@ class Submit:
     fields: dict
     accepted: list = field(default_factory=list)  # names of jobs
     rejected: list = field(default_factory=list)  # codes
+    started: list = field(default_factory=list)  # lines of the book
     ended: list = field(default_factory=list)  # lines of the book
     gaps: list = field(default_factory=list)  # lines of the book: it has ended, and how is not known
 
@@ -95,12 +96,12 @@ class Books:
             self.submits[session, line["id"]] = Submit(
                 session, line["id"], line["kind"], line["nonce"], line["t"], fields
             )
-        elif what in ("accepted", "rejected", "ended"):
+        elif what in ("accepted", "rejected", "started", "ended"):
             submit = self.submits.get((session, line["id"]))
             if submit is None:
                 self.strangers.append(line)
-            elif what == "ended":
-                submit.ended.append(line)
+            elif what in ("started", "ended"):
+                getattr(submit, what).append(line)
             else:
                 getattr(submit, what).append(line["job" if what == "accepted" else "code"])
             if line.get("code") == "storage":

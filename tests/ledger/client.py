@@ -118,6 +118,8 @@ class Session:
         if ev == "accepted":
             self.write("accepted", id=id, job=event["job"])
             self._unaccepted.pop(id, None)
+        elif ev == "started":
+            self.write("started", id=id, job=event["job"])
         elif ev in OUTCOMES:
             result = event.get("result")
             result = result.decode() if isinstance(result, bytes) else result
