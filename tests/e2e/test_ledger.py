@@ -66,7 +66,7 @@ def a_round_without_fault():
     add(book, known, 8, "timed", timeout_ms=1500)
     add(book, known, 9, "outliving", ttl_ms=300)
     book.note({"session": "s1", "what": "finished"})
-    book.looked_ns = 100 * S
+    book.looked_ns = 110 * S
     return book, known
 
 
@@ -125,6 +125,10 @@ def test_what_has_a_reason_is_no_fault():
     do(book, "be_written", 97)
     book.note({"t": 96 * S, "session": "s2", "what": "submit", "id": 2, "kind": "quick", "nonce": "s2.2"})
     book.note({"t": 96 * S, "session": "s2", "what": "rejected", "id": 2, "code": "storage"})
+    # Its time did not count, and it was through.
+    add(book, known, 10, "hanging", timeout_ms=50)
+    do(book, "pause_server", 100.05)
+    do(book, "resume_server", 102.5)
     # Forgotten after a while.
     book.retention_ns = 20 * S
     known["j3"] = None
@@ -192,6 +196,12 @@ def timed_out_although_it_was_through(book, known):
     do(book, "pause_server", 80)
     do(book, "resume_server", 83)
     fail(book, known, 8, "timeout")
+
+
+def done_although_it_took_too_long(book, known):
+    add(book, known, 10, "hanging", timeout_ms=50)
+    do(book, "pause_server", 95)
+    do(book, "resume_server", 97)
 
 
 def a_batch_that_is_not_told(book, known):
@@ -323,6 +333,7 @@ def buried_twice(book, known):
     (expired_although_it_had_begun, "not expired"), (expired_although_it_was_told_to_have_begun, "not expired"),
     (taken_by_a_server_that_stood_still, "not taken"),
     (lost_by_a_server_that_stood_still, "not taken"), (timed_out_although_it_was_through, "not timed out"),
+    (done_although_it_took_too_long, "timed out"),
     (a_batch_that_is_not_told, "batch told"), (a_batch_that_is_told_twice, "batch told"),
     (a_batch_of_which_some_are_not_counted, "batch told"), (a_batch_with_other_ends, "batch told"),
     (refused_after_all, "refused for a reason"),

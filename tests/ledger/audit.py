@@ -16,7 +16,8 @@ WORKER_DEEDS = {"kill_worker", "start_worker", "pause_worker", "resume_worker"}
 def violations(books, known):
     """All of them. `known` maps each accepted job to what the server knows of it, or None."""
     for rule in (nothing_strange, in_order, told_once, told_all, ended_well, readable, agreed, buried, executed, one_job,
-                 not_too_early, not_expired, not_taken, not_timed_out, batch_told, refused_for_a_reason):
+                 not_too_early, not_expired, not_taken, not_timed_out, timed_out,
+                 batch_told, refused_for_a_reason):
         for what in rule(books, known):
             yield f"{rule.__name__.replace('_', ' ')}: {what}"
 
@@ -242,6 +243,17 @@ def not_timed_out(books, known):
         # Before its turn it may have lain at a worker with other jobs.
         if is_in_time and not is_disturbed(books, nth_of(run.worker), run.at_ns - timeout_ns, run.through_ns + timeout_ns):
             yield f"{submit} has timed out, although its worker was through: {run}"
+
+
+def timed_out(books, known):
+    """A run that takes too long is given up, unless nobody listened meanwhile."""
+    stood = books.spans("pause_server", "resume_server")
+    for submit, job, end in outcomes(books, known):
+        if end != DONE or submit.kind != "hanging":
+            continue
+        for run in books.runs(job):
+            if not any(begin <= run.at_ns + AROUND_NS and end >= run.at_ns for begin, end in stood):
+                yield f"{submit} is done, and should have timed out: {run}"
 
 
 def batch_told(books, known):

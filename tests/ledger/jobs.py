@@ -38,9 +38,9 @@ KINDS = {
     "hopeless": Kind(
         4, frozenset([("failed", TOLD), ("failed", TOLD_BY_SHELL)]), runs_min=2, failures=(ALWAYS, ALWAYS)
     ),
-    # Its time may be over before a busy or stopped worker begins.
+    # Its time may be over before a busy or stopped worker begins; it is done if the server stood still.
     "hanging": Kind(
-        3, frozenset([TIMED_OUT]), runs_min=0, ms=(400, 400), fields={"timeout_ms": (50, 150)}
+        3, frozenset([DONE, TIMED_OUT]), runs_min=0, ms=(400, 400), fields={"timeout_ms": (50, 150)}
     ),
     # Its worker is through long before; but it may be stopped meanwhile.
     "timed": Kind(6, frozenset([DONE, TIMED_OUT]), ms=(0, 100), fields={"timeout_ms": (1500, 1500)}),
