@@ -14,6 +14,7 @@ mod settings;
 mod stop;
 mod submit;
 mod top;
+mod words;
 mod worker;
 
 use std::io::Write as _;
@@ -120,6 +121,11 @@ fn run(threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()?;
     let code = runtime.block_on(async {
+        // Before anything that takes its time. The guard of a pool ends with the pool, and by no signal
+        // that is meant for it.
+        if !matches!(task, Task::PoolGuard(_)) {
+            stop::catch(matches!(task, Task::Submit(_))).context("cannot catch signals")?;
+        }
         match task {
             Task::Demo(args) => demo::run(args).await,
             Task::Serve(args) => serve::run(*args).await,

@@ -118,7 +118,16 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if pools.is_empty() {
         keep_pages_small();
     }
-    let server = Server::bind(config).await?;
+    // Opening a large journal takes its time, and may be given up at any moment of it.
+    let bound = async { Ok(Server::bind(config).await?) };
+    let server = match crate::stop::unless_stopped(bound).await? {
+        Ok(server) => server,
+        Err(_) => {
+            tracing::info!("stopped before it was ready");
+            // As when it is stopped later: it is what was asked for.
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let stop = crate::stop::signal().shared();
     writeln!(std::io::stdout(), "{}", server.addresses()).context("cannot say that it is ready")?;
     let pools = pools.into_iter().map(|pool| (pool, server.operator())).collect();
