@@ -123,7 +123,9 @@ fn shown(c: char) -> char {
     const PICTURE_OF_DELETE: char = '\u{2421}';
     match c {
         '\t' | '\n' => ' ',
-        '\0'..='\x1f' => char::from_u32(PICTURES + u32::from(c)).unwrap_or(char::REPLACEMENT_CHARACTER),
+        '\0'..='\x1f' => {
+            char::from_u32(PICTURES + u32::from(c)).unwrap_or(char::REPLACEMENT_CHARACTER)
+        }
         '\x7f' => PICTURE_OF_DELETE,
         _ => char::REPLACEMENT_CHARACTER,
     }
@@ -134,7 +136,15 @@ mod tests {
     use super::*;
 
     const EVIL: [char; 9] = [
-        '\u{1b}', '\u{9b}', '\r', '\u{8}', '\u{202e}', '\u{2028}', '\u{200b}', '\u{e0041}', '\u{3164}',
+        '\u{1b}',
+        '\u{9b}',
+        '\r',
+        '\u{8}',
+        '\u{202e}',
+        '\u{2028}',
+        '\u{200b}',
+        '\u{e0041}',
+        '\u{3164}',
     ];
 
     #[test]

@@ -5,7 +5,6 @@ use std::cmp::Ordering;
 use acequia_plain::Plain;
 use ratatui::widgets::TableState;
 
-
 /// Something that has a row.
 pub(crate) trait Entry: Sized + 'static {
     /// By which it is known again.

@@ -3,7 +3,6 @@
 use acequia_plain::Plain;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-
 const SECOND_MS: f64 = 1e3;
 const MINUTE_MS: f64 = 60.0 * SECOND_MS;
 const HOUR_MS: f64 = 60.0 * MINUTE_MS;

@@ -3,7 +3,6 @@
 use acequia_plain::Plain;
 use serde::Deserialize;
 
-
 /// The last ten minutes.
 #[derive(Debug, Deserialize)]
 pub(crate) struct History {

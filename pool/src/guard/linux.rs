@@ -47,9 +47,11 @@ impl Held {
 
     /// Sends a signal to all of them.
     pub(super) fn send(&mut self, signal: Signal) {
+        // Each gets it once: to many programs a second one means something else.
+        let mut told = 0;
         for _ in 0..ROUNDS {
-            self.members.iter().for_each(|member| member.send(signal));
-            // To the first the pool gave a group; the others may have made more just now.
+            self.members[told..].iter().for_each(|member| member.send(signal));
+            told = self.members.len();
             if self.look() == 0 {
                 return;
             }
@@ -71,7 +73,9 @@ impl Held {
         let mut new = Vec::new();
         for stat in members(self.group).iter().filter(|stat| !is_known(stat)) {
             let pid = Pid::from_raw(stat.pid);
-            let Some(member) = pid.and_then(Member::of).filter(|member| member.is(stat)) else { continue };
+            let Some(member) = pid.and_then(Member::of).filter(|member| member.is(stat)) else {
+                continue;
+            };
             let is_of_group = || member.stat().is_some_and(|stat| stat.pgrp == raw(self.group));
             let is_older = self.heard.is_some_and(|heard| member.start < heard);
             if is_of_group() && (is_older || self.members.iter().any(Member::is_held)) {
@@ -107,7 +111,10 @@ impl Member {
     fn is_held(&self) -> bool {
         let Some(fd) = &self.fd else { return self.stat().is_some() };
         let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_raw_fd()));
-        let pid = info.as_ref().ok().and_then(|info| info.lines().find_map(|line| line.strip_prefix("Pid:")));
+        let pid = info
+            .as_ref()
+            .ok()
+            .and_then(|info| info.lines().find_map(|line| line.strip_prefix("Pid:")));
         pid.is_some_and(|pid| pid.trim().parse() == Ok(raw(self.pid)))
     }
 

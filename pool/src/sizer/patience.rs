@@ -22,7 +22,12 @@ pub(super) struct Hanging {
 
 impl Hanging {
     /// What its lanes show now, after what they showed before. `None` as long as all is well.
-    pub(super) fn of(now: Time, lanes: &[Lane], was_ready: bool, before: Option<Self>) -> Option<Self> {
+    pub(super) fn of(
+        now: Time,
+        lanes: &[Lane],
+        was_ready: bool,
+        before: Option<Self>,
+    ) -> Option<Self> {
         let oldest = lanes.iter().filter_map(|lane| lane.void_since).min();
         let (why, patience) = if lanes.is_empty() {
             (was_ready.then_some(Hang::Gone)?, PATIENCE_GONE)

@@ -317,11 +317,9 @@ impl World {
             let (slots, void) = (self.slots, worker.void);
             let busy = worker.jobs.len() as u32 + void;
             let since = worker.hangs.map(|(_, since)| since.as_millis() as u64);
-            let (void_since, process, ended) =
-                (since.filter(|_| void > 0), *process, worker.ended);
-            let told = |lane| Lane {
-                process, worker: lane, slots, busy, void, void_since, ended, state,
-            };
+            let (void_since, process, ended) = (since.filter(|_| void > 0), *process, worker.ended);
+            let told =
+                |lane| Lane { process, worker: lane, slots, busy, void, void_since, ended, state };
             worker.lane.map(told)
         };
         let lanes = self.workers.iter().filter_map(lane).collect();

@@ -26,7 +26,16 @@ fn id(n: u64) -> ProcessId {
 /// The lane of a process, with the process's number for its name.
 fn lane(process: u64, busy: u32, state: LaneState) -> Lane {
     let (void, void_since) = (0, None);
-    Lane { process: id(process), worker: process, slots: 1, busy, void, void_since, ended: 0, state }
+    Lane {
+        process: id(process),
+        worker: process,
+        slots: 1,
+        busy,
+        void,
+        void_since,
+        ended: 0,
+        state,
+    }
 }
 
 fn ready(process: u64, busy: u32) -> Lane {

@@ -101,7 +101,10 @@ mod tests {
         let line = said.strip_suffix('\n').unwrap();
         assert!(!line.chars().any(char::is_control), "{line:?}");
         assert!(!line.contains(['\u{202e}', '\u{2028}']), "{line:?}");
-        assert!(line.contains("x␍ ␛[2J\u{fffd}\u{fffd}\u{fffd}ERROR forged is the message"), "{line}");
+        assert!(
+            line.contains("x␍ ␛[2J\u{fffd}\u{fffd}\u{fffd}ERROR forged is the message"),
+            "{line}"
+        );
         assert!(line.contains(" shown=x␍ ␛") && line.contains(" error=x␍ ␛"), "{line}");
         assert!(line.ends_with(" count=3"), "{line}");
     }

@@ -175,9 +175,8 @@ fn read(file: Option<&Path>) -> Outcome<Bytes> {
             (read.map(|_| bytes), "standard input".to_owned())
         }
     };
-    read.map(Bytes::from).map_err(|error| {
-        Failure(USAGE, format!("cannot read the payload from {what}: {error}"))
-    })
+    read.map(Bytes::from)
+        .map_err(|error| Failure(USAGE, format!("cannot read the payload from {what}: {error}")))
 }
 
 /// Asks the server what it allows.
