@@ -147,8 +147,8 @@ impl Sizer {
         let shown = self.serving().filter_map(Process::slots).max();
         self.slots = shown.unwrap_or(self.slots);
         self.waiting = observation.waiting;
-        self.give_up(now, actions);
         self.let_go(now, observation.asked, actions);
+        self.give_up(now, actions);
         self.aim(now, worked);
         self.shrink(now, actions);
     }

@@ -47,9 +47,11 @@ impl Held {
 
     /// Sends a signal to all of them.
     pub(super) fn send(&mut self, signal: Signal) {
+        // Each gets it once: to many programs a second one means something else.
+        let mut told = 0;
         for _ in 0..ROUNDS {
-            self.members.iter().for_each(|member| member.send(signal));
-            // To the first the pool gave a group; the others may have made more just now.
+            self.members[told..].iter().for_each(|member| member.send(signal));
+            told = self.members.len();
             if self.look() == 0 {
                 return;
             }
