@@ -239,9 +239,9 @@ def not_timed_out(books, known):
         if end != TIMED_OUT or not runs or runs[-1].through_ns is None:
             continue
         run, timeout_ns = runs[-1], submit.fields["timeout_ms"] * MS
-        is_in_time = run.through_ns - run.at_ns < timeout_ns / 4
-        # Before its turn it may have lain at a worker with other jobs.
-        if is_in_time and not is_disturbed(books, nth_of(run.worker), run.at_ns - timeout_ns, run.through_ns + timeout_ns):
+        # Counted from its submit: before its turn it may have lain at a worker that has others.
+        is_in_time = run.through_ns - submit.at_ns < timeout_ns / 2
+        if is_in_time and not is_disturbed(books, nth_of(run.worker), submit.at_ns, run.through_ns + timeout_ns):
             yield f"{submit} has timed out, although its worker was through: {run}"
 
 
