@@ -3,8 +3,6 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::origin::host_name;
-
 /// Bytes of a name of the DNS.
 const BYTES_MAX: usize = 253;
 
