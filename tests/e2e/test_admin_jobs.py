@@ -84,3 +84,17 @@ def test_what_is_kept_leaves_with_time(new_server, make):
     client.outcome(1)
     assert admin.job(job)["state"] == "done"
     eventually(lambda: admin.job(job) is None, "the outcome to be forgotten")
+
+
+def test_a_query_that_is_not_understood_is_told_what_it_may_be(admin):
+    for query, words in (
+        ("", ["there is no `state`", "state=delayed|waiting|running"]),
+        ("?state=lost", ["state: it cannot be `lost`", "state=delayed|waiting|running"]),
+        ("?state=waiting&limit=many", ["limit: it is a whole number", "limit=1 to 1000"]),
+        ("?state=waiting&colour=red", ["`colour`", "`queue`"]),
+    ):
+        status, body = admin.call("GET", f"jobs{query}")
+        assert status == 400 and body["code"] == "bad_request", body
+        for word in [*words, "it takes"]:
+            assert word in body["message"], body
+        assert "deserialize" not in body["message"] and "field" not in body["message"]
