@@ -272,6 +272,10 @@ def never_run(book, known):
     del book.runs_by_nonce["s2.1"]
 
 
+def never_run_and_done(book, known):
+    book.runs_by_nonce["s1.8"].clear()
+
+
 def run_under_another_name(book, known):
     book.note_run("s2.1 j9 1 w1 200000000")
 
@@ -328,7 +332,7 @@ def buried_twice(book, known):
     (told_twice, "told once"), (told_twice_of_the_same_job, "told once"), (not_told, "told all"),
     (told_a_stranger, "nothing strange"),
     (told_of_another, "ended well"), (told_otherwise, "agreed"), (failed_for_no_reason, "ended well"),
-    (never_run, "executed"), (run_under_another_name, "one job"), (one_key_two_jobs, "one job"),
+    (never_run, "executed"), (never_run_and_done, "executed"), (run_under_another_name, "one job"), (one_key_two_jobs, "one job"),
     (run_from_nowhere, "nothing strange"), (run_too_early, "not too early"), (refused, "ended well"),
     (expired_although_it_had_begun, "not expired"), (expired_although_it_was_told_to_have_begun, "not expired"),
     (taken_by_a_server_that_stood_still, "not taken"),

@@ -142,7 +142,7 @@ def executed(books, known):
         ends = {end_of(said) for said in submit.ended}
         ends |= {end_of(known[job]) for job in submit.accepted if known[job] is not None}
         kind, runs = KINDS[submit.kind], len(books.runs_by_nonce.get(submit.nonce, ()))
-        if ends - {LOST, CANCELLED, ("failed", "expired")} and runs < kind.runs_min:
+        if ends - {LOST, CANCELLED, EXPIRED} and runs < max(kind.runs_min, DONE in ends):
             yield f"{submit} ended in {ends} after {runs} runs"
 
 

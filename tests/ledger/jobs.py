@@ -20,7 +20,7 @@ class Kind:
 
     weight: int
     ends: frozenset  # of (outcome, code); a job of any kind may be LOST
-    runs_min: int = 1  # if it ended so without having been LOST, EXPIRED or cancelled
+    runs_min: int = 1  # if it ended so without having been LOST, EXPIRED or cancelled; 1 of what is DONE
     ms: tuple = (0, 0)
     failures: tuple = (0, 0)
     padding: tuple = (0, 0)  # bytes
@@ -42,8 +42,10 @@ KINDS = {
     "hanging": Kind(
         3, frozenset([DONE, TIMED_OUT]), runs_min=0, ms=(400, 400), fields={"timeout_ms": (50, 150)}
     ),
-    # Its worker is through long before; but it may be stopped meanwhile.
-    "timed": Kind(6, frozenset([DONE, TIMED_OUT]), ms=(0, 100), fields={"timeout_ms": (1500, 1500)}),
+    # Its worker is through long before; but it may be stopped meanwhile, or before it begins.
+    "timed": Kind(
+        6, frozenset([DONE, TIMED_OUT]), runs_min=0, ms=(0, 100), fields={"timeout_ms": (1500, 1500)}
+    ),
     "expiring": Kind(4, frozenset([DONE, EXPIRED]), fields={"ttl_ms": (20, 1000)}),
     # Begins in time, mostly, and takes longer than that; at workers that beat often enough.
     "outliving": Kind(
