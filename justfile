@@ -60,6 +60,10 @@ bench-durable:
 bench-scale:
     cargo run --release -- bench --scale
 
+# One client's jobs beside others that do their worst
+bench-hostile:
+    cargo run --release -- bench --hostile
+
 # The documents that the command writes itself
 documents:
     cargo run --quiet -- config --example > docs/acequia.toml.new

@@ -11,7 +11,7 @@ export function pythonWorker(jobs, results, withToken) {
   return `import ${withToken ? 'hmac, zmq\n\ntoken = open("FILE", "rb").read().strip()' : 'zmq\n'}
 ctx = zmq.Context()
 jobs, results = ctx.socket(zmq.PULL), ctx.socket(zmq.PUSH)
-jobs.heartbeat_ivl = results.heartbeat_ivl = 10_000
+jobs.heartbeat_ivl = results.heartbeat_ivl = 30_000
 jobs.connect(${JSON.stringify(jobs)}); results.connect(${JSON.stringify(results)})
 while True:
     kind, id, head, body = jobs.recv_multipart()

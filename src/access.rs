@@ -2,17 +2,25 @@
 
 mod bearer;
 mod entry;
-mod local;
+mod knock;
+mod made;
 mod origin;
+mod own_name;
+mod pages;
+mod refusals;
 mod secret;
 mod tokens;
 mod workers;
 
 pub(crate) use bearer::bearer;
-pub(crate) use entry::Entry;
-pub(crate) use local::{is_this_machine, proxied};
+pub(crate) use entry::{Entry, offered};
+pub(crate) use knock::Knock;
+pub(crate) use made::made;
 pub use origin::{AllowedOrigin, BadOrigin};
-pub(crate) use origin::{check_page, is_allowed, is_own};
+pub(crate) use own_name::is_this_machine;
+pub use own_name::{BadOwnName, OwnName};
+pub(crate) use pages::Pages;
+pub(crate) use refusals::Refusals;
 pub use secret::{BadSecret, Secret};
 pub use tokens::{BadKeys, ClientTokens, KeySource};
 pub(crate) use tokens::{Grant, TokenDoor};
@@ -21,13 +29,15 @@ pub(crate) use workers::WorkerDoor;
 use std::sync::Arc;
 
 /// What an operator decided about who may come in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Access {
-    pub(crate) allowed_origins: Vec<AllowedOrigin>,
-    /// What admin calls have to name. Without one they are for this machine only.
-    pub(crate) admin_token: Option<Secret>,
+    pub(crate) pages: Pages,
+    /// What admin calls have to name.
+    pub(crate) admin_token: Secret,
     /// Whether workers have to prove that they know a token.
     pub(crate) has_worker_token: bool,
     /// What judges the tokens of clients. Without it they need none.
     pub(crate) tokens: Option<Arc<TokenDoor>>,
+    /// Of whom the log was told.
+    pub(crate) refusals: Arc<Refusals>,
 }

@@ -9,7 +9,7 @@ use acequia_journal::{OpenError, ReadError};
 use acequia_tls::{BadTls, TlsFiles};
 use acequia_wire::{Limits, TraceRatio};
 
-use crate::access::{AllowedOrigin, BadKeys, ClientTokens, Secret};
+use crate::access::{AllowedOrigin, BadKeys, BadSecret, ClientTokens, OwnName, Secret};
 use crate::pipeline::durability::NotRecovered;
 
 /// How a server is set up.
@@ -36,7 +36,11 @@ pub struct Config {
     /// What workers have to know before they get jobs. With `None` whoever reaches the endpoints
     /// may work.
     pub worker_token: Option<Secret>,
-    /// What admin calls have to name. With `None` they are for this machine only.
+    /// Names that the server is called by, beside addresses, `localhost` and that of
+    /// [`listen`](Self::listen).
+    pub own_names: Vec<OwnName>,
+    /// What admin calls have to name. With `None` the server makes a token, which it keeps beside its
+    /// journal: [`Server::admin_token`](crate::Server::admin_token).
     pub admin_token: Option<Secret>,
     /// Whose tokens let clients in. With `None` they need none.
     pub client_tokens: Option<ClientTokens>,
@@ -98,6 +102,7 @@ impl Default for Config {
             retention: Self::RETENTION,
             allowed_origins: Vec::new(),
             worker_token: None,
+            own_names: Vec::new(),
             admin_token: None,
             client_tokens: None,
             absence: Self::ABSENCE,
@@ -140,6 +145,9 @@ pub enum StartError {
     /// The keys of clients' tokens cannot be read.
     #[error(transparent)]
     Keys(#[from] BadKeys),
+    /// There is no admin token, and none can be made.
+    #[error("the admin token: {0}")]
+    AdminToken(#[from] BadSecret),
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] OpenError),

@@ -29,7 +29,10 @@ mod server;
 #[cfg(feature = "otlp")]
 mod spans;
 
-pub use access::{AllowedOrigin, BadKeys, BadOrigin, BadSecret, ClientTokens, KeySource, Secret};
+pub use access::{
+    AllowedOrigin, BadKeys, BadOrigin, BadOwnName, BadSecret, ClientTokens, KeySource, OwnName,
+    Secret,
+};
 pub use acequia_client as client;
 pub use acequia_tls::{BadTls, TlsFiles};
 pub use addresses::Addresses;

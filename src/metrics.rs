@@ -16,6 +16,7 @@ pub(crate) use self::job_times::JobTimes;
 #[cfg(feature = "otlp")]
 pub(crate) use self::refused::{DroppedSpan, DroppedSpans};
 pub(crate) use self::refused::{
-    RefusedRequest, RefusedRequests, RefusedToken, RefusedTokens, RefusedWorker, RefusedWorkers,
+    Reason, RefusedRequest, RefusedRequests, RefusedToken, RefusedTokens, RefusedWorker,
+    RefusedWorkers,
 };
 pub(crate) use self::server::{DroppedMessage, History, JournalState, Metrics};

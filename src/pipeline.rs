@@ -120,6 +120,7 @@ pub(crate) struct Pipeline {
     /// What the scheduler wants done, until it is.
     actions: Vec<Action>,
     clock: Clock,
+    first_number: u64,
     /// Lanes without a jobs connection whose last results may still come, and until when.
     ending: Vec<(Instant, LaneKey)>,
     /// When a draining server stops in any case.
@@ -136,7 +137,7 @@ impl Pipeline {
         worker_door: WorkerDoor,
         metrics: Metrics,
     ) -> Self {
-        let Start { scheduler, durability, actions, sessions: restored } = start;
+        let Start { scheduler, durability, actions, sessions: restored, first_number } = start;
         let mut pipeline = Self {
             scheduler,
             durability,
@@ -162,6 +163,7 @@ impl Pipeline {
             grace: times.grace,
             actions,
             clock,
+            first_number,
             ending: Vec::new(),
             stop_due: None,
             watch: Watch::new(Instant::now()),
@@ -180,6 +182,12 @@ impl Pipeline {
     #[cfg(feature = "otlp")]
     pub(crate) fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// The number of the first session and of the first event of a restored one: higher than any that
+    /// a client of a server before this one may know.
+    pub(crate) fn first_number(&self) -> u64 {
+        self.first_number
     }
 
     /// When the scheduler's time began.
@@ -243,6 +251,10 @@ impl Pipeline {
     }
 
     fn has_stopped(&self) -> bool {
+        // Whoever goes on after that tells clients what no disk will ever know.
+        if self.durability.has_ended() {
+            return true;
+        }
         let Some(due) = self.stop_due else { return false };
         self.scheduler.is_idle() || due <= Instant::now()
     }
@@ -275,12 +287,7 @@ impl Pipeline {
             self.end_lane(now, lane);
         }
         self.act(instant);
-        if self.durability.due().is_some_and(|due| due <= instant)
-            && let Some(durable) = self.durability.commit()
-        {
-            self.handle(now, durable);
-            self.act(instant);
-        }
+        self.look_at_journal(now, instant);
         self.look_at_storage(now);
         self.tick_if_due(now, instant);
         self.end_sessions(now, instant);
@@ -350,7 +357,7 @@ impl Pipeline {
                     self.end_lane(now, lane);
                 }
             }
-            Input::Journal(notice) => self.hear_journal(now, notice),
+            Input::Journal(notice) => self.hear_journal(now, instant, notice),
             Input::ConnectionOpened { connection, client, inlet } => {
                 self.open_connection(now, connection, client, inlet);
             }

@@ -7,17 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acequia_client::{AdminClient, InProcess, ServerUrl};
-use acequia_gate::{GateConfig, JobsGate, Limits as FrameLimits, ResultsGate};
+use acequia_gate::{GateConfig, JobsGate, Limits as FrameLimits, ResultsGate, TcpListeners};
 use acequia_scheduler::Config as SchedulerConfig;
 use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
 #[cfg(feature = "otlp")]
 use tokio::sync::oneshot;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use crate::access::{Access, TokenDoor, WorkerDoor};
+use crate::access::{self, Access, Pages, Refusals, Secret, TokenDoor, WorkerDoor};
 use crate::addresses::Addresses;
 use crate::clock::Clock;
 use crate::config::{Config, StartError};
@@ -36,8 +35,8 @@ const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// A server that holds its ports and its journal. Nothing is served before [`run`](Self::run).
 pub struct Server {
-    http: TcpListener,
-    admin: Option<TcpListener>,
+    http: TcpListeners,
+    admin: Option<TcpListeners>,
     keys: Option<Keys>,
     jobs: JobsGate,
     results: ResultsGate,
@@ -97,7 +96,7 @@ impl Server {
         let mut pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
         // A connection gives its session its number. Those of a server before this one may have
         // jobs in the journal, and nobody is to be taken for one of them.
-        let first = pipeline.start_time().as_micros();
+        let first = pipeline.first_number();
         #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "nobody asks for spans"))]
         let mut front = Front::new(inbox.clone(), config.limits, first);
         #[cfg(feature = "otlp")]
@@ -111,11 +110,18 @@ impl Server {
             None => None,
         };
         let front = Arc::new(front);
+        // Not before the journal is this server's.
+        let admin_token = match config.admin_token {
+            Some(given) => given,
+            None => access::made(config.journal.as_deref())?,
+        };
+        let allowed = config.allowed_origins;
         let access = Access {
-            allowed_origins: config.allowed_origins,
+            pages: Pages::new(allowed, config.own_names, &config.listen, address.port()),
             has_worker_token: config.worker_token.is_some(),
-            admin_token: config.admin_token,
+            admin_token,
             tokens,
+            refusals: Arc::new(Refusals::default()),
         };
         let greeting = Greeting::new(&addresses, &access, config.demo);
         Ok(Self {
@@ -143,10 +149,12 @@ impl Server {
     /// process. It has no answers before [`run`](Self::run) and none once its jobs have ended.
     pub fn operator(&self) -> AdminClient {
         let here = ServerUrl::of_this_machine(self.addresses.http.port());
-        let token = self.access.admin_token.as_ref();
-        let token = token.and_then(|token| std::str::from_utf8(token.expose()).ok());
-        let server = token.map_or(here.clone(), |token| here.with_token(token));
-        AdminClient::within(server, self.within.subscribe())
+        AdminClient::within(here, self.within.subscribe())
+    }
+
+    /// What admin calls have to name: the configured token, or the one that this server made.
+    pub fn admin_token(&self) -> &Secret {
+        &self.access.admin_token
     }
 
     /// Where the server listens.
@@ -193,7 +201,7 @@ impl Server {
         parts.start("the pipeline", pipeline.run(inputs));
         parts.start("the jobs port", accept_jobs(jobs, inbox.clone()));
         parts.start("the results port", accept_results(results, inbox.clone()));
-        within.send_replace(Some(http::in_process(http::for_operators(door.clone()))));
+        within.send_replace(Some(http::in_process(http::for_own_process(door.clone()))));
         let mut serve = |part, listener, app| {
             let (limits, keys, refused) = (front.limits, keys.clone(), refused.clone());
             parts.start(part, http::serve(listener, keys, app, limits, refused));
@@ -233,9 +241,9 @@ impl Server {
     }
 }
 
-async fn listen(flag: &'static str, at: &str) -> Result<(TcpListener, SocketAddr), StartError> {
+async fn listen(flag: &'static str, at: &str) -> Result<(TcpListeners, SocketAddr), StartError> {
     let bound = async {
-        let listener = TcpListener::bind(at).await?;
+        let listener = TcpListeners::bind(tokio::net::lookup_host(at).await?)?;
         let address = listener.local_addr()?;
         Ok((listener, address))
     };
@@ -263,7 +271,7 @@ async fn open_pipeline(
         ..SchedulerConfig::default()
     };
     let path = config.journal.clone();
-    let open = move || durability::open(path.as_deref(), scheduler, clock.start_time());
+    let open = move || durability::open(path.as_deref(), scheduler, absence, clock);
     let opened = tokio::task::spawn_blocking(open).await;
     let opened = opened.map_err(|panic| StartError::System(panic.into()))??;
     metrics.recovered(opened.recovered);

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
+use acequia_client::{Live, ServerUrl};
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::interval;
 
@@ -32,7 +31,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let mut on = System::own(options, &["--journal", "none"], workers).await?;
     let watched = on.url.authority().to_owned();
     let mut watchers = JoinSet::new();
-    watchers.spawn(watch(watched.clone()));
+    watchers.spawn(watch(on.url.clone().with_token_nearby()));
     watchers.spawn(scrape(watched));
     let jobs = load.jobs(&options.queue, &load.payload()?);
     let systems = [(&mut off, jobs.clone()), (&mut on, jobs)];
@@ -46,12 +45,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 /// Reads what a dashboard would, for ever.
-async fn watch(authority: String) -> anyhow::Result<()> {
-    let mut stream = TcpStream::connect(&authority).await?;
-    let request = format!("GET /v1/admin/live HTTP/1.1\r\nHost: {authority}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut buffer = vec![0; 64 << 10];
-    while stream.read(&mut buffer).await? > 0 {}
+async fn watch(server: ServerUrl) -> anyhow::Result<()> {
+    let mut live = Live::open(&server).await?;
+    while live.next().await?.is_some() {}
     anyhow::bail!("the stream of the dashboard has ended")
 }
 

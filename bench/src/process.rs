@@ -28,6 +28,8 @@ impl Child {
         let mut process = Command::new(&program)
             .args(["--log", "warn", "--config", "none"])
             .args(args)
+            // The caller's is for a server of the caller's; one of the bench's own leaves its token.
+            .env_remove("ACEQUIA_ADMIN_TOKEN_FILE")
             // A role ends when its standard input does, so that even a killed bench leaves none.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

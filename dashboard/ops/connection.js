@@ -48,12 +48,7 @@ export function showConnection(live) {
   }
 
   function refuse({ status, message }) {
-    if (status === 403) {
-      setText(byId('door-403-why'), message);
-      const port = location.port || (location.protocol === 'https:' ? '443' : '80');
-      setText(byId('door-403-command'), `ssh -N -L ${port}:127.0.0.1:${port} ${location.hostname}`);
-      byId('door-403-copy').dataset.copy = byId('door-403-command').textContent;
-    }
+    if (status === 403) setText(byId('door-403-why'), message);
     if (status !== 401) return;
     const wrong = byId('token-wrong');
     refusedToken ||= token() !== null;

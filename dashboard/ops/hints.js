@@ -2,7 +2,8 @@
 
 import { dialled, ends, home, showCommand } from '../addresses.js';
 import { byId } from './dom.js';
-import { token } from './token.js';
+
+const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
 
 const command = (id, words) => showCommand(byId(id), words);
 
@@ -22,6 +23,7 @@ export function showHints({ server }, empty) {
   command('start-worker', `acequia worker ${ends(server)} --queue default -- cat`);
   command('submit-job', `echo hello | acequia submit --server ${clients} --queue default`);
   // A pool makes admin calls itself, and tells its processes where to connect.
-  const shown = token() === null ? '' : ' --admin-token-file FILE';
+  // One on this machine finds the token that a server of its user has made.
+  const shown = LOOPBACK.includes(location.hostname) ? '' : ' --admin-token-file FILE';
   command('start-pool', `acequia pool --server ${home()}${shown} --queue default --max 4 -- acequia worker -- cat`);
 }

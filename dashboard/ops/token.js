@@ -1,4 +1,5 @@
-// The admin token: kept for this tab and no longer.
+// The admin token: kept for this tab and no longer. The address that a server prints at its start has it
+// behind the `#`, which no browser sends anywhere.
 
 const KEY = 'acequia.admin-token';
 
@@ -21,3 +22,18 @@ export function setToken(value) {
     else sessionStorage.setItem(KEY, value);
   } catch {}
 }
+
+/** Takes the token out of the address: what stays there is seen, copied and kept in the history. */
+function takeFromAddress() {
+  const shown = new URLSearchParams(location.hash.slice(1)).get('token');
+  if (!shown) return false;
+  history.replaceState(history.state, '', location.pathname + location.search);
+  setToken(shown);
+  return true;
+}
+
+takeFromAddress();
+// Into a tab that shows the dashboard already.
+addEventListener('hashchange', () => {
+  if (takeFromAddress()) location.reload();
+});

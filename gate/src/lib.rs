@@ -29,7 +29,7 @@
 //! | `spoken` | what somebody speaks who does not get in |
 //! | `shortage` | whether there are files for more connections |
 //! | `lease` | a connection that has a place |
-//! | `listener`, `endpoint` | the public side |
+//! | `listener`, `tcp`, `endpoint` | the public side |
 
 mod admission;
 mod config;
@@ -52,6 +52,7 @@ mod shortage;
 mod spoken;
 mod state;
 mod stats;
+mod tcp;
 
 pub use config::{
     CONNECTIONS_MAX, EVICTIONS_UNDER_WAY_MAX, FRAME_BYTES_MAX, GateConfig, HANDSHAKE_TIME_MAX,
@@ -69,5 +70,6 @@ pub use peer::Peer;
 pub use reason::CloseReason;
 pub use role::{Jobs, Results, Role};
 pub use stats::{GateStats, GateStatsSnapshot};
+pub use tcp::TcpListeners;
 /// The message type of the sockets behind the gate, so that a caller needs no `zeromq` of its own.
 pub use zeromq::ZmqMessage;

@@ -3,18 +3,18 @@
 mod ipc;
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
 
-use crate::config::{BACKLOG, GateConfig};
+use crate::config::GateConfig;
 use crate::endpoint::Endpoint;
 use crate::error::GateError;
 use crate::peer::Peer;
+use crate::tcp::TcpListeners;
 
 pub(crate) struct PublicListener {
     listener: Listener,
@@ -22,7 +22,7 @@ pub(crate) struct PublicListener {
 }
 
 enum Listener {
-    Tcp(TcpListener),
+    Tcp(TcpListeners),
     Ipc { listener: UnixListener, _file: Option<ipc::SocketFile> },
 }
 
@@ -70,32 +70,12 @@ impl PublicListener {
     }
 }
 
-async fn bind_tcp(endpoint: &Endpoint, host: &str, port: u16) -> Result<TcpListener, GateError> {
+async fn bind_tcp(endpoint: &Endpoint, host: &str, port: u16) -> Result<TcpListeners, GateError> {
     let host = if host == "*" { "0.0.0.0" } else { host };
-    let unresolved = |source| GateError::Unresolved { endpoint: endpoint.clone(), source };
-    let addresses = tokio::net::lookup_host((host, port)).await.map_err(unresolved)?;
-    let mut failure = None;
-    for address in addresses {
-        match listen(address) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => failure = Some(error),
-        }
-    }
-    Err(match failure {
-        Some(source) => GateError::of_bind(endpoint, source),
-        None => unresolved(io::Error::other("it has no address")),
-    })
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // A server that restarts must not wait for the connections of its last life to time out.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+    let addresses = tokio::net::lookup_host((host, port)).await;
+    let addresses =
+        addresses.map_err(|source| GateError::Unresolved { endpoint: endpoint.clone(), source })?;
+    TcpListeners::bind(addresses).map_err(|source| GateError::of_bind(endpoint, source))
 }
 
 /// The worker's side of a connection.

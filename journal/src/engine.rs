@@ -2,14 +2,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use redb::Database;
+use redb::{Database, StorageBackend as _};
 
+use crate::clock::Stamp;
 use crate::error::{CannotOpen, Fault};
 use crate::group::Group;
 use crate::medium::Medium;
-use crate::options::Options;
+use crate::options::{Compaction, Options};
 use crate::shelf::Shelf;
-use crate::tables::{self, Shelving, meta, panic_message};
+use crate::tables::{self, Written, meta, panic_message};
 
 /// A file that was just opened, and what it holds.
 #[derive(Debug)]
@@ -18,16 +19,31 @@ pub(crate) struct Opened {
     pub(crate) options: Options,
     pub(crate) database: Database,
     pub(crate) shelf: Shelf,
+    /// Bytes of live jobs and dead letters.
+    pub(crate) jobs_bytes: u64,
     /// Groups that were ever written.
     pub(crate) groups: u64,
+    /// When the last of them was.
+    pub(crate) written: Option<Stamp>,
 }
 
 impl Opened {
+    /// Opens it. A file that is mostly free pages is made shorter.
     pub(crate) fn open(medium: Medium, options: Options) -> Result<Self, CannotOpen> {
-        let database = tables::open(&medium, options.cache_bytes)?;
+        let mut database = tables::open(&medium, options.cache_bytes)?;
         let shelf = tables::read_shelf(&database)?;
+        let jobs_bytes = tables::read_jobs_bytes(&database)?;
+        let file_bytes = medium.len()?;
+        if is_mostly_free(file_bytes, used_bytes(&shelf, jobs_bytes), &options.compaction)
+            && compact(&mut database).is_err()
+        {
+            // What could not be made shorter is as good as it was; redb wants it opened anew.
+            drop_in_doubt(database);
+            database = tables::open(&medium, options.cache_bytes)?;
+        }
         let groups = tables::read_meta(&database, meta::GROUPS)?;
-        Ok(Self { medium, options, database, shelf, groups })
+        let written = tables::read_stamp(&database)?;
+        Ok(Self { medium, options, database, shelf, jobs_bytes, groups, written })
     }
 }
 
@@ -40,49 +56,83 @@ pub(crate) struct Engine {
     /// `None` after an error, until the file is opened anew: redb does not trust itself after one.
     database: Option<Database>,
     shelf: Shelf,
+    /// Bytes of live jobs and dead letters.
+    jobs_bytes: u64,
     /// Groups that were ever written.
     groups: u64,
+    /// When the last of them was.
+    written: Option<Stamp>,
+    /// The length of the file when there was nothing left to be made shorter.
+    compact_bytes: u64,
 }
 
 impl Engine {
     pub(crate) fn new(opened: Opened) -> Self {
-        let Opened { medium, options, database, shelf, groups } = opened;
-        Self { medium, options, database: Some(database), shelf, groups }
+        let Opened { medium, options, database, shelf, jobs_bytes, groups, written } = opened;
+        let database = Some(database);
+        Self { medium, options, database, shelf, jobs_bytes, groups, written, compact_bytes: 0 }
     }
 
     pub(crate) fn options(&self) -> &Options {
         &self.options
     }
 
-    /// When outcomes leave for their age, in milliseconds since 1970.
+    /// When the last group was written.
+    pub(crate) fn written(&self) -> Option<&Stamp> {
+        self.written.as_ref()
+    }
+
+    /// When outcomes leave for their age, in milliseconds of the journal's time.
     pub(crate) fn leave_at_ms(&self) -> Option<u64> {
         self.shelf.leave_at_ms(&self.options.retention)
     }
 
     /// Writes a group and waits until it is on the disk; what is too old leaves with it.
-    pub(crate) fn write(&mut self, group: &Group, now_ms: u64) -> Result<(), Fault> {
-        let written = catch_unwind(AssertUnwindSafe(|| self.write_once(group, now_ms)));
+    pub(crate) fn write(&mut self, group: &Group, now: &Stamp) -> Result<(), Fault> {
+        let written = catch_unwind(AssertUnwindSafe(|| self.write_once(group, now)));
         let result = written.unwrap_or_else(|panic| Err(Fault::Panicked(panic_message(&*panic))));
-        let Shelving { leave, come } = result.inspect_err(|_| self.let_go())?;
+        let Written { leave, come, jobs_bytes } = result.inspect_err(|_| self.let_go())?;
         self.groups += 1;
+        self.written = Some(*now);
         self.shelf.take(leave);
         come.into_iter().for_each(|shelved| self.shelf.add(shelved));
+        self.jobs_bytes = self.jobs_bytes.saturating_add_signed(jobs_bytes);
         Ok(())
     }
 
-    fn write_once(&mut self, group: &Group, now_ms: u64) -> Result<Shelving, Fault> {
+    fn write_once(&mut self, group: &Group, now: &Stamp) -> Result<Written, Fault> {
         let database = match &mut self.database {
             Some(database) => database,
             none => none.insert(reopen(&self.medium, &self.options, self.groups)?),
         };
         let retention = &self.options.retention;
-        tables::write(database, group, self.groups + 1, &self.shelf, retention, now_ms)
+        tables::write(database, group, self.groups + 1, &self.shelf, retention, now)
     }
 
-    /// Ends redb, which may panic where it has just done so. What is durable stays so.
+    /// Makes the file shorter if most of it is free and that does not take long. Where it fails,
+    /// the next write says why.
+    pub(crate) fn compact_if_quick(&mut self) {
+        let compaction = &self.options.compaction;
+        let used_bytes = used_bytes(&self.shelf, self.jobs_bytes);
+        let Some(database) = &mut self.database else { return };
+        let Ok(file_bytes) = self.medium.len() else { return };
+        if used_bytes > compaction.used_bytes_max
+            || file_bytes <= 2 * self.compact_bytes
+            || !is_mostly_free(file_bytes, used_bytes, compaction)
+        {
+            return;
+        }
+        if compact(database).is_err() {
+            self.let_go();
+        }
+        self.compact_bytes = self.medium.len().unwrap_or(file_bytes);
+    }
+
+    /// Ends redb. What is durable stays so.
     pub(crate) fn let_go(&mut self) {
-        let database = self.database.take();
-        _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
+        if let Some(database) = self.database.take() {
+            drop_in_doubt(database);
+        }
     }
 }
 
@@ -96,4 +146,26 @@ fn reopen(medium: &Medium, options: &Options, written: u64) -> Result<Database, 
     } else {
         Err(Fault::Changed { found, written })
     }
+}
+
+/// Ends redb, which may panic where it has just done so.
+fn drop_in_doubt(database: Database) {
+    _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
+}
+
+/// Bytes of records, about: what else there is is small.
+fn used_bytes(shelf: &Shelf, jobs_bytes: u64) -> u64 {
+    (shelf.bytes() as u64).saturating_add(jobs_bytes)
+}
+
+fn is_mostly_free(file_bytes: u64, used_bytes: u64, compaction: &Compaction) -> bool {
+    file_bytes > compaction.file_bytes_min && file_bytes / 4 > used_bytes
+}
+
+/// Makes the file as short as what is in it allows, in several transactions, each of which leaves
+/// the content as it is.
+fn compact(database: &mut Database) -> Result<(), Fault> {
+    let compacted = catch_unwind(AssertUnwindSafe(|| database.compact()));
+    let compacted = compacted.map_err(|panic| Fault::Panicked(panic_message(&*panic)))?;
+    compacted.map(|_| ()).map_err(Fault::from)
 }

@@ -125,7 +125,7 @@ pub struct Admitted {
     pub client: u64,
     /// The session that is told about it, if that can be resumed; else 0.
     pub session: u64,
-    /// When it was submitted, in milliseconds since 1970.
+    /// When it was submitted, in milliseconds of the journal's time.
     pub submitted_ms: u64,
     /// The job as its client described it.
     pub spec: Arc<Submit>,
@@ -140,7 +140,7 @@ pub struct Counts {
     pub failures: u32,
     /// Runs lost with their lanes.
     pub losses: u32,
-    /// Not to run before this time, in milliseconds since 1970; 0 if it may run at once.
+    /// Not to run before this time, in milliseconds of the journal's time; 0 if it may run at once.
     pub not_before_ms: u64,
 }
 
@@ -166,7 +166,7 @@ pub struct DeadLetter {
     /// The job as it was admitted, but for the ticket, which is the letter's own: it takes its
     /// place among the jobs when it is buried, so the later a job failed, the higher it is.
     pub job: Admitted,
-    /// When it failed, in milliseconds since 1970.
+    /// When it failed, in milliseconds of the journal's time.
     pub failed_ms: u64,
     /// Why.
     pub code: FailCode,
@@ -207,7 +207,7 @@ pub struct Kept {
     pub id: CorrelationId,
     /// Its idempotency key.
     pub key: Option<Box<str>>,
-    /// When it ended, in milliseconds since 1970. It is kept from here on.
+    /// When it ended, in milliseconds of the journal's time. It is kept from here on.
     pub ended_ms: u64,
     /// How it ended.
     pub outcome: Outcome,

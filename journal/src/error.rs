@@ -32,6 +32,32 @@ pub enum CannotOpen {
         "this user may not read and write it, or not create it in its directory; change its owner or its mode, or name another file"
     )]
     NotPermitted,
+    /// Another user's file, who can read and change it.
+    #[error(
+        "it belongs to another user (number {owner}), who could read and change what is in it; give it to the user that the server runs as (chown), or name another file"
+    )]
+    Foreign {
+        /// The user.
+        owner: u32,
+    },
+    /// Another user has laid a symbolic link there.
+    #[error(
+        "{} is a symbolic link of another user (number {owner}); remove it, or name the file itself", link.display()
+    )]
+    ForeignLink {
+        /// The link.
+        link: PathBuf,
+        /// The user.
+        owner: u32,
+    },
+    /// Others may read it, and that cannot be changed.
+    #[error(
+        "others may read it (mode {mode:04o}), and its file system does not let that be changed; name a file on a file system with modes"
+    )]
+    Exposed {
+        /// Its mode.
+        mode: u32,
+    },
     /// Another program's file.
     #[error("it is no journal ({0}), and is left alone; name another file, or remove this one")]
     NotAJournal(String),

@@ -33,14 +33,16 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use clock::Clock;
 pub use codec::BadRecord;
 /// For the fuzz target of the records, and not in any other build.
 #[cfg(any(test, fuzzing))]
 pub use codec::check as records;
 pub use entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session, Tally};
 pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
+pub use file::Caution;
 pub use notice::Notice;
-pub use options::{Options, Retention};
+pub use options::{Compaction, Options, Retention};
 pub use recovery::{DeadLetters, LiveJobs, Outcomes, Recovery};
 pub use store::Store;
 pub use writer::Writer;

@@ -17,4 +17,11 @@ pub enum Notice {
     },
     /// What could not be written now is.
     Resumed,
+    /// The thread ends by a fault of its own, which is a bug: nothing will be written any more.
+    /// Whoever hears it can do nothing better than to end the process, and have the next one go on
+    /// with what is on the disk.
+    Ended {
+        /// What went wrong, for whoever mends it.
+        message: String,
+    },
 }

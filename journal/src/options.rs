@@ -6,6 +6,9 @@ pub struct Retention {
     /// How long an outcome is kept, in milliseconds from its job's end. They leave in batches, so
     /// one may stay up to a sixteenth longer.
     pub for_ms: u64,
+    /// How much longer one stays that a session was or will be told of which can be resumed: by then
+    /// it is not told any more, but whoever comes back for it is to hear what it is that was missed.
+    pub sessions_ms: u64,
     /// How many outcomes are kept; the oldest leave first.
     pub outcomes_max: usize,
     /// How many bytes of outcomes are kept; the oldest leave first. One outcome that is larger by
@@ -14,9 +17,14 @@ pub struct Retention {
 }
 
 impl Default for Retention {
-    /// Ten minutes, 100,000 outcomes, 256 MiB.
+    /// Ten minutes, twenty more for sessions, 100,000 outcomes, 256 MiB.
     fn default() -> Self {
-        Self { for_ms: 10 * 60 * 1000, outcomes_max: 100_000, bytes_max: 256 << 20 }
+        Self {
+            for_ms: 10 * 60 * 1000,
+            sessions_ms: 20 * 60 * 1000,
+            outcomes_max: 100_000,
+            bytes_max: 256 << 20,
+        }
     }
 }
 
@@ -35,6 +43,38 @@ pub struct Options {
     pub retry_ms_min: u64,
     /// How long to wait at most before another try, in milliseconds.
     pub retry_ms_max: u64,
+    /// When a file that is mostly free pages is made shorter.
+    pub compaction: Compaction,
+}
+
+/// When a file that is mostly free pages is made shorter: less than a quarter of it is in use.
+///
+/// It takes as long as it takes to write what is in use; a group that comes meanwhile waits. So
+/// while the store is written it is done only if little is in use, and where nothing else is to be
+/// done. The rest is left to the next start, which reads all that is in use anyway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compaction {
+    /// A file of up to so many bytes stays as it is.
+    pub file_bytes_min: u64,
+    /// Bytes that may be in use for it to be done while the store is written.
+    pub used_bytes_max: u64,
+    /// How long no group may have come, in milliseconds.
+    pub idle_ms: u64,
+    /// Where there is no such pause, it is looked after so many milliseconds all the same.
+    pub busy_ms: u64,
+}
+
+impl Default for Compaction {
+    /// From 64 MiB on; with up to 16 MiB in use, which takes some 200 ms, after a second of rest or
+    /// ten minutes without one.
+    fn default() -> Self {
+        Self {
+            file_bytes_min: 64 << 20,
+            used_bytes_max: 16 << 20,
+            idle_ms: 1_000,
+            busy_ms: 10 * 60 * 1_000,
+        }
+    }
 }
 
 impl Default for Options {
@@ -46,6 +86,7 @@ impl Default for Options {
             cache_bytes: 64 << 20,
             retry_ms_min: 100,
             retry_ms_max: 5_000,
+            compaction: Compaction::default(),
         }
     }
 }

@@ -40,7 +40,7 @@ impl Shelf {
         self.blocks.back().map_or(0, |newest| newest.block + 1)
     }
 
-    /// When outcomes leave for their age, in milliseconds since 1970.
+    /// When outcomes leave for their age, in milliseconds of the journal's time.
     pub(crate) fn leave_at_ms(&self, retention: &Retention) -> Option<u64> {
         let oldest = self.blocks.front()?;
         let slack = retention.for_ms / SLACK_PARTS;
@@ -84,5 +84,10 @@ impl Shelf {
     /// How many outcomes are in the store.
     pub(crate) fn outcomes(&self) -> usize {
         self.outcomes
+    }
+
+    /// How many bytes of outcomes are in the store.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 }

@@ -3,10 +3,12 @@
 use std::io;
 use std::path::Path;
 
+#[cfg(test)]
+use crate::clock::Clocks;
 use crate::clock::{self, Clock};
 use crate::engine::Opened;
 use crate::error::{CannotOpen, OpenError, ReadError};
-use crate::file;
+use crate::file::{self, Caution};
 use crate::medium::{Disk, Medium};
 use crate::notice::Notice;
 use crate::options::Options;
@@ -19,26 +21,40 @@ use crate::writer::Writer;
 #[derive(Debug)]
 pub struct Store {
     pub(crate) opened: Opened,
+    clock: Clock,
+    cautions: Vec<Caution>,
 }
 
 impl Store {
     /// Opens the file, and creates it if it does not exist or is empty.
     ///
-    /// Every page is checked, so this takes a read of the whole file. A file that was left by a
-    /// crash or a loss of power is brought back to its last whole group.
+    /// Every page is checked, so this takes a read of all that is in the file. A file that was left
+    /// by a crash or a loss of power is brought back to its last whole group.
+    ///
+    /// The file is ours then, and nobody else may read it; see [`cautions`](Self::cautions).
     ///
     /// # Errors
     /// If there is no such file and none can be created, it is locked by another process, is no
     /// regular file, not ours, of a newer format or damaged.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        file::open(path)
-            .and_then(|file| Self::open_on(Medium::new(Disk(file)), options))
-            .map_err(|why| OpenError { path: path.to_owned(), why })
+        let open = || -> Result<Self, CannotOpen> {
+            let (file, cautions) = file::open(path)?;
+            let store = Self::open_on(Medium::new(Disk(file)), options)?;
+            Ok(Self { cautions, ..store })
+        };
+        open().map_err(|why| OpenError { path: path.to_owned(), why })
+    }
+
+    /// What the operator should know about the file.
+    pub fn cautions(&self) -> &[Caution] {
+        &self.cautions
     }
 
     pub(crate) fn open_on(medium: Medium, options: Options) -> Result<Self, CannotOpen> {
-        Ok(Self { opened: Opened::open(medium, options)? })
+        let opened = Opened::open(medium, options)?;
+        let clock = Clock::go_on(opened.written, clock::of_system());
+        Ok(Self { opened, clock, cautions: Vec::new() })
     }
 
     /// All that is in the store.
@@ -54,14 +70,18 @@ impl Store {
     /// # Errors
     /// If the thread cannot be started.
     pub fn into_writer(self, notify: impl FnMut(Notice) + Send + 'static) -> io::Result<Writer> {
-        self.into_writer_at(clock::system(), notify)
+        Writer::start(self.opened, self.clock, notify)
     }
 
-    pub(crate) fn into_writer_at(
-        self,
-        clock: Clock,
-        notify: impl FnMut(Notice) + Send + 'static,
-    ) -> io::Result<Writer> {
-        Writer::start(self.opened, clock, notify)
+    /// The time that all in the store is stamped with and ages by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The same store by other clocks.
+    #[cfg(test)]
+    pub(crate) fn with_clocks(self, clocks: Clocks) -> Self {
+        let clock = Clock::go_on(self.opened.written, clocks);
+        Self { clock, ..self }
     }
 }

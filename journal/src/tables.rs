@@ -2,7 +2,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `acequia` | name | `format`; `groups`, how many groups were written; `highest_ticket` |
+//! | `acequia` | name | `format`; `groups`, how many groups were written; `highest_ticket`; when the last group was written: `time_ms` by the journal's time, `wall_ms` by the system's clock, `boot_ms` since its boot, and which boot, `boot` |
 //! | `jobs` | ticket | the job as it was admitted |
 //! | `counts` | ticket | runs, failures, losses, not before: of jobs that ran and run again |
 //! | `dead_letters` | ticket | a job that failed, and why |
@@ -15,10 +15,11 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::{
-    Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase as _,
+    AccessGuard, Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase as _,
     ReadableTable as _, ReadableTableMetadata as _, TableDefinition, TableError,
 };
 
+use crate::clock::{Reading, Stamp};
 use crate::codec::{Block, Builder, encode_job, encode_letter};
 use crate::entry::{Admitted, DeadLetter};
 use crate::error::{CannotOpen, Fault};
@@ -50,6 +51,11 @@ pub(crate) mod meta {
     pub(crate) const FORMAT: &str = "format";
     pub(crate) const GROUPS: &str = "groups";
     pub(crate) const HIGHEST_TICKET: &str = "highest_ticket";
+    // These are younger than the format: a file may be without them.
+    pub(crate) const TIME_MS: &str = "time_ms";
+    pub(crate) const WALL_MS: &str = "wall_ms";
+    pub(crate) const BOOT_MS: &str = "boot_ms";
+    pub(crate) const BOOT: &str = "boot";
 }
 
 /// Opens redb on `medium` after a check of every page of it, and makes the tables if it is new.
@@ -133,6 +139,17 @@ pub(crate) fn read_meta(database: &Database, name: &str) -> Result<u64, redb::Er
     Ok(meta.get(name)?.map_or(0, |number| number.value()))
 }
 
+/// When the last group was written, if the file tells.
+pub(crate) fn read_stamp(database: &Database) -> Result<Option<Stamp>, redb::Error> {
+    let time_ms = read_meta(database, meta::TIME_MS)?;
+    let reading = Reading {
+        wall_ms: read_meta(database, meta::WALL_MS)?,
+        boot_ms: read_meta(database, meta::BOOT_MS)?,
+        boot: read_meta(database, meta::BOOT)?,
+    };
+    Ok((time_ms > 0).then_some(Stamp { time_ms, reading }))
+}
+
 /// The shelf as the file has it.
 pub(crate) fn read_shelf(database: &Database) -> Result<Shelf, CannotOpen> {
     let mut shelf = Shelf::default();
@@ -155,11 +172,23 @@ pub(crate) fn read_shelf(database: &Database) -> Result<Shelf, CannotOpen> {
     Ok(shelf)
 }
 
-/// What the shelf looks like after a transaction, if that succeeds.
+/// Bytes of live jobs and dead letters in the file.
+pub(crate) fn read_jobs_bytes(database: &Database) -> Result<u64, redb::Error> {
+    let transaction = database.begin_read()?;
+    let jobs = transaction.open_table(JOBS)?.stats()?.stored_bytes();
+    let letters = transaction.open_table(DEAD_LETTERS)?.stats()?.stored_bytes();
+    Ok(jobs.saturating_add(letters))
+}
+
+/// What a transaction changes in what is known of the file, if it succeeds.
 #[derive(Debug)]
-pub(crate) struct Shelving {
+pub(crate) struct Written {
+    /// Blocks of outcomes that leave.
     pub(crate) leave: usize,
+    /// Blocks of outcomes that come.
     pub(crate) come: Vec<Shelved>,
+    /// Bytes of live jobs and dead letters, more or less.
+    pub(crate) jobs_bytes: i64,
 }
 
 /// Writes a group in one transaction and waits until it is on the disk.
@@ -172,12 +201,13 @@ pub(crate) fn write(
     nth: u64,
     shelf: &Shelf,
     retention: &Retention,
-    now_ms: u64,
-) -> Result<Shelving, Fault> {
+    now: &Stamp,
+) -> Result<Written, Fault> {
     let mut transaction = database.begin_write()?;
     // One sync a group: redb's checksums tell after a crash whether all of it arrived.
     transaction.set_durability(Durability::Immediate)?;
     let mut bytes = Vec::new();
+    let mut jobs_bytes = 0;
 
     if !group.admitted.is_empty() || !group.settled.is_empty() {
         let mut jobs = transaction.open_table(JOBS)?;
@@ -186,10 +216,10 @@ pub(crate) fn write(
         for admitted in admitted {
             bytes.clear();
             encode_job(admitted, &mut bytes);
-            jobs.insert(admitted.ticket, &*bytes)?;
+            jobs_bytes += signed(bytes.len()) - length(jobs.insert(admitted.ticket, &*bytes)?);
         }
         for ticket in sorted(&group.settled) {
-            jobs.remove(ticket)?;
+            jobs_bytes -= length(jobs.remove(ticket)?);
         }
     }
 
@@ -212,10 +242,11 @@ pub(crate) fn write(
         for letter in buried {
             bytes.clear();
             encode_letter(letter, &mut bytes);
-            letters.insert(letter.job.ticket, &*bytes)?;
+            let before = length(letters.insert(letter.job.ticket, &*bytes)?);
+            jobs_bytes += signed(bytes.len()) - before;
         }
         for ticket in sorted(&group.exhumed) {
-            letters.remove(ticket)?;
+            jobs_bytes -= length(letters.remove(ticket)?);
         }
     }
 
@@ -256,9 +287,9 @@ pub(crate) fn write(
         }
     }
 
-    let come = blocks(group, shelf.next_block());
+    let come = blocks(group, shelf.next_block(), retention.sessions_ms);
     let shelved: Vec<Shelved> = come.iter().map(|(shelved, _)| *shelved).collect();
-    let leave = shelf.leaving(&shelved, retention, now_ms);
+    let leave = shelf.leaving(&shelved, retention, now.time_ms);
     if leave > 0 || !come.is_empty() {
         let mut outcomes = transaction.open_table(OUTCOMES)?;
         if let Some(last) = shelf.last_of(leave) {
@@ -272,12 +303,26 @@ pub(crate) fn write(
     {
         let mut meta = transaction.open_table(META)?;
         meta.insert(meta::GROUPS, nth)?;
+        let Stamp { time_ms, reading: Reading { wall_ms, boot_ms, boot } } = *now;
+        meta.insert(meta::TIME_MS, time_ms)?;
+        meta.insert(meta::WALL_MS, wall_ms)?;
+        meta.insert(meta::BOOT_MS, boot_ms)?;
+        meta.insert(meta::BOOT, boot)?;
         if let Some(up_to) = group.up_to {
             meta.insert(meta::HIGHEST_TICKET, up_to)?;
         }
     }
     transaction.commit()?;
-    Ok(Shelving { leave, come: shelved })
+    Ok(Written { leave, come: shelved, jobs_bytes })
+}
+
+/// The length of what was under a key, if anything was.
+fn length(record: Option<AccessGuard<'_, &[u8]>>) -> i64 {
+    record.map_or(0, |record| signed(record.value().len()))
+}
+
+fn signed(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
 }
 
 /// Neighbours in the tree one after the other: fewer pages are looked for.
@@ -287,13 +332,13 @@ fn sorted(tickets: &[u64]) -> Vec<u64> {
     tickets
 }
 
-fn blocks(group: &Group, mut next: u64) -> Vec<(Shelved, Vec<u8>)> {
+fn blocks(group: &Group, mut next: u64, sessions_ms: u64) -> Vec<(Shelved, Vec<u8>)> {
     let mut blocks = Vec::new();
     let mut builder = Builder::default();
     let mut outcomes = group.outcomes.iter().peekable();
     let mut count = 0;
     while let Some(kept) = outcomes.next() {
-        builder.push(kept);
+        builder.push(kept, sessions_ms);
         count += 1;
         if builder.is_full() || outcomes.peek().is_none() {
             let newest_ms = builder.newest_ms();

@@ -1,6 +1,8 @@
 //! The store against disks that lose power, fail, are full or were tampered with.
 
+mod compaction;
 mod damage;
+mod ending;
 mod failing_disk;
 mod files;
 mod letters;

@@ -239,15 +239,8 @@ impl Engine {
 
     fn miss(&mut self, error: CallError) -> anyhow::Result<Event> {
         if self.ports.is_none() {
-            match error.status() {
-                Some(StatusCode::UNAUTHORIZED) => {
-                    bail!("{error}; name the file of the server's admin token: --admin-token-file")
-                }
-                Some(StatusCode::FORBIDDEN) => bail!(
-                    "{error}; from another machine, start the server with --admin-token-file, and \
-                     this pool, too"
-                ),
-                _ => {}
+            if error.status() == Some(StatusCode::UNAUTHORIZED) {
+                bail!("{error}; name the file of the server's admin token: --admin-token-file");
             }
         }
         self.misses = self.misses.saturating_add(1);

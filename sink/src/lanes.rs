@@ -40,7 +40,6 @@ async fn read<I: From<Input>>(
     inbox: mpsc::Sender<I>,
 ) {
     let mut received: Vec<ZmqMessage> = Vec::with_capacity(BATCH);
-    let mut told_of_bad = false;
     // One batch at a time waits for the pipeline, so that no worker fills its inbox.
     let turns = Arc::new(Semaphore::new(1));
     while connection.recv_many(&mut received, BATCH, BATCH_BYTES).await > 0 {
@@ -50,17 +49,10 @@ async fn read<I: From<Input>>(
         });
         let bad = messages.iter().filter_map(|said| said.as_ref().err());
         for BadMessage { why, .. } in bad {
-            let peer = connection.peer();
-            if told_of_bad {
-                tracing::debug!(%peer, "a worker's message cannot be understood: {why}");
-            } else {
-                tracing::warn!(
-                    %peer,
-                    "a worker's message cannot be understood: {why}; more such of this connection \
-                     are logged at `debug`"
-                );
-                told_of_bad = true;
-            }
+            connection.handle().tell(
+                "bad_message",
+                format_args!("a worker's message cannot be understood: {why}"),
+            );
         }
         // It is never closed.
         let Ok(turn) = turns.clone().acquire_owned().await else { return };

@@ -1,12 +1,12 @@
 //! How a client comes in: with a token in its request, or with one that it says first.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Grant, TokenDoor, bearer};
+use super::{Access, Grant, Knock, bearer};
 use crate::metrics::RefusedToken;
 
 /// What a subprotocol begins with that is a token. A browser can say nothing else with a WebSocket.
@@ -21,44 +21,58 @@ pub(crate) enum Entry {
     /// Anybody: clients need no tokens.
     Open,
     /// A client whose token is valid.
-    Granted(Arc<TokenDoor>, Grant),
+    Granted(Knock, Grant),
     /// Somebody who has yet to say a token, and the place that they take meanwhile.
-    Unproven(Arc<TokenDoor>, OwnedSemaphorePermit),
+    Unproven(Knock, OwnedSemaphorePermit),
     /// A page whose token is not valid. It gets a connection, only to be told so: of an answer with
     /// another status a browser tells its page nothing.
     Refused,
 }
 
 impl Entry {
-    /// Judges a request for a WebSocket.
+    /// Judges a request for a WebSocket of somebody at `peer`.
     pub(crate) fn of(
-        tokens: Option<&Arc<TokenDoor>>,
+        access: &Access,
+        peer: IpAddr,
         headers: &HeaderMap,
     ) -> Result<Self, Box<Response>> {
-        let Some(tokens) = tokens else { return Ok(Self::Open) };
+        let Some(tokens) = &access.tokens else { return Ok(Self::Open) };
+        let (tokens, refusals) = (tokens.clone(), access.refusals.clone());
+        let knock = Knock { tokens, refusals, peer };
         if let Some(token) = bearer(headers) {
-            let granted = tokens.check(token).map(|grant| Self::Granted(tokens.clone(), grant));
-            return granted.map_err(|_| Box::new(unauthorized()));
+            return match knock.check(token) {
+                Ok(grant) => Ok(Self::Granted(knock, grant)),
+                Err(_) => Err(Box::new(unauthorized())),
+            };
         }
         if let Some(token) = of_subprotocols(headers) {
-            let granted = tokens.check(token).map(|grant| Self::Granted(tokens.clone(), grant));
+            let granted = knock.check(token).map(|grant| Self::Granted(knock, grant));
             return Ok(granted.unwrap_or(Self::Refused));
         }
-        let place = tokens.unproven.clone().try_acquire_owned();
-        place.map(|place| Self::Unproven(tokens.clone(), place)).map_err(|_| {
-            tokens.refuse(RefusedToken::Crowd);
-            let message = "too many clients have not said their token yet; try again, or send it \
-                           with the request\n";
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            Box::new((status, [(header::RETRY_AFTER, "5")], message).into_response())
-        })
+        if let Some(place) = knock.place() {
+            return Ok(Self::Unproven(knock, place));
+        }
+        knock.refuse(RefusedToken::Crowd);
+        let message = "too many clients have not said their token yet; try again, or send it with the \
+                       request\n";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Err(Box::new((status, [(header::RETRY_AFTER, "5")], message).into_response()))
     }
 }
 
+/// The subprotocols that a client offers, but for its token.
+pub(crate) fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    subprotocols(headers).filter(|one| !one.starts_with(TOKEN_SUBPROTOCOL))
+}
+
 fn of_subprotocols(headers: &HeaderMap) -> Option<&str> {
+    subprotocols(headers).find_map(|one| one.strip_prefix(TOKEN_SUBPROTOCOL))
+}
+
+fn subprotocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let lists = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
-    let mut offered = lists.filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(','));
-    offered.find_map(|one| one.trim().strip_prefix(TOKEN_SUBPROTOCOL))
+    let all = lists.filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(','));
+    all.map(str::trim).filter(|one| !one.is_empty())
 }
 
 fn unauthorized() -> Response {

@@ -1,36 +1,52 @@
-//! Which pages may open sessions. A browser lets any page open a WebSocket to any server, and says
-//! in `Origin` whose page it was; other programs say nothing.
+//! Origins: whose page it is that has a browser ask, and which of them an operator lets in.
 
-use std::net::IpAddr;
 use std::str::FromStr;
 
-use axum::http::{HeaderMap, HeaderValue, header};
-
-use super::local::{is_this_machine, proxied};
-
-/// So much of a foreign origin is repeated in its refusal.
-const SHOWN_MAX: usize = 200;
-
 /// Pages that may open sessions beside the server's own: those of one origin,
-/// `https://app.example`, or, read from `*`, any.
+/// `https://app.example`; those of all names below one, `https://*.app.example`; those that say
+/// `null`, which have none; or, read from `*`, any.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AllowedOrigin(Option<String>);
+pub struct AllowedOrigin(Allowed);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Allowed {
+    Any,
+    /// As [`canonical`] has it.
+    One(String),
+    /// `https://` and `.app.example`, with a port unless it is the scheme's own.
+    Below {
+        scheme: String,
+        parent: String,
+    },
+}
 
 /// A text that is no origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no origin; it is SCHEME://HOST or SCHEME://HOST:PORT without a path, such as https://app.example, or * for any"
+    "{0:?} is no origin; it is SCHEME://HOST or SCHEME://HOST:PORT without a path, such as https://app.example or https://*.app.example; null or file:// for pages that have none; or * for any"
 )]
 pub struct BadOrigin(String);
 
 impl AllowedOrigin {
     /// Whether it lets any page in.
     pub fn is_any(&self) -> bool {
-        self.0.is_none()
+        self.0 == Allowed::Any
     }
 
-    fn allows(&self, origin: &str) -> bool {
-        self.0.as_ref().is_none_or(|allowed| canonical(origin).as_ref() == Some(allowed))
+    /// Whether it lets pages in that are nobody's in particular: files, sandboxed frames, apps.
+    pub fn is_opaque(&self) -> bool {
+        matches!(&self.0, Allowed::One(origin) if is_opaque(origin))
+    }
+
+    pub(super) fn allows(&self, origin: &str) -> bool {
+        match &self.0 {
+            Allowed::Any => true,
+            Allowed::One(allowed) => canonical(origin).as_ref() == Some(allowed),
+            Allowed::Below { scheme, parent } => canonical(origin).is_some_and(|origin| {
+                let name = origin.strip_prefix(scheme).and_then(|name| name.strip_suffix(parent));
+                name.is_some_and(|name| !name.is_empty() && !name.contains(':'))
+            }),
+        }
     }
 }
 
@@ -38,16 +54,49 @@ impl FromStr for AllowedOrigin {
     type Err = BadOrigin;
 
     fn from_str(text: &str) -> Result<Self, BadOrigin> {
-        match text {
-            "*" => Ok(Self(None)),
-            _ => canonical(text).map(|origin| Self(Some(origin))).ok_or(BadOrigin(text.into())),
-        }
+        let allowed = match text {
+            "*" => Some(Allowed::Any),
+            _ => match text.split_once("://*.") {
+                Some((scheme, parent)) => below(scheme, parent),
+                None => one(text).map(Allowed::One),
+            },
+        };
+        allowed.map(Self).ok_or_else(|| BadOrigin(text.into()))
     }
+}
+
+/// An origin as people write it, which is often the address of a page: with `/` behind it.
+fn one(text: &str) -> Option<String> {
+    let of_file = text.strip_prefix("file://").is_some_and(|path| path.chars().all(|c| c == '/'));
+    if of_file {
+        Some("file://".to_owned())
+    } else {
+        canonical(text.strip_suffix('/').unwrap_or(text))
+    }
+}
+
+/// All names below a domain; never all of a top-level one.
+fn below(scheme: &str, parent: &str) -> Option<Allowed> {
+    let whole = one(&format!("{scheme}://{parent}"))?;
+    let (scheme, authority) = whole.split_once("://")?;
+    let name = host_name(authority);
+    let fits = name == "localhost" || name.split('.').filter(|part| !part.is_empty()).count() > 1;
+    let below =
+        || Allowed::Below { scheme: format!("{scheme}://"), parent: format!(".{authority}") };
+    fits.then(below)
+}
+
+/// Whether it is that of pages which are nobody's in particular.
+pub(super) fn is_opaque(origin: &str) -> bool {
+    ["null", "file://"].contains(&origin)
 }
 
 /// An origin in small letters and without the port that its scheme implies.
 fn canonical(origin: &str) -> Option<String> {
     let origin = origin.to_ascii_lowercase();
+    if is_opaque(&origin) {
+        return Some(origin);
+    }
     let (scheme, authority) = split(&origin)?;
     Some(format!("{scheme}://{}", without_default_port(scheme, authority)))
 }
@@ -55,9 +104,8 @@ fn canonical(origin: &str) -> Option<String> {
 fn split(origin: &str) -> Option<(&str, &str)> {
     let (scheme, authority) = origin.split_once("://")?;
     let odd = |c: char| c.is_whitespace() || c.is_control() || "/?#@,*\\".contains(c);
-    let fits =
-        !scheme.is_empty() && !authority.is_empty() && !origin.replace("://", "").contains(odd);
-    fits.then_some((scheme, authority))
+    let fits = !scheme.is_empty() && !authority.is_empty();
+    (fits && !scheme.contains(odd) && !authority.contains(odd)).then_some((scheme, authority))
 }
 
 fn without_default_port<'a>(scheme: &str, authority: &'a str) -> &'a str {
@@ -71,154 +119,116 @@ fn without_default_port<'a>(scheme: &str, authority: &'a str) -> &'a str {
 
 /// Whether `origin` is that of the server which is called `host`. The scheme does not count: what
 /// ends TLS before this server is still this server to a browser.
-pub(crate) fn is_own(origin: &str, host: &str) -> bool {
+pub(super) fn is_own(origin: &str, host: &str) -> bool {
     let (origin, host) = (origin.to_ascii_lowercase(), host.to_ascii_lowercase());
     split(&origin).is_some_and(|(scheme, authority)| {
         without_default_port(scheme, authority) == without_default_port(scheme, &host)
     })
 }
 
-/// Whether an operator lets pages of this origin in.
-pub(crate) fn is_allowed(origin: &str, allowed: &[AllowedOrigin]) -> bool {
-    allowed.iter().any(|allowed| allowed.allows(origin))
-}
-
-/// Whether the page that a request comes from, if it comes from one, may open sessions. If not, what
-/// it is told.
-pub(crate) fn check_page(
-    peer: IpAddr,
-    headers: &HeaderMap,
-    allowed: &[AllowedOrigin],
-) -> Result<(), String> {
-    let mut origins = headers.get_all(header::ORIGIN).iter();
-    // Not a browser.
-    let Some(origin) = origins.next() else { return Ok(()) };
-    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
-    let host = headers.get(header::HOST).map(text).unwrap_or_default();
-    let origin = if origins.next().is_some() { String::new() } else { text(origin) };
-    if is_allowed(&origin, allowed) {
-        return Ok(());
-    }
-    let shown: String = origin.chars().take(SHOWN_MAX).collect();
-    if !is_own(&origin, &host) {
-        let host: String = host.chars().take(SHOWN_MAX).collect();
-        return Err(format!(
-            "a page of {shown:?} may not open sessions at {host:?}, which is another address; an \
-             operator lets it with --allow-origin {shown}\n"
-        ));
-    }
-    // A foreign name that was made to point at this machine is the page's own, too. What comes
-    // from this machine by no proxy has no need of such names.
-    if peer.to_canonical().is_loopback() && !proxied(headers) && !is_this_machine(&host) {
-        return Err(format!(
-            "a page of {shown:?} may not open sessions here: from this machine the server is \
-             called by 127.0.0.1 or localhost; an operator lets other names in with \
-             --allow-origin {shown}\n"
-        ));
-    }
-    Ok(())
+/// The name in a `Host`, or of an origin behind its scheme, without a port and brackets.
+pub(super) fn host_name(host: &str) -> &str {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name)
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderName;
-
     use super::*;
 
-    const FAR: &str = "192.0.2.1";
-    const HERE: &str = "127.0.0.1";
-
-    fn lets_in(peer: &str, headers: &[(&'static str, &'static str)], allowed: &[&str]) -> bool {
-        let pair = |(name, value): &(&'static str, &'static str)| {
-            (HeaderName::from_static(name), HeaderValue::from_static(value))
-        };
-        let mut map = HeaderMap::new();
-        for (name, value) in headers.iter().map(pair) {
-            map.append(name, value);
-        }
-        let allowed: Vec<_> = allowed.iter().map(|text| text.parse().expect("an origin")).collect();
-        check_page(peer.parse().expect("an address"), &map, &allowed).is_ok()
-    }
-
-    fn page(origin: &'static str, host: &'static str, allowed: &[&str]) -> bool {
-        lets_in(FAR, &[("origin", origin), ("host", host)], allowed)
+    fn allows(allowed: &str, origin: &str) -> bool {
+        allowed.parse::<AllowedOrigin>().expect(allowed).allows(origin)
     }
 
     #[test]
-    fn a_page_of_the_server_itself_is_let_in() {
-        for (origin, host) in [
-            ("http://jobs.example:8080", "jobs.example:8080"),
-            ("https://jobs.example:8080", "jobs.example:8080"),
-            ("https://Jobs.Example", "jobs.example"),
-            ("https://jobs.example", "jobs.example:443"),
-            ("http://jobs.example:80", "jobs.example"),
-            ("http://[2001:db8::1]:8080", "[2001:db8::1]:8080"),
-        ] {
-            assert!(page(origin, host, &[]), "{origin} at {host}");
+    fn one_origin_however_it_is_written() {
+        for allowed in ["https://app.example", "https://app.example/", "https://APP.example:443"] {
+            for origin in ["https://app.example", "https://App.Example:443"] {
+                assert!(allows(allowed, origin), "{allowed} {origin}");
+            }
+            for origin in
+                ["http://app.example", "https://app.example:8443", "https://app.example.evil"]
+            {
+                assert!(!allows(allowed, origin), "{allowed} {origin}");
+            }
         }
-        assert!(lets_in(FAR, &[("host", "jobs.example")], &[]), "no browser");
     }
 
     #[test]
-    fn a_page_of_elsewhere_is_not() {
+    fn apps_and_files_have_origins_too() {
         for origin in [
-            "http://evil.example",
-            "http://jobs.example",
-            "http://jobs.example:8081",
-            "https://jobs.example:8080.evil.example",
-            "http://jobs.example:8080@evil.example",
-            "http://evil.example/jobs.example:8080",
-            "jobs.example:8080",
-            "://jobs.example:8080",
+            "capacitor://localhost",
+            "tauri://localhost",
+            "chrome-extension://abc",
+            "app://.",
+            "app://shell",
+            "file://",
             "null",
-            "",
         ] {
-            assert!(!page(origin, "jobs.example:8080", &[]), "{origin}");
-            assert!(page(origin, "jobs.example:8080", &["*"]), "{origin}");
+            assert!(allows(origin, origin), "{origin}");
+            assert!(!allows(origin, "https://evil.example"), "{origin}");
         }
-        assert!(!page("http://", "", &[]));
-        let twice = [("origin", "http://a"), ("origin", "http://evil"), ("host", "a")];
-        assert!(!lets_in(FAR, &twice, &["http://a"]));
+        assert!(allows("file:///", "file://"));
+        assert!("null".parse::<AllowedOrigin>().expect("an origin").is_opaque());
+        assert!(!"app://.".parse::<AllowedOrigin>().expect("an origin").is_opaque());
     }
 
     #[test]
-    fn an_operator_lets_others_in() {
-        let allowed = ["https://app.example", "http://localhost:3000", "app://shell"];
+    fn all_names_below_one() {
+        for origin in ["https://a.app.example", "https://a.b.APP.example:443"] {
+            assert!(allows("https://*.app.example", origin), "{origin}");
+        }
         for origin in [
             "https://app.example",
-            "https://APP.example:443",
-            "http://localhost:3000",
-            "app://shell",
+            "https://.app.example",
+            "https://evilapp.example",
+            "http://a.app.example",
+            "https://a.app.example:8443",
+            "https://a.app.example.evil.example",
+            "https://evil.example:1.app.example",
+            "https://evil.example/.app.example",
         ] {
-            assert!(page(origin, "jobs.example", &allowed), "{origin}");
+            assert!(!allows("https://*.app.example", origin), "{origin}");
         }
-        for origin in ["http://app.example", "https://app.example:8443", "https://app.example.evil"]
-        {
-            assert!(!page(origin, "jobs.example", &allowed), "{origin}");
-        }
-    }
-
-    #[test]
-    fn a_foreign_name_that_points_here_is_a_page_of_elsewhere() {
-        let rebound = [("origin", "http://evil.example:8080"), ("host", "evil.example:8080")];
-        assert!(!lets_in(HERE, &rebound, &[]));
-        assert!(lets_in(HERE, &rebound, &["http://evil.example:8080"]));
-        let [origin, host] = rebound;
-        assert!(lets_in(HERE, &[origin, host, ("x-forwarded-for", "192.0.2.1")], &[]));
-        for host in ["localhost:8080", "127.0.0.1:8080", "[::1]:8080"] {
-            let origin: &'static str = format!("http://{host}").leak();
-            assert!(lets_in(HERE, &[("origin", origin), ("host", host)], &[]), "{host}");
-        }
+        assert!(allows("http://*.localhost:3000", "http://a.localhost:3000"));
+        assert!(!allows("http://*.localhost:3000", "http://a.localhost"));
     }
 
     #[test]
     fn what_is_no_origin_is_told() {
-        for text in
-            ["", "app.example", "https://", "https://app.example/", "https://a,b", "https://*.a"]
-        {
+        for text in [
+            "",
+            "app.example",
+            "https://",
+            "https://app.example/path",
+            "https://app.example//",
+            "https://a,b",
+            "https://*",
+            "https://*.",
+            "https://*.example",
+            "https://*.*.app.example",
+            "https://a.*.example",
+            "https://*app.example",
+        ] {
             let error = text.parse::<AllowedOrigin>().expect_err(text);
             assert!(error.to_string().contains("https://app.example"), "{error}");
         }
         assert!("*".parse::<AllowedOrigin>().expect("any").is_any());
+    }
+
+    #[test]
+    fn a_name_is_what_has_no_port_and_no_brackets() {
+        for (host, name) in [
+            ("jobs.example", "jobs.example"),
+            ("jobs.example:8080", "jobs.example"),
+            ("[::1]:8080", "::1"),
+            ("[::1]", "::1"),
+            ("", ""),
+        ] {
+            assert_eq!(host_name(host), name);
+        }
     }
 }

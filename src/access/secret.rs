@@ -32,6 +32,17 @@ pub enum BadSecret {
     /// So long that it is no secret but another file.
     #[error("the secret has more than {max} bytes; is this the right file?", max = Secret::BYTES_MAX)]
     Long,
+    /// A file that a secret was put into may be known to others.
+    #[error("{}: it {why}; delete it, and a new one is made", path.display())]
+    NotOwn {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The system has no random bytes.
+    #[error("cannot make a secret: {0}")]
+    System(io::Error),
     /// A secret of a file is none.
     #[error("{}: {source}", path.display())]
     InFile {

@@ -9,7 +9,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::door::Door;
-use crate::access::check_page;
 use crate::metrics::RefusedRequest;
 
 /// Refuses what a foreign page has a browser ask for.
@@ -19,11 +18,15 @@ pub(super) async fn only_known_pages(
     request: Request,
     next: Next,
 ) -> Response {
-    match check_page(peer.ip(), request.headers(), &door.access.allowed_origins) {
+    let (access, peer) = (&door.access, peer.ip());
+    match access.pages.check(peer, request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(message) => {
+        Err(foreign) => {
             door.refused.count(RefusedRequest::Origin);
-            (StatusCode::FORBIDDEN, message).into_response()
+            if let Some(left_out) = access.refusals.line("origin", peer) {
+                tracing::warn!(%peer, "refused: {foreign}{left_out}");
+            }
+            (StatusCode::FORBIDDEN, format!("{foreign}\n")).into_response()
         }
     }
 }

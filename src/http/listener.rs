@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use acequia_gate::TcpListeners;
 use acequia_restraint::AcceptFailures;
 use acequia_tls::Stream;
 use acequia_wire::Limits;
@@ -21,7 +22,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -53,7 +54,7 @@ const TOO_MANY: &str = "HTTP/1.1 429 Too Many Requests\r\n\
 /// Accepts connections, by TLS if there are keys, and serves `app` to them, for ever. All that have
 /// not been upgraded end with it.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    listener: TcpListeners,
     keys: Option<Keys>,
     app: Router,
     limits: Limits,

@@ -9,7 +9,6 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::door::Door;
-use crate::access::is_allowed;
 
 /// Where the library is.
 const FOLDER: &str = "/client/";
@@ -31,6 +30,5 @@ pub(super) async fn share(State(door): State<Arc<Door>>, request: Request, next:
 /// The page that asks for the library, if it may have it.
 fn origin_of(door: &Door, uri: &Uri, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
     let origin = origin.filter(|_| uri.path().starts_with(FOLDER))?;
-    let allowed = &door.access.allowed_origins;
-    is_allowed(origin.to_str().ok()?, allowed).then(|| origin.clone())
+    door.access.pages.allows(origin.to_str().ok()?).then(|| origin.clone())
 }

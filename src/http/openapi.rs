@@ -22,16 +22,13 @@ fn head() -> OpenApi {
     ));
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("The token of --admin-token-file, if the server has one"))
+        .description(Some("The token of --admin-token-file, or the one that the server made"))
         .build();
     let no_scopes: [&str; 0] = [];
     OpenApiBuilder::new()
         .info(info)
         .servers(Some([Server::new("/v1/admin")]))
-        .security(Some([
-            SecurityRequirement::new("token", no_scopes),
-            SecurityRequirement::default(),
-        ]))
+        .security(Some([SecurityRequirement::new("token", no_scopes)]))
         .components(Some(
             ComponentsBuilder::new().security_scheme("token", SecurityScheme::Http(token)).build(),
         ))

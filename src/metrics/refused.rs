@@ -128,26 +128,32 @@ pub(crate) enum RefusedRequest {
     Origin,
     /// As many sessions are open as may be.
     Sessions,
-    /// An admin call of somebody who may not make one.
-    Admin,
     /// An admin call that did not name the admin token.
     AdminToken,
+    /// A client offered subprotocols, and none that is known; a browser then goes by itself.
+    Subprotocol,
     /// A connection without a TLS handshake, or without room for one.
     Tls,
 }
 
 impl Reason for RefusedRequest {
     const METRIC: &'static str = "acequia_http_refused_total";
-    const ALL: &'static [Self] =
-        &[Self::Address, Self::Origin, Self::Sessions, Self::Admin, Self::AdminToken, Self::Tls];
+    const ALL: &'static [Self] = &[
+        Self::Address,
+        Self::Origin,
+        Self::Sessions,
+        Self::AdminToken,
+        Self::Subprotocol,
+        Self::Tls,
+    ];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Address => "address",
             Self::Origin => "origin",
             Self::Sessions => "sessions",
-            Self::Admin => "admin",
             Self::AdminToken => "admin_token",
+            Self::Subprotocol => "subprotocol",
             Self::Tls => "tls",
         }
     }

@@ -64,7 +64,7 @@ impl Pipeline {
         self.sessions.restored(session, secret, Instant::now());
         // A session has fewer events than there are microseconds, and the numbers stay below 2^53,
         // which JavaScript can count to, for two hundred years.
-        let first = self.start_time().as_micros();
+        let first = self.first_number;
         self.mailboxes.restore(session, self.client_of(session), outcomes, first);
     }
 
@@ -136,6 +136,9 @@ impl Pipeline {
             let client = self.client_of(session).0;
             let session = session.0;
             self.durability.session_began(Session { session, client, secret_hash }, instant);
+            if let Some(group) = self.durability.next_group() {
+                self.sessions.begins_with(SessionId(session), group);
+            }
             secret
         });
         let welcome = self.welcome(secret, false);
@@ -231,7 +234,8 @@ impl Pipeline {
 
     /// The outcome of a job that was just told to a session which can be resumed waits until the
     /// disk knows of it: were it told and then forgotten, the job would run again and end twice.
-    /// Only a job that no server could find again is told of at once. Returns the event's number.
+    /// Only a job that no server could find again is told of at once, and only in a session that one
+    /// would find. Returns the event's number.
     fn hold(
         &mut self,
         session: SessionId,
@@ -239,7 +243,9 @@ impl Pipeline {
         job: JobId,
         is_retained: bool,
     ) -> Option<u64> {
-        if !is_retained && !self.durability.is_handed_over(ticket) {
+        let begun_by = self.sessions.begun_by(session);
+        let is_known = begun_by.is_none_or(|group| group <= self.durability.durable());
+        if !is_retained && is_known && !self.durability.is_handed_over(ticket) {
             return None;
         }
         let group = self.durability.next_group();

@@ -1,6 +1,8 @@
 //! What stands between the scheduler and the journal: actions become entries, and what the journal
 //! kept becomes events.
 
+mod silence;
+mod timescale;
 mod translate;
 
 pub(crate) use self::translate::Told;
@@ -13,11 +15,14 @@ use std::time::Duration;
 use acequia_journal::{
     Entry, NotWritten, Notice, OpenError, Options, ReadError, Retention, Session, Store, Writer,
 };
-use acequia_scheduler::{Action, ClientId, Config, Event, Scheduler, SessionId, Ticket, Time};
+use acequia_scheduler::{Action, ClientId, Config, Event, Scheduler, SessionId, Ticket};
 use acequia_wire::client::OnDisconnect;
 use acequia_wire::{CorrelationId, JobId, QueueName};
 use tokio::time::Instant;
 
+use self::silence::Silence;
+use self::timescale::{Shift, Timescale};
+use crate::clock::Clock;
 use crate::metrics::JournalState;
 
 /// How long gathers what somebody waits for, most of it records of new jobs. A job that ends sooner
@@ -26,6 +31,10 @@ const AWAITED_INTERVAL: Duration = Duration::from_millis(5);
 /// How long everything else gathers, if nothing of that sort comes. What a crash takes
 /// of it is a run that is counted too little, or a job that runs once more.
 const OTHERS_INTERVAL: Duration = Duration::from_millis(25);
+
+/// What is said of a disk that neither does what it is asked nor fails.
+pub(super) const SILENT: &str = "the journal's disk has not answered for some seconds; look after it, and jobs are taken as soon \
+     as it does";
 
 /// Why there is nothing to go on from.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +55,9 @@ pub(crate) struct Opened {
     sessions: BTreeMap<u64, Restored>,
     /// Jobs with tickets up to this one may have records.
     up_to: Ticket,
+    /// `None` if there is no journal.
+    timescale: Option<Timescale>,
+    first_number: u64,
     pub(crate) recovered: u64,
 }
 
@@ -65,31 +77,62 @@ pub(crate) struct Start {
     /// What is to be done first.
     pub(crate) actions: Vec<Action>,
     pub(crate) sessions: Vec<Restored>,
+    /// Higher than the number of any session or event that a client of a server before this one may
+    /// know.
+    pub(crate) first_number: u64,
 }
 
-/// Opens the journal, if there is one, and has a scheduler go on with what is in it. Reads the
-/// whole file.
-pub(crate) fn open(path: Option<&Path>, config: Config, now: Time) -> Result<Opened, NotRecovered> {
-    let scheduler = Scheduler::new(config);
-    let (actions, sessions) = (Vec::new(), BTreeMap::new());
-    let up_to = Ticket(0);
-    let mut opened = Opened { scheduler, store: None, actions, sessions, up_to, recovered: 0 };
+/// Opens the journal, if there is one, and has a scheduler go on with what is in it. Reads all that
+/// is in the file. Clients may be away for `absence`.
+pub(crate) fn open(
+    path: Option<&Path>,
+    config: Config,
+    absence: Duration,
+    clock: Clock,
+) -> Result<Opened, NotRecovered> {
+    let mut opened = Opened {
+        scheduler: Scheduler::new(config),
+        store: None,
+        actions: Vec::new(),
+        sessions: BTreeMap::new(),
+        up_to: Ticket(0),
+        timescale: None,
+        first_number: clock.start_time().as_micros(),
+        recovered: 0,
+    };
     if let Some(path) = path {
-        let retention = Retention {
-            for_ms: u64::try_from(config.retention.as_millis()).unwrap_or(u64::MAX),
-            outcomes_max: config.retained_jobs,
-            bytes_max: config.retained_bytes,
-        };
-        let store = Store::open(path, Options { retention, ..Options::default() })?;
+        let store = Store::open(path, options(&config, absence))?;
+        for caution in store.cautions() {
+            tracing::warn!(journal = %path.display(), "of the journal's file: {caution}");
+        }
         let unreadable = |source| NotRecovered::Unreadable { path: path.to_owned(), source };
-        opened.recover(&store, now).map_err(unreadable)?;
+        opened.recover(&store, clock).map_err(unreadable)?;
         opened.store = Some(store);
     }
     Ok(opened)
 }
 
+fn options(config: &Config, absence: Duration) -> Options {
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let retention = Retention {
+        for_ms: ms(config.retention),
+        // A client may be away once before a restart and once after it.
+        sessions_ms: ms(absence.saturating_mul(2).saturating_sub(config.retention)),
+        outcomes_max: config.retained_jobs,
+        bytes_max: config.retained_bytes,
+    };
+    Options { retention, ..Options::default() }
+}
+
 impl Opened {
-    fn recover(&mut self, store: &Store, now: Time) -> Result<(), ReadError> {
+    fn recover(&mut self, store: &Store, clock: Clock) -> Result<(), ReadError> {
+        let now = clock.start_time();
+        let mut timescale = Timescale::new(clock, store.clock().clone());
+        let shift = timescale.shift(Instant::now());
+        // Numbers are given in the order of time, one a microsecond at most: so those of a server
+        // before this one are lower, whatever was done to the clock of the system.
+        self.first_number = timescale.journal_ms().saturating_mul(1_000);
+        self.timescale = Some(timescale);
         let kept = store.recover()?;
         self.up_to = Ticket(kept.highest_ticket());
         self.scheduler.start_after(self.up_to);
@@ -99,6 +142,7 @@ impl Opened {
         }
         for session in kept.sessions()? {
             let Session { session, client, secret_hash: secret } = session?;
+            self.first_number = self.first_number.max(session.saturating_add(1));
             let (name, client) = (SessionId(session), ClientId(client));
             let event = Event::SessionOpened { session: name, client };
             self.scheduler.handle(now, event, &mut self.actions);
@@ -111,11 +155,12 @@ impl Opened {
                 let seq = (outcome.seq > 0).then_some(outcome.seq);
                 session.outcomes.push((seq, outcome.id.clone(), outcome.job));
             }
-            let event = Event::RecoveredOutcome(Arc::new(translate::retained(outcome)));
+            let event = Event::RecoveredOutcome(Arc::new(translate::retained(outcome, shift)));
             self.scheduler.handle(now, event, &mut self.actions);
         }
         for letter in kept.dead_letters()? {
-            let event = Event::RecoveredDeadLetter(Arc::new(translate::dead_letter(letter?)));
+            let event =
+                Event::RecoveredDeadLetter(Arc::new(translate::dead_letter(letter?, shift)));
             self.scheduler.handle(now, event, &mut self.actions);
         }
         for job in kept.jobs()? {
@@ -130,12 +175,12 @@ impl Opened {
             self.recovered += 1;
             self.scheduler.handle(
                 now,
-                Event::Recovered(translate::recovered(job)),
+                Event::Recovered(translate::recovered(job, shift)),
                 &mut self.actions,
             );
         }
         for tally in kept.tallies()? {
-            let event = Event::RecoveredTally(translate::tally(tally?));
+            let event = Event::RecoveredTally(translate::tally(tally?, shift));
             self.scheduler.handle(now, event, &mut self.actions);
         }
         for session in self.sessions.values() {
@@ -150,18 +195,22 @@ impl Opened {
         self,
         notify: impl FnMut(Notice) + Send + 'static,
     ) -> std::io::Result<Start> {
-        let Self { scheduler, store, actions, sessions, up_to, .. } = self;
+        let Self { scheduler, store, actions, sessions, up_to, timescale, first_number, .. } = self;
         let writer = store.map(|store| store.into_writer(notify)).transpose()?;
         let durability = Durability {
             writer,
+            timescale,
             last: Ticket(0),
             due: None,
             fault: None,
+            silence: Silence::default(),
+            has_ended: false,
             handed_over: 0,
             last_handed_over: up_to,
             durable: 0,
         };
-        Ok(Start { scheduler, durability, actions, sessions: sessions.into_values().collect() })
+        let sessions = sessions.into_values().collect();
+        Ok(Start { scheduler, durability, actions, sessions, first_number })
     }
 }
 
@@ -170,12 +219,18 @@ impl Opened {
 pub(crate) struct Durability {
     /// `None` without a journal: a job is then as durable as it will ever be once it is admitted.
     writer: Option<Writer>,
+    /// `None` without a journal.
+    timescale: Option<Timescale>,
     /// The last job that was recorded.
     last: Ticket,
     /// When the entries that gather are to be committed.
     due: Option<Instant>,
     /// Why nothing can be written.
     fault: Option<String>,
+    /// Whether the disk answers.
+    silence: Silence,
+    /// The thread that writes is gone.
+    has_ended: bool,
     /// Groups that were handed to the thread that writes.
     handed_over: u64,
     /// The last job that was recorded in one of them.
@@ -187,7 +242,8 @@ pub(crate) struct Durability {
 impl Durability {
     /// Takes what the scheduler wants to be written.
     pub(crate) fn record(&mut self, action: Action, told: Told, now: Instant) {
-        let Some(entry) = translate::entry(action, told) else { return };
+        let shift = self.timescale.as_mut().map_or(Shift::default(), |scale| scale.shift(now));
+        let Some(entry) = translate::entry(action, told, shift) else { return };
         if let Entry::Admitted(admitted) = &entry {
             self.last = Ticket(admitted.ticket);
         }
@@ -242,9 +298,9 @@ impl Durability {
         self.writer.is_some()
     }
 
-    /// Whether writing has not failed.
+    /// Whether writing has not failed, nor is it too long that the disk has said nothing.
     pub(crate) fn can_write(&self) -> bool {
-        self.fault.is_none()
+        self.fault.is_none() && !self.silence.is_too_long()
     }
 
     /// How many groups are on the disk.
@@ -252,27 +308,47 @@ impl Durability {
         self.durable
     }
 
-    /// When [`commit`](Self::commit) is due.
+    /// When [`commit_if_due`](Self::commit_if_due) or [`look`](Self::look) has something to do.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.due
+        self.due.into_iter().chain(self.silence.due()).min()
     }
 
-    /// Has what gathered written. Returns how far all is durable where that is known at once.
-    pub(crate) fn commit(&mut self) -> Option<Event> {
-        self.due = None;
-        self.hand_over();
+    /// Has what gathered written, if it has gathered for long enough. Returns how far all is durable
+    /// where that is known at once.
+    pub(crate) fn commit_if_due(&mut self, now: Instant) -> Option<Event> {
+        self.due.take_if(|due| *due <= now)?;
+        self.hand_over(now);
         self.writer.is_none().then_some(Event::Durable { up_to: self.last })
     }
 
-    fn hand_over(&mut self) {
+    fn hand_over(&mut self, now: Instant) {
         if self.writer.as_mut().is_some_and(Writer::commit) {
             self.handed_over += 1;
             self.last_handed_over = self.last_handed_over.max(self.last);
+            self.silence.begin(now);
         }
     }
 
+    /// Looks whether the disk still answers. Returns whether it is from now on that it does not.
+    pub(crate) fn look(&mut self, now: Instant) -> bool {
+        let is_too_long = self.silence.look(now);
+        if is_too_long {
+            tracing::error!(why = SILENT, "no more jobs are taken; those that were go on");
+        }
+        is_too_long
+    }
+
+    /// Whether the thread that writes has ended by a fault of its own, so that nothing will be
+    /// durable any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
     /// The thread that writes has something to say. Returns what that means to the scheduler.
-    pub(crate) fn hear(&mut self, notice: Notice) -> Option<Event> {
+    pub(crate) fn hear(&mut self, notice: Notice, now: Instant) -> Option<Event> {
+        if self.silence.end() {
+            tracing::info!("the journal's disk answers again");
+        }
         let event = match notice {
             Notice::Durable { up_to } => {
                 self.durable += 1;
@@ -286,21 +362,31 @@ impl Durability {
             Notice::Resumed => {
                 tracing::info!("the journal is written again, and jobs are taken");
                 self.fault = None;
+                if self.durable < self.handed_over {
+                    self.silence.begin(now);
+                }
                 None
+            }
+            Notice::Ended { message } => {
+                tracing::error!(why = %message, "nothing can be written any more");
+                self.fault = Some(message);
+                self.has_ended = true;
+                return None;
             }
         };
         // A group may have waited for this one.
         if self.due.is_none() {
-            self.hand_over();
+            self.hand_over(now);
         }
         event
     }
 
     /// Why no job can be taken for now.
     pub(crate) fn fault(&self) -> Option<&str> {
+        let silent = || self.silence.is_too_long().then_some(SILENT);
         let behind = || self.writer.as_ref().is_some_and(Writer::is_behind);
         let too_slow = "more waits for the journal than its disk can take";
-        self.fault.as_deref().or_else(|| behind().then_some(too_slow))
+        self.fault.as_deref().or_else(silent).or_else(|| behind().then_some(too_slow))
     }
 
     /// What goes on with the file.

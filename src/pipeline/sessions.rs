@@ -32,6 +32,8 @@ struct Connection {
 struct Resumable {
     secret: SecretHash,
     connection: Option<ConnectionId>,
+    /// The group of records that its own is in, if there is a journal and this server began it.
+    begun_by: Option<u64>,
     /// When it ends, if nobody comes back.
     until: Option<Instant>,
 }
@@ -128,15 +130,32 @@ impl Sessions {
         let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         let hash = hash(&secret);
         let connection = Some(connection);
-        self.resumable.insert(session, Resumable { secret: hash, connection, until: None });
+        self.resumable
+            .insert(session, Resumable { secret: hash, connection, begun_by: None, until: None });
         self.by_secret.insert(hash, session);
         Some((session, secret, hash))
+    }
+
+    /// The record of a session is in that group.
+    pub(crate) fn begins_with(&mut self, session: SessionId, group: u64) {
+        if let Some(resumable) = self.resumable.get_mut(&session) {
+            resumable.begun_by = Some(group);
+        }
+    }
+
+    /// The group that the record of a session is in; `None` where it is on the disk for certain, or
+    /// never comes there.
+    pub(crate) fn begun_by(&self, session: SessionId) -> Option<u64> {
+        self.resumable.get(&session)?.begun_by
     }
 
     /// A session that another server began may be resumed from now on.
     pub(crate) fn restored(&mut self, session: SessionId, secret: SecretHash, now: Instant) {
         let until = now + self.absence_max;
-        self.resumable.insert(session, Resumable { secret, connection: None, until: Some(until) });
+        self.resumable.insert(
+            session,
+            Resumable { secret, connection: None, begun_by: None, until: Some(until) },
+        );
         self.by_secret.insert(secret, session);
         self.absent.insert((until, session));
     }

@@ -75,7 +75,7 @@ for (const [encoding, options] of [['JSON', {}], ['MessagePack', { codec }]]) {
       await startWorker(t, server, '--stream', '--', 'seq', '500');
       const client = connect(t, server, options);
       const chunks = [];
-      for await (const { n, data } of client.submit('go').chunks()) chunks.push([n, data]);
+      for await (const { n, data } of client.submit('go').chunks()) chunks.push([n, data.trimEnd()]);
       assert.deepEqual(chunks, Array.from({ length: 500 }, (_, n) => [n + 1, String(n + 1)]));
     });
 

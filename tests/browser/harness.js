@@ -1,9 +1,10 @@
 // Starts the real binary for tests in Node.js, and ends what was started.
 
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -13,10 +14,15 @@ const PATIENCE_MS = 30_000;
 export const binary = process.env.ACEQUIA_BIN ?? fileURLToPath(new URL('target/debug/acequia', ROOT));
 export const cache = fileURLToPath(new URL('tests/.cache/', ROOT));
 
+/** Where servers leave their admin tokens for other programs of this user: nobody else's are there. */
+const runtime = mkdtempSync(join(tmpdir(), 'acequia-runtime-'));
+process.once('exit', () => rmSync(runtime, { recursive: true, force: true }));
+
 /** No setting of the caller's reaches the binary. */
 const environment = {
   ...Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('ACEQUIA_'))),
   ACEQUIA_JOURNAL: 'none',
+  XDG_RUNTIME_DIR: runtime,
 };
 
 /** One run of the binary. */
@@ -95,6 +101,14 @@ export async function start(t, command, { ports = {}, args = [] } = {}) {
   server.process = process;
   server.url = `http://${server.http}/`;
   server.ws = `ws://${server.http}/v1/ws`;
+  const left = join(runtime, 'acequia', `admin-${server.http.split(':').at(-1)}`);
+  // Not there if the server was given one.
+  const token = existsSync(left) ? readFileSync(left, 'utf8').trim() : null;
+  /** What goes behind the dashboard's address. */
+  server.shown = token ? `#token=${token}` : '';
+  /** An admin call. */
+  server.admin = (path, { headers, ...init } = {}) =>
+    fetch(`${server.url}v1/admin/${path}`, { ...init, headers: { authorization: `Bearer ${token}`, ...headers } });
   t.after(async () => {
     const { alive } = process;
     await process.kill('SIGTERM');

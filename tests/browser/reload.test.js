@@ -25,7 +25,7 @@ const PAGE = `<!doctype html><meta charset="utf-8"><title>jobs</title><ul></ul><
     line.id = job.label;
     for (const type of ['started', 'chunk', 'done', 'failed']) {
       job.addEventListener(type, ({ detail }) => {
-        window.seen.push([job.label, type === 'chunk' ? detail.data : type === 'failed' ? detail.code : type]);
+        window.seen.push([job.label, type === 'chunk' ? detail.data.trimEnd() : type === 'failed' ? detail.code : type]);
         line.dataset.last = window.seen.at(-1)[1];
       });
     }

@@ -15,7 +15,7 @@ after(closeBrowser);
 const RUNNING = '#connection[data-state=live]';
 const PYTHON = process.env.PYTHON ?? (existsSync(`${cache}venv/bin/python`) ? `${cache}venv/bin/python` : 'python3');
 
-const overview = async ({ url }) => (await fetch(`${url}v1/admin/server`)).json();
+const overview = async (server) => (await server.admin('server')).json();
 const ready = (server) => eventually(async () => (await overview(server)).workers === 1, 'a worker');
 
 test('it says that the server runs, leads to the dashboard, and submits nothing', async (t) => {
@@ -29,6 +29,8 @@ test('it says that the server runs, leads to the dashboard, and submits nothing'
   assert.doesNotMatch(metrics, /^acequia_jobs_submitted_total\S* [1-9]/m);
   assert.equal((await overview(server)).sessions, 0, 'it opens no session');
   await page.getByRole('link', { name: 'Open the dashboard' }).click();
+  await page.getByLabel('Admin token').fill(server.shown.replace('#token=', ''));
+  await page.keyboard.press('Enter');
   await waitFor(page, 'body[data-connection=live]:not([data-loading])');
   await page.getByRole('link', { name: 'The page of the server' }).click();
   await waitFor(page, RUNNING);

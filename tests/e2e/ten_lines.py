@@ -5,7 +5,7 @@ import sys
 import zmq
 
 JOBS, RESULTS = sys.argv[1:] or ("tcp://127.0.0.1:5557", "tcp://127.0.0.1:5558")
-ctx = zmq.Context(); ctx.setsockopt(zmq.HEARTBEAT_IVL, 10_000)
+ctx = zmq.Context(); ctx.setsockopt(zmq.HEARTBEAT_IVL, 30_000)
 jobs, results = ctx.socket(zmq.PULL), ctx.socket(zmq.PUSH)
 jobs.connect(JOBS); results.connect(RESULTS)
 while True:

@@ -14,7 +14,7 @@ class Live:
 
     def __init__(self, server):
         self._connection = http.client.HTTPConnection(*server.address("http"), timeout=30)
-        self._connection.request("GET", "/v1/admin/live")
+        self._connection.request("GET", "/v1/admin/live", headers=server.operator())
         self._response = self._connection.getresponse()
         self.status = self._response.status
 

@@ -72,6 +72,9 @@ def refused(server, way, text, reason, times=1):
     assert server.total(REFUSED) == times
     assert server.metric("acequia_sessions") == 0
     assert not text or text not in server.process.log()
+    # Whoever operates it is told, with where it came from.
+    server.process.line(lambda line: "WARN" in line and f"reason={reason}" in line and "peer=127.0.0.1" in line,
+                        of="stderr")
 
 
 def test_whoever_has_a_token_comes_in(server, make, way, new_serving):
@@ -152,6 +155,37 @@ def test_public_keys(new_server, make, tmp_path, keys, form):
         with pytest.raises(InvalidStatus):
             by_header(server, token(key))
         server.wait_metric(REFUSED, nth, reason="signature")
+
+
+def test_one_key_that_is_of_no_use_leaves_the_others(new_server, make, tmp_path, keys):
+    """At the start and when the file changes: the others count, and the log names it."""
+    good, next_one, weak = keys["ES256"], keys["EdDSA"], RsaKey(1024).jwk(kid="weak")
+    file = tmp_path / "keys"
+
+    def put(*those):
+        (tmp_path / "new").write_text("\ufeff" + json.dumps({"keys": [*those, {"kid": "no kind"}]}))
+        (tmp_path / "new").rename(file)
+
+    put(weak, good.jwk(kid="first"))
+    server = new_server("--client-auth", "jwt", "--jwt-keys-file", file)
+    warned = lambda nth: server.process.line(
+        lambda line: "WARN" in line and '"weak"' in line and "2048" in line, of="stderr", nth=nth)
+    warned(1)
+    make(by_header(server, token(good, header={"kid": "first"}))).barrier()
+    put(weak, next_one.jwk(kid="second"))
+    warned(2)
+    server.process.line(lambda line: "read again" in line, of="stderr")
+    make(by_header(server, token(next_one, header={"kid": "second"}))).barrier()
+
+
+def test_a_numeric_sub_is_the_client_that_its_digits_are(server, make, new_serving):
+    worker = new_serving()
+    one, same = make(by_header(server, token(sub=7))), make(by_header(server, token(sub="7")))
+    job = one.submit("text", key="k")
+    assert one.result(job) == "text"
+    again = same.submit("other", key="k")
+    assert same.result(again) == "text", "keys are of a client"
+    del worker
 
 
 def test_a_public_key_is_no_secret(new_server, tmp_path, keys):
@@ -388,7 +422,7 @@ def test_keys_are_read_again(new_server, make, tmp_path, keys):
 
 
 def test_other_doors_ask_for_no_token(server):
-    for path in ("/", "/metrics", "/healthz", "/readyz", "/v1/admin/dead-letters"):
+    for path in ("/", "/metrics", "/healthz", "/readyz"):
         assert server.get(path)[0] == 200
 
 

@@ -98,4 +98,4 @@ def test_a_server_that_stood_still_takes_no_job_from_its_worker(client, new_work
     worker.done(jobs[1], jobs[1].body)
     assert client.result(held) == "held"
     assert client.names(timed) == client.names(held) == ["accepted", "started", "done"]
-    assert "the server stood still" in "".join(server.process.stderr)
+    server.process.line(lambda line: "the server stood still" in line, of="stderr")

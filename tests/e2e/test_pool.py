@@ -450,7 +450,7 @@ def test_the_operator_scales(server, admin, client, new_pool, stock, ran):
 def scale(server, body):
     connection = http.client.HTTPConnection(*server.address("http"), timeout=30)
     try:
-        connection.request("POST", "/v1/admin/pools/pool/scale", json.dumps(body))
+        connection.request("POST", "/v1/admin/pools/pool/scale", json.dumps(body), server.operator())
         response = connection.getresponse()
         assert response.status == 200, response.read()
     finally:

@@ -9,7 +9,8 @@ import resource
 import pytest
 
 from harness import Admin, Client, Process, Server, Serving, Worker, acequia, eventually
-from harness.server import clean_env
+from harness.preload import Preload
+from harness.server import MIB, clean_env
 
 FULL = 4096  # less than any journal
 
@@ -223,3 +224,89 @@ def test_without_a_journal_there_is_no_disk_to_fail(new_server, make):
     make(Serving(server))
     assert client.result(client.submit("text")) == "text"
     assert server.get("/readyz")[0] == 200
+
+
+@pytest.fixture
+def system(tmp_path):
+    return Preload(tmp_path)
+
+
+def test_a_disk_that_does_not_answer_and_answers_again(new_server, make, system, tmp_path):
+    """It neither does what it is asked nor fails, so somebody has to stop waiting for it."""
+    server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb", env=system.env)
+    client, worker = make(Client(server)), make(Worker(server, slots=2))
+    client.send({"op": "hello", "resume": True})
+    client.heard("welcome")
+    running = client.submit("running")
+    job = worker.job()
+    client.heard("accepted", id=running)
+    system.hang()
+    waits = client.submit("waits", queue="nobody")
+    eventually(lambda: server.get("/readyz")[0] == 503, "the server to notice")
+    status, _, text = server.get("/readyz")
+    assert "has not answered" in text and server.get("/healthz")[0] == 200
+    assert server.metric("acequia_journal_writable") == 0
+    assert client.outcome(client.submit("refused"))["code"] == "storage"
+    # What runs ends, and is told.
+    worker.done(job, job.body)
+    assert client.result(running) == "running"
+    assert "accepted" not in client.names(waits)
+
+    system.answer()
+    client.heard("accepted", id=waits)
+    eventually(lambda: server.get("/readyz")[0] == 200, "the disk to be well again")
+    client.heard("accepted", id=client.submit("again", queue="nobody"))
+    server.crash()
+    assert server.metric("acequia_journal_recovered_jobs") == 2
+
+
+def test_memory_does_not_grow_while_the_disk_does_not_answer(new_server, make, system, tmp_path):
+    server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb", env=system.env)
+    make(Serving(server, slots=50))
+    client = make(Client(server))
+    client.result(client.submit(0))
+    system.hang()
+    client.submit("something to write", queue="nobody")
+    eventually(lambda: server.get("/readyz")[0] == 503, "the server to notice")
+    before = server.process.status("VmRSS")
+    for _ in range(100):
+        ids = client.submit_many(["x" * 100_000] * 10)
+        assert {client.outcome(id)["code"] for id in ids} == {"storage"}
+    assert server.process.status("VmRSS") < before + 32 * MIB
+    system.answer()
+    eventually(lambda: server.get("/readyz")[0] == 200, "the disk to be well again")
+
+
+def test_outcomes_that_cannot_leave_hold_up_nothing(new_server, make, tmp_path):
+    """The disk is full when an outcome is too old, and a group comes before there is room."""
+    server = new_server("--retention-s", "1", quiet_ports=True, journal=tmp_path / "jobs.redb",
+                        cwd=tmp_path, restore_signals=False)
+    client = make(Client(server))
+    with Serving(server):
+        client.result(client.submit("text", key="kept"))
+    server.wait_written()
+    fill(server)
+    eventually(lambda: server.metric("acequia_journal_writable") == 0, "the outcome not to leave")
+    make(Client(server)).send({"op": "hello", "resume": True})
+    other = make(Client(server))
+    other.send({"op": "hello", "resume": True})
+    other.heard("welcome")
+    free(server)
+    eventually(lambda: server.get("/readyz")[0] == 200, "the disk to be well again")
+    client.heard("accepted", id=client.submit("again", queue="nobody"))
+
+
+def test_the_file_is_short_again_after_a_burst(new_server, make, tmp_path):
+    path = tmp_path / "jobs.redb"
+    server = new_server("--retention-s", "1", journal=path)
+    client = make(Client(server))
+    ids = []
+    for _ in range(20):
+        ids += client.submit_many(["x" * 1_000_000] * 4)
+        client.accepted(ids[-4:])
+    assert path.stat().st_size > 80e6
+    with Serving(server, lambda job: b"1", slots=50):
+        for id in ids:
+            client.result(id)
+    eventually(lambda: path.stat().st_size < 10e6, "a short file")
+    client.heard("accepted", id=client.submit("goes on", queue="nobody"))

@@ -28,7 +28,7 @@ def test_they_are_what_is_printed(document):
     head, _, loop = printed.partition("jobs, results = ")
     assert loop and TEN_LINES.read_text().endswith(f"jobs, results = {loop}")
     assert [line for line in head.splitlines() if line] == [
-        "import zmq", "ctx = zmq.Context(); ctx.setsockopt(zmq.HEARTBEAT_IVL, 10_000)",
+        "import zmq", "ctx = zmq.Context(); ctx.setsockopt(zmq.HEARTBEAT_IVL, 30_000)",
     ]
 
 

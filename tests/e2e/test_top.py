@@ -2,10 +2,13 @@
 
 import signal
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from harness import Client, Process, Server, Worker, acequia, run_acequia
+from harness.prefixed import Prefixed
 from harness.server import clean_env, quiet_port
 from harness.terminal import Terminal
 
@@ -239,7 +242,7 @@ def test_once(server, client, new_worker):
 def test_where_there_is_no_terminal(server):
     code, out, said = run_acequia("top", "--server", f"http://{server.http}")
     assert (code, out) == (1, b"")
-    assert "--once" in said and f"curl http://{server.http}/v1/admin/server" in said
+    assert "--once" in said and "curl -H" in said and f"http://{server.http}/v1/admin/server" in said
 
 
 def test_once_into_a_pipe_that_is_closed(server):
@@ -275,9 +278,27 @@ def test_the_admin_token(new_server, make, tmp_path):
     quit_by(terminal)
 
 
-def test_from_elsewhere(server):
-    # By a name that only a resolver could know to be this machine.
+def test_the_token_that_a_server_made_is_shown_on_this_machine_only(server):
+    # By an address that another program could have.
     port = server.address("http")[1]
     code, out, said = run_acequia("top", "--once", "--server", f"http://0.0.0.0:{port}")
     assert (code, out) == (1, b"")
-    assert "403" in said and "this machine only" in said and "ssh -N -L" in said
+    assert "401" in said and "--admin-token-file" in said and ".admin-token" in said
+    assert run_acequia("top", "--once", "--server", f"http://localhost:{port}")[0] == 0
+    # To another server nothing is shown that this one has left.
+    with tempfile.TemporaryDirectory() as elsewhere:
+        code, _, said = run_acequia("top", "--once", "--server", f"http://{server.http}", env={
+            "XDG_RUNTIME_DIR": elsewhere, "TMPDIR": elsewhere})
+    assert code == 1 and "401" in said
+
+
+def test_below_a_path(server):
+    prefixed = Prefixed(server.http, "/acequia")
+    try:
+        where = f"http://{prefixed.http}/acequia"
+        file = Path(prefixed.folder, "token")
+        file.write_text(server.admin_token())
+        code, out, said = run_acequia("top", "--once", "--server", where, "--admin-token-file", file)
+        assert code == 0 and b"queues: 0" in out, said
+    finally:
+        prefixed.close()

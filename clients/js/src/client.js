@@ -72,7 +72,7 @@ export class Acequia extends EventTarget {
    *   storage?: boolean | import('./index.js').SessionStorage, storageKey?: string,
    * }} [options] with the storage, key, URL and encoding of a live client of this page, the new one is that one
    */
-  constructor(url = undefined, options = {}) {
+  constructor(url, options = {}) {
     super();
     const { codec, resend = true, resubmit = false, resume = true, storage, storageKey, readyTimeoutMs = READY_TIMEOUT_MS } = options;
     if (storage && !resume) throw new TypeError('a storage is of use only to a session that resumes');

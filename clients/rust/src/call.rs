@@ -135,7 +135,7 @@ pub(crate) fn request(
     let mut request = Request::new(Full::new(body.clone()));
     *request.method_mut() = method.clone();
     // Names of queues, pools and workers need no escape; what cannot be a path finds nothing.
-    *request.uri_mut() = format!("/v1/admin/{path}").parse().unwrap_or_default();
+    *request.uri_mut() = server.admin_path(path).parse().unwrap_or_default();
     let headers = request.headers_mut();
     if let Ok(host) = HeaderValue::from_str(server.authority()) {
         headers.insert(HOST, host);

@@ -65,7 +65,7 @@ pub(crate) async fn dial(server: &ServerUrl) -> Result<TcpStream, ConnectError> 
     let authority = server.authority();
     let unreachable =
         |source| ConnectError::Unreachable { authority: authority.to_owned(), source };
-    TcpStream::connect(authority).await.map_err(unreachable)
+    TcpStream::connect(server.dialled()).await.map_err(unreachable)
 }
 
 /// Has the server prove who it is, if it is dialled by TLS.

@@ -22,6 +22,7 @@ mod call;
 mod client;
 mod connect;
 mod live;
+mod nearby;
 mod url;
 
 pub use acequia_tls::BadTls;
@@ -30,4 +31,5 @@ pub use call::{ANSWER_BYTES_MAX, CallError};
 pub use client::{Client, ClientError, Frame};
 pub use connect::ConnectError;
 pub use live::Live;
+pub use nearby::LeftNearby;
 pub use url::{BadServerUrl, ServerUrl};

@@ -20,16 +20,17 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// Adds an outcome.
-    pub(crate) fn push(&mut self, kept: &Kept) {
+    /// Adds an outcome, which stays for so much longer if it is of a session.
+    pub(crate) fn push(&mut self, kept: &Kept, sessions_ms: u64) {
         self.record.clear();
         outcome::encode(kept, &mut self.record);
         Out(&mut self.records).bytes(&self.record);
         self.outcomes += 1;
-        self.newest_ms = self.newest_ms.max(kept.ended_ms);
+        let longer_ms = if kept.session == 0 { 0 } else { sessions_ms };
+        self.newest_ms = self.newest_ms.max(kept.ended_ms.saturating_add(longer_ms));
     }
 
-    /// When the newest of its outcomes ended.
+    /// When the newest of its outcomes ended, or later: the block stays for its time from here on.
     pub(crate) fn newest_ms(&self) -> u64 {
         self.newest_ms
     }
@@ -42,7 +43,7 @@ impl Builder {
     /// Appends the block, which is empty again.
     ///
     /// ```text
-    ///  version 1 │ newest ended_ms │ number of outcomes │ (length │ outcome) …
+    ///  version 1 │ newest │ number of outcomes │ (length │ outcome) …
     /// ```
     pub(crate) fn finish(&mut self, into: &mut Vec<u8>) {
         let mut out = Out(into);
@@ -58,7 +59,7 @@ impl Builder {
 /// A block, its head taken off.
 #[derive(Clone)]
 pub(crate) struct Block<'a> {
-    /// When the newest of its outcomes ended.
+    /// When the newest of its outcomes ended, or later: the block stays for its time from here on.
     pub(crate) newest_ms: u64,
     /// How many outcomes are in it.
     pub(crate) outcomes: u64,

@@ -43,7 +43,7 @@ impl Record {
             Self::Letter(letter) => encode_letter(letter, &mut record),
             Self::Outcomes(all) => {
                 let mut builder = Builder::default();
-                all.iter().for_each(|kept| builder.push(kept));
+                all.iter().for_each(|kept| builder.push(kept, 0));
                 builder.finish(&mut record);
             }
         }

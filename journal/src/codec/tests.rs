@@ -160,7 +160,7 @@ proptest! {
     #[test]
     fn outcomes_come_back_as_they_were(all in prop::collection::vec(kept(), 1..8)) {
         let mut builder = Builder::default();
-        all.iter().for_each(|kept| builder.push(kept));
+        all.iter().for_each(|kept| builder.push(kept, 0));
         let mut block = Vec::new();
         builder.finish(&mut block);
         let head = Block::read(&block).expect("a block");
@@ -199,7 +199,7 @@ proptest! {
         check::check(Kind::Letter, &record);
 
         let mut builder = Builder::default();
-        all.iter().for_each(|kept| builder.push(kept));
+        all.iter().for_each(|kept| builder.push(kept, 0));
         let mut block = Vec::new();
         builder.finish(&mut block);
         let index = at.index(block.len());

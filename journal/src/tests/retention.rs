@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 
 use acequia_wire::{ContentType, Payload};
 
-use super::script::{Content, OPTIONS, admitted, kept, open};
+use super::script::{Content, OPTIONS, admitted, clocks, kept, open};
 use super::sim_disk::SimDisk;
 use crate::entry::{Entry, Kept, Outcome};
 use crate::medium::Medium;
@@ -25,8 +25,9 @@ fn held_after(retention: Retention, groups: Vec<(u64, Vec<Kept>)>) -> Vec<Vec<u6
         let store = Store::open_on(Medium::new(disk.clone()), options).unwrap();
         let (tell, notices) = channel();
         let clock = now.clone();
-        let clock = Arc::new(move || clock.load(Ordering::Relaxed));
-        let mut writer = store.into_writer_at(clock, move |notice| _ = tell.send(notice)).unwrap();
+        let clocks = clocks(move || clock.load(Ordering::Relaxed));
+        let mut writer =
+            store.with_clocks(clocks).into_writer(move |notice| _ = tell.send(notice)).unwrap();
         for kept in group {
             ticket += 1;
             writer.append(Entry::Admitted(admitted(ticket, 0)));
@@ -47,7 +48,8 @@ fn of(client: u64, ended_ms: u64, result_bytes: usize) -> Kept {
     Kept { client, outcome: Outcome::Done { result }, ..kept(1, ended_ms) }
 }
 
-const RETENTION: Retention = Retention { for_ms: 1_600, outcomes_max: 100, bytes_max: 100_000 };
+const RETENTION: Retention =
+    Retention { for_ms: 1_600, sessions_ms: 0, outcomes_max: 100, bytes_max: 100_000 };
 
 #[test]
 fn by_age_in_batches() {
@@ -58,6 +60,16 @@ fn by_age_in_batches() {
     );
     // The first is overdue by less than a sixteenth, then it leaves and takes the second along.
     assert_eq!(held, [vec![1], vec![1, 2], vec![1, 2, 3], vec![3, 4], vec![3, 4, 5]]);
+}
+
+#[test]
+fn those_of_sessions_stay_for_longer() {
+    let retention = Retention { sessions_ms: 1_000, ..RETENTION };
+    let group = |at, session| (at, vec![Kept { session, ..of(session, at, 1) }]);
+    let held = held_after(retention, vec![group(0, 0), group(1_700, 1), group(3_400, 0)]);
+    assert_eq!(held, [vec![0], vec![1], vec![1, 0]]);
+    let held = held_after(retention, vec![group(0, 1), group(2_600, 0), group(2_700, 0)]);
+    assert_eq!(held, [vec![1], vec![1, 0], vec![0, 0]]);
 }
 
 #[test]
@@ -95,8 +107,9 @@ fn also_when_nothing_else_happens() {
     let (tell, notices) = channel();
     // Each look at the clock finds it later, so that its time comes without a wait.
     let clock = AtomicU64::new(0);
-    let clock = Arc::new(move || clock.fetch_add(400, Ordering::Relaxed));
-    let mut writer = store.into_writer_at(clock, move |notice| _ = tell.send(notice)).unwrap();
+    let clocks = clocks(move || clock.fetch_add(400, Ordering::Relaxed));
+    let mut writer =
+        store.with_clocks(clocks).into_writer(move |notice| _ = tell.send(notice)).unwrap();
     let before = disk.state().syncs;
     writer.append(Entry::Settled { ticket: 1, outcome: Some(Box::new(of(1, 0, 1))) });
     writer.commit();

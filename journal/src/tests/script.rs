@@ -10,22 +10,28 @@ use acequia_wire::{ContentType, CorrelationId, JobId, Payload, QueueName};
 
 use super::rng::Rng;
 use super::sim_disk::SimDisk;
+use crate::clock::{Clocks, Reading};
 use crate::entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session, Tally};
 use crate::error::CannotOpen;
 use crate::medium::Medium;
 use crate::notice::Notice;
-use crate::options::{Options, Retention};
+use crate::options::{Compaction, Options, Retention};
 use crate::store::Store;
 use crate::writer::Writer;
 
 /// Small, so that outcomes leave during a run, and quick to try again.
 pub(super) const OPTIONS: Options = Options {
-    retention: Retention { for_ms: 600_000, outcomes_max: 10, bytes_max: 1 << 20 },
+    retention: Retention { for_ms: 600_000, sessions_ms: 0, outcomes_max: 10, bytes_max: 1 << 20 },
     waiting_bytes_max: 1 << 20,
     cache_bytes: 1 << 20,
     retry_ms_min: 1,
     retry_ms_max: 1,
+    compaction: NEVER,
 };
+
+/// Operations of the disk can be counted then.
+const NEVER: Compaction =
+    Compaction { file_bytes_min: u64::MAX, used_bytes_max: 0, idle_ms: 0, busy_ms: 0 };
 
 /// Jobs among which the next that ends is chosen: mostly the oldest.
 const LIVE_MAX: usize = 8;
@@ -264,7 +270,15 @@ pub(super) fn open(disk: &SimDisk) -> Result<Store, CannotOpen> {
 pub(super) fn start(store: Store) -> (Writer, Receiver<Notice>) {
     let (tell, notices) = channel();
     let notify = move |notice| _ = tell.send(notice);
-    (store.into_writer_at(Arc::new(|| 2_000), notify).unwrap(), notices)
+    (store.with_clocks(clocks(|| 2_000)).into_writer(notify).unwrap(), notices)
+}
+
+/// Clocks of a system that is never booted and whose clock is never set.
+pub(super) fn clocks(now_ms: impl Fn() -> u64 + Send + Sync + 'static) -> Clocks {
+    Arc::new(move || {
+        let now_ms = now_ms();
+        Reading { wall_ms: now_ms, boot_ms: now_ms, boot: 1 }
+    })
 }
 
 /// Hands one group over.

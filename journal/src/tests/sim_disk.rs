@@ -96,6 +96,17 @@ impl SimDisk {
         drop(waited.unwrap());
     }
 
+    /// How long the file is.
+    pub(super) fn bytes(&self) -> usize {
+        self.state().seen.len()
+    }
+
+    /// Waits until the file is no longer than that.
+    pub(super) fn wait_for_length(&self, bytes_max: usize) {
+        let waited = self.0.1.wait_while(self.state(), |state| state.seen.len() > bytes_max);
+        drop(waited.unwrap());
+    }
+
     /// Somebody writes over all of it.
     pub(super) fn replace(&self, content: Vec<u8>) {
         let mut state = self.state();
@@ -196,6 +207,7 @@ impl StorageBackend for SimDisk {
         }
         state.used.split_off(&len.div_ceil(BLOCK));
         state.change(Change::Len(len));
+        self.0.1.notify_all();
         state.powered()
     }
 

@@ -95,7 +95,7 @@ fn a_thread_that_ended_is_told_when_the_writer_is_closed() {
     let mut writer = store.into_writer(|notice| panic!("{notice:?} is not liked")).unwrap();
     hand_over(&mut writer, &[Entry::Admitted(admitted(1, 10))]);
     let error = writer.close().unwrap_err();
-    assert_eq!(error.why, "its thread has ended");
+    assert_eq!(error.why, "its thread has ended: Durable { up_to: 1 } is not liked");
     assert_eq!(Content::of(&open(&disk).unwrap()).jobs.len(), 1);
 }
 

@@ -47,7 +47,7 @@ impl Scheduler {
 
     /// Fills the free slots of a lane with what waits.
     pub(crate) fn fill(&mut self, step: &mut Step<'_>, lane: LaneKey) {
-        if (self.suspects > 0 || self.lanes.is_apart(lane)) && self.fill_apart(step, lane) {
+        if (self.suspects > 0 || self.lanes.apart > 0) && self.fill_apart(step, lane) {
             return;
         }
         while !self.draining && self.lanes.is_free(lane) {

@@ -70,7 +70,9 @@ impl Scheduler {
 
     /// A lane takes any job again, if it did not.
     fn comes_back(&mut self, key: LaneKey) -> bool {
-        self.lanes.set_apart(key, false);
+        if self.lanes.is_apart(key) {
+            self.lanes.set_apart(key, false);
+        }
         false
     }
 
@@ -114,7 +116,7 @@ impl Scheduler {
     /// come.
     pub(crate) fn look_at_suspects(&mut self, step: &mut Step<'_>) {
         self.is_suspicion_stale = false;
-        for lane in self.lanes.apart() {
+        for lane in self.lanes.all_apart() {
             self.fill(step, lane);
         }
         let waits = |(key, queue): (usize, &Queue)| (queue.suspects > 0).then_some(key);

@@ -159,6 +159,8 @@ pub(crate) struct Lanes {
     uses: u64,
     pub(crate) slots: u64,
     pub(crate) busy: u64,
+    /// How many lanes take none but jobs under suspicion.
+    pub(crate) apart: usize,
     /// Slots that void runs hold, by why.
     pub(crate) void: [u64; VoidReason::ALL.len()],
 }
@@ -226,6 +228,7 @@ impl Lanes {
             group.free.remove(&place);
         }
         group.apart.retain(|apart| *apart != key);
+        self.apart -= usize::from(lane.apart);
         let orphaned = if group.members == 0 {
             let group = self.groups.remove(lane.group);
             self.by_queues.remove(&group.queues);
@@ -260,7 +263,7 @@ impl Lanes {
     }
 
     /// Those lanes that take none but jobs under suspicion, in order.
-    pub(crate) fn apart(&self) -> Vec<LaneKey> {
+    pub(crate) fn all_apart(&self) -> Vec<LaneKey> {
         let apart = self.groups.iter().flat_map(|(_, group)| &group.apart);
         let mut apart: Vec<LaneKey> = apart.copied().collect();
         apart.sort_unstable();
@@ -373,6 +376,7 @@ impl Lanes {
                 true => all.push(key),
                 false => all.retain(|other| *other != key),
             }
+            self.apart = if apart { self.apart + 1 } else { self.apart - 1 };
         }
         self.refresh(key);
     }
@@ -499,6 +503,7 @@ impl Lanes {
             let void = self.lanes.values().flat_map(|lane| lane.void.values());
             assert_eq!(self.void[why as usize], void.filter(|of| **of == why).count() as u64);
         }
+        assert_eq!(self.apart, self.lanes.values().filter(|lane| lane.apart).count());
         assert_eq!(self.groups.len(), self.by_queues.len());
         for (key, group) in &self.groups {
             assert_eq!(self.by_queues[&group.queues], key);

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use acequia_scheduler::ClientId;
 use acequia_wire::QueueName;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
 
 use crate::metrics::RefusedToken;
@@ -20,12 +21,33 @@ const LIFE_MAX_S: f64 = 100.0 * 365.0 * 86_400.0;
 /// The claims that are looked at. Of them `aud` and `iss` are checked before.
 #[derive(Debug, Deserialize)]
 pub(super) struct Claims {
-    #[serde(default)]
-    sub: String,
+    sub: Option<Subject>,
     #[serde(default)]
     exp: f64,
     nbf: Option<f64>,
     acequia: Option<Restrictions>,
+}
+
+/// Who a token is of. By the specification that is a text; some issuers put the number of a row there.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Subject {
+    Text(String),
+    Positive(u64),
+    Negative(i64),
+    Other(IgnoredAny),
+}
+
+impl Subject {
+    /// A number is the same client as its digits.
+    fn into_text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Positive(number) => Some(number.to_string()),
+            Self::Negative(number) => Some(number.to_string()),
+            Self::Other(_) => None,
+        }
+    }
 }
 
 /// The claim `acequia`. What is not known may be a restriction, so a token with it is refused.
@@ -54,9 +76,9 @@ pub(crate) struct Grant {
 
 impl Claims {
     pub(super) fn grant(self, now: SystemTime) -> Result<Grant, RefusedToken> {
-        if self.sub.is_empty() || self.sub.len() > SUB_BYTES_MAX {
-            return Err(RefusedToken::Claims);
-        }
+        let sub = self.sub.and_then(Subject::into_text);
+        let sub = sub.filter(|sub| (1..=SUB_BYTES_MAX).contains(&sub.len()));
+        let sub = sub.ok_or(RefusedToken::Claims)?;
         let now_s = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         // JSON has no number that is none, so each of them compares.
         if self.exp <= now_s {
@@ -69,7 +91,7 @@ impl Claims {
         let Restrictions { queues, jobs, ops_per_s } = self.acequia.unwrap_or_default();
         let queues = queues.map(|names| names.iter().map(|name| name.parse()).collect());
         let queues = queues.transpose().map_err(|_| RefusedToken::Claims)?;
-        Ok(Grant { client: client_of(&self.sub), until: now + left, queues, jobs, ops_per_s })
+        Ok(Grant { client: client_of(&sub), until: now + left, queues, jobs, ops_per_s })
     }
 }
 

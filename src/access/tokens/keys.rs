@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
+use jsonwebtoken::jwk::{Jwk, KeyAlgorithm};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value;
@@ -94,7 +94,14 @@ impl KeySource {
             Self::Public(path) => {
                 let text = read(path)
                     .map_err(|source| BadKeys::Unreadable { path: path.clone(), source })?;
-                parse(&text).map_err(|why| BadKeys::InFile { path: path.clone(), why })
+                let parsed = parse(&text);
+                let Parsed { keys, bad } =
+                    parsed.map_err(|why| BadKeys::InFile { path: path.clone(), why })?;
+                if let Some((first, others)) = bad.split_first() {
+                    let (path, others) = (path.display(), others.len());
+                    tracing::warn!(others, "{path}: a key is of no use, the others count: {first}");
+                }
+                Ok(Keys(keys))
             }
         }
     }
@@ -106,31 +113,61 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-fn parse(text: &str) -> Result<Keys, String> {
-    if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(format!("it has more than {FILE_BYTES_MAX} bytes; is this the right file?"));
-    }
-    let keys = if text.trim_start().starts_with('{') { of_jwks(text) } else { of_pem(text) }?;
-    match keys.len() {
-        0 => Err("no key in it that is for RS256, ES256 or EdDSA (Ed25519)".to_owned()),
-        1..=KEYS_MAX => Ok(Keys(keys)),
-        many => Err(format!("it has {many} keys, and {KEYS_MAX} is the limit")),
+/// The keys of a file, and what is wrong with others in it.
+#[derive(Default)]
+pub(super) struct Parsed {
+    pub(super) keys: Vec<Key>,
+    pub(super) bad: Vec<String>,
+}
+
+impl Parsed {
+    /// A key that is not for us, or that is of no use, is no reason to do without the others: who
+    /// publishes a set of keys adds to it for whoever needs it.
+    fn add(&mut self, read: Result<Option<Key>, String>) {
+        match read {
+            Ok(Some(_)) if self.keys.len() == KEYS_MAX => {
+                let limit = format!("there are more keys than {KEYS_MAX}, the limit");
+                self.bad.push(limit);
+            }
+            Ok(key) => self.keys.extend(key),
+            Err(why) => self.bad.push(why),
+        }
     }
 }
 
-fn of_pem(text: &str) -> Result<Vec<Key>, String> {
+pub(super) fn parse(text: &str) -> Result<Parsed, String> {
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(format!("it has more than {FILE_BYTES_MAX} bytes; is this the right file?"));
+    }
+    // Some editors begin a file with a mark of its encoding.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let parsed = if text.trim_start().starts_with('{') { of_jwks(text) } else { of_pem(text) }?;
+    match (parsed.keys.is_empty(), parsed.bad.first()) {
+        (false, _) => Ok(parsed),
+        (true, Some(why)) => Err(why.clone()),
+        (true, None) => Err("no key in it that is for RS256, ES256 or EdDSA (Ed25519)".to_owned()),
+    }
+}
+
+fn of_pem(text: &str) -> Result<Parsed, String> {
     const NONE: &str = "neither public keys in PEM (`-----BEGIN PUBLIC KEY-----`) nor a JSON Web Key \
                         Set (`{\"keys\": […]}`)";
-    let mut keys = Vec::new();
+    let mut parsed = Parsed::default();
     let mut rest = text;
+    let mut blocks = 0;
     while let Some(at) = rest.find("-----BEGIN ") {
+        blocks += 1;
         let label = rest[at + "-----BEGIN ".len()..].split("-----").next().unwrap_or_default();
         let end = format!("-----END {label}-----");
-        let length = rest[at..].find(&end).ok_or("a key in PEM that has no end")? + end.len();
-        keys.push(of_block(label, &rest[at..at + length])?);
+        let Some(length) = rest[at..].find(&end).map(|length| length + end.len()) else {
+            parsed.bad.push(format!("key {blocks}: a key in PEM that has no end"));
+            break;
+        };
+        let key = of_block(label, &rest[at..at + length]);
+        parsed.add(key.map(Some).map_err(|why| format!("key {blocks}: {why}")));
         rest = &rest[at + length..];
     }
-    if keys.is_empty() { Err(NONE.to_owned()) } else { Ok(keys) }
+    if blocks == 0 { Err(NONE.to_owned()) } else { Ok(parsed) }
 }
 
 fn of_block(label: &str, pem: &str) -> Result<Key, String> {
@@ -157,36 +194,41 @@ struct KeySet {
     keys: Vec<Value>,
 }
 
-/// Keys in a set that are for something else are left out.
-fn of_jwks(text: &str) -> Result<Vec<Key>, String> {
+fn of_jwks(text: &str) -> Result<Parsed, String> {
     let set: KeySet = serde_json::from_str(text)
         .map_err(|error| format!("no JSON Web Key Set (`{{\"keys\": […]}}`): {error}"))?;
-    let known = set.keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok());
-    known.filter_map(|jwk| of_jwk(&jwk).transpose()).collect()
+    let mut parsed = Parsed::default();
+    for (key, at) in set.keys.into_iter().zip(1..) {
+        let name = key.get("kid").and_then(Value::as_str).map(str::to_owned);
+        let name = name.map_or_else(|| format!("key {at}"), |kid| format!("key {kid:?}"));
+        parsed.add(of_jwk(key).map_err(|why| format!("{name}: {why}")));
+    }
+    Ok(parsed)
 }
 
-fn of_jwk(jwk: &Jwk) -> Result<Option<Key>, String> {
-    let algorithm = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => Algorithm::RS256,
-        AlgorithmParameters::EllipticCurve(of) if of.curve == EllipticCurve::P256 => {
-            Algorithm::ES256
-        }
-        AlgorithmParameters::OctetKeyPair(of) if of.curve == EllipticCurve::Ed25519 => {
-            Algorithm::EdDSA
-        }
-        _ => return Ok(None),
-    };
+/// What a key has to be that tokens are signed with: its `kty` and, if it is on a curve, its `crv`.
+const KINDS: [(&str, Option<&str>, Algorithm); 3] = [
+    ("RSA", None, Algorithm::RS256),
+    ("EC", Some("P-256"), Algorithm::ES256),
+    ("OKP", Some("Ed25519"), Algorithm::EdDSA),
+];
+
+/// `None` if it is for something else.
+fn of_jwk(key: Value) -> Result<Option<Key>, String> {
+    let text = |name: &str| key.get(name).and_then(Value::as_str);
+    let kind = text("kty").ok_or("it does not say in `kty` of what kind it is")?;
+    let curve = text("crv");
+    let known = KINDS.iter().find(|(kty, crv, _)| *kty == kind && (crv.is_none() || *crv == curve));
+    let is_for_other_use = text("use").is_some_and(|of| of != "sig");
+    let (Some(&(_, _, algorithm)), false) = (known, is_for_other_use) else { return Ok(None) };
+    let jwk: Jwk = serde_json::from_value(key).map_err(|error| error.to_string())?;
     let named = jwk.common.key_algorithm;
-    if named.is_some_and(|named| named != KeyAlgorithm::from(algorithm))
-        || jwk.common.public_key_use.as_ref().is_some_and(|of| *of != PublicKeyUse::Signature)
-    {
+    if named.is_some_and(|named| named != KeyAlgorithm::from(algorithm)) {
         return Ok(None);
     }
-    let kid = jwk.common.key_id.clone();
-    let of_key = |why: String| format!("key {kid:?}: {why}");
-    let decoding = DecodingKey::from_jwk(jwk).map_err(|error| of_key(error.to_string()))?;
-    check(algorithm, &decoding).map_err(of_key)?;
-    Ok(Some(Key { kid, algorithm, decoding }))
+    let decoding = DecodingKey::from_jwk(&jwk).map_err(|error| error.to_string())?;
+    check(algorithm, &decoding)?;
+    Ok(Some(Key { kid: jwk.common.key_id, algorithm, decoding }))
 }
 
 /// That a key is long enough and of the right curve; else it would refuse whatever it is asked.

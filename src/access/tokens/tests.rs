@@ -12,6 +12,7 @@ use ring::signature::{
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
+use super::keys::{Parsed, parse};
 use super::*;
 use crate::metrics::RefusedTokens;
 
@@ -86,13 +87,25 @@ async fn a_good_token_tells_who_and_what() {
 }
 
 #[tokio::test]
+async fn a_number_is_the_client_that_its_digits_are() {
+    let door = door();
+    let client = |sub: Value| judge_claims(&door, &with("sub", sub)).expect("good").client;
+    for number in [json!(7), json!(-7), json!(u64::MAX)] {
+        assert_eq!(client(number.clone()), client(json!(number.to_string())), "{number}");
+    }
+    assert_ne!(client(json!(7)), client(json!(-7)));
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_claims_is_told_apart() {
     let door = door();
     for (key, value, why) in [
-        ("sub", Value::Null, RefusedToken::Malformed),
+        ("sub", Value::Null, RefusedToken::Claims),
         ("sub", json!(""), RefusedToken::Claims),
         ("sub", json!("x".repeat(1025)), RefusedToken::Claims),
-        ("sub", json!(7), RefusedToken::Malformed),
+        ("sub", json!(7.5), RefusedToken::Claims),
+        ("sub", json!(true), RefusedToken::Claims),
+        ("sub", json!(["alice"]), RefusedToken::Claims),
         ("exp", json!(NOW_S), RefusedToken::Expired),
         ("exp", json!(NOW_S - 1), RefusedToken::Expired),
         ("exp", json!(-1), RefusedToken::Claims),
@@ -231,6 +244,40 @@ async fn keys_are_found_by_their_names() {
         judged(json!({"alg": "HS256", "kid": "ed"}), &confused),
         Err(RefusedToken::Algorithm)
     );
+}
+
+#[test]
+fn a_key_that_is_of_no_use_leaves_the_others() {
+    let Curves { set, .. } = curves();
+    let mut set: Value = serde_json::from_str(&set).expect("as written");
+    let keys = set["keys"].as_array_mut().expect("keys");
+    let bad = [
+        json!({"kty": "RSA", "kid": "weak", "n": base64([255; 128]), "e": "AQAB"}),
+        json!({"kty": "RSA", "kid": "broken", "n": "!!!", "e": "AQAB"}),
+        json!({"kty": "RSA", "kid": "half"}),
+        json!({"kid": "no kind"}),
+        json!("no key"),
+    ];
+    keys.splice(0..0, bad);
+    for text in [set.to_string(), format!("\u{feff}{set}"), set.to_string().replace(',', ",\r\n")] {
+        let Parsed { keys, bad } = parse(&text).expect("two good ones");
+        assert_eq!(keys.len(), 2);
+        let named = ["\"weak\"", "\"broken\"", "\"half\"", "\"no kind\"", "key 5"];
+        assert_eq!(bad.len(), named.len(), "{bad:?}");
+        for (bad, named) in bad.iter().zip(named) {
+            assert!(bad.contains(named), "{bad}");
+        }
+    }
+}
+
+#[test]
+fn of_keys_without_end_the_first_count() {
+    let Curves { set, .. } = curves();
+    let set: Value = serde_json::from_str(&set).expect("as written");
+    let many = json!({"keys": vec![set["keys"][0].clone(); 66]});
+    let Parsed { keys, bad } = parse(&many.to_string()).expect("keys");
+    assert_eq!((keys.len(), bad.len()), (64, 2));
+    assert!(bad[0].contains("64"), "{bad:?}");
 }
 
 #[test]

@@ -23,6 +23,7 @@ Examples:
   acequia bench --scale              a million waiting jobs, a thousand workers, ten thousand clients
   acequia bench --idle 5000          memory of idle sessions
   acequia bench --mixed              short jobs beside long ones
+  acequia bench --hostile            one client's jobs beside others that do their worst
   acequia bench --server ws://127.0.0.1:8080 --server-pid $(pidof acequia) --queue default
 
 Load is for servers of your own only.";
@@ -125,6 +126,10 @@ pub(crate) struct Args {
     /// Short jobs beside long ones, on two workers of one slot
     #[arg(long, conflicts_with = "server", group = "mode")]
     mixed: bool,
+
+    /// What a job of one client takes while others do their worst, at the limits that they have
+    #[arg(long, conflicts_with = "server", group = "mode")]
+    hostile: bool,
 
     /// Throughput and memory with a million waiting jobs, with a thousand workers, and turns among
     /// ten thousand clients; takes two minutes and a GiB of memory
@@ -241,6 +246,8 @@ impl Args {
             Mode::Idle(sessions)
         } else if self.mixed {
             Mode::Mixed
+        } else if self.hostile {
+            Mode::Hostile
         } else if self.scale {
             Mode::Scale
         } else if self.measures {

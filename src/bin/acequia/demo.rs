@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use futures_util::FutureExt as _;
 
 use crate::serve::run_with_pools;
+use crate::{log, operators};
 
 /// See it work: a server, two worker processes and a page to open
 ///
@@ -38,7 +39,7 @@ pub(crate) struct Args {
     slots: u32,
 }
 
-pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: Args, log: log::Format) -> anyhow::Result<ExitCode> {
     crate::serve::raise_file_limit();
     let server = bind(&args).await?;
     let addresses = server.addresses().clone();
@@ -47,6 +48,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         pools.push((workers(args.workers, args.slots)?, server.operator()));
     }
     let stop = crate::stop::signal().shared();
+    let _left = operators::let_in(&server, false, log);
     let said = tell(&addresses, args.workers);
     said.context("cannot say where the page is")?;
     run_with_pools(server, pools, stop).await?;

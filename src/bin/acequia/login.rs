@@ -43,7 +43,7 @@ impl Login {
 /// The same, of a command that makes admin calls.
 #[derive(clap::Args)]
 pub(crate) struct AdminLogin {
-    /// The server: http://HOST:PORT, or https:// by TLS
+    /// The server: http://HOST:PORT, or https:// by TLS, and the path below which a proxy has put it
     #[arg(
         long,
         env = "ACEQUIA_SERVER",
@@ -57,7 +57,8 @@ pub(crate) struct AdminLogin {
     #[arg(long, env = "ACEQUIA_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
 
-    /// The server's admin token, in a file: the same as its --admin-token-file
+    /// The server's admin token, in a file: the same as its --admin-token-file [default: what a server
+    /// of this user on this machine has left]
     #[arg(long, env = "ACEQUIA_ADMIN_TOKEN_FILE", value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
 }
@@ -66,7 +67,9 @@ impl AdminLogin {
     /// The server, with what is shown to it.
     pub(crate) fn server(&self) -> anyhow::Result<ServerUrl> {
         let server = trusting(self.server.clone(), self.ca_file.as_deref())?;
-        let Some(file) = &self.admin_token_file else { return Ok(server) };
+        let Some(file) = &self.admin_token_file else {
+            return Ok(server.with_token_nearby());
+        };
         let token = Secret::read(file).context("--admin-token-file")?;
         let shown = std::str::from_utf8(token.expose()).ok();
         let Some(shown) = shown.filter(|token| token.chars().all(|c| matches!(c, ' '..='~')))
@@ -105,3 +108,8 @@ pub(crate) fn remedy(error: &ConnectError, authority: &str) -> String {
         }
     }
 }
+
+/// What can be done about a server that does not take the admin token.
+pub(crate) const NO_ADMIN_TOKEN: &str = "; --admin-token-file names the file with the token: that of the \
+    server's own --admin-token-file, or else JOURNAL.admin-token beside its journal. Of a server of the \
+    same user on the same machine it is found";

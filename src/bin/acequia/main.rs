@@ -7,6 +7,7 @@ mod demo;
 mod log;
 mod login;
 mod man;
+mod operators;
 mod pool;
 mod pool_guard;
 mod serve;
@@ -102,7 +103,7 @@ fn start() -> Result<ExitCode, Refusal> {
             // Where a picture is shown there is no place for a log.
             let logs = !matches!(&*task, Task::Top(args) if args.shows_a_picture());
             let started = if logs { log::start(&cli.log, cli.log_format) } else { Ok(()) };
-            let code = started.and_then(|()| run(cli.threads, *task));
+            let code = started.and_then(|()| run(cli.threads, cli.log_format, *task));
             return code.map_err(|error| settings.explain(error));
         }
         Command::Config(args) => config::text(&args, Cli::command, &settings)?.into_bytes(),
@@ -113,7 +114,7 @@ fn start() -> Result<ExitCode, Refusal> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run(threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<ExitCode> {
+fn run(threads: Option<NonZeroUsize>, log: log::Format, task: Task) -> anyhow::Result<ExitCode> {
     let threads = threads.unwrap_or_else(default_threads);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads.get())
@@ -121,8 +122,8 @@ fn run(threads: Option<NonZeroUsize>, task: Task) -> anyhow::Result<ExitCode> {
         .build()?;
     let code = runtime.block_on(async {
         match task {
-            Task::Demo(args) => demo::run(args).await,
-            Task::Serve(args) => serve::run(*args).await,
+            Task::Demo(args) => demo::run(args, log).await,
+            Task::Serve(args) => serve::run(*args, log).await,
             Task::Worker(args) => worker::run(args).await,
             Task::Pool(args) => pool::run(args).await,
             Task::Submit(args) => submit::run(args).await,

@@ -21,7 +21,7 @@ use futures_util::future::select;
 use tokio::sync::oneshot;
 
 use self::limits::LimitArgs;
-use crate::pool_guard;
+use crate::{log, operators, pool_guard};
 
 /// The longest time that makes sense for anything here, and whose sums fit everywhere.
 const YEAR_S: u64 = 366 * 24 * 60 * 60;
@@ -122,15 +122,17 @@ pub(crate) struct Args {
     access: access::AccessArgs,
 }
 
-pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: Args, log: log::Format) -> anyhow::Result<ExitCode> {
     let pools = args.pools()?;
     let config = args.into_config()?;
+    let (by_tls, makes_token) = (config.tls.is_some(), config.admin_token.is_none());
     raise_file_limit();
     if pools.is_empty() {
         keep_pages_small();
     }
     let server = Server::bind(config).await?;
     let stop = crate::stop::signal().shared();
+    let _left = makes_token.then(|| operators::let_in(&server, by_tls, log));
     writeln!(std::io::stdout(), "{}", server.addresses()).context("cannot say that it is ready")?;
     let pools = pools.into_iter().map(|pool| (pool, server.operator())).collect();
     run_with_pools(server, pools, stop).await?;

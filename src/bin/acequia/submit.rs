@@ -54,7 +54,8 @@ pub(crate) struct Args {
     #[arg(default_value = "-", value_name = "FILE|-")]
     file: PathBuf,
 
-    /// The server: ws://HOST:PORT/v1/ws or http://HOST:PORT, wss:// or https:// by TLS
+    /// The server: http://HOST:PORT, with the path below which a proxy has put it if there is one, or
+    /// ws://HOST:PORT/v1/ws; https:// or wss:// by TLS
     #[arg(
         long,
         env = "ACEQUIA_SERVER",

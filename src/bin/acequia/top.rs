@@ -8,7 +8,7 @@ use acequia_top::{Begin, Plain, Watch};
 use anyhow::bail;
 use hyper::StatusCode;
 
-use crate::login::{AdminLogin, remedy};
+use crate::login::{AdminLogin, NO_ADMIN_TOKEN, remedy};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,11 +45,10 @@ impl Args {
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let server = args.login.server()?;
     if !args.once && !std::io::stdout().is_terminal() {
-        let scheme = if server.is_secure() { "https" } else { "http" };
         bail!(
-            "standard output is no terminal: use `acequia top --once`, or for JSON `curl \
-             {scheme}://{}/v1/admin/server`",
-            server.authority()
+            "standard output is no terminal: use `acequia top --once`, or for JSON `curl -H \
+             \"Authorization: Bearer TOKEN\" {}`",
+            server.admin_url("server")
         );
     }
     let explained = {
@@ -76,14 +75,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn what_to_do(error: &CallError, server: &ServerUrl) -> String {
     match (error, error.status()) {
         (CallError::Connect(error), _) => remedy(error, server.authority()),
-        (_, Some(StatusCode::UNAUTHORIZED)) => {
-            "; --admin-token-file names the file with the token".to_owned()
-        }
-        (_, Some(StatusCode::FORBIDDEN)) => {
-            "; from another machine: `ssh -N -L 8080:127.0.0.1:8080 HOST`, and --server \
-             http://127.0.0.1:8080"
-                .to_owned()
-        }
+        (_, Some(StatusCode::UNAUTHORIZED)) => NO_ADMIN_TOKEN.to_owned(),
         _ => String::new(),
     }
 }

@@ -56,7 +56,6 @@ pub(super) fn any_refused() -> BTreeMap<String, RefOr<Described>> {
     let all = [
         (StatusCode::BAD_REQUEST, "The request is not understood; the message names what is wrong"),
         (StatusCode::UNAUTHORIZED, "The admin token is not named"),
-        (StatusCode::FORBIDDEN, "Not from where this comes from"),
         (StatusCode::SERVICE_UNAVAILABLE, "The server stops, is stuck or cannot write its journal"),
     ];
     all.map(told).into()

@@ -115,5 +115,6 @@ pub(super) async fn stream(State(door): State<Arc<Door>>) -> Answer {
         }
     });
     let events = stream::iter(first).chain(ticks).map(Ok::<_, Infallible>);
-    Ok(Sse::new(events).into_response())
+    // Proxies gather what they pass on, unless they are told not to.
+    Ok(([("x-accel-buffering", "no")], Sse::new(events)).into_response())
 }

@@ -3,7 +3,6 @@
 
 use std::future::pending;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use acequia_scheduler::ClientId;
@@ -13,7 +12,7 @@ use acequia_wire::code::{RejectCode, close};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use crate::access::{Entry, Grant, TokenDoor};
+use crate::access::{Entry, Grant, Knock};
 use crate::metrics::RefusedToken;
 use crate::pipeline::Input;
 
@@ -30,7 +29,7 @@ const EXPIRED: ReadEnd = ReadEnd::Violation(
 
 /// The token that a connection is open with, if clients need one.
 #[derive(Debug)]
-pub(crate) struct Pass(Option<(Arc<TokenDoor>, Grant)>);
+pub(crate) struct Pass(Option<(Knock, Grant)>);
 
 /// What a client says first.
 pub(crate) struct First {
@@ -166,7 +165,7 @@ fn limited(grant: &Grant) -> Request {
     }
 }
 
-fn renew(tokens: &TokenDoor, grant: &mut Grant, token: &str) -> Result<(), Refusal> {
+fn renew(tokens: &Knock, grant: &mut Grant, token: &str) -> Result<(), Refusal> {
     let renewed = tokens.check(token).ok();
     let renewed = renewed.filter(|new| {
         let is_same = new.client == grant.client;

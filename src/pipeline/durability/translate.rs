@@ -6,8 +6,10 @@ use acequia_journal::{
     Admitted, Counts, DeadLetter as Buried, Entry, Kept, LiveJob, Outcome, Tally as Tallied,
 };
 use acequia_scheduler::{
-    Action, ClientId, DeadLetter, Recovered, Retained, SessionId, Tally, Ticket, Time,
+    Action, ClientId, DeadLetter, Recovered, Retained, SessionId, Tally, Ticket,
 };
+
+use super::timescale::Shift;
 use acequia_wire::client::JobEvent;
 
 /// The session of a job, if it can be resumed, and the number of the event that tells its outcome,
@@ -27,28 +29,28 @@ fn session(number: u64) -> Option<SessionId> {
 }
 
 /// What an action has the journal write, if anything.
-pub(super) fn entry(action: Action, told: Told) -> Option<Entry> {
+pub(super) fn entry(action: Action, told: Told, shift: Shift) -> Option<Entry> {
     Some(match action {
         Action::Record { ticket, job, client, submitted, spec, .. } => Entry::Admitted(Admitted {
             ticket: ticket.0,
             job,
             client: client.0,
             session: number(told.session),
-            submitted_ms: submitted.as_millis(),
+            submitted_ms: shift.kept(submitted),
             spec,
         }),
         Action::Count { ticket, runs, failures, losses, not_before } => {
-            let not_before_ms = not_before.map_or(0, Time::as_millis);
+            let not_before_ms = not_before.map_or(0, |time| shift.kept(time));
             let counts = Counts { runs, failures, losses, not_before_ms };
             Entry::Counted { ticket: ticket.0, counts }
         }
         Action::Settle { ticket, retain, .. } => {
-            let outcome = retain.and_then(|retained| kept(&retained, told)).map(Box::new);
+            let outcome = retain.and_then(|retained| kept(&retained, told, shift)).map(Box::new);
             Entry::Settled { ticket: ticket.0, outcome }
         }
-        Action::Tally(tally) => Entry::Tallied(Box::new(tallied(tally))),
+        Action::Tally(tally) => Entry::Tallied(Box::new(tallied(tally, shift))),
         Action::BatchOver { client, name } => Entry::BatchOver { client: client.0, name },
-        Action::Bury { letter } => Entry::Buried(Box::new(buried(&letter))),
+        Action::Bury { letter } => Entry::Buried(Box::new(buried(&letter, shift))),
         Action::Exhume { ticket } => Entry::Exhumed { ticket: ticket.0 },
         Action::Tell { .. }
         | Action::Run { .. }
@@ -63,7 +65,7 @@ pub(super) fn entry(action: Action, told: Told) -> Option<Entry> {
 }
 
 /// A live job that goes on.
-pub(super) fn recovered(job: LiveJob) -> Recovered {
+pub(super) fn recovered(job: LiveJob, shift: Shift) -> Recovered {
     let LiveJob { admitted, counts } = job;
     let Admitted { ticket, job, client, session: name, submitted_ms, spec } = admitted;
     Recovered {
@@ -72,15 +74,15 @@ pub(super) fn recovered(job: LiveJob) -> Recovered {
         session: session(name),
         ticket: Ticket(ticket),
         spec,
-        submitted: Time::from_millis(submitted_ms),
+        submitted: shift.recovered(submitted_ms),
         runs: counts.runs,
         failures: counts.failures,
         losses: counts.losses,
-        not_before: (counts.not_before_ms > 0).then(|| Time::from_millis(counts.not_before_ms)),
+        not_before: (counts.not_before_ms > 0).then(|| shift.recovered(counts.not_before_ms)),
     }
 }
 
-pub(super) fn retained(kept: Kept) -> Retained {
+pub(super) fn retained(kept: Kept, shift: Shift) -> Retained {
     let Kept { job, client, session: name, seq: _, id, key, ended_ms, outcome, traceparent } = kept;
     let outcome = match outcome {
         Outcome::Done { result } => JobEvent::Done { result },
@@ -88,11 +90,11 @@ pub(super) fn retained(kept: Kept) -> Retained {
         Outcome::Cancelled => JobEvent::Cancelled,
     };
     let (client, session) = (ClientId(client), session(name));
-    let ended = Time::from_millis(ended_ms);
+    let ended = shift.recovered(ended_ms);
     Retained { job, client, session, id, key, ended, outcome, traceparent }
 }
 
-fn kept(retained: &Retained, told: Told) -> Option<Kept> {
+fn kept(retained: &Retained, told: Told, shift: Shift) -> Option<Kept> {
     let Retained { job, client, session: _, id, key, ended, outcome, traceparent } =
         retained.clone();
     let outcome = match outcome {
@@ -103,31 +105,31 @@ fn kept(retained: &Retained, told: Told) -> Option<Kept> {
         _ => return None,
     };
     let (session, seq) = (number(told.session), told.seq.unwrap_or(0));
-    let ended_ms = ended.as_millis();
+    let ended_ms = shift.kept(ended);
     let client = client.0;
     Some(Kept { job, client, session, seq, id, key, ended_ms, outcome, traceparent })
 }
 
-fn tallied(tally: Tally) -> Tallied {
+fn tallied(tally: Tally, shift: Shift) -> Tallied {
     let Tally { client, name, began, ended: [done, failed, cancelled], sessions } = tally;
     let sessions = sessions.iter().map(|session| session.0).collect();
-    let (client, began_ms) = (client.0, began.as_millis());
+    let (client, began_ms) = (client.0, shift.kept(began));
     Tallied { client, name, began_ms, done, failed, cancelled, sessions }
 }
 
 /// A batch that goes on.
-pub(super) fn tally(kept: Tallied) -> Tally {
+pub(super) fn tally(kept: Tallied, shift: Shift) -> Tally {
     let Tallied { client, name, began_ms, done, failed, cancelled, sessions } = kept;
     Tally {
         client: ClientId(client),
         name,
-        began: Time::from_millis(began_ms),
+        began: shift.recovered(began_ms),
         ended: [done, failed, cancelled],
         sessions: Arc::new(sessions.into_iter().map(SessionId).collect()),
     }
 }
 
-pub(super) fn dead_letter(buried: Buried) -> DeadLetter {
+pub(super) fn dead_letter(buried: Buried, shift: Shift) -> DeadLetter {
     let Buried { job, failed_ms, code, message, runs, failures, losses } = buried;
     let Admitted { ticket, job, client, session: _, submitted_ms, spec } = job;
     DeadLetter {
@@ -135,8 +137,8 @@ pub(super) fn dead_letter(buried: Buried) -> DeadLetter {
         job,
         client: ClientId(client),
         spec,
-        submitted: Time::from_millis(submitted_ms),
-        failed: Time::from_millis(failed_ms),
+        submitted: shift.recovered(submitted_ms),
+        failed: shift.recovered(failed_ms),
         code,
         message,
         runs,
@@ -145,7 +147,7 @@ pub(super) fn dead_letter(buried: Buried) -> DeadLetter {
     }
 }
 
-fn buried(letter: &DeadLetter) -> Buried {
+fn buried(letter: &DeadLetter, shift: Shift) -> Buried {
     let DeadLetter {
         ticket,
         job,
@@ -164,8 +166,8 @@ fn buried(letter: &DeadLetter) -> Buried {
         job,
         client: client.0,
         session: 0,
-        submitted_ms: submitted.as_millis(),
+        submitted_ms: shift.kept(submitted),
         spec,
     };
-    Buried { job, failed_ms: failed.as_millis(), code, message, runs, failures, losses }
+    Buried { job, failed_ms: shift.kept(failed), code, message, runs, failures, losses }
 }

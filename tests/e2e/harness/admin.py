@@ -15,8 +15,8 @@ class Admin:
 
     def __init__(self, server, token=None):
         self._server = server
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._process, self._connection = None, None
+        self._token = token
+        self._process, self._connection, self._headers = None, None, {}
 
     def close(self):
         if self._connection:
@@ -28,6 +28,9 @@ class Admin:
             # It was started again since the last call.
             self.close()
             self._process = self._server.process
+            # That of a server without a journal is another each time.
+            token = self._token
+            self._headers = {"Authorization": f"Bearer {token}"} if token else self._server.operator()
             self._connection = http.client.HTTPConnection(*self._server.address("http"), timeout=30)
         self._connection.request(method, url, body, self._headers)
         response = self._connection.getresponse()

@@ -7,6 +7,7 @@ import random
 import signal
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -14,6 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from .process import Process, eventually
 
 ROOT = Path(__file__).resolve().parents[3]
+# Where servers leave their admin tokens for other programs of this user: nobody else's are there.
+_RUNTIME = tempfile.TemporaryDirectory(prefix="acequia-runtime-")
+os.environ["XDG_RUNTIME_DIR"] = _RUNTIME.name
 MIB = 1024
 
 
@@ -151,6 +155,16 @@ class Server:
         """Host and port of `http`, `jobs` or `results`, for a plain socket."""
         host, _, number = getattr(self, port).removeprefix("tcp://").rpartition(":")
         return host, int(number)
+
+    def admin_token(self):
+        """The admin token that it made; `None` if it was given one."""
+        left = Path(_RUNTIME.name, "acequia", f"admin-{self.address('http')[1]}")
+        return left.read_text().strip() if left.exists() else None
+
+    def operator(self):
+        """The header with which admin calls are made."""
+        token = self.admin_token()
+        return {"Authorization": f"Bearer {token}"} if token else {}
 
     def get(self, path, headers=None):
         """Status, headers and body."""

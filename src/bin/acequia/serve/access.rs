@@ -3,17 +3,24 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use acequia::{AllowedOrigin, ClientTokens, Config, Endpoint, KeySource, Secret};
+use acequia::{AllowedOrigin, ClientTokens, Config, Endpoint, KeySource, OwnName, Secret};
 use anyhow::{Context as _, bail};
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Who may come in")]
 pub(super) struct AccessArgs {
-    /// Pages of this origin, such as https://app.example, may open sessions; may be given several
-    /// times. `*` lets every page in that a browser of one of your users has open, which is
-    /// dangerous unless clients need tokens
+    /// Pages of this origin, such as https://app.example, or of all names below one, https://*.app.example,
+    /// may open sessions; may be given several times. `null` and file:// let pages in that have no
+    /// address, `*` every page that a browser of one of your users has open: both are dangerous unless
+    /// clients need tokens
     #[arg(long, env = "ACEQUIA_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
     allow_origin: Vec<AllowedOrigin>,
+
+    /// A name that the server is called by, such as jobs.example, beside its addresses, localhost and the
+    /// host of --listen; may be given several times. A page that browsers near the server open by another
+    /// name over plain HTTP may not open sessions: anybody can have a name point anywhere
+    #[arg(long, env = "ACEQUIA_OWN_NAME", value_delimiter = ',', value_name = "NAME")]
+    own_name: Vec<OwnName>,
 
     /// Workers have to know the token in this file before they get jobs
     #[arg(long, env = "ACEQUIA_WORKER_TOKEN_FILE", value_name = "FILE")]
@@ -49,8 +56,9 @@ pub(super) struct AccessArgs {
     #[arg(long, env = "ACEQUIA_JWT_ISSUER", value_name = "ISS")]
     jwt_issuer: Option<String>,
 
-    /// Admin calls have to name the token in this file, and may come from anywhere then; without
-    /// it they may come from this machine only
+    /// Admin calls have to name the token in this file. Without it the server makes one, which it keeps
+    /// beside the journal as FILE.admin-token; `top` and `pool` of the same user on the same machine find
+    /// it, and it is in the dashboard's address that is told at the start
     #[arg(long, env = "ACEQUIA_ADMIN_TOKEN_FILE", value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
 }
@@ -70,6 +78,11 @@ impl AccessArgs {
                 "--allow-origin *: any page may have its visitors' browsers submit jobs"
             );
         }
+        if self.allow_origin.iter().any(AllowedOrigin::is_opaque) {
+            tracing::warn!(
+                "--allow-origin for pages without an address: files and sandboxed frames of any page may submit jobs, too"
+            );
+        }
         if self.worker_token_file.is_none() && !self.allow_open_workers {
             check_loopback("--jobs", &config.jobs)?;
             check_loopback("--results", &config.results)?;
@@ -78,6 +91,7 @@ impl AccessArgs {
         Ok(Config {
             client_tokens,
             allowed_origins: self.allow_origin,
+            own_names: self.own_name,
             worker_token: secret("--worker-token-file", self.worker_token_file)?,
             admin_token: secret("--admin-token-file", self.admin_token_file)?,
             ..config

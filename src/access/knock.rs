@@ -1,0 +1,79 @@
+//! Somebody at the door of tokens: what they show is judged, and the log is told of a refusal.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::refusals::Refusals;
+use super::tokens::{Grant, TokenDoor};
+use crate::metrics::{Reason as _, RefusedToken};
+
+/// The door of tokens, as one connection comes to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Knock {
+    pub(super) tokens: Arc<TokenDoor>,
+    pub(super) refusals: Arc<Refusals>,
+    pub(super) peer: IpAddr,
+}
+
+impl Knock {
+    /// Judges a token. A refusal is counted and logged; to the client all look the same.
+    pub(crate) fn check(&self, token: &str) -> Result<Grant, RefusedToken> {
+        self.tokens.check(token).inspect_err(|why| self.refuse(*why))
+    }
+
+    /// Counts a refusal, and logs it.
+    pub(crate) fn refuse(&self, why: RefusedToken) {
+        self.tokens.refused.count(why);
+        if let Some(left_out) = self.refusals.line(why.as_str(), self.peer) {
+            let (peer, remedy) = (self.peer, remedy(why));
+            tracing::warn!(%peer, reason = %why, "a client is refused for its token: {remedy}{left_out}");
+        }
+    }
+
+    /// A place among those who have yet to say their token, if there is one.
+    pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.tokens.unproven.clone().try_acquire_owned().ok()
+    }
+}
+
+/// What is wrong, and what to do about it.
+fn remedy(why: RefusedToken) -> &'static str {
+    match why {
+        RefusedToken::Missing => {
+            "none came within --handshake-s; it shows one as `Authorization: Bearer TOKEN`, as the \
+             subprotocol `acequia.token.TOKEN`, or in its `hello`"
+        }
+        RefusedToken::Crowd => {
+            "too many others have not said theirs yet; have it send the token with the request"
+        }
+        RefusedToken::Malformed => {
+            "it is no JSON Web Token, or has a claim of the wrong type: `exp` is a number, `acequia` \
+             an object of `queues`, `jobs` and `ops_per_s`"
+        }
+        RefusedToken::Algorithm => {
+            "it is signed otherwise than the keys are for: HS256 with --jwt-secret-file; RS256, ES256 \
+             or EdDSA with --jwt-keys-file"
+        }
+        RefusedToken::Key => {
+            "none of the keys has the name in its `kid`; is --jwt-keys-file up to date?"
+        }
+        RefusedToken::Signature => {
+            "it is signed with another key than those of --jwt-secret-file or --jwt-keys-file"
+        }
+        RefusedToken::Expired => {
+            "its `exp` is over; its client has to get a new one, and both clocks have to be right"
+        }
+        RefusedToken::NotYet => "its `nbf` is to come; both clocks have to be right",
+        RefusedToken::Audience => {
+            "its `aud` is not that of --jwt-audience, without which none may have one"
+        }
+        RefusedToken::Issuer => "its `iss` is not that of --jwt-issuer",
+        RefusedToken::Claims => {
+            "a claim is missing or not as it should be: `sub` is a text of 1 to 1,024 bytes or a whole \
+             number, `exp` a time in seconds; queues in `acequia` have the names of queues"
+        }
+        RefusedToken::Subject => "a connection goes on with tokens of the same `sub` only",
+    }
+}
