@@ -135,9 +135,12 @@ mod tests {
 
     use super::*;
 
+    /// The age and the bytes of each thing of one holder.
+    type Things = VecDeque<(u64, usize)>;
+
     #[test]
     fn whoever_holds_most_is_found_whatever_comes_and_goes() {
-        let mut holders: Holders<u64, VecDeque<(u64, usize)>> = Holders::default();
+        let mut holders: Holders<u64, Things> = Holders::default();
         let mut random = 1_u64;
         for age in 0..20_000 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -150,14 +153,14 @@ mod tests {
                 let oldest = holders[at].front().map(|(age, _)| *age);
                 holders.remove(at, bytes, oldest);
             }
-            let all: BTreeMap<usize, &VecDeque<_>> =
+            let all: BTreeMap<usize, &Things> =
                 holders.all.iter().map(|(at, of)| (at, &of.things)).collect();
-            let first = |amount: &dyn Fn(&VecDeque<(u64, usize)>) -> usize| {
-                let rank = |of: &VecDeque<_>| (amount(of), std::cmp::Reverse(of[0].0));
+            let first = |amount: &dyn Fn(&Things) -> usize| {
+                let rank = |of: &Things| (amount(of), std::cmp::Reverse(of[0].0));
                 all.iter().max_by_key(|(_, of)| rank(of)).map(|(at, _)| *at)
             };
             assert_eq!(holders.most(), first(&VecDeque::len));
-            let bytes = |of: &VecDeque<(u64, usize)>| of.iter().map(|(_, bytes)| bytes).sum();
+            let bytes = |of: &Things| of.iter().map(|(_, bytes)| bytes).sum();
             assert_eq!(holders.most_bytes(), first(&bytes));
         }
         assert!(!holders.is_empty());

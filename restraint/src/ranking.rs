@@ -65,11 +65,13 @@ impl Ranking {
             place = above;
         }
         loop {
-            let below = [2 * place + 1, 2 * place + 2].into_iter().filter(|at| *at < self.heap.len());
+            let below =
+                [2 * place + 1, 2 * place + 2].into_iter().filter(|at| *at < self.heap.len());
             let best = below.reduce(|one, other| {
                 if self.heap[other].0.is_before(self.heap[one].0) { other } else { one }
             });
-            let Some(best) = best.filter(|at| self.heap[*at].0.is_before(self.heap[place].0)) else {
+            let Some(best) = best.filter(|at| self.heap[*at].0.is_before(self.heap[place].0))
+            else {
                 return;
             };
             self.swap(place, best);

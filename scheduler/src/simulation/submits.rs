@@ -38,13 +38,15 @@ impl Model {
         let limits = &self.config.limits;
         let running = |job: &&Job| matches!(job.state, State::Running { .. });
         let bytes = spec.payload.bytes().len();
-        let is_full = self.has_no_share(client, limits.waiting_jobs, 1, |job| {
-            usize::from(!running(&job))
-        }) || self.has_no_share(client, limits.queue_jobs, 1, |job| {
-            usize::from(job.spec.queue == spec.queue)
-        }) || self.has_no_share(client, limits.payloads_bytes, bytes, |job| {
-            job.spec.payload.bytes().len()
-        }) || self.has_no_name(client, &spec.queue);
+        let is_full = self
+            .has_no_share(client, limits.waiting_jobs, 1, |job| usize::from(!running(&job)))
+            || self.has_no_share(client, limits.queue_jobs, 1, |job| {
+                usize::from(job.spec.queue == spec.queue)
+            })
+            || self.has_no_share(client, limits.payloads_bytes, bytes, |job| {
+                job.spec.payload.bytes().len()
+            })
+            || self.has_no_name(client, &spec.queue);
         if self.storage_failed {
             Some(RejectCode::Storage)
         } else if self.live_jobs_of(client) >= self.jobs_max(session) {
