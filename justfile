@@ -20,7 +20,7 @@ lint:
 simulate runs="2000":
     ACEQUIA_SIM_RUNS={{runs}} cargo test --release -p acequia-scheduler simulation
 
-# Kills everything at random for minutes, and proves that no accepted job is lost
+# Kills, stops, fills and cuts at random for minutes, and proves that no accepted job is lost: tests/ledger
 ledger *args="--rounds 30":
     ACEQUIA_LEDGER="{{args}}" tests/run ledger
 

@@ -17,7 +17,6 @@ pub(crate) use entry::{Entry, offered};
 pub(crate) use knock::Knock;
 pub(crate) use made::made;
 pub use origin::{AllowedOrigin, BadOrigin};
-pub(crate) use own_name::is_this_machine;
 pub use own_name::{BadOwnName, OwnName};
 pub(crate) use pages::Pages;
 pub(crate) use refusals::Refusals;

@@ -1,10 +1,12 @@
 //! One pool at work: the sizer, and around it the server, the processes and the clock.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use acequia_client::{AdminClient, CallError};
 use acequia_gate::Endpoint;
+use acequia_wire::QueueName;
 use anyhow::{Context as _, bail};
 use hyper::StatusCode;
 use rustix::process::Signal;
@@ -19,7 +21,7 @@ use super::place::{from_here, host_name};
 use super::program::Running;
 use super::server::{Ports, Report, Seen, Server};
 use super::setup::Setup;
-use super::sizer::{Action, Bounds, End, Event, Observation, ProcessId, Sizer, Time};
+use super::sizer::{Action, Bounds, End, Event, Hang, Observation, ProcessId, Sizer, Time};
 
 /// From one look at the server to the next, while something changes.
 const QUICK: Duration = Duration::from_millis(100);
@@ -51,6 +53,7 @@ pub(crate) async fn run(
     let server = tokio::spawn(errands::run(server, todo, news.clone()));
     let guard = setup.guard.map(|of| Guard::start(of(setup.rules.grace)?)).transpose();
     let guard = guard.context("cannot start the process that guards the others")?;
+    let guard = guard.map(|guard| Arc::new(Mutex::new(guard)));
     let start = Instant::now();
     let mut engine = Engine {
         sizer: Sizer::new(setup.rules.clone()),
@@ -72,6 +75,7 @@ pub(crate) async fn run(
         said: None,
         started: false,
     };
+    engine.say_what_it_does();
     tokio::pin!(stop);
     while !engine.sizer.is_over() {
         let event = tokio::select! {
@@ -112,7 +116,8 @@ struct Engine {
     /// The server's `HOST:PORT`.
     host: String,
     start: Instant,
-    guard: Option<Guard>,
+    /// Shared with those who wait for the processes: it hears of an end before the number is another's.
+    guard: Option<Arc<Mutex<Guard>>>,
     printer: Printer,
     errands: mpsc::UnboundedSender<Errand>,
     news: mpsc::UnboundedSender<News>,
@@ -135,6 +140,20 @@ struct Engine {
 }
 
 impl Engine {
+    fn say_what_it_does(&self) {
+        let Setup { name: pool, program, .. } = &self.setup;
+        let Bounds { min, max } = self.sizer.bounds();
+        let queues: Vec<_> = program.queues.iter().map(QueueName::as_str).collect();
+        let (queues, command) = (queues.join(","), program.command[0].display());
+        let server = &self.host;
+        tracing::info!(
+            pool,
+            %queues,
+            %server,
+            "keeps {min} to {max} processes of `{command}`, as many as there is work for"
+        );
+    }
+
     fn now(&self) -> Time {
         self.start.elapsed()
     }
@@ -232,16 +251,11 @@ impl Engine {
         } else {
             tracing::warn!(pool, name, pid, "ended by itself: {}", end.why);
         }
-        if let Some(guard) = &mut self.guard {
-            guard.remove(pid);
-        }
     }
 
     fn miss(&mut self, error: CallError) -> anyhow::Result<Event> {
-        if self.ports.is_none() {
-            if error.status() == Some(StatusCode::UNAUTHORIZED) {
-                bail!("{error}; name the file of the server's admin token: --admin-token-file");
-            }
+        if self.ports.is_none() && error.status() == Some(StatusCode::UNAUTHORIZED) {
+            bail!("{error}; name the file of the server's admin token: --admin-token-file");
         }
         self.misses = self.misses.saturating_add(1);
         let pause = QUICK.saturating_mul(2_u32.saturating_pow(self.misses)).min(AWAY_MAX);
@@ -337,10 +351,22 @@ impl Engine {
         match action {
             Action::Start { process, place } => self.start(process, place)?,
             Action::Drain { worker } => self.send(Errand::Drain(worker)),
+            Action::GiveUp { process, why } => self.say_that_it_hangs(process, why),
             Action::Terminate { process } => self.signal(process, Signal::TERM),
             Action::Kill { process } => self.signal(process, Signal::KILL),
         }
         Ok(())
+    }
+
+    fn say_that_it_hangs(&self, process: ProcessId, why: Hang) {
+        let Some(own) = self.running.get(&process) else { return };
+        let (pool, name, pid) = (&self.setup.name, &own.name, own.running.pid);
+        let why = match why {
+            Hang::Silent => "the server hears nothing of it",
+            Hang::Void => "it holds on to runs that timed out, were cancelled or went to others",
+            Hang::Gone => "it has left the server and lives on",
+        };
+        tracing::warn!(pool, name, pid, "hangs, and is replaced: {why}");
     }
 
     fn signal(&mut self, process: ProcessId, signal: Signal) {
@@ -356,7 +382,9 @@ impl Engine {
         let name = format!("{}-{}", self.setup.name, place + 1);
         // Nothing is started before the server was seen.
         let ports = self.ports.as_ref().context("where to connect is not known yet")?;
-        let started = self.setup.program.start(&name, ports, self.printer.clone());
+        let guard = self.guard.clone();
+        let released = move |pid| tell_guard(guard.as_ref(), |guard| guard.remove(pid));
+        let started = self.setup.program.start(&name, ports, self.printer.clone(), released);
         let (running, ended) = match started {
             Ok(started) => started,
             Err(error) if !self.started => {
@@ -370,9 +398,7 @@ impl Engine {
             }
         };
         self.started = true;
-        if let Some(guard) = &mut self.guard {
-            guard.add(running.pid);
-        }
+        tell_guard(self.guard.as_ref(), |guard| guard.add(running.pid));
         tracing::info!(pool = self.setup.name, name, pid = running.pid, "started");
         let own = Own { running, name, told: false, started: Instant::now(), is_late: false };
         self.running.insert(process, own);
@@ -383,5 +409,11 @@ impl Engine {
             _ = news.send(News::Ended { process, end });
         });
         Ok(())
+    }
+}
+
+fn tell_guard(guard: Option<&Arc<Mutex<Guard>>>, tell: impl FnOnce(&mut Guard)) {
+    if let Some(guard) = guard {
+        tell(&mut guard.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }

@@ -1,13 +1,25 @@
 //! What ends the processes of a pool that was killed: a process of its own, which hears of each of
 //! them, and of the pool's end by the end of its standard input.
+//!
+//! It signals none but these: a number may by then be that of somebody else's process or group.
 
-use std::collections::HashSet;
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+#[cfg(target_os = "linux")]
+mod linux;
+
+use std::collections::HashMap;
 use std::io::{self, BufRead as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal};
+
+#[cfg(not(target_os = "linux"))]
+use self::elsewhere::Held;
+#[cfg(target_os = "linux")]
+use self::linux::Held;
 
 /// From one look to the next whether the processes are gone.
 const LOOK_TIME: Duration = Duration::from_millis(20);
@@ -36,7 +48,7 @@ impl Guard {
         self.tell(&format!("+{group}\n"));
     }
 
-    /// The process group is no more.
+    /// The process group is no more, and its number is still nobody else's.
     pub(crate) fn remove(&mut self, group: i32) {
         self.tell(&format!("-{group}\n"));
     }
@@ -62,28 +74,24 @@ impl Drop for Guard {
 /// Is the guard of a pool that has started this process: reads standard input until it ends with the
 /// pool, and then ends the pool's processes, by SIGTERM and after `grace` by SIGKILL.
 pub fn run(grace: Duration) {
-    let mut groups = HashSet::new();
+    let mut groups: HashMap<Pid, Held> = HashMap::new();
     for line in io::stdin().lock().lines() {
         // The pool writes nothing else, and an error is an end as well.
         let Ok(line) = line else { break };
         let Some((sign, pid)) = line.split_at_checked(1) else { continue };
         let Some(group) = pid.parse().ok().and_then(Pid::from_raw) else { continue };
         if sign == "+" {
-            groups.insert(group);
+            // One that is gone already needs no guard.
+            groups.extend(Held::of(group).map(|held| (group, held)));
         } else {
             groups.remove(&group);
         }
     }
-    let send = |signal| {
-        for group in &groups {
-            // An error says that it is gone already.
-            _ = kill_process_group(*group, signal);
-        }
-    };
-    send(Signal::TERM);
+    groups.values_mut().for_each(Held::begin);
+    groups.values_mut().for_each(|held| held.send(Signal::TERM));
     let until = Instant::now() + grace;
-    while Instant::now() < until && groups.iter().any(|it| test_kill_process_group(*it).is_ok()) {
+    while Instant::now() < until && groups.values_mut().any(Held::is_there) {
         std::thread::sleep(LOOK_TIME);
     }
-    send(Signal::KILL);
+    groups.values_mut().for_each(|held| held.send(Signal::KILL));
 }

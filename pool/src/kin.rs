@@ -30,6 +30,19 @@ pub(crate) struct Worker {
     pid: Option<i32>,
     done: u64,
     failed: u64,
+    /// Slots that it has not given back although their runs are void. A server that is a little older
+    /// does not tell them.
+    #[serde(default)]
+    slots_held: u32,
+    /// These, the longest first.
+    #[serde(default)]
+    held: Vec<Held>,
+}
+
+/// A void run that still has its slot.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Held {
+    since_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -113,6 +126,8 @@ impl Worker {
             worker: self.worker,
             slots: self.slots,
             busy: self.busy,
+            void: self.slots_held,
+            void_since: self.held.iter().map(|run| run.since_ms).min(),
             ended: self.done + self.failed,
             state: match self.state {
                 State::Ready => LaneState::Ready,
@@ -152,6 +167,8 @@ mod tests {
             pid,
             done: 3,
             failed: 1,
+            slots_held: 1,
+            held: vec![Held { since_ms: 7 }],
         }
     }
 
@@ -181,6 +198,7 @@ mod tests {
         assert_eq!(own(&mut kin, &workers, &[child(7, i32::MAX), child(8, i32::MAX)]), [(1, 7)]);
         let lane = kin.lanes(&workers, &[child(7, i32::MAX)])[0];
         assert_eq!((lane.slots, lane.busy, lane.ended), (2, 1, 4));
+        assert_eq!((lane.void, lane.void_since), (1, Some(7)));
     }
 
     #[test]

@@ -22,6 +22,7 @@
 //! | `server`, `errands` | what is asked of the server, one errand at a time |
 //! | `kin` | which of the server's lanes are those of the pool's own processes |
 //! | `program`, `output` | a process of the program, and what it says |
+//! | `group` | what there is of a process group |
 //! | `guard` | what ends the processes of a pool that was killed |
 //! | `setup`, `line`, `name`, `place` | what a pool is told, also in one line; where it is |
 //!
@@ -29,6 +30,7 @@
 
 mod engine;
 mod errands;
+mod group;
 mod guard;
 mod kin;
 mod line;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use acequia_plain::plain_lines;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -101,7 +102,9 @@ async fn pass(
         }
         for text in done {
             see(&text);
-            let whole = [name.as_bytes(), b"| ", &text, b"\n"].concat();
+            // What a job has brought may be in it. A line of Windows has one more character at its end.
+            let text = String::from_utf8_lossy(text.strip_suffix(b"\r").unwrap_or(&text));
+            let whole = format!("{name}| {}\n", plain_lines(text)).into_bytes();
             // The writer lives as long as there is a printer.
             _ = to.send(whole).await;
         }
@@ -171,6 +174,12 @@ mod tests {
     async fn each_line_has_its_name() {
         assert_eq!(passed(b"one\n\nthree").await, ["w| one\n", "w| \n", "w| three\n"]);
         assert_eq!(passed(b"").await, [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_terminal_is_told_nothing() {
+        let said = passed(b"a\tb\r\n\x1b[2Jred\xff\xc2\x9b\xe2\x80\xae\rx\n").await;
+        assert_eq!(said, ["w| a\tb\n", "w| \u{241b}[2Jred\u{fffd}\u{fffd}\u{fffd}\u{240d}x\n"]);
     }
 
     #[tokio::test]

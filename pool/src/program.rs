@@ -10,11 +10,13 @@ use acequia_wire::QueueName;
 use acequia_wire::limits::QUEUES_PER_WORKER_MAX;
 use acequia_worker::exec::check_program;
 use anyhow::bail;
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::group;
 use super::output::{LastLine, Printer};
 use super::server::Ports;
 use super::sizer::End;
@@ -68,13 +70,16 @@ impl Program {
         check_queues(&self.queues)
     }
 
-    /// Starts a process. The future ends with it, and with all that it has started.
-    pub(crate) fn start(
+    /// Starts a process. The future ends with it, and with all that it has started. Up to then its id,
+    /// and that of its group, is its own: it is not waited for before its group has ended, and `released`
+    /// is called before its id can be another's.
+    pub(crate) fn start<R: FnOnce(i32) + Send + 'static>(
         &self,
         name: &str,
         ports: &Ports,
         printer: Printer,
-    ) -> io::Result<(Running, impl Future<Output = End> + use<>)> {
+        released: R,
+    ) -> io::Result<(Running, impl Future<Output = End> + use<R>)> {
         let queues: Vec<&str> = self.queues.iter().map(QueueName::as_str).collect();
         let mut command = Command::new(&self.command[0]);
         command
@@ -99,6 +104,8 @@ impl Program {
         if let Some(file) = &self.worker_token_file {
             command.env("ACEQUIA_WORKER_TOKEN_FILE", file);
         }
+        // Before the child is there, so that its end is not missed.
+        let mut ends = signal(SignalKind::child())?;
         let mut child = command.spawn()?;
         // A child that was not waited for has its id.
         let pid = child.id().unwrap_or_default().cast_signed();
@@ -114,13 +121,15 @@ impl Program {
         };
         let ended = async move {
             let group = Pid::from_raw(pid);
-            let status = loop {
+            while !has_ended(group) {
                 tokio::select! {
-                    status = child.wait() => break status,
+                    _ = ends.recv() => {}
                     Some(signal) = incoming.recv() => send(group, signal),
                 }
-            };
+            }
             clear(group, grace, incoming).await;
+            released(pid);
+            let status = child.wait().await;
             drop(leash);
             let abort = output.abort_handle();
             if timeout(OUTPUT_TIME_MAX, output).await.is_err() {
@@ -149,16 +158,26 @@ fn send(group: Option<Pid>, signal: Signal) {
     }
 }
 
-/// Ends what is left of a group whose leader has ended. Its id is not given out again as long as it
-/// has a member.
+/// Whether a child has ended. It is not waited for: nobody else gets its id before it is.
+fn has_ended(child: Option<Pid>) -> bool {
+    let Some(child) = child else { return true };
+    let only_look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    // An error says that it is no child any more.
+    waitid(WaitId::Pid(child), only_look).map_or(true, |ended| ended.is_some())
+}
+
+/// Ends what is left of a group whose leader has ended, and was not waited for.
 async fn clear(group: Option<Pid>, grace: Duration, mut incoming: mpsc::UnboundedReceiver<Signal>) {
-    let is_there = || group.is_some_and(|group| test_kill_process_group(group).is_ok());
-    if !is_there() {
+    let is_there = async || {
+        let look = move || group.is_some_and(group::is_there);
+        tokio::task::spawn_blocking(look).await.unwrap_or(false)
+    };
+    if !is_there().await {
         return;
     }
     send(group, Signal::TERM);
     let until = Instant::now() + grace;
-    while is_there() && Instant::now() < until {
+    while is_there().await && Instant::now() < until {
         match timeout(LOOK_TIME, incoming.recv()).await {
             Ok(Some(Signal::KILL)) => break,
             // It has just got that one.

@@ -6,11 +6,15 @@
 //!      └────────────────────────────────────────▲
 //! ```
 //!
+//! A process that hangs is replaced: one that holds void runs drains, so that its other jobs end; one that
+//! is silent or has lost its lanes is told to go at once. Nobody waits then for void runs.
+//!
 //! A process may end by itself at any stage. One that does so before it is to go has its place
 //! filled anew, after a pause that grows while it keeps ending.
 
 mod facts;
 mod need;
+mod patience;
 mod place;
 mod process;
 #[cfg(test)]
@@ -23,7 +27,7 @@ use std::collections::BTreeMap;
 
 use self::facts::STEADY;
 pub(crate) use self::facts::{
-    Action, Counts, End, Event, Lane, LaneState, Observation, ProcessId, Time,
+    Action, Counts, End, Event, Hang, Lane, LaneState, Observation, ProcessId, Time,
 };
 pub use self::facts::{Bounds, Rules};
 use self::need::Need;
@@ -138,12 +142,13 @@ impl Sizer {
         let mut worked = false;
         for (id, process) in &mut self.processes {
             let lanes = observation.lanes.iter().filter(|lane| lane.process == *id).copied();
-            worked |= process.see(lanes.collect());
+            worked |= process.see(now, lanes.collect());
         }
         let shown = self.serving().filter_map(Process::slots).max();
         self.slots = shown.unwrap_or(self.slots);
         self.waiting = observation.waiting;
         self.let_go(now, observation.asked, actions);
+        self.give_up(now, actions);
         self.aim(now, worked);
         self.shrink(now, actions);
     }
@@ -193,13 +198,31 @@ impl Sizer {
         }
     }
 
+    /// Has those go that have hung for too long.
+    fn give_up(&mut self, now: Time, actions: &mut Vec<Action>) {
+        let kill_at = now + self.rules.grace;
+        for (id, process) in &mut self.processes {
+            let Some(why) = process.hangs(now) else { continue };
+            let was_serving = process.is_serving();
+            if was_serving {
+                actions.push(Action::GiveUp { process: *id, why });
+            }
+            match why {
+                // No job goes there, and none that is there will come to anything.
+                Hang::Silent | Hang::Gone => process.terminate(*id, kill_at, actions),
+                Hang::Void if was_serving => process.drain(now, None, actions),
+                Hang::Void => {}
+            }
+        }
+    }
+
     /// Ends those that drain and hold no job any more.
     fn let_go(&mut self, now: Time, asked: Time, actions: &mut Vec<Action>) {
         let kill_at = now + self.rules.grace;
         for (id, process) in &mut self.processes {
             if process.goes_by_itself() {
                 process.drain(now, None, actions);
-            } else if process.is_drained(asked) {
+            } else if process.is_drained(now, asked) {
                 process.terminate(*id, kill_at, actions);
             } else if matches!(process.stage, Stage::Draining { since, .. } if since <= asked) {
                 // The server did not hear of it, or the process has a new lane.
@@ -210,6 +233,7 @@ impl Sizer {
 
     fn miss(&mut self, now: Time, gone: bool, actions: &mut Vec<Action>) {
         self.seen = false;
+        self.processes.values_mut().for_each(Process::is_unseen);
         if !(gone && self.stopping) {
             return;
         }

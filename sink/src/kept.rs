@@ -24,7 +24,7 @@ pub(crate) enum Line {
     News,
     /// Outcomes that can be looked up elsewhere.
     Retained,
-    /// All other outcomes.
+    /// What nobody else has: all other outcomes, and the ends of batches.
     Outcomes,
 }
 
@@ -41,7 +41,8 @@ impl Kept {
     /// Keeps the event with the highest number so far.
     pub(crate) fn push(&mut self, seq: u64, event: Event) {
         self.bytes += weight(&event);
-        let line = if is_outcome(&event) { Line::Outcomes } else { Line::News };
+        let is_last_word = is_outcome(&event) || matches!(event, Event::Batch(_));
+        let line = if is_last_word { Line::Outcomes } else { Line::News };
         self.lines[line as usize].push_back(Entry { seq, event });
     }
 

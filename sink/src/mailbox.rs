@@ -222,7 +222,7 @@ fn send_aside(inlet: &Inlet, event: Event) {
 
 #[cfg(test)]
 mod tests {
-    use acequia_wire::client::JobEvent;
+    use acequia_wire::client::{Batch, JobEvent};
     use acequia_wire::{ContentType, CorrelationId, JobId, Payload};
 
     use super::*;
@@ -508,5 +508,23 @@ mod tests {
         let parcels: Vec<Parcel> = std::iter::from_fn(|| old.try_recv()).collect();
         assert!(matches!(parcels.last(), Some(Parcel::Last(..))));
         assert_eq!(come_back(&mut mailbox, 0).len(), 9);
+    }
+
+    #[test]
+    fn the_end_of_a_batch_outlasts_a_thousand_outcomes() {
+        let (mut mailbox, _outlet) = numbered();
+        mailbox.detach();
+        let batch = || {
+            let (name, elapsed_ms) = ("b".into(), 5);
+            let batch = Batch { name, jobs: 1, done: 1, failed: 0, cancelled: 0, elapsed_ms };
+            Event::Batch(Box::new(batch))
+        };
+        mailbox.put(batch());
+        for id in 0..3_000 {
+            mailbox.put(event(id, JobEvent::Cancelled));
+            hold(&mut mailbox, id, None);
+        }
+        let all = come_back(&mut mailbox, 0);
+        assert_eq!(all[0], (Some(1), batch()));
     }
 }

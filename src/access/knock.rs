@@ -49,7 +49,7 @@ fn remedy(why: RefusedToken) -> &'static str {
             "too many others have not said theirs yet; have it send the token with the request"
         }
         RefusedToken::Malformed => {
-            "it is no JSON Web Token, or has a claim of the wrong type: `exp` is a number, `acequia` \
+            "it is no JSON Web Token, or has a claim of the wrong type: `sub` is a text, `exp` a number, `acequia` \
              an object of `queues`, `jobs` and `ops_per_s`"
         }
         RefusedToken::Algorithm => {

@@ -138,10 +138,11 @@ mod tests {
 
     #[test]
     fn one_that_others_may_know_is_refused_by_name() {
+        type Put<'a> = &'a dyn Fn(&Path);
         let place = Place::new();
         let elsewhere = place.folder.path().join("elsewhere");
         fs::write(&elsewhere, "0".repeat(64)).expect("room");
-        let put: [(&str, &dyn Fn(&Path)); 4] = [
+        let put: [(&str, Put<'_>); 4] = [
             ("others", &|path| {
                 fs::copy(&elsewhere, path).expect("room");
                 fs::set_permissions(path, fs::Permissions::from_mode(0o640)).expect("a mode");

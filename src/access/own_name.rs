@@ -45,12 +45,6 @@ pub(super) fn is_nobodys(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost") || name.parse::<IpAddr>().is_ok()
 }
 
-/// Whether a `Host` is a name that only this machine itself can mean.
-pub(crate) fn is_this_machine(host: &str) -> bool {
-    let name = host_name(host);
-    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,16 +68,6 @@ mod tests {
         {
             let error = text.parse::<OwnName>().expect_err(text).to_string();
             assert!(error.contains("such as jobs.example"), "{error}");
-        }
-    }
-
-    #[test]
-    fn this_machine_is_known_by_its_names() {
-        for host in ["127.0.0.1", "127.0.0.1:8080", "localhost:1", "[::1]:8080", "127.9.9.9:1"] {
-            assert!(is_this_machine(host), "{host}");
-        }
-        for host in ["", "example.org", "example.org:8080", "10.0.0.1:8080", "localhost.evil:1"] {
-            assert!(!is_this_machine(host), "{host}");
         }
     }
 

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
 use super::door::Door;
-use crate::access::{Access, is_this_machine};
+use crate::access::Access;
 use crate::addresses::Addresses;
 
 /// What is told to any page of the server.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Greeting {
     version: &'static str,
     http: String,
@@ -29,7 +29,8 @@ pub(crate) struct Greeting {
 
 impl Greeting {
     pub(crate) fn new(addresses: &Addresses, access: &Access, is_demo: bool) -> Self {
-        let program = std::env::current_exe().ok();
+        // Where the program lies is nothing to strangers, and a demo is for whoever started it.
+        let program = if is_demo { std::env::current_exe().ok() } else { None };
         let needs =
             [("worker_token", access.has_worker_token), ("client_token", access.tokens.is_some())];
         Self {
@@ -37,25 +38,15 @@ impl Greeting {
             http: addresses.http.to_string(),
             jobs: addresses.jobs.to_string(),
             results: addresses.results.to_string(),
-            command: program.map_or_else(command, |program| program.display().to_string()),
+            command: program.map_or_else(|| "acequia".to_owned(), |it| it.display().to_string()),
             needs: needs.into_iter().filter(|(_, is)| *is).map(|(what, _)| what).collect(),
             is_demo,
         }
     }
 }
 
-fn command() -> String {
-    "acequia".to_owned()
-}
-
 /// Answers the page.
-pub(super) async fn tell(State(door): State<Arc<Door>>, headers: HeaderMap) -> Response {
-    let mut greeting = door.greeting.clone();
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    // Where the program lies is nothing to those who cannot start it.
-    if !is_this_machine(host) {
-        greeting.command = command();
-    }
+pub(super) async fn tell(State(door): State<Arc<Door>>) -> Response {
     let no_store = [(header::CACHE_CONTROL, "no-store")];
-    (no_store, axum::Json(greeting)).into_response()
+    (no_store, axum::Json(&door.greeting)).into_response()
 }

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 
 import pytest
 
@@ -43,6 +44,15 @@ class Live:
 @pytest.fixture
 def live(server, make):
     return make(Live(server))
+
+
+def test_a_stream_may_end(server):
+    status, _, text = server.get("/v1/admin/live?ticks=1", server.operator())
+    assert status == 200
+    assert re.findall("^event: (.*)$", text, re.M) == ["history", "now", "tick"]
+    assert server.get("/v1/admin/live?ticks=0", server.operator())[2].count("event: ") == 2
+    for bad in ("ticks=-1", "ticks=x", "tocks=1"):
+        assert server.get(f"/v1/admin/live?{bad}", server.operator())[0] == 400
 
 
 def test_first_the_history_then_what_goes_on(server, client, new_worker, live, admin):

@@ -83,7 +83,7 @@ def test_delays_and_times_to_live_stay(server, system, make, when, step):
     worker = make(Worker(server, slots=4, queues=["default", "lives", "soon"]))
     assert sorted(worker.job().body for _ in range(2)) == [b'"lives"', b'"soon"']
     assert not worker.at_hand()
-    eventually(lambda: server.metric("acequia_jobs_ended_total", outcome="expired") == 1, "its end")
+    eventually(lambda: server.metric("acequia_jobs_ended_total", queue="dies", outcome="failed") == 1, "its end")
 
 
 def test_sessions_of_another_life_are_nobody_else_s(server, system, make):

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import random
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 import audit
 import books
+import chaos
 from harness import Process
 
 LEDGER = Path(__file__).parents[1] / "ledger"
@@ -35,13 +37,16 @@ def test_a_loss_would_be_seen(tmp_path):
     """A server without a journal forgets what it accepted, and the books tell so."""
     # The books of a failure are kept.
     env = {"TMPDIR": str(tmp_path)}
-    code, process = ledger("--rounds", 2, "--seed", 2, "--without-journal", env=env)
+    code, process = ledger("--rounds", 2, "--seed", 2, "--only", "kills", "--without-journal", env=env)
     assert code == 1, process.log()
     assert any(line.startswith("readable: ") for line in process.stdout), process.log()
 
 
+S = 10**9
+
+
 def a_round_without_fault():
-    """Two jobs of a session that lived, one of a session that was cut off."""
+    """Jobs of a session that lived, among them a batch of two; one of a session that was cut off."""
     book, known = books.Books(), {}
     for session in ("s1", "s2"):
         book.note({"session": session, "what": "opened"})
@@ -54,8 +59,35 @@ def a_round_without_fault():
         if session == "s1":
             book.note({"session": session, "what": "ended", "id": id, "job": job, "outcome": "done",
                        "result": f"answer to {nonce}", "code": None})
+    for id in (5, 6):
+        add(book, known, id, "quick", batch="b")
+    book.note({"t": 0, "session": "s1", "what": "batch", "batch": "b", "jobs": 2, "done": 2, "failed": 0, "cancelled": 0})
+    add(book, known, 7, "slow")
+    add(book, known, 8, "timed", timeout_ms=1500)
+    add(book, known, 9, "outliving", ttl_ms=300)
     book.note({"session": "s1", "what": "finished"})
+    book.looked_ns = 110 * S
     return book, known
+
+
+def add(book, known, id, kind, **fields):
+    """Another job of the session that lived, ten seconds after the one before."""
+    nonce, job, at_ns = f"s1.{id}", f"j{id + 10}", id * 10 * S
+    book.note({"t": at_ns, "session": "s1", "what": "submit", "id": id, "kind": kind, "nonce": nonce, **fields})
+    book.note({"session": "s1", "what": "accepted", "id": id, "job": job})
+    run_it(book, nonce, job, 1, "w1", at_ns)
+    book.note({"session": "s1", "what": "ended", "id": id, "job": job, "outcome": "done",
+               "result": f"answer to {nonce}", "code": None})
+    known[job] = {"job": job, "state": "done", "result": f"answer to {nonce}"}
+
+
+def run_it(book, nonce, job, attempt, worker, at_ns):
+    book.note_run(f"{nonce} {job} {attempt} {worker} {at_ns}")
+    book.note_run(f"{nonce} {job} {attempt} {worker} {at_ns + S // 10} end")
+
+
+def do(book, name, at_s, *arguments):
+    book.deeds.append(books.Deed(name, arguments, int(at_s * S), int(at_s * S)))
 
 
 def wrong(book, known):
@@ -76,6 +108,122 @@ def test_what_the_protocol_allows_is_no_fault():
     book.note({"session": "s1", "what": "ended", "id": 1, "job": "j4", "outcome": "done",
                "result": "answer to s1.1", "code": None})
     assert wrong(book, known) == set()
+
+
+def test_what_has_a_reason_is_no_fault():
+    """Runs that are taken for a reason, outcomes that are too old, a disk that is full."""
+    book, known = a_round_without_fault()
+    # Its worker was killed just before the server stood still.
+    run_it(book, "s1.7", "j17", 2, "w2", 73 * S)
+    do(book, "kill_worker", 70.5, 1)
+    do(book, "pause_server", 70.6)
+    do(book, "resume_server", 72.8)
+    # It had just begun when the server was killed.
+    fail(book, known, 9, "expired")
+    do(book, "kill_server", 90.2)
+    do(book, "fill_disk", 95, "limit")
+    do(book, "be_written", 97)
+    book.note({"t": 96 * S, "session": "s2", "what": "submit", "id": 2, "kind": "quick", "nonce": "s2.2"})
+    book.note({"t": 96 * S, "session": "s2", "what": "rejected", "id": 2, "code": "storage"})
+    # Its time did not count, and it was through.
+    add(book, known, 10, "hanging", timeout_ms=50)
+    do(book, "pause_server", 100.05)
+    do(book, "resume_server", 102.5)
+    # Forgotten after a while.
+    book.retention_ns = 20 * S
+    known["j3"] = None
+    assert wrong(book, known) == set()
+
+
+def test_a_batch_that_was_submitted_in_parts_is_told_in_parts():
+    book, known = a_round_without_fault()
+    book.note({"session": "s1", "what": "resubmit", "id": 6})
+    book.batches["s1", "b"][:] = [{"jobs": 1, "done": 1, "failed": 0, "cancelled": 0}] * 2
+    assert wrong(book, known) == set()
+
+
+def test_plans_are_of_their_seed_and_of_what_is_asked_for():
+    deeds_of = {"kills": "kill_server", "still": "pause_server", "disk": "fill_disk", "idle": "be_idle", "clock": "step_clock"}
+    for only in [*chaos.DISASTERS, chaos.DISASTERS]:
+        asked = only if isinstance(only, tuple) else (only,)
+        first, again = (chaos.plan(random.Random(1), 60, asked) for _ in range(2))
+        names = [name for _, name, _ in first.deeds]
+        assert names == [name for _, name, _ in again.deeds]
+        if only == "away":
+            assert first.away and not names.count("kill_server")
+        elif isinstance(only, str):
+            assert deeds_of[only] in names and not first.away
+    # What is stopped goes on, what is full gets room.
+    for seed in range(50):
+        names = [name for _, name, _ in chaos.plan(random.Random(seed), 6).deeds]
+        for begin, end in (("pause_server", "resume_server"), ("fill_disk", "free_disk"), ("fill_disk", "be_written"),
+                           ("pause_clients", "resume_clients"), ("pause_worker", "resume_worker")):
+            assert names.count(begin) == names.count(end), (seed, begin)
+
+
+def fail(book, known, id, code):
+    """How one of the jobs that were added has ended."""
+    book.submits["s1", id].ended[0].update(outcome="failed", code=code, result=None)
+    job = f"j{id + 10}"
+    known[job].update(state="failed", code=code)
+    book.letters.append(job)
+
+
+def expired_although_it_had_begun(book, known):
+    fail(book, known, 9, "expired")
+
+
+def expired_although_it_was_told_to_have_begun(book, known):
+    fail(book, known, 9, "expired")
+    book.note({"t": 90 * S, "session": "s1", "what": "started", "id": 9, "job": "j19"})
+    book.runs_by_nonce["s1.9"].clear()
+    do(book, "kill_server", 92)
+
+
+def taken_by_a_server_that_stood_still(book, known):
+    do(book, "pause_server", 70.1)
+    do(book, "resume_server", 72.6)
+    run_it(book, "s1.7", "j17", 2, "w2", 73 * S)
+
+
+def lost_by_a_server_that_stood_still(book, known):
+    do(book, "pause_server", 70.1)
+    do(book, "resume_server", 72.6)
+    fail(book, known, 7, "worker_lost")
+
+
+def timed_out_although_it_was_through(book, known):
+    do(book, "pause_server", 80)
+    do(book, "resume_server", 83)
+    fail(book, known, 8, "timeout")
+
+
+def done_although_it_took_too_long(book, known):
+    add(book, known, 10, "hanging", timeout_ms=50)
+    do(book, "pause_server", 95)
+    do(book, "resume_server", 97)
+
+
+def a_batch_that_is_not_told(book, known):
+    del book.batches["s1", "b"]
+
+
+def a_batch_that_is_told_twice(book, known):
+    book.batches["s1", "b"] *= 2
+
+
+def a_batch_of_which_some_are_not_counted(book, known):
+    book.batches["s1", "b"][0].update(jobs=1, done=1)
+
+
+def a_batch_with_other_ends(book, known):
+    book.batches["s1", "b"][0].update(done=1, failed=1)
+
+
+def refused_after_all(book, known):
+    do(book, "fill_disk", 1, "limit")
+    do(book, "be_written", 3)
+    book.note({"t": 60 * S, "session": "s2", "what": "rejected", "id": 1, "code": "storage"})
 
 
 def forget(book, known):
@@ -146,7 +294,7 @@ def run_too_early(book, known):
 
 
 def refused(book, known):
-    book.note({"session": "s2", "what": "rejected", "id": 1, "code": "storage"})
+    book.note({"session": "s2", "what": "rejected", "id": 1, "code": "queue_full"})
 
 
 def forgotten(book, known):
@@ -158,7 +306,7 @@ def heard_twice(book, known):
 
 
 def cannot_be_told(book, known):
-    book.note({"session": "s1", "what": "gap", "ev": "gap", "id": 1, "job": "j1", "missed": 1})
+    book.note({"t": 2 * S, "session": "s1", "what": "gap", "ev": "gap", "id": 1, "job": "j1", "missed": 1})
 
 
 def buried_alive(book, known):
@@ -182,6 +330,13 @@ def buried_twice(book, known):
     (told_of_another, "ended well"), (told_otherwise, "agreed"), (failed_for_no_reason, "ended well"),
     (never_run, "executed"), (run_under_another_name, "one job"), (one_key_two_jobs, "one job"),
     (run_from_nowhere, "nothing strange"), (run_too_early, "not too early"), (refused, "ended well"),
+    (expired_although_it_had_begun, "not expired"), (expired_although_it_was_told_to_have_begun, "not expired"),
+    (taken_by_a_server_that_stood_still, "not taken"),
+    (lost_by_a_server_that_stood_still, "not taken"), (timed_out_although_it_was_through, "not timed out"),
+    (done_although_it_took_too_long, "timed out"),
+    (a_batch_that_is_not_told, "batch told"), (a_batch_that_is_told_twice, "batch told"),
+    (a_batch_of_which_some_are_not_counted, "batch told"), (a_batch_with_other_ends, "batch told"),
+    (refused_after_all, "refused for a reason"),
 ])
 def test_each_rule_finds_what_is_wrong(break_it, rule):
     book, known = a_round_without_fault()

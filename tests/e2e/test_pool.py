@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -587,3 +588,89 @@ def test_pools_end_with_their_server(make, tmp_path, ran):
 def test_wrong_pools_of_a_server(pools, named):
     said = starts_not(*[word for pool in pools for word in ("--pool", pool)])
     assert named in said, said
+
+
+HANGING = """
+import os, sys, time, zmq, pathlib
+ctx = zmq.Context()
+jobs, results = ctx.socket(zmq.PULL), ctx.socket(zmq.PUSH)
+jobs.connect(os.environ["ACEQUIA_JOBS"]); results.connect(os.environ["ACEQUIA_RESULTS"])
+while True:
+    kind, id, head, body = jobs.recv_multipart()
+    if kind == b"hello":
+        results.send_multipart([b"ready", id])
+    elif kind == b"job" and body == b'"hang"':
+        time.sleep(3600)
+    elif kind == b"job":
+        results.send_multipart([b"done", id, b"", body])
+"""
+
+
+def test_one_that_hangs_is_replaced(new_pool, client):
+    pool = new_pool("--max", "1", "--grace-s", "2", "--", sys.executable, "-c", HANGING)
+    hangs = client.submit("hang", timeout_ms=300)
+    first, = pool.wait_processes(1)
+    assert client.outcome(hangs)["code"] == "timeout"
+    fine = client.submit("fine")
+    # A stock worker ends by SIGTERM; until then the pool has patience with it.
+    eventually(lambda: not runs(first), "the end of the one that hangs", 60)
+    assert client.result(fine) == "fine"
+    pool.process.line(lambda line: "hangs, and is replaced" in line, of="stderr")
+    assert pool.stop() == 0
+
+
+def test_it_says_what_it_does(new_pool):
+    pool = new_pool("--max", "3", "--queue", "red", "--", "cat")
+    said = pool.process.line(lambda line: "keeps 0 to 3 processes" in line, of="stderr")
+    assert "cat" in said and "red" in said
+    assert pool.stop() == 0
+
+
+def test_what_workers_say_is_only_shown(new_pool):
+    pool = new_pool("--min", "1", "--", "sh", "-c", r"printf '\033[2Jhe\rl\342\200\256lo\n'; exec sleep 60")
+    said = pool.process.line(lambda line: "[2J" in line)
+    assert not any(c in said for c in "\x1b\r\u202e"), said
+    pool.process.signal(signal.SIGINT)
+    pool.process.signal(signal.SIGINT)
+    pool.process.wait()
+
+
+GUARD = r"""
+import os, subprocess, sys, time
+guard = subprocess.Popen([sys.argv[1], "pool-guard", "--config", "none", "--grace-s", "0"],
+                         stdin=subprocess.PIPE, text=True)
+sleeps = lambda: subprocess.Popen(["sleep", "600"], start_new_session=True)
+ours, gone = sleeps(), sleeps()
+guard.stdin.write(f"+{ours.pid}\n+{gone.pid}\n")
+guard.stdin.flush()
+def held():
+    names = os.listdir(f"/proc/{guard.pid}/fd")
+    links = [os.readlink(f"/proc/{guard.pid}/fd/{name}") for name in names]
+    return sum("pidfd" in link for link in links)
+while held() < 2:
+    time.sleep(0.01)
+number = gone.pid
+gone.kill(); gone.wait()
+while True:
+    open("/proc/sys/kernel/ns_last_pid", "w").write(str(number - 1))
+    stranger = sleeps()
+    if stranger.pid == number:
+        break
+    stranger.kill(); stranger.wait()
+guard.stdin.close()
+guard.wait()
+assert ours.wait() != 0
+print("stranger", "lives" if stranger.poll() is None else "was signalled")
+"""
+
+
+def test_the_guard_signals_no_stranger_who_has_the_number_of_one_that_is_gone(tmp_path):
+    """In a world of its own, where the next number can be chosen."""
+    script = tmp_path / "guard.py"
+    script.write_text(GUARD)
+    world = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    if subprocess.run([*world, "true"], capture_output=True).returncode:
+        pytest.skip("this system makes no namespaces for its users")
+    ran = subprocess.run([*world, sys.executable, script, acequia()],
+                         capture_output=True, text=True, timeout=60)
+    assert ran.stdout == "stranger lives\n", ran.stderr

@@ -1,15 +1,23 @@
-"""The ledger: nothing that was accepted is lost, whatever is killed and when.
+"""The ledger: nothing that was accepted is lost, whatever goes wrong and when.
 
 A server with a journal, workers and clients, all of them real processes, are killed, stopped and
-cut off from one another at random instants. Meanwhile each client writes down what it was told and
-each worker what it ran. When all is calm again the books must agree.
+cut off from one another at random instants. The server stands still for longer than a lease, its
+disk is full, also while nobody asks for anything, and its clock is set by hours, either way; clients
+stay away while more comes to its end than is kept for them in memory. Meanwhile each client writes
+down what it was told, each worker what it ran, and whoever does all that what was done. When all is
+calm again the books must agree.
 
     tests/.cache/venv/bin/python tests/ledger --rounds 30
     tests/.cache/venv/bin/python tests/ledger --seed 17        # the same disasters once more
+    tests/.cache/venv/bin/python tests/ledger --only still     # of the server, one sort: `--help` has all
+
+It takes libfaketime (`apt-get install faketime`). Where mounts are permitted, in a namespace that is
+its own, the journal has a small disk of its own; else a full disk is only a limit on files.
 
     jobs.py      what is submitted, and how each may end
     client.py    a client, a process          worker.py, worker.sh   workers, processes
-    proxy.py     connections that can be cut  fleet.py               all processes of a run
-    chaos.py     what goes wrong, and when    calm.py                waits until all is over
+    proxy.py     connections that can be cut  disk.py, wall.py       what a server lives by
+    fleet.py     all processes of a run       chaos.py               what goes wrong, and when
+    calm.py      waits until all is over
     books.py     what was written down        audit.py               the rules that must hold
 """

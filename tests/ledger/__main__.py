@@ -16,11 +16,16 @@ import audit  # noqa: E402
 import books  # noqa: E402
 import calm  # noqa: E402
 import chaos  # noqa: E402
+import disk  # noqa: E402
 from fleet import Fleet  # noqa: E402
 from harness import Admin  # noqa: E402
 
 COLUMNS = ("round", "submitted", "accepted", "told", "looked up", "refused", "unknown", "runs",
-           "again", "lost", "letters", "sessions", "resumed", "cut off", "servers", "workers", "wrong")
+           "again", "lost", "letters", "sessions", "resumed", "cut off", "batches", "servers", "workers",
+           "still", "full", "steps", "wrong")
+# The deeds of the columns before the last.
+COUNTED = (("kill_server", "stop_server"), ("kill_worker", "pause_worker"), ("pause_server",), ("fill_disk",),
+           ("step_clock",))
 
 
 def arguments():
@@ -29,7 +34,16 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=6, help="of disasters in each round")
     parser.add_argument("--without-journal", action="store_true", help="to see that a loss is noticed")
+    parser.add_argument("--only", default=",".join(chaos.DISASTERS), type=disasters, metavar="DISASTERS",
+                        help=f"what happens besides cuts, some of {','.join(chaos.DISASTERS)}")
     return parser.parse_args()
+
+
+def disasters(text):
+    names = tuple(text.split(","))
+    if unknown := set(names) - set(chaos.DISASTERS):
+        raise argparse.ArgumentTypeError(f"no {', '.join(sorted(unknown))}")
+    return names
 
 
 def look_up(server, jobs):
@@ -58,20 +72,25 @@ def take_letters(server):
     return jobs
 
 
-def a_round(nth, fleet, seed, seconds):
+def a_round(nth, fleet, args):
     """Storm, calm, audit. Returns a row of the table and what is wrong."""
-    fleet.begin(nth)
-    done = chaos.carry_out(chaos.plan(random.Random(f"{seed} {nth}"), seconds), fleet)
-    wrong = []
+    plan = plan_of(nth, args)
+    fleet.begin(nth, plan.retention_s, plan.away)
+    done = chaos.carry_out(plan.deeds, fleet)
+    wrong = list(fleet.wrong)
     try:
         calm.settle(fleet)
     except calm.NoCalm as error:
         wrong.append(f"no calm: {error}")
     book = books.read(fleet.folder, nth)
+    book.retention_ns, book.deeds = plan.retention_s * 10**9, [books.Deed(*deed) for deed in done]
+    (fleet.folder / f"r{nth}.deeds").write_text("".join(f"{deed}\n" for deed in book.deeds))
     accepted = {job for submit in book.submits.values() for job in submit.accepted}
     ended = {said["job"] for submit in book.submits.values() for said in submit.ended}
     try:
         known = look_up(fleet.server, accepted | ended)
+        # Later than the last of the answers.
+        book.looked_ns = time.time_ns()
         book.letters = take_letters(fleet.server)
     except (OSError, AssertionError) as error:
         return [nth], [*wrong, f"no answer: {error!r}"]
@@ -87,9 +106,13 @@ def a_round(nth, fleet, seed, seconds):
         runs, runs - len(book.runs_by_nonce),
         sum(audit.end_of(each) == audit.LOST for each in known.values() if each),
         len(book.letters), len(book.opened), len(book.resumed), len(book.opened - book.finished),
-        done.get("kill_server", 0) + done.get("stop_server", 0),
-        done.get("kill_worker", 0) + done.get("pause_worker", 0), len(wrong),
+        sum(map(len, book.batches.values())),
+        *(sum(deed.name in names for deed in book.deeds) for names in COUNTED), len(wrong),
     ], wrong
+
+
+def plan_of(nth, args):
+    return chaos.plan(random.Random(f"{args.seed} {nth}"), args.seconds, args.only)
 
 
 def row(values):
@@ -98,19 +121,21 @@ def row(values):
 
 def main():
     args = arguments()
-    print(f"seed {args.seed}: the same disasters again with --seed {args.seed}", flush=True)
+    disk.go_apart()
+    print(f"seed {args.seed}: the same disasters again with --seed {args.seed} --only {','.join(args.only)}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="acequia-ledger-"))
-    fleet, began, wrong, totals = Fleet(folder, args.seed, args.without_journal), time.monotonic(), [], []
+    fleet = Fleet(folder, args.seed, plan_of(1, args).retention_s, args.without_journal)
+    began, wrong, totals = time.monotonic(), ["it was broken off"], []
     try:
         print(row(COLUMNS), flush=True)
         for nth in range(1, args.rounds + 1):
-            values, wrong = a_round(nth, fleet, args.seed, args.seconds)
+            values, wrong = a_round(nth, fleet, args)
             totals = [sum(pair) for pair in zip(values, totals or [0] * len(values), strict=False)]
             print(row(values), flush=True)
             if wrong:
                 break
     finally:
-        fleet.close()
+        fleet.close(keep=bool(wrong))
     if wrong:
         print(*wrong[:50], sep="\n")
         print(f"{len(wrong)} times wrong in round {nth}, seed {args.seed}; the books are in {folder}")

@@ -1,15 +1,23 @@
 """The rules that must hold. Each is a function of the books; what it yields is a violation."""
 
-from jobs import CANCELLED, DONE, KINDS, LOST, answer
+from fleet import BEATING, HEALED_S, goes_by_proxy, nth_of
+from jobs import CANCELLED, DONE, EXPIRED, KINDS, LOST, TIMED_OUT, answer
 
-EARLY_NS = 5_000_000  # times are written in whole milliseconds, here and there
-REFUSALS = {"draining"}  # nothing else is a reason to refuse these jobs
+MS, S = 1_000_000, 1_000_000_000  # in nanoseconds
+EARLY_NS = 5 * MS  # times are written in whole milliseconds, here and there
+WRITTEN_NS = 500 * MS  # what was longer ago than this is on the disk
+LAIN_NS = 5 * S  # for as long a job may wait at a worker that has others
+AROUND_NS = S  # what somebody does to others may show so much later
+REFUSALS = {"draining", "storage"}  # nothing else is a reason to refuse these jobs
+SERVER_ENDS = {"kill_server", "stop_server", "launch_server"}
+WORKER_DEEDS = {"kill_worker", "start_worker", "pause_worker", "resume_worker"}
 
 
 def violations(books, known):
     """All of them. `known` maps each accepted job to what the server knows of it, or None."""
     for rule in (nothing_strange, in_order, told_once, told_all, ended_well, readable, agreed, buried, executed, one_job,
-                 not_too_early):
+                 not_too_early, not_expired, not_taken, not_timed_out, timed_out,
+                 batch_told, refused_for_a_reason):
         for what in rule(books, known):
             yield f"{rule.__name__.replace('_', ' ')}: {what}"
 
@@ -43,9 +51,16 @@ def in_order(books, _):
         yield f"session {session} was forgotten"
     for line in books.doubles:
         yield f"session {line['session']} heard twice: {line}"
-    for line in books.gaps:
-        if "id" in line:
-            yield f"session {line['session']} cannot be told of an outcome: {line}"
+    for submit in books.submits.values():
+        for line in submit.gaps:
+            if not may_be_forgotten(books, submit, line["job"], line["t"]):
+                yield f"{submit} cannot be told of its outcome: {line}"
+
+
+def may_be_forgotten(books, submit, job, at_ns):
+    """Whether its outcome may be older by then than those that are kept."""
+    seen = [submit.at_ns, *(at_ns for run in books.runs(job) for at_ns in (run.at_ns, run.through_ns or 0))]
+    return at_ns - max(seen) >= books.retention_ns
 
 
 def told_once(books, _):
@@ -66,7 +81,7 @@ def told_once(books, _):
 def told_all(books, _):
     """A client that stayed connected heard of everything."""
     for submit in books.submits.values():
-        if submit.session in books.finished and not submit.ended and not submit.rejected:
+        if submit.session in books.finished and not (submit.ended or submit.rejected or submit.gaps):
             yield f"{submit} has no outcome, although its session lived"
 
 
@@ -90,7 +105,8 @@ def readable(books, known):
             found = known[job]
             if found is None:
                 # With its session ends the wish for it.
-                if submit.kind != "leaving" or submit.session in books.finished:
+                is_wanted = submit.kind != "leaving" or submit.session in books.finished
+                if is_wanted and not may_be_forgotten(books, submit, job, books.looked_ns):
                     yield f"{submit}, job {job}, was accepted and is not known"
             elif not may_end(submit, end_of(found)) and not (
                 submit.kind == "leaving" and end_of(found) == CANCELLED
@@ -134,10 +150,15 @@ def one_job(books, _):
     """One submit is one job, under one name, however often it runs and whoever speaks of it.
 
     One that is submitted again may have run before, and nothing of it been written; even then all
-    who name a key hear of the same job.
+    who name a key hear of the same job, for as long as its outcome is kept.
     """
-    names = {}
+    names, first, late = {}, {}, set()
     for submit in books.submits.values():
+        if submit.at_ns - first.setdefault(submit.nonce, submit.at_ns) >= books.retention_ns:
+            late.add(submit.nonce)
+    for submit in books.submits.values():
+        if submit.nonce in late:
+            continue
         if submit.nonce in books.resubmitted and not submit.fields.get("key"):
             continue
         of_it = names.setdefault(submit.nonce, set())
@@ -157,3 +178,111 @@ def not_too_early(books, _):
             if delay_ns and run.at_ns < submit.at_ns + delay_ns - EARLY_NS:
                 early = (submit.at_ns + delay_ns - run.at_ns) / 1e6
                 yield f"{submit} ran {early:.1f} ms too early: {run}"
+
+
+def outcomes(books, known):
+    """How each job ended, as it was told and as it is known: (submit, job, end)."""
+    for submit in books.submits.values():
+        said = {(line["job"], end_of(line)) for line in submit.ended}
+        said |= {(job, end_of(known[job])) for job in submit.jobs if known.get(job) is not None}
+        for job, end in said:
+            yield submit, job, end
+
+
+def not_expired(books, known):
+    """What has begun does not expire, also if the server is another one by then."""
+    for submit, job, end in outcomes(books, known):
+        if end != EXPIRED:
+            continue
+        # What a client is told to have begun began just before; what is run may have lain at its worker.
+        begun = [(line, line["t"] - AROUND_NS, line["t"]) for line in submit.started if line["job"] == job]
+        begun += [(run, run.at_ns - LAIN_NS, run.at_ns) for run in books.runs(job)]
+        for what, from_ns, to_ns in begun:
+            # That it has begun may not be written yet when the server is killed.
+            if not books.done({"kill_server"}, from_ns, to_ns + WRITTEN_NS):
+                yield f"{submit} has expired, and had begun: {what}"
+                break
+
+
+def is_disturbed(books, nth, from_ns, to_ns):
+    """Whether between two moments something was done that takes a run from this worker."""
+    if books.done(SERVER_ENDS, from_ns, to_ns):
+        return True
+    if any(deed.arguments[0] == nth for deed in books.done(WORKER_DEEDS, from_ns, to_ns)):
+        return True
+    cuts = (deed.arguments[0] for deed in books.done({"cut"}, from_ns, to_ns))
+    return goes_by_proxy(nth) and any(port != "http" for port in cuts)
+
+
+def not_taken(books, known):
+    """No run is taken from a worker that lives and beats because the server stood still."""
+    stood = books.spans("pause_server", "resume_server")
+    for submit in books.submits.values():
+        for job in submit.jobs:
+            runs = books.runs(job)
+            losses = [(run, again) for run, again in zip(runs, runs[1:], strict=False)]
+            if (LOST in {end_of(said) for said in submit.ended} or known.get(job) and end_of(known[job]) == LOST) and runs:
+                losses.append((runs[-1], None))
+            for run, again in losses:
+                nth, may_fail = nth_of(run.worker), KINDS[submit.kind].failures != (0, 0)
+                over_ns = run.at_ns if again is None else again.at_ns
+                from_ns, to_ns = min(run.at_ns, over_ns) - AROUND_NS, max(run.at_ns, over_ns) + AROUND_NS
+                while_still = any(begin <= to_ns and end >= from_ns for begin, end in stood)
+                if nth in BEATING and while_still and not may_fail and not is_disturbed(books, nth, from_ns, to_ns):
+                    yield f"{submit} was taken from its worker, which beats: {run}, {again}"
+
+
+def not_timed_out(books, known):
+    """What its worker was through with in time has not timed out, although nobody listened."""
+    for submit, job, end in outcomes(books, known):
+        runs = books.runs(job)
+        if end != TIMED_OUT or not runs or runs[-1].through_ns is None:
+            continue
+        run, timeout_ns = runs[-1], submit.fields["timeout_ms"] * MS
+        # Counted from its submit: before its turn it may have lain at a worker that has others.
+        is_in_time = run.through_ns - submit.at_ns < timeout_ns / 2
+        if is_in_time and not is_disturbed(books, nth_of(run.worker), submit.at_ns, run.through_ns + timeout_ns):
+            yield f"{submit} has timed out, although its worker was through: {run}"
+
+
+def timed_out(books, known):
+    """A run that takes too long is given up, unless nobody listened meanwhile."""
+    stood = books.spans("pause_server", "resume_server")
+    for submit, job, end in outcomes(books, known):
+        if end != DONE or submit.kind != "hanging":
+            continue
+        for run in books.runs(job):
+            if not any(begin <= run.at_ns + AROUND_NS and end >= run.at_ns for begin, end in stood):
+                yield f"{submit} is done, and should have timed out: {run}"
+
+
+def batch_told(books, known):
+    """The end of a batch is told once, with all of its jobs, also over restarts of the server.
+
+    Where some were submitted again there may be several of one name, one after another, that are all
+    of them together.
+    """
+    batches = {}
+    for submit in books.submits.values():
+        if submit.session in books.finished and "batch" in submit.fields:
+            batches.setdefault((submit.session, submit.fields["batch"]), []).append(submit)
+    for key, submits in batches.items():
+        told, jobs = books.batches.get(key, []), set().union(*(submit.jobs for submit in submits))
+        ends = [said["outcome"] for submit in submits for said in submit.ended]
+        is_known = not any(submit.gaps for submit in submits)
+        name = f"{key[1]} of session {key[0]}, {len(jobs)} jobs"
+        is_again = any(submit.nonce in books.resubmitted for submit in submits)
+        if not told and jobs or len(told) > 1 and not is_again:
+            yield f"{name}, was told {len(told)} times: {told}"
+        elif sum(line["jobs"] for line in told) != len(jobs):
+            yield f"{name}, was told as {told}"
+        elif is_known and any(sum(line[end] for line in told) != ends.count(end) for end in ("done", "failed", "cancelled")):
+            yield f"{name}, of which {ends.count('done')} are done, was told as {told}"
+
+
+def refused_for_a_reason(books, _):
+    """No job is refused because of a disk that has room."""
+    full = [(begin, end + HEALED_S * S) for begin, end in books.spans("fill_disk", "be_written")]
+    for line in books.storage:
+        if not any(begin <= line["t"] <= end for begin, end in full):
+            yield f"session {line['session']} was refused while there was room: {line}"

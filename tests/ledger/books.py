@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 
 
 @dataclass
@@ -17,7 +18,14 @@ class Submit:
     fields: dict
     accepted: list = field(default_factory=list)  # names of jobs
     rejected: list = field(default_factory=list)  # codes
+    started: list = field(default_factory=list)  # lines of the book
     ended: list = field(default_factory=list)  # lines of the book
+    gaps: list = field(default_factory=list)  # lines of the book: it has ended, and how is not known
+
+    @property
+    def jobs(self):
+        """The names of its jobs, of which there are several only if it was submitted again."""
+        return {*self.accepted, *(said["job"] for said in self.ended + self.gaps)}
 
     def __str__(self):
         return f"{self.nonce} ({self.kind}, id {self.id} of session {self.session})"
@@ -32,6 +40,17 @@ class Run:
     attempt: int
     worker: str
     at_ns: int
+    through_ns: int | None = None  # when it was over, if its worker came to that
+
+
+@dataclass
+class Deed:
+    """Something that was done to somebody."""
+
+    name: str
+    arguments: tuple
+    from_ns: int
+    to_ns: int
 
 
 @dataclass
@@ -45,7 +64,11 @@ class Books:
     resumed: set = field(default_factory=set)  # sessions that went on with another connection
     forgotten: set = field(default_factory=set)  # sessions that the server did not know any more
     doubles: list = field(default_factory=list)  # events whose number was there before
-    gaps: list = field(default_factory=list)  # outcomes that nobody could tell
+    storage: list = field(default_factory=list)  # refusals because of the disk
+    batches: dict = field(default_factory=lambda: defaultdict(list))  # by session and name: what was told
+    deeds: list = field(default_factory=list)
+    retention_ns: int = 600 * 10**9  # how long outcomes are kept
+    looked_ns: int = 0  # when the server was asked what it knows
     resubmitted: set = field(default_factory=set)  # nonces that were submitted again
     letters: list = field(default_factory=list)  # jobs of the dead letters
     runs_by_nonce: dict = field(default_factory=lambda: defaultdict(list))
@@ -62,7 +85,9 @@ class Books:
         elif what == "double":
             self.doubles.append(line)
         elif what == "gap":
-            self.gaps.append(line)
+            self.note_gap(line)
+        elif what == "batch":
+            self.batches[session, line["batch"]].append(line)
         elif what == "resubmit":
             self.resubmitted.add(self.submits[session, line["id"]].nonce)
         elif what == "submit":
@@ -71,19 +96,61 @@ class Books:
             self.submits[session, line["id"]] = Submit(
                 session, line["id"], line["kind"], line["nonce"], line["t"], fields
             )
-        elif what in ("accepted", "rejected", "ended"):
+        elif what in ("accepted", "rejected", "started", "ended"):
             submit = self.submits.get((session, line["id"]))
             if submit is None:
                 self.strangers.append(line)
-            elif what == "ended":
-                submit.ended.append(line)
+            elif what in ("started", "ended"):
+                getattr(submit, what).append(line)
             else:
                 getattr(submit, what).append(line["job" if what == "accepted" else "code"])
+            if line.get("code") == "storage":
+                self.storage.append(line)
+
+    def note_gap(self, line):
+        """Of one outcome, or of how many events that nobody is owed."""
+        if "id" in line:
+            submit = self.submits.get((line["session"], line["id"]))
+            (self.strangers if submit is None else submit.gaps).append(line)
 
     def note_run(self, line):
-        """One line of a worker."""
-        nonce, job, attempt, worker, at_ns = line.split()
-        self.runs_by_nonce[nonce].append(Run(nonce, job, int(attempt), worker, int(at_ns)))
+        """One line of a worker: a run begins, or is through."""
+        nonce, job, attempt, worker, at_ns, *through = line.split()
+        if not through:
+            self.runs_by_nonce[nonce].append(Run(nonce, job, int(attempt), worker, int(at_ns)))
+            return
+        for run in reversed(self.runs_by_nonce[nonce]):
+            if (run.job, run.attempt, run.worker) == (job, int(attempt), worker):
+                run.through_ns = int(at_ns)
+                return
+
+    def runs(self, job):
+        """Those of one job, in the order of their attempts."""
+        return sorted(self._runs_by_job.get(job, ()), key=lambda run: (run.attempt, run.at_ns))
+
+    @cached_property
+    def _runs_by_job(self):
+        by_job = defaultdict(list)
+        for runs in self.runs_by_nonce.values():
+            for run in runs:
+                by_job[run.job].append(run)
+        return by_job
+
+    def done(self, names, from_ns, to_ns):
+        """The deeds of these names between two moments."""
+        return [deed for deed in self.deeds
+                if deed.name in names and deed.to_ns >= from_ns and deed.from_ns <= to_ns]
+
+    def spans(self, begins, ends):
+        """From when to when something was so, again and again: (ns, ns)."""
+        since, spans = None, []
+        for deed in self.deeds:
+            if deed.name == begins and since is None:
+                since = deed.from_ns
+            elif deed.name == ends and since is not None:
+                spans.append((since, deed.to_ns))
+                since = None
+        return spans
 
 
 def read(folder, nth_round):

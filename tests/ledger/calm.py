@@ -17,6 +17,7 @@ def settle(fleet):
     """Waits for the end of all jobs, of all clients, of all sessions."""
     try:
         fleet.server.wait_ready()
+        eventually(lambda: fleet.server.get("/readyz")[0] == 200, "a server that takes jobs", PATIENCE_S)
         eventually(lambda: fleet.server.metric("acequia_workers") == len(WORKERS),
                    f"{len(WORKERS)} workers to be ready", PATIENCE_S)
         fleet.finish_clients()
@@ -26,15 +27,9 @@ def settle(fleet):
         for client in fleet.clients:
             if client.wait() != 0:
                 raise NoCalm(f"a client failed:\n{client.log()}")
-        eventually(lambda: nothing_is_left(fleet.server), "the end of all jobs", PATIENCE_S)
+        eventually(fleet.is_idle, "the end of all jobs", PATIENCE_S)
     except AssertionError as error:
         raise NoCalm(f"{error}\n{state_of(fleet)}") from error
-
-
-def nothing_is_left(server):
-    """Whether no job is live: waiting, delayed or running."""
-    names = ("acequia_payload_bytes", "acequia_queue_depth", "acequia_jobs_running")
-    return all(server.total(name) == 0 for name in names)
 
 
 def state_of(fleet):

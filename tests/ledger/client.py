@@ -1,11 +1,12 @@
 """A client: submits all the time, and writes down what it does and hears.
 
-    client.py WS_URL BOOK NAME ENCODING SEED
+    client.py WS_URL BOOK NAME ENCODING SEED here|away
 
 When a line comes on its standard input it submits no more, waits for every outcome that it is owed,
 and ends. If its connection dies before, every other client resumes its session, on whatever server
 is there then, and is owed all the same; the others begin a new session, to which they are owed
-nothing yet. A line is in the book before its op is sent, and as soon as its event is read.
+nothing yet. Of those that are told `away`, some submit one batch of more jobs than a mailbox holds
+events and go away while it is worked on. A line is in the book before its op is sent, and as soon as its event is read.
 """
 
 import itertools
@@ -15,15 +16,18 @@ import random
 import sys
 import threading
 import time
+from socket import SHUT_RDWR
 
 import msgpack
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import connect
 
-from jobs import choose
+from jobs import choose, many
 
 LIVE_MAX = 8
 PAUSE_S = 0.05
+MANY = (1010, 1300)  # a mailbox holds 1,000
+AWAY_S = (1, 6)
 OUTCOMES = {"done", "failed", "cancelled"}
 REFUSALS_THAT_PASS = {"draining", "storage"}
 
@@ -42,6 +46,10 @@ class Session:
         self._secret, self._last = None, 0
         self._unaccepted = {}  # ops that the server may forget in a crash, even if it runs them
         self._keyed = {}  # ops of live jobs with a key
+        self._batches = itertools.count(1)
+        self._past = []  # jobs with a key that have ended: as they were chosen
+        self.goes_away = False  # later
+        self.away_s = 0.0  # now
 
     @property
     def can_be_resumed(self):
@@ -55,18 +63,42 @@ class Session:
         self._socket.send(json.dumps(op) if self._encoding == "json" else msgpack.packb(op))
 
     def submit(self):
-        """Some more jobs, as one op or as an array."""
-        ops = []
+        """Some more jobs, as one op or as an array, which may be a batch."""
+        chosen = []
         for _ in range(self._rng.randint(1, LIVE_MAX - len(self._live))):
-            nonce = f"{self._name}.{next(self._nonces)}"
-            kind, job = choose(self._rng, nonce)
-            line = job.pop("payload")
+            nonce = self.nonce()
+            chosen.append((nonce, *choose(self._rng, nonce)))
+        if self._past and self._rng.random() < 0.2:
+            chosen.append(self._rng.choice(self._past))
+        self.submit_all(chosen, is_batch=len(chosen) > 1 and self._rng.random() < 0.3)
+
+    def submit_many(self):
+        """More than a mailbox holds, and waits until all are accepted."""
+        nonces = [self.nonce() for _ in range(self._rng.randint(*MANY))]
+        self.submit_all([(nonce, *many(nonce)) for nonce in nonces], is_batch=True)
+        self.wait_accepted()
+
+    def wait_accepted(self):
+        while self._unaccepted:
+            self.hear(1)
+
+    def nonce(self):
+        return f"{self._name}.{next(self._nonces)}"
+
+    def submit_all(self, chosen, is_batch):
+        batch = {"batch": f"batch {next(self._batches)}"} if is_batch else {}
+        ops = []
+        for nonce, kind, job in chosen:
+            # Which submit with a key is the one that counts is not known here.
+            job = job if kind == "keyed" else {**job, **batch}
+            line = job["payload"]
             # Bytes where they can be had, so that workers get the line as it is.
             payload = line if self._encoding == "json" else line.encode()
+            said = {key: value for key, value in job.items() if key != "payload"}
             for _ in range(2 if kind == "keyed" else 1):
                 id = next(self._ids)
-                self.write("submit", id=id, nonce=nonce, kind=kind, **job)
-                op = {"op": "submit", "id": id, "payload": payload, **job}
+                self.write("submit", id=id, nonce=nonce, kind=kind, **said)
+                op = {"op": "submit", "id": id, **job, "payload": payload}
                 ops.append(op)
                 self._live.add(id)
                 if self.can_be_resumed:
@@ -75,6 +107,8 @@ class Session:
                         self._keyed[id] = op
                 if kind == "cancelled":
                     self._to_cancel.append(id)
+            if kind == "keyed" and (nonce, kind, job) not in self._past:
+                self._past.append((nonce, kind, job))
         self.send(ops if len(ops) > 1 else ops[0])
 
     def heard(self, event):
@@ -84,18 +118,25 @@ class Session:
         if ev == "accepted":
             self.write("accepted", id=id, job=event["job"])
             self._unaccepted.pop(id, None)
+        elif ev == "started":
+            self.write("started", id=id, job=event["job"])
         elif ev in OUTCOMES:
             result = event.get("result")
             result = result.decode() if isinstance(result, bytes) else result
             self.write("ended", id=id, job=event["job"], outcome=ev, result=result, code=event.get("code"))
             self.over(id)
         elif ev == "rejected":
-            self.write("rejected", id=id, code=event["code"], message=event["message"])
+            self.write("rejected", id=id, code=event["code"], message=event["message"],
+                       retry_after_ms=event.get("retry_after_ms"))
             self.over(id)
             if event["code"] in REFUSALS_THAT_PASS:
                 self._not_before = time.monotonic() + event["retry_after_ms"] / 1000
         elif ev == "gap":
             self.write("gap", **event)
+            if id is not None:
+                self.over(id)  # how is not known any more
+        elif ev == "batch":
+            self.write("batch", **{key: value for key, value in event.items() if key != "seq"})
 
     def over(self, id):
         self._live.discard(id)
@@ -150,6 +191,10 @@ class Session:
         """Until the connection ends, or all is done. Returns whether all is."""
         try:
             while self._live or not self._finishing.is_set():
+                if self.goes_away and time.monotonic() >= self._not_before:
+                    self.goes_away = False
+                    self.submit_many()
+                    return self.leave()
                 self.go_on()
                 # Until the pause is over; what comes meanwhile is heard at once.
                 until = time.monotonic() + self._rng.uniform(0, PAUSE_S)
@@ -166,6 +211,13 @@ class Session:
         except ConnectionClosed:
             self.write("lost")
             return False
+
+    def leave(self):
+        """Is cut off, and away for a while."""
+        self.away_s = self._rng.uniform(*AWAY_S)
+        self.write("away", seconds=self.away_s)
+        self._socket.socket.shutdown(SHUT_RDWR)
+        return False
 
     def read(self, patience_s):
         message = self._socket.recv(timeout=patience_s)
@@ -186,9 +238,10 @@ class Session:
         return event.get("id")
 
 
-def main(url, book, name, encoding, seed):
+def main(url, book, name, encoding, seed, where):
     rng = random.Random(seed)
     resumable = rng.random() < 0.5
+    goes_away = where == "away" and resumable
     book = os.open(book, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     finishing = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.readline(), finishing.set()), daemon=True).start()
@@ -200,9 +253,13 @@ def main(url, book, name, encoding, seed):
                 secret = session.resume(socket) if session else None
                 if session is None or secret is not None:
                     session = Session(encoding, book, f"{name}.{next(numbers)}", rng, finishing)
+                    session.goes_away, goes_away = goes_away, False
                     session.begin(socket, resumable, secret)
                 if session.run() or not session.can_be_resumed:
                     session = None
+            if session is not None:
+                time.sleep(session.away_s)
+                session.away_s = 0.0
         except (OSError, EOFError, WebSocketException):
             # Nobody is there, or not any more.
             if session is not None and not session.can_be_resumed:

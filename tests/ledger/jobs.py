@@ -10,6 +10,7 @@ ALWAYS = 99
 TOLD, TOLD_BY_SHELL = "as_told", "exit_7"  # the codes of a failure that the payload asked for
 DONE, CANCELLED = ("done", None), ("cancelled", None)
 LOST = ("failed", "worker_lost")  # whenever four workers of it were killed
+TIMED_OUT, EXPIRED = ("failed", "timeout"), ("failed", "expired")
 QUEUES = ("both", "zmq", "rust")
 
 
@@ -24,6 +25,7 @@ class Kind:
     failures: tuple = (0, 0)
     padding: tuple = (0, 0)  # bytes
     fields: dict = field(default_factory=dict)
+    queues: tuple = QUEUES
 
 
 KINDS = {
@@ -36,11 +38,20 @@ KINDS = {
     "hopeless": Kind(
         4, frozenset([("failed", TOLD), ("failed", TOLD_BY_SHELL)]), runs_min=2, failures=(ALWAYS, ALWAYS)
     ),
-    # Its time may be over before a busy or stopped worker begins.
+    # Its time may be over before a busy or stopped worker begins; it is done if the server stood still.
     "hanging": Kind(
-        3, frozenset([("failed", "timeout")]), runs_min=0, ms=(400, 400), fields={"timeout_ms": (50, 150)}
+        3, frozenset([DONE, TIMED_OUT]), runs_min=0, ms=(400, 400), fields={"timeout_ms": (50, 150)}
     ),
-    "expiring": Kind(4, frozenset([DONE, ("failed", "expired")]), fields={"ttl_ms": (20, 1000)}),
+    # Its worker is through long before; but it may be stopped meanwhile.
+    "timed": Kind(6, frozenset([DONE, TIMED_OUT]), ms=(0, 100), fields={"timeout_ms": (1500, 1500)}),
+    "expiring": Kind(4, frozenset([DONE, EXPIRED]), fields={"ttl_ms": (20, 1000)}),
+    # Begins in time, mostly, and takes longer than that; at workers that beat often enough.
+    "outliving": Kind(
+        2, frozenset([DONE, EXPIRED]), ms=(800, 1400), fields={"ttl_ms": (300, 900)}, queues=("zmq",)
+    ),
+    "late": Kind(
+        2, frozenset([DONE, EXPIRED]), fields={"delay_ms": (50, 800), "ttl_ms": (500, 2000)}
+    ),
     "keyed": Kind(5, frozenset([DONE]), ms=(0, 50)),
     "cancelled": Kind(4, frozenset([DONE, CANCELLED]), ms=(20, 200)),
     # `on_disconnect: cancel`: nobody wants it when its client is gone.
@@ -55,7 +66,7 @@ def choose(rng, nonce):
     ms, failures = rng.randint(*kind.ms), rng.randint(*kind.failures)
     job = {
         "payload": f"{nonce} {ms} {failures} {'x' * rng.randint(*kind.padding)}",
-        "queue": rng.choice(QUEUES),
+        "queue": rng.choice(kind.queues),
         "priority": rng.randint(0, 9),
         **{key: rng.randint(*span) for key, span in kind.fields.items()},
     }
@@ -68,6 +79,11 @@ def choose(rng, nonce):
     if name == "leaving":
         job["on_disconnect"] = "cancel"
     return name, job
+
+
+def many(nonce):
+    """Likewise, one of very many."""
+    return "quick", {"payload": f"{nonce} 0 0", "queue": "zmq"}
 
 
 def answer(nonce):

@@ -34,6 +34,7 @@ macro_rules! either {
 }
 
 impl AsyncRead for Stream {
+    #[inline]
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -44,6 +45,7 @@ impl AsyncRead for Stream {
 }
 
 impl AsyncWrite for Stream {
+    #[inline]
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -52,6 +54,7 @@ impl AsyncWrite for Stream {
         either!(self, it => it.poll_write(cx, bytes))
     }
 
+    #[inline]
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self, it => it.poll_flush(cx))
     }
@@ -60,6 +63,7 @@ impl AsyncWrite for Stream {
         either!(self, it => it.poll_shutdown(cx))
     }
 
+    #[inline]
     fn poll_write_vectored(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -68,6 +72,7 @@ impl AsyncWrite for Stream {
         either!(self, it => it.poll_write_vectored(cx, slices))
     }
 
+    #[inline]
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Plain(tcp) => tcp.is_write_vectored(),

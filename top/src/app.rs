@@ -1,11 +1,11 @@
 //! All that is shown, and what keys do to it. No IO: events go in, commands come out.
 
+use acequia_plain::Plain;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::command::{Answer, Command};
 use super::history::Series;
 use super::list::{List, Move};
-use super::plain::Plain;
 use super::told::{Failure, History, Pool, Queue, Server, Tick, Worker};
 
 /// Processes that a server lets a pool have at most.

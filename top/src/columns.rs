@@ -1,9 +1,10 @@
 //! What is told of a queue, a worker, a pool and a failure: their columns, and the line beneath.
 
+use acequia_plain::Plain;
+
 use super::list::{Column, Entry, Key, Mood, Width};
-use super::plain::Plain;
 use super::text::{ago, count, duration, list, rate};
-use super::told::{Failure, Pool, Queue, Recent, Worker};
+use super::told::{Failure, Held, Pool, Queue, Recent, Worker};
 
 const fn column<T>(
     title: &'static str,
@@ -191,6 +192,13 @@ impl Entry for Worker {
             |w| Key::count(w.busy),
         ),
         column(
+            "held",
+            Width::Right(4),
+            1,
+            |w, _| if w.slots_held > 0 { count(w.slots_held) } else { "-".to_owned() },
+            |w| Key::count(w.slots_held),
+        ),
+        column(
             "job",
             Width::Left(36),
             4,
@@ -231,6 +239,10 @@ impl Entry for Worker {
             let (since, attempt) = (ago(run.since_ms, now_ms), run.attempt);
             detail += &format!("; {} of {} for {since}, run {attempt}", run.job, run.queue);
         }
+        for Held { job, since_ms, why } in &self.held {
+            let since = ago(*since_ms, now_ms);
+            detail += &format!("; a slot is held by {job}, void for {since} ({why})");
+        }
         detail
     }
 
@@ -238,6 +250,7 @@ impl Entry for Worker {
         match self.state.as_str() {
             "draining" => Mood::Held,
             "silent" => Mood::Bad,
+            _ if self.slots_held > 0 => Mood::Bad,
             _ => Mood::Well,
         }
     }

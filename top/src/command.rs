@@ -2,12 +2,12 @@
 //! comes of it.
 
 use acequia_client::{AdminClient, CallError};
+use acequia_plain::Plain;
 use bytes::Bytes;
 use hyper::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::plain::Plain;
 use super::told::{Pool, Queue, Worker};
 
 #[derive(Clone, Debug, PartialEq, Eq)]

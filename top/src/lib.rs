@@ -20,7 +20,9 @@
 //! | `view` | a picture of the app |
 //! | `once` | the same as plain text |
 //! | `screen` | the terminal |
-//! | `text`, `plain` | numbers and names as they are written; nothing that a server says moves a cursor |
+//! | `text` | numbers and names as they are written |
+//!
+//! Every text of a server is a [`Plain`]: nothing that it says moves a cursor.
 //!
 //! It makes admin calls and nothing else: what the server keeps beyond them may not be known here.
 
@@ -31,7 +33,6 @@ mod feed;
 mod history;
 mod list;
 mod once;
-mod plain;
 mod screen;
 #[cfg(test)]
 mod tests;
@@ -40,5 +41,5 @@ mod told;
 mod view;
 mod watch;
 
-pub use plain::Plain;
+pub use acequia_plain::Plain;
 pub use watch::{Begin, Watch};

@@ -2,9 +2,8 @@
 
 use std::cmp::Ordering;
 
+use acequia_plain::Plain;
 use ratatui::widgets::TableState;
-
-use super::plain::Plain;
 
 /// Something that has a row.
 pub(crate) trait Entry: Sized + 'static {

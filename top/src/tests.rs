@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use acequia_plain::Plain;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -11,7 +12,6 @@ use ratatui::style::Color;
 use super::app::{App, Next, Panel, Told};
 use super::command::{Answer, Command};
 use super::once::picture;
-use super::plain::Plain;
 use super::told::{Pool, Tick};
 use super::view::{self, Theme};
 

@@ -1,8 +1,7 @@
 //! Numbers and texts as they are shown: short, and never wider than their column.
 
+use acequia_plain::Plain;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
-
-use super::plain::Plain;
 
 const SECOND_MS: f64 = 1e3;
 const MINUTE_MS: f64 = 60.0 * SECOND_MS;

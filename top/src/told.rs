@@ -1,8 +1,7 @@
 //! What a server tells, as far as it is shown. Every text of it is [`Plain`].
 
+use acequia_plain::Plain;
 use serde::Deserialize;
-
-use super::plain::Plain;
 
 /// The last ten minutes.
 #[derive(Debug, Deserialize)]
@@ -110,6 +109,12 @@ pub(crate) struct Worker {
     pub(crate) done: u64,
     pub(crate) failed: u64,
     pub(crate) jobs: Vec<Run>,
+    /// Slots whose runs are void, and that it has not given back. A server that is a little older says
+    /// nothing of them.
+    #[serde(default)]
+    pub(crate) slots_held: u64,
+    #[serde(default)]
+    pub(crate) held: Vec<Held>,
 }
 
 /// A job that a worker holds.
@@ -119,6 +124,14 @@ pub(crate) struct Run {
     pub(crate) queue: Plain,
     pub(crate) since_ms: u64,
     pub(crate) attempt: u64,
+}
+
+/// A void run that still has its slot.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Held {
+    pub(crate) job: Plain,
+    pub(crate) since_ms: u64,
+    pub(crate) why: Plain,
 }
 
 #[derive(Clone, Debug, Deserialize)]

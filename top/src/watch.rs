@@ -29,7 +29,10 @@ impl Watch {
     /// If the server is not reached, or does not let this watch.
     pub async fn begin(server: ServerUrl, until: Begin) -> Result<Self, CallError> {
         let mut app = App::new(server.authority());
-        let mut live = Live::open(&server).await?;
+        let mut live = match until {
+            Begin::WithHistory => Live::open(&server).await?,
+            Begin::WithTick => Live::once(&server).await?,
+        };
         while let Some(told) = feed::next(&mut live).await? {
             let is_enough = until == Begin::WithHistory || matches!(told, Told::Tick(_));
             app.hear(told);

@@ -19,6 +19,9 @@ use crate::url::ServerUrl;
 
 /// What is called, below `/v1/admin/`.
 const PATH: &str = "live";
+/// The same, up to the first tick. What stands between may wait for the end of an answer before it passes
+/// any of it on, and so this has one.
+const ONCE: &str = "live?ticks=1";
 /// A server tells a tick every two seconds; one that has said nothing for so long is not there.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 /// The largest event: a tick of a thousand queues and workers is a tenth of it.
@@ -43,13 +46,25 @@ impl Live {
     /// # Errors
     /// If there is no server, or it does not let whoever asks watch.
     pub async fn open(server: &ServerUrl) -> Result<Self, CallError> {
-        let late = || CallError::Time { authority: server.authority().to_owned() };
-        timeout(CALL_TIME_MAX, Self::dial(server)).await.map_err(|_| late())?
+        Self::open_at(server, PATH).await
     }
 
-    async fn dial(server: &ServerUrl) -> Result<Self, CallError> {
+    /// Watches until the first tick.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn once(server: &ServerUrl) -> Result<Self, CallError> {
+        Self::open_at(server, ONCE).await
+    }
+
+    async fn open_at(server: &ServerUrl, path: &str) -> Result<Self, CallError> {
+        let late = || CallError::Time { authority: server.authority().to_owned() };
+        timeout(CALL_TIME_MAX, Self::dial(server, path)).await.map_err(|_| late())?
+    }
+
+    async fn dial(server: &ServerUrl, path: &str) -> Result<Self, CallError> {
         let mut link = dial(server).await?;
-        let request = request(server, &Method::GET, PATH, &Bytes::new());
+        let request = request(server, &Method::GET, path, &Bytes::new());
         let response = link.send_request(request).await;
         let response = response.map_err(|source| broken(server, source))?;
         let status = response.status();

@@ -168,7 +168,8 @@ mod tests {
     const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
     fn folder() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().expect("a folder");
+        let own = fs::Permissions::from_mode(FOLDER_MODE);
+        let folder = tempfile::Builder::new().permissions(own).tempdir().expect("a folder");
         prepare(folder.path()).expect("ours");
         folder
     }

@@ -52,8 +52,13 @@ pub(crate) struct Lane {
     /// The server's name for it.
     pub(crate) worker: u64,
     pub(crate) slots: u32,
-    /// Slots that hold a job.
+    /// Slots that hold a job, or a void run.
     pub(crate) busy: u32,
+    /// Those of these that the worker has not given back although their runs are void: they timed out,
+    /// were cancelled or went to another.
+    pub(crate) void: u32,
+    /// Which of the void runs is the oldest: when it became void, by the server's clock.
+    pub(crate) void_since: Option<u64>,
     /// Jobs that have ended there.
     pub(crate) ended: u64,
     pub(crate) state: LaneState,
@@ -105,10 +110,23 @@ pub(crate) enum Action {
     Start { process: ProcessId, place: usize },
     /// The server is to send no more jobs to this lane.
     Drain { worker: u64 },
+    /// It hangs and is replaced: for whoever reads the log.
+    GiveUp { process: ProcessId, why: Hang },
     /// SIGTERM.
     Terminate { process: ProcessId },
     /// SIGKILL.
     Kill { process: ProcessId },
+}
+
+/// What shows that a process hangs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hang {
+    /// No lane of it is heard.
+    Silent,
+    /// It does not give back the slot of a void run.
+    Void,
+    /// It has no lane any more, and lives.
+    Gone,
 }
 
 /// How many processes there are.

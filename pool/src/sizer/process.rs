@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::facts::{Action, Lane, LaneState, ProcessId, STEADY, Time};
+use super::facts::{Action, Hang, Lane, LaneState, ProcessId, STEADY, Time};
+use super::patience::Hanging;
 
 /// How long a process may take to its first lane before it is stopped without one. Sooner it may
 /// get lane and job just while it is looked at.
@@ -19,6 +20,8 @@ pub(super) struct Process {
     pub(super) stage: Stage,
     /// As of the last observation.
     pub(super) lanes: Vec<Lane>,
+    /// Whether that shows that it hangs.
+    hanging: Option<Hanging>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,16 +45,30 @@ impl Process {
             is_proven: false,
             stage: Stage::Serving,
             lanes: Vec::new(),
+            hanging: None,
         }
     }
 
     /// Takes its lanes in as they are now; whether a job has ended there since.
-    pub(super) fn see(&mut self, lanes: Vec<Lane>) -> bool {
+    pub(super) fn see(&mut self, now: Time, lanes: Vec<Lane>) -> bool {
         let before = |lane: &Lane| self.lanes.iter().find(|old| old.worker == lane.worker);
         let worked = lanes.iter().any(|lane| lane.ended > before(lane).map_or(0, |old| old.ended));
         self.was_ready |= !lanes.is_empty();
+        self.hanging = Hanging::of(now, &lanes, self.was_ready, self.hanging);
         self.lanes = lanes;
         worked
+    }
+
+    /// What it is seen as while nobody looks counts neither for it nor against it.
+    pub(super) fn is_unseen(&mut self) {
+        self.hanging = None;
+    }
+
+    /// What shows that it has hung for too long, unless it was told to go for that already.
+    pub(super) fn hangs(&self, now: Time) -> Option<Hang> {
+        let is_at_work = matches!(self.stage, Stage::Serving | Stage::Draining { .. });
+        let hanging = self.hanging.filter(|hanging| hanging.is_over(now));
+        hanging.filter(|_| is_at_work).map(|hanging| hanging.why)
     }
 
     pub(super) fn is_serving(&self) -> bool {
@@ -62,7 +79,7 @@ impl Process {
     pub(super) fn is_settled(&self) -> bool {
         match self.stage {
             Stage::Serving => self.is_proven,
-            Stage::Draining { .. } => self.busy() > 0,
+            Stage::Draining { .. } => self.live() > 0,
             Stage::Told { .. } | Stage::Killed => false,
         }
     }
@@ -97,9 +114,14 @@ impl Process {
         (slots > 0).then_some(slots)
     }
 
-    /// How many jobs it holds.
+    /// How many of its slots are taken.
     pub(super) fn busy(&self) -> u64 {
         self.lanes.iter().map(|lane| u64::from(lane.busy)).sum()
+    }
+
+    /// How many jobs it holds that somebody waits for.
+    pub(super) fn live(&self) -> u64 {
+        self.lanes.iter().map(|lane| u64::from(lane.busy.saturating_sub(lane.void))).sum()
     }
 
     /// Has it take no more jobs, and go at `until` at the latest.
@@ -119,9 +141,14 @@ impl Process {
         actions.extend(open.map(|lane| Action::Drain { worker: lane.worker }));
     }
 
-    /// Whether it was seen to hold no job, nor a lane that may get one, since it drains.
-    pub(super) fn is_drained(&self, asked: Time) -> bool {
-        let empty = |lane: &Lane| lane.state == LaneState::Draining && lane.busy == 0;
+    /// Whether it was seen to hold no job, nor a lane that may get one, since it drains. The slots of
+    /// void runs are waited for as long as there is patience with it.
+    pub(super) fn is_drained(&self, now: Time, asked: Time) -> bool {
+        let hangs = self.hangs(now).is_some();
+        let empty = |lane: &Lane| {
+            let held = if hangs { lane.busy.saturating_sub(lane.void) } else { lane.busy };
+            lane.state == LaneState::Draining && held == 0
+        };
         let could_have_one = self.was_ready || self.age(asked) >= BOOT;
         matches!(self.stage, Stage::Draining { since, .. } if since <= asked)
             && could_have_one

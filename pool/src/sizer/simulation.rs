@@ -1,4 +1,4 @@
-//! Whole lives of a pool from a seed: bursts, slow starts, crashes, a server that goes and comes.
+//! Whole lives of a pool from a seed: bursts, slow starts, crashes, hangs, a server that goes and comes.
 //!
 //! `ACEQUIA_SIM_SEED` replays the one world of that seed, `ACEQUIA_SIM_RUNS` sets how many are tried.
 
@@ -21,6 +21,8 @@ enum Weather {
     Quiet,
     /// Processes crash now and then, among a burst.
     Crashes,
+    /// Processes that have a lane hang now and then, among a burst, each in one of three ways.
+    Hangs,
     /// Processes die as soon as they are started.
     Broken,
     /// The server does not answer, and work goes on.
@@ -44,6 +46,10 @@ struct Worker {
     ends_at: Option<Time>,
     /// It does not hear SIGTERM.
     stubborn: bool,
+    /// It hangs, since then.
+    hangs: Option<(Hang, Time)>,
+    /// Slots that it does not give back.
+    void: u32,
 }
 
 struct World {
@@ -125,9 +131,18 @@ impl World {
                 self.check(self.stopped.is_none(), "one was started after the stop");
                 let ready_at = self.now + Duration::from_millis(self.rng.u64(20..2_500));
                 let stubborn = self.rng.u8(..) < 20;
-                let (lane, drains, jobs, ends_at) = (None, false, Vec::new(), None);
-                let worker =
-                    Worker { place, ready_at, lane, drains, jobs, ended: 0, ends_at, stubborn };
+                let worker = Worker {
+                    place,
+                    ready_at,
+                    lane: None,
+                    drains: false,
+                    jobs: Vec::new(),
+                    ended: 0,
+                    ends_at: None,
+                    stubborn,
+                    hangs: None,
+                    void: 0,
+                };
                 let twice = self.workers.insert(process, worker);
                 self.check(twice.is_none(), "a process came twice");
             }
@@ -138,12 +153,18 @@ impl World {
                     | Weather::Steady(_)
                     | Weather::Quiet
                     | Weather::Crashes
+                    | Weather::Hangs
                     | Weather::Broken,
                     Some(lane),
                 ) = (self.weather, lane)
                 {
                     lane.drains = true;
                 }
+            }
+            Action::GiveUp { process, .. } => {
+                let hangs = self.workers[&process].hangs.is_some();
+                let was_gone = self.workers[&process].lane.is_none();
+                self.check(hangs || was_gone, "one that is well was given up");
             }
             Action::Terminate { process } => {
                 self.stops += 1;
@@ -167,6 +188,7 @@ impl World {
         self.now += STEP;
         self.rain();
         self.work();
+        self.hang();
         self.die();
         self.look();
         self.handle(Event::Tick);
@@ -176,7 +198,7 @@ impl World {
         let step = (self.now.as_millis() / STEP.as_millis()) as u32;
         match self.weather {
             Weather::Steady(every) if step.is_multiple_of(every) => self.waiting += 1,
-            Weather::Crashes if step.is_multiple_of(7) => self.waiting += 1,
+            Weather::Crashes | Weather::Hangs if step.is_multiple_of(7) => self.waiting += 1,
             _ => {}
         }
     }
@@ -185,6 +207,9 @@ impl World {
     fn work(&mut self) {
         let now = self.now;
         for worker in self.workers.values_mut() {
+            if matches!(worker.hangs, Some((Hang::Silent | Hang::Gone, _))) {
+                continue;
+            }
             let held = worker.jobs.len();
             worker.jobs.retain(|end| *end > now);
             worker.ended += (held - worker.jobs.len()) as u64;
@@ -196,9 +221,43 @@ impl World {
                 (worker.lane, worker.drains) = (Some(self.lanes), false);
             }
             let takes = worker.lane.is_some() && !worker.drains && worker.ends_at.is_none();
-            while takes && self.waiting > 0 && worker.jobs.len() < self.slots as usize {
+            while takes
+                && self.waiting > 0
+                && worker.jobs.len() + (worker.void as usize) < self.slots as usize
+            {
                 self.waiting -= 1;
                 worker.jobs.push(now + self.job);
+            }
+        }
+    }
+
+    /// Some begin to hang. The server gives what they hold to others, or ends it.
+    fn hang(&mut self) {
+        let hangs = matches!(self.weather, Weather::Hangs);
+        for worker in self.workers.values_mut() {
+            if !hangs || worker.lane.is_none() || self.rng.u32(..) > u32::MAX / 400 {
+                continue;
+            }
+            let why = *self.rng.choice(&[Hang::Silent, Hang::Void, Hang::Gone]).expect("some");
+            if worker.hangs.is_some() || why == Hang::Void && worker.jobs.is_empty() {
+                continue;
+            }
+            worker.hangs = Some((why, self.now));
+            match why {
+                Hang::Void => {
+                    worker.jobs.pop();
+                    worker.void = 1;
+                    self.waiting += 1;
+                }
+                Hang::Silent | Hang::Gone => {
+                    self.waiting += worker.jobs.len() as u32;
+                    if why == Hang::Silent {
+                        worker.void = worker.jobs.len() as u32;
+                    } else {
+                        worker.lane = None;
+                    }
+                    worker.jobs.clear();
+                }
             }
         }
     }
@@ -249,10 +308,19 @@ impl World {
 
     fn observation(&self) -> Observation {
         let lane = |(process, worker): (&ProcessId, &Worker)| {
-            let state = if worker.drains { LaneState::Draining } else { LaneState::Ready };
-            let (slots, busy) = (self.slots, worker.jobs.len() as u32);
-            let (process, ended) = (*process, worker.ended);
-            worker.lane.map(|lane| Lane { process, worker: lane, slots, busy, ended, state })
+            let is_silent = matches!(worker.hangs, Some((Hang::Silent, _)));
+            let state = match (is_silent, worker.drains) {
+                (true, _) => LaneState::Silent,
+                (_, true) => LaneState::Draining,
+                (_, false) => LaneState::Ready,
+            };
+            let (slots, void) = (self.slots, worker.void);
+            let busy = worker.jobs.len() as u32 + void;
+            let since = worker.hangs.map(|(_, since)| since.as_millis() as u64);
+            let (void_since, process, ended) = (since.filter(|_| void > 0), *process, worker.ended);
+            let told =
+                |lane| Lane { process, worker: lane, slots, busy, void, void_since, ended, state };
+            worker.lane.map(told)
         };
         let lanes = self.workers.iter().filter_map(lane).collect();
         Observation { asked: self.now, waiting: self.waiting.into(), lanes }
@@ -273,6 +341,9 @@ impl World {
                 self.waiting += worker.jobs.len() as u32;
                 worker.jobs.clear();
                 (worker.lane, worker.drains) = (None, false);
+                // A new server knows of no void runs.
+                worker.void = 0;
+                worker.hangs = worker.hangs.filter(|(why, _)| *why != Hang::Void);
             }
         }
         if let Weather::Burst(jobs) = weather {
@@ -302,6 +373,10 @@ impl World {
             self.pass(Duration::from_secs(5));
         }
         self.check(self.waiting == 0, "jobs still wait");
+        let hangs = |worker: &Worker| worker.hangs.is_some();
+        // As long as there is patience with the slowest sign, and then for SIGTERM.
+        self.pass(patience::PATIENCE_GONE + self.sizer.rules.grace + Duration::from_secs(5));
+        self.check(!self.workers.values().any(hangs), "one that hangs keeps its place");
         // Those that do not hear SIGTERM take their grace time.
         self.pass(self.sizer.rules.idle + self.sizer.rules.grace + Duration::from_secs(40));
         let min = self.bounds().min;
@@ -310,13 +385,14 @@ impl World {
     }
 
     fn random_weather(&mut self) -> Weather {
-        match self.rng.u8(0..7) {
+        match self.rng.u8(0..8) {
             0 => Weather::Burst(self.rng.u32(1..300)),
             1 => Weather::Steady(self.rng.u32(1..60)),
             2 => Weather::Quiet,
             3 => Weather::Crashes,
             4 => Weather::Broken,
             5 => Weather::Unheard,
+            6 => Weather::Hangs,
             _ => Weather::Gone,
         }
     }

@@ -25,7 +25,17 @@ fn id(n: u64) -> ProcessId {
 
 /// The lane of a process, with the process's number for its name.
 fn lane(process: u64, busy: u32, state: LaneState) -> Lane {
-    Lane { process: id(process), worker: process, slots: 1, busy, ended: 0, state }
+    let (void, void_since) = (0, None);
+    Lane {
+        process: id(process),
+        worker: process,
+        slots: 1,
+        busy,
+        void,
+        void_since,
+        ended: 0,
+        state,
+    }
 }
 
 fn ready(process: u64, busy: u32) -> Lane {
@@ -323,4 +333,101 @@ fn a_paused_pool_of_no_jobs_keeps_its_least() {
     assert_eq!(starts(&pool.see(s(0), 0, &[])).len(), 2);
     assert_eq!(pool.see(s(100), 0, &[ready(0, 0), ready(1, 0)]), []);
     assert!(!pool.0.is_changing());
+}
+
+/// A lane whose slots hold so many void runs, since then by the server's clock.
+fn holding(process: u64, busy: u32, void: u32, since: u64) -> Lane {
+    Lane { void, void_since: Some(since), slots: 4, ..ready(process, busy) }
+}
+
+fn silent(process: u64) -> Lane {
+    lane(process, 0, LaneState::Silent)
+}
+
+fn gives_up(process: u64, why: Hang) -> Action {
+    Action::GiveUp { process: id(process), why }
+}
+
+/// A pool of one process, which is ready.
+fn pool_of_one() -> Pool {
+    let mut pool = Pool::new(Bounds { min: 1, max: 1 });
+    assert_eq!(starts(&pool.see(s(0), 0, &[])), [(0, 0)]);
+    assert_eq!(pool.see(s(1), 0, &[ready(0, 0)]), []);
+    pool
+}
+
+#[test]
+fn one_that_keeps_the_slot_of_a_void_run_is_replaced() {
+    let mut pool = pool_of_one();
+    let held = holding(0, 1, 1, 50);
+    assert_eq!(pool.see(s(2), 1, &[held]), []);
+    assert_eq!(pool.see(ms(11_999), 1, &[held]), []);
+    assert_eq!(pool.see(s(12), 1, &[held]), [gives_up(0, Hang::Void), drain(0)]);
+    let drains = Lane { state: LaneState::Draining, ..held };
+    assert_eq!(pool.see(s(13), 1, &[drains]), [terminate(0)]);
+    assert_eq!(pool.on(s(43), Event::Tick), [Action::Kill { process: id(0) }]);
+    assert_eq!(starts(&pool.end(s(44), 0, false)), [(1, 0)]);
+}
+
+#[test]
+fn its_other_jobs_end_first() {
+    let mut pool = pool_of_one();
+    let held = holding(0, 3, 1, 50);
+    pool.see(s(2), 0, &[held]);
+    assert_eq!(pool.see(s(12), 0, &[held]), [gives_up(0, Hang::Void), drain(0)]);
+    let drains = |busy| Lane { state: LaneState::Draining, busy, ..held };
+    assert_eq!(pool.see(s(13), 0, &[drains(3)]), []);
+    assert_eq!(pool.see(s(300), 0, &[drains(2)]), []);
+    assert_eq!(pool.see(s(301), 0, &[drains(1)]), [terminate(0)]);
+}
+
+#[test]
+fn void_runs_that_come_and_go_are_no_hang() {
+    let mut pool = pool_of_one();
+    for at in 2..100 {
+        assert_eq!(pool.see(s(at), 0, &[holding(0, 1, 1, at / 5)]), [], "{at}");
+    }
+}
+
+#[test]
+fn one_that_is_silent_is_told_to_go_at_once_and_comes_back_if_it_is_heard() {
+    let mut pool = pool_of_one();
+    pool.see(s(2), 1, &[silent(0)]);
+    assert_eq!(pool.see(s(11), 0, &[ready(0, 1)]), []);
+    pool.see(s(12), 1, &[silent(0)]);
+    assert_eq!(pool.see(s(21), 1, &[silent(0)]), []);
+    assert_eq!(pool.see(s(22), 1, &[silent(0)]), [gives_up(0, Hang::Silent), terminate(0)]);
+}
+
+#[test]
+fn one_that_was_ready_and_has_no_lane_any_more_is_replaced() {
+    let mut pool = pool_of_one();
+    pool.see(s(2), 0, &[]);
+    assert_eq!(pool.see(s(31), 0, &[]), []);
+    assert_eq!(pool.see(s(32), 0, &[]), [gives_up(0, Hang::Gone), terminate(0)]);
+    // Void runs are what a server ends a lane for: from the first sign on.
+    let mut pool = pool_of_one();
+    pool.see(s(2), 0, &[holding(0, 1, 1, 50)]);
+    pool.see(s(8), 0, &[]);
+    assert_eq!(pool.see(s(12), 0, &[]), [gives_up(0, Hang::Gone), terminate(0)]);
+}
+
+#[test]
+fn what_nobody_sees_is_held_against_nobody() {
+    let mut pool = pool_of_one();
+    pool.see(s(2), 0, &[]);
+    pool.on(s(3), Event::Away { gone: true });
+    assert_eq!(pool.see(s(60), 0, &[]), []);
+    assert_eq!(pool.see(s(61), 0, &[ready(0, 0)]), []);
+}
+
+#[test]
+fn one_that_drains_and_hangs_goes_as_well() {
+    let mut pool = Pool::new(Bounds { min: 0, max: 1 });
+    pool.see(s(0), 1, &[]);
+    pool.see(s(1), 0, &[ready(0, 1)]);
+    pool.on(s(2), Event::Scaled(Bounds { min: 0, max: 0 }));
+    assert_eq!(pool.see(s(2), 0, &[ready(0, 1)]), [drain(0)]);
+    pool.see(s(3), 0, &[silent(0)]);
+    assert_eq!(pool.see(s(13), 0, &[silent(0)]), [terminate(0)]);
 }

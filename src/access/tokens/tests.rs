@@ -105,7 +105,7 @@ async fn what_is_wrong_with_claims_is_told_apart() {
         ("sub", json!("x".repeat(1025)), RefusedToken::Claims),
         ("sub", json!(7.5), RefusedToken::Claims),
         ("sub", json!(true), RefusedToken::Claims),
-        ("sub", json!(["alice"]), RefusedToken::Claims),
+        ("sub", json!(["alice"]), RefusedToken::Malformed),
         ("exp", json!(NOW_S), RefusedToken::Expired),
         ("exp", json!(NOW_S - 1), RefusedToken::Expired),
         ("exp", json!(-1), RefusedToken::Claims),

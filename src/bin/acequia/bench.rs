@@ -190,15 +190,14 @@ fn at_least_one() -> clap::builder::RangedI64ValueParser<u32> {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(role) = args.role {
-        acequia_bench::play(&args.into_part(role)).await?;
-        return Ok(ExitCode::SUCCESS);
+        let part = args.into_part(role);
+        let played = crate::stop::unless_stopped(acequia_bench::play(&part)).await?;
+        return Ok(played.map_or_else(|code| code, |()| ExitCode::SUCCESS));
     }
     let options = args.into_options()?;
-    tokio::select! {
-        measured = acequia_bench::run(&options) => measured.map(|()| ExitCode::SUCCESS),
-        // The processes of the bench end as their handles are dropped.
-        () = crate::stop::signal() => Ok(ExitCode::from(130)),
-    }
+    // The processes of the bench end as their handles are dropped.
+    let measured = crate::stop::unless_stopped(acequia_bench::run(&options)).await?;
+    Ok(measured.map_or_else(|code| code, |()| ExitCode::SUCCESS))
 }
 
 impl Args {

@@ -94,6 +94,10 @@ fn trusting(server: ServerUrl, ca_file: Option<&Path>) -> anyhow::Result<ServerU
 /// What can be done about a server that is not reached.
 pub(crate) fn remedy(error: &ConnectError, authority: &str) -> String {
     match error {
+        // Only this machine's own is one that can be started here.
+        ConnectError::Unreachable { .. } if !is_here(authority) => {
+            "; does it run there? --server names another".to_owned()
+        }
         ConnectError::Unreachable { .. } => {
             format!(
                 "; start one with `acequia serve --listen {authority}`, or name another with --server"
@@ -113,3 +117,10 @@ pub(crate) fn remedy(error: &ConnectError, authority: &str) -> String {
 pub(crate) const NO_ADMIN_TOKEN: &str = "; --admin-token-file names the file with the token: that of the \
     server's own --admin-token-file, or else JOURNAL.admin-token beside its journal. Of a server of the \
     same user on the same machine it is found";
+
+/// Whether a server there would be one of this machine.
+fn is_here(authority: &str) -> bool {
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+}

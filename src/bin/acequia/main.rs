@@ -15,6 +15,7 @@ mod settings;
 mod stop;
 mod submit;
 mod top;
+mod words;
 mod worker;
 
 use std::io::Write as _;
@@ -121,6 +122,11 @@ fn run(threads: Option<NonZeroUsize>, log: log::Format, task: Task) -> anyhow::R
         .enable_all()
         .build()?;
     let code = runtime.block_on(async {
+        // Before anything that takes its time. The guard of a pool ends with the pool, and by no signal
+        // that is meant for it.
+        if !matches!(task, Task::PoolGuard(_)) {
+            stop::catch(matches!(task, Task::Submit(_))).context("cannot catch signals")?;
+        }
         match task {
             Task::Demo(args) => demo::run(args, log).await,
             Task::Serve(args) => serve::run(*args, log).await,

@@ -130,7 +130,16 @@ pub(crate) async fn run(args: Args, log: log::Format) -> anyhow::Result<ExitCode
     if pools.is_empty() {
         keep_pages_small();
     }
-    let server = Server::bind(config).await?;
+    // Opening a large journal takes its time, and may be given up at any moment of it.
+    let bound = async { Ok(Server::bind(config).await?) };
+    let server = match crate::stop::unless_stopped(bound).await? {
+        Ok(server) => server,
+        Err(_) => {
+            tracing::info!("stopped before it was ready");
+            // As when it is stopped later: it is what was asked for.
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let stop = crate::stop::signal().shared();
     let _left = makes_token.then(|| operators::let_in(&server, by_tls, log));
     writeln!(std::io::stdout(), "{}", server.addresses()).context("cannot say that it is ready")?;

@@ -56,7 +56,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         move |error: &CallError| what_to_do(error, &server)
     };
     let until = if args.once { Begin::WithTick } else { Begin::WithHistory };
-    let watch = match Watch::begin(server, until).await {
+    let begun = tokio::select! {
+        begun = Watch::begin(server, until) => begun,
+        signal = crate::stop::first() => return Ok(signal.code().into()),
+    };
+    let watch = match begun {
         Ok(watch) => watch,
         Err(error) => {
             let said = format!("{error}{}", explained(&error));

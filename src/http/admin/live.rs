@@ -10,9 +10,10 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use axum::response::sse::{Event, Sse};
 use futures_util::{StreamExt as _, stream};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
-use super::answer::{Answer, Refused, at_desk};
+use super::answer::{Answer, Given, Refused, at_desk, given};
 use super::dead_letters::{Letter, of_letter};
 use super::server::Server;
 use crate::http::about::About;
@@ -50,6 +51,15 @@ struct HistoryView {
     history: metrics::History,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// The stream ends after so many events `tick`.
+    #[param(minimum = 0)]
+    ticks: Option<u32>,
+}
+
 /// A tick as it is told. It is written once, however many watch.
 fn text<'a>(tick: &'a Tick, about: &About) -> &'a str {
     tick.written(|| {
@@ -74,6 +84,7 @@ fn text<'a>(tick: &'a Tick, about: &About) -> &'a str {
     get,
     path = "/live",
     operation_id = "live",
+    params(Wanted),
     responses((
         status = OK,
         description = "First an event `history`, the last ten minutes, and one `now`, how things \
@@ -82,7 +93,9 @@ fn text<'a>(tick: &'a Tick, about: &About) -> &'a str {
         body = String,
     )),
 )]
-pub(super) async fn stream(State(door): State<Arc<Door>>) -> Answer {
+pub(super) async fn stream(State(door): State<Arc<Door>>, query: Given<Wanted>) -> Answer {
+    let Wanted { ticks: wanted } = given(query)?;
+    let wanted = wanted.map_or(usize::MAX, |ticks| ticks as usize);
     // Whoever reads too slowly misses ticks.
     let Ok(place) = door.streams.clone().try_acquire_owned() else {
         let message = format!("{STREAMS_MAX} streams are open, the limit; close others");
@@ -114,7 +127,7 @@ pub(super) async fn stream(State(door): State<Arc<Door>>) -> Answer {
             }
         }
     });
-    let events = stream::iter(first).chain(ticks).map(Ok::<_, Infallible>);
+    let events = stream::iter(first).chain(ticks.take(wanted)).map(Ok::<_, Infallible>);
     // Proxies gather what they pass on, unless they are told not to.
     Ok(([("x-accel-buffering", "no")], Sse::new(events)).into_response())
 }

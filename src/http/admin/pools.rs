@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use super::answer::{
-    ANSWERED, Answer, BODY_BYTES_MAX, NOT_NOW, NOT_THERE, Refused, as_json, at_desk,
+    ANSWERED, Answer, BODY_BYTES_MAX, NOT_NOW, NOT_THERE, Refused, as_json, at_desk, in_words,
 };
 use crate::http::door::Door;
 use crate::pipeline::pools::{self, POOLS_MAX, Pool, Report, Rescale, Scale};
@@ -101,7 +101,10 @@ fn read<T: DeserializeOwned>(body: Body) -> Result<T, Refused> {
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(Refused::bad_request("body: it is a JSON object"));
     }
-    serde_json::from_slice(&body).map_err(|bad| Refused::bad_request(format!("body: {bad}")))
+    let mut reader = serde_json::Deserializer::from_slice(&body);
+    let read = serde_path_to_error::deserialize(&mut reader).map_err(|bad| bad.to_string());
+    let whole = read.and_then(|read| reader.end().map(|()| read).map_err(|bad| bad.to_string()));
+    whole.map_err(|bad| Refused::bad_request(format!("body: {}", in_words(&bad))))
 }
 
 impl From<pools::Refused> for Refused {

@@ -3,6 +3,10 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use acequia_plain::plain_lines;
+
+use crate::words::told;
+
 /// The exit code of wrong usage.
 const USAGE: u8 = 2;
 
@@ -40,11 +44,11 @@ impl Refusal {
                 u8::try_from(error.exit_code()).unwrap_or(USAGE).into()
             }
             Self::Mistake(error) => {
-                _ = writeln!(err, "acequia: {error:#}");
+                _ = writeln!(err, "acequia: {}", plain_lines(told(error)));
                 USAGE.into()
             }
             Self::Failure(error, note) => {
-                _ = write!(err, "acequia: {error:#}\n{note}");
+                _ = write!(err, "acequia: {}\n{note}", plain_lines(told(error)));
                 ExitCode::FAILURE
             }
         }

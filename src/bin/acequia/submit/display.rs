@@ -3,10 +3,13 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
+use acequia_plain::{escaped_json, plain, plain_lines};
 use acequia_wire::client::Retry;
 use acequia_wire::worker::Progress;
 use acequia_wire::{ContentType, Payload};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::json;
 
 /// A bar's length. Workers count in units of their own, fractions among them.
 const BAR_STEPS: f64 = 1000.0;
@@ -18,6 +21,8 @@ pub(super) struct Display {
     /// The last chunk of this run that was written.
     last_chunk: u32,
     missed_chunks: bool,
+    /// The beginning of a character, at the end of what was shown on a terminal.
+    begun: Vec<u8>,
 }
 
 impl Display {
@@ -25,7 +30,7 @@ impl Display {
         let bar = ProgressBar::no_length();
         // Hidden until there is progress to show.
         bar.set_draw_target(ProgressDrawTarget::hidden());
-        Self { quiet, json, bar, last_chunk: 0, missed_chunks: false }
+        Self { quiet, json, bar, last_chunk: 0, missed_chunks: false, begun: Vec::new() }
     }
 
     /// Says on standard error how the job stands.
@@ -42,8 +47,8 @@ impl Display {
     }
 
     fn tell(&self, text: &str) {
-        // Nobody is left to tell if standard error is gone.
-        self.bar.suspend(|| _ = writeln!(io::stderr().lock(), "acequia: {text}"));
+        // Much of it is what others wrote. Nobody is left to tell if standard error is gone.
+        self.bar.suspend(|| _ = writeln!(io::stderr().lock(), "acequia: {}", plain(text)));
     }
 
     pub(super) fn started(&mut self, attempt: u32, worker: &str) {
@@ -68,6 +73,7 @@ impl Display {
         }
         self.last_chunk = 0;
         self.missed_chunks = false;
+        self.begun.clear();
     }
 
     pub(super) fn progress(&mut self, progress: &Progress) {
@@ -77,13 +83,13 @@ impl Display {
         if self.bar.is_hidden() {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        let note = progress.note.as_deref().unwrap_or_default();
+        let note = plain(progress.note.as_deref().unwrap_or_default()).to_string();
         match (progress.done, progress.total) {
             (Some(done), Some(total)) if total > 0.0 => {
                 self.bar.set_style(style("{bar:30.cyan} {percent:>3} %  {wide_msg}"));
                 self.bar.set_length(steps(1.0));
                 self.bar.set_position(steps(done / total));
-                self.bar.set_message(note.to_owned());
+                self.bar.set_message(note);
             }
             (done, _) => {
                 let done = done.map(|done| format!("{done}  ")).unwrap_or_default();
@@ -110,22 +116,27 @@ impl Display {
         !self.missed_chunks
     }
 
-    /// Writes a payload as it is; values as JSON with an end of line.
-    fn write(&self, payload: &Payload, as_line: bool) -> io::Result<()> {
+    /// Writes a payload as it is; values as JSON with an end of line. A terminal gets nothing but text,
+    /// and nothing of that to obey.
+    fn write(&mut self, payload: &Payload, as_line: bool) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         let terminal = stdout.is_terminal();
+        let bytes = payload.bytes();
+        let json = match payload.content_type() {
+            // JSON of a worker comes as MessagePack to a MessagePack session.
+            ContentType::MsgPack => json::of_msgpack(bytes),
+            ContentType::Json => Some(String::from_utf8_lossy(bytes).into_owned()),
+            _ => None,
+        };
+        let is_json = json.is_some();
+        let shown = match (json, terminal) {
+            (Some(json), true) => escaped_json(&json).into_bytes(),
+            (Some(json), false) => json.into_bytes(),
+            (None, true) => plain_lines(self.text(bytes)).to_string().into_bytes(),
+            (None, false) => bytes.to_vec(),
+        };
         self.bar.suspend(|| {
-            let bytes = payload.bytes();
-            let value = match payload.content_type() {
-                // JSON of a worker comes as MessagePack to a MessagePack session.
-                ContentType::MsgPack => rmp_serde::from_slice::<serde_json::Value>(bytes).ok(),
-                _ => None,
-            };
-            let is_json = value.is_some() || *payload.content_type() == ContentType::Json;
-            match value {
-                Some(value) => write!(stdout, "{value}")?,
-                None => stdout.write_all(bytes)?,
-            }
+            stdout.write_all(&shown)?;
             // A prompt behind the last line is hard to read.
             let ended = bytes.is_empty() || bytes.ends_with(b"\n");
             if as_line || is_json || (terminal && !ended) {
@@ -134,6 +145,30 @@ impl Display {
             stdout.flush()
         })
     }
+
+    /// The text of these bytes; a character that they have the beginning of is kept for what follows.
+    fn text(&mut self, bytes: &[u8]) -> String {
+        self.begun.extend_from_slice(bytes);
+        let whole = self.begun.len() - begun(&self.begun);
+        let rest = self.begun.split_off(whole);
+        let text = String::from_utf8_lossy(&self.begun).into_owned();
+        self.begun = rest;
+        text
+    }
+}
+
+/// How many bytes at the end are the beginning of a character.
+fn begun(bytes: &[u8]) -> usize {
+    let is_first = |byte: &&u8| **byte & 0b1100_0000 != 0b1000_0000;
+    let back = bytes.iter().rev().take(3).position(|byte| is_first(&byte));
+    let Some(len) = back.map(|back| back + 1) else { return 0 };
+    let whole = match bytes[bytes.len() - len] {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 1,
+    };
+    if len < whole { len } else { 0 }
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -148,4 +183,21 @@ fn style(template: &str) -> ProgressStyle {
 )]
 fn steps(fraction: f64) -> u64 {
     (fraction.clamp(0.0, 1.0) * BAR_STEPS) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_are_whole_however_they_come() {
+        let text = "a\u{e4}\u{7dd1}\u{1f33e}z";
+        for at in 0..=text.len() {
+            let mut display = Display::new(true, false);
+            let (first, second) = text.as_bytes().split_at(at);
+            let shown = display.text(first) + &display.text(second);
+            assert_eq!(shown, text, "cut at {at}");
+        }
+        assert_eq!(Display::new(true, false).text(b"\xff\x80"), "\u{fffd}\u{fffd}");
+    }
 }
