@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use acequia_wire::limits::{PAYLOAD_BYTES_MAX, QUEUES_MAX, RESULT_BYTES_MAX};
 use acequia_wire::{Limits, TraceRatio};
 
 /// The scheduler's settings.
@@ -9,6 +10,8 @@ use acequia_wire::{Limits, TraceRatio};
 pub struct Config {
     /// What clients may do.
     pub limits: Limits,
+    /// How many names of queues clients may make up at one time, beside those that workers serve.
+    pub queue_names: usize,
     /// How long a worker that beats may be silent while it holds jobs before they are taken to be
     /// lost.
     pub lease: Duration,
@@ -20,14 +23,17 @@ pub struct Config {
     pub default_timeout_ms: Option<u32>,
     /// How long the outcome of a job with a key answers to that key.
     pub retention: Duration,
-    /// How many such outcomes are kept; the oldest leave first.
+    /// How many such outcomes are kept. Where they are too many, the client with most of them gives
+    /// way, and loses its oldest.
     pub retained_jobs: usize,
-    /// How many bytes they may take; the oldest leave first.
+    /// How many bytes they may take. Where they take more, the client whose outcomes take most of
+    /// them gives way.
     pub retained_bytes: usize,
-    /// How many dead letters are kept; the oldest leave first. None, if it is 0.
+    /// How many dead letters are kept; the client with most of them gives way, and loses its oldest.
+    /// None is kept, if it is 0.
     pub dead_letters: usize,
-    /// How many bytes they may take; the oldest leave first, and one that is larger by itself is
-    /// not kept. None is, if it is 0.
+    /// How many bytes they may take; the client whose letters take most of them gives way, and one
+    /// that is larger by itself is not kept. None is, if it is 0.
     pub dead_letters_bytes: usize,
     /// Which of the jobs begin a trace that come without one.
     pub traces: TraceRatio,
@@ -60,10 +66,15 @@ impl Config {
     pub const DEAD_LETTERS_BYTES: usize = 64 << 20;
 }
 
+// The largest of one client leaves most of the room to all others.
+const _: () = assert!(RESULT_BYTES_MAX < Config::RETAINED_BYTES / 2);
+const _: () = assert!(PAYLOAD_BYTES_MAX < Config::DEAD_LETTERS_BYTES / 2);
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            queue_names: QUEUES_MAX,
             lease: Self::LEASE,
             remind_after: Self::REMIND_AFTER,
             answer_within: Self::ANSWER_WITHIN,

@@ -15,5 +15,6 @@ pub(crate) mod list;
 pub(crate) mod outcomes;
 pub(crate) mod queue;
 pub(crate) mod session_jobs;
+pub(crate) mod tally;
 pub(crate) mod timers;
 pub(crate) mod watchers;

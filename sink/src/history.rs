@@ -22,6 +22,9 @@ use crate::outlet::{Room, weight};
 /// Outcomes that a session may have to look up when it comes back, at most.
 const TO_LOOK_UP_MAX: usize = 100_000;
 
+/// What each of these takes here, in bytes, about.
+const TO_LOOK_UP_BYTES: usize = 128;
+
 /// An outcome that was forgotten here since it is kept elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptElsewhere {
@@ -126,7 +129,7 @@ impl History {
 
     /// Bytes that are kept here.
     pub(crate) fn bytes(&self) -> usize {
-        self.kept.bytes()
+        self.kept.bytes() + self.elsewhere.len() * TO_LOOK_UP_BYTES
     }
 
     /// What waits here, and has not gone to a connection.

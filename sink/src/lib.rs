@@ -7,6 +7,7 @@
 //! Neither decides anything about a job: that is the scheduler's. What comes in from browsers is
 //! the ventilator's, of which nothing here knows.
 
+mod absent;
 #[cfg(feature = "spans")]
 mod deliveries;
 mod history;

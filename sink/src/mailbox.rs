@@ -78,12 +78,9 @@ impl Mailbox {
         Weight { events: events + unsent.events, bytes: bytes + unsent.bytes }
     }
 
-    /// Bytes that are kept here, if the client is not there.
-    pub(crate) fn absent_bytes(&self) -> usize {
-        match (&self.inlet, &self.history) {
-            (None, Some(history)) => history.bytes(),
-            _ => 0,
-        }
+    /// Bytes that are kept here, if the client is not there and may come back.
+    pub(crate) fn absent_bytes(&self) -> Option<usize> {
+        self.history.as_ref().filter(|_| self.inlet.is_none()).map(|history| history.bytes())
     }
 
     /// Whether an event is given up that would have to wait behind so much.

@@ -1,10 +1,11 @@
 //! The mailboxes of all sessions.
 
-use acequia_scheduler::SessionId;
+use acequia_scheduler::{ClientId, SessionId};
 use acequia_wire::client::Event;
 use acequia_wire::{CorrelationId, JobId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::absent::Absent;
 use crate::history::{History, LookUp};
 use crate::mailbox::{Mailbox, Put};
 use crate::outlet::Inlet;
@@ -20,7 +21,7 @@ pub struct Mailboxes {
     /// Groups of records that are on the disk.
     durable: u64,
     /// What is kept for clients that are not there.
-    absent_bytes: usize,
+    absent: Absent,
 }
 
 impl Mailboxes {
@@ -34,10 +35,13 @@ impl Mailboxes {
     pub fn restore(
         &mut self,
         session: SessionId,
+        client: ClientId,
         left: Vec<(Option<u64>, CorrelationId, JobId)>,
         first: u64,
     ) {
-        self.boxes.insert(session, Mailbox::restored(History::restored(left, first)));
+        let mailbox = Mailbox::restored(History::restored(left, first));
+        self.absent.went(session, client, mailbox.absent_bytes().unwrap_or(0));
+        self.boxes.insert(session, mailbox);
     }
 
     /// From now on the session can be resumed: its events are numbered, and kept until they are
@@ -57,12 +61,14 @@ impl Mailboxes {
         }
     }
 
-    /// The session has no connection any more, but goes on. Returns the way to that connection.
-    pub fn detach(&mut self, session: SessionId) -> Option<Inlet> {
+    /// The session of this client has no connection any more, but goes on. Returns the way to that
+    /// connection.
+    pub fn detach(&mut self, session: SessionId, client: ClientId) -> Option<Inlet> {
         let mailbox = self.boxes.get_mut(&session)?;
-        self.absent_bytes -= mailbox.absent_bytes();
         let inlet = mailbox.detach();
-        self.absent_bytes += mailbox.absent_bytes();
+        if let Some(bytes) = mailbox.absent_bytes() {
+            self.absent.went(session, client, bytes);
+        }
         inlet
     }
 
@@ -70,7 +76,7 @@ impl Mailboxes {
     /// `welcome`, and all that it has missed as fast as it reads.
     pub fn attach(&mut self, session: SessionId, inlet: Inlet, last: u64, welcome: Event) {
         if let Some(mailbox) = self.boxes.get_mut(&session) {
-            self.absent_bytes -= mailbox.absent_bytes();
+            self.absent.left(session);
             mailbox.attach(inlet, last, welcome);
             self.unsent.push(session);
         }
@@ -79,14 +85,14 @@ impl Mailboxes {
     /// A session is over. Returns the way to its connection, if it has one.
     pub fn take(&mut self, session: SessionId) -> Option<Inlet> {
         self.holding.remove(&session);
-        let mut mailbox = self.boxes.remove(&session)?;
-        self.absent_bytes -= mailbox.absent_bytes();
-        mailbox.detach()
+        self.absent.left(session);
+        self.boxes.remove(&session)?.detach()
     }
 
-    /// Bytes that are kept in all for clients that are not there.
-    pub fn absent_bytes(&self) -> usize {
-        self.absent_bytes
+    /// If more sessions than this are without a connection, or more bytes are kept for them: the one
+    /// that is to end, which has been away for longest of those of the client that has most.
+    pub fn gives_way(&self, sessions_max: usize, bytes_max: usize) -> Option<SessionId> {
+        self.absent.gives_way(sessions_max, bytes_max)
     }
 
     /// All sessions that have a mailbox, in no order.
@@ -98,9 +104,10 @@ impl Mailboxes {
     /// it.
     pub fn put(&mut self, session: SessionId, event: Event) -> Put {
         let Some(mailbox) = self.boxes.get_mut(&session) else { return Put::Done };
-        self.absent_bytes -= mailbox.absent_bytes();
         let put = mailbox.put(event);
-        self.absent_bytes += mailbox.absent_bytes();
+        if let Some(bytes) = mailbox.absent_bytes() {
+            self.absent.keeps(session, bytes);
+        }
         if matches!(put, Put::Done | Put::Pressed) {
             self.unsent.push(session);
             return put;

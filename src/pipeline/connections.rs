@@ -7,6 +7,7 @@ use acequia_ventilator::ConnectionId;
 use acequia_wire::JobId;
 use acequia_wire::client::{Event as ClientEvent, HelloOp, Refusal, Resume, Welcome};
 use acequia_wire::code::{RejectCode, close};
+use acequia_wire::limits::{MAILBOX_BYTES_MAX, RESULT_BYTES_MAX};
 use tokio::time::Instant;
 
 use super::durability::{Restored, Told};
@@ -16,9 +17,11 @@ use super::{Pipeline, look_up};
 /// Clients that a stopping server sends away come back spread over this time.
 const RECONNECT_MS: std::ops::Range<u32> = 500..5_000;
 
-/// Bytes that are kept in all for clients that are not there. Beyond it those that have been away
-/// for longest lose their sessions.
+/// Bytes that are kept in all for clients that are not there. Beyond it the client for whom most is
+/// kept loses its sessions, the one that has been away for longest first.
 const ABSENT_BYTES_MAX: usize = 256 << 20;
+
+const _: () = assert!(RESULT_BYTES_MAX + MAILBOX_BYTES_MAX < ABSENT_BYTES_MAX / 2);
 
 impl Pipeline {
     pub(super) fn open_connection(
@@ -48,7 +51,7 @@ impl Pipeline {
             Closed::Absent(session) if for_good => self.end_session(now, instant, session),
             Closed::Absent(session) => {
                 self.pressure.relieve(session);
-                drop(self.mailboxes.detach(session));
+                drop(self.detach(session));
                 self.handle(now, Event::SessionAbsent { session });
             }
             Closed::Nothing => {}
@@ -62,7 +65,16 @@ impl Pipeline {
         // A session has fewer events than there are microseconds, and the numbers stay below 2^53,
         // which JavaScript can count to, for two hundred years.
         let first = self.first_number;
-        self.mailboxes.restore(session, outcomes, first);
+        self.mailboxes.restore(session, self.client_of(session), outcomes, first);
+    }
+
+    fn client_of(&self, session: SessionId) -> ClientId {
+        self.scheduler.client_of(session).unwrap_or(ClientId(session.0))
+    }
+
+    /// A session goes on without its connection.
+    fn detach(&mut self, session: SessionId) -> Option<Inlet> {
+        self.mailboxes.detach(session, self.client_of(session))
     }
 
     /// Answers `hello`. The connection may speak for another session then.
@@ -121,7 +133,7 @@ impl Pipeline {
         let made = self.sessions.make_resumable(connection);
         let secret = made.map(|(session, secret, secret_hash)| {
             self.mailboxes.number(session);
-            let client = self.scheduler.client_of(session).unwrap_or(ClientId(session.0)).0;
+            let client = self.client_of(session).0;
             let session = session.0;
             self.durability.session_began(Session { session, client, secret_hash }, instant);
             if let Some(group) = self.durability.next_group() {
@@ -156,7 +168,7 @@ impl Pipeline {
     fn supersede(&mut self, session: SessionId) {
         const REASON: &str = "another connection goes on with this session";
         self.pressure.relieve(session);
-        if let Some(inlet) = self.mailboxes.detach(session) {
+        if let Some(inlet) = self.detach(session) {
             let (reason, close) = (REASON.to_owned(), close::TAKEN_OVER);
             let bye = ClientEvent::Bye { reason, reconnect_in_ms: 0, close };
             inlet.supersede(bye, close, REASON);
@@ -168,7 +180,7 @@ impl Pipeline {
         let bye = ClientEvent::Bye { reason: reason.to_owned(), reconnect_in_ms, close: code };
         let now = self.clock.time_of(Instant::now());
         self.mailboxes.put_aside(session, bye, &look_up(&self.scheduler, now));
-        if let Some(inlet) = self.mailboxes.detach(session) {
+        if let Some(inlet) = self.detach(session) {
             inlet.close(code, reason);
         }
     }
@@ -179,10 +191,11 @@ impl Pipeline {
             self.end_session(now, instant, session);
         }
         while let Some((until, session)) = self.sessions.longest_absent()
-            && (until <= instant
-                || self.sessions.absent() > self.limits.sessions
-                || self.mailboxes.absent_bytes() > ABSENT_BYTES_MAX)
+            && until <= instant
         {
+            self.end_session(now, instant, session);
+        }
+        while let Some(session) = self.mailboxes.gives_way(self.limits.sessions, ABSENT_BYTES_MAX) {
             self.end_session(now, instant, session);
         }
         self.act(instant);

@@ -222,11 +222,6 @@ impl Sessions {
             }
         }
     }
-
-    /// How many sessions have no connection.
-    pub(crate) fn absent(&self) -> usize {
-        self.absent.len()
-    }
 }
 
 fn hash(secret: &str) -> SecretHash {
@@ -266,7 +261,7 @@ mod tests {
         assert_eq!(sessions.find("another"), None);
         assert_eq!(sessions.find(&secret), Some(session));
         assert_eq!(sessions.resume(SECOND, session), Some(SessionId(2)), "its own is over");
-        assert_eq!((sessions.of(SECOND), sessions.absent()), (Some(session), 0));
+        assert_eq!((sessions.of(SECOND), sessions.longest_absent()), (Some(session), None));
         assert!(sessions.over(session));
         assert_eq!((sessions.find(&secret), sessions.of(SECOND)), (None, None));
     }

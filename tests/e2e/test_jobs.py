@@ -314,7 +314,12 @@ def test_limits_of_all(new_server, make):
     client.heard("accepted", id=large)
     refused = client.submit("y" * 200)
     assert client.heard("rejected", id=refused)["code"] == "queue_full"
-    small = client.submit_many(["a", "b"])
-    client.heard("accepted", id=small[0])
-    rejected = client.heard("rejected", id=small[1])
+    # Half of what may wait is its own already, and the other half another's.
+    rejected = client.heard("rejected", id=client.submit("a"))
+    assert rejected["code"] == "queue_full" and rejected["retry_after_ms"] > 0
+    assert "1 of the 2 jobs that may wait" in rejected["message"]
+    other = make(Client(server))
+    other.heard("accepted", id=other.submit("b"))
+    third = make(Client(server))
+    rejected = third.heard("rejected", id=third.submit("c"))
     assert rejected["code"] == "queue_full" and rejected["retry_after_ms"] > 0

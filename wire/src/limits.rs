@@ -38,7 +38,7 @@ pub const WAITING_JOBS_MAX: usize = 1_000_000;
 pub const QUEUE_JOBS_MAX: usize = 1_000_000;
 /// Payload bytes of all live jobs.
 pub const PAYLOADS_BYTES_MAX: usize = 1 << 30;
-/// Queue names in use at one time.
+/// Queue names in use at one time, beside those that workers serve or an operator has paused.
 pub const QUEUES_MAX: usize = 10_000;
 /// Sessions at one time.
 pub const SESSIONS_MAX: usize = 100_000;
@@ -78,8 +78,13 @@ pub const LOSSES_MAX: u32 = 3;
 
 const _: () = assert!(PAYLOAD_BYTES_MAX < MESSAGE_BYTES_MAX);
 const _: () = assert!(PAYLOAD_BYTES_MAX <= RESULT_BYTES_MAX);
-const _: () = assert!(CLIENT_JOBS_MAX <= WAITING_JOBS_MAX);
-const _: () = assert!(CLIENT_JOBS_MAX <= QUEUE_JOBS_MAX && CLIENT_JOBS_MAX <= OPS_PER_S_MAX);
+const _: () = assert!(CLIENT_JOBS_MAX <= OPS_PER_S_MAX);
+// One client alone may hold half of what all share: enough for all of its jobs, and for many of the
+// largest payloads.
+const _: () = assert!(CLIENT_JOBS_MAX <= WAITING_JOBS_MAX / 2);
+const _: () = assert!(CLIENT_JOBS_MAX <= QUEUE_JOBS_MAX / 2);
+const _: () = assert!(100 * PAYLOAD_BYTES_MAX <= PAYLOADS_BYTES_MAX / 2);
+const _: () = assert!(QUEUES_PER_WORKER_MAX <= QUEUES_MAX / 2);
 const _: () = assert!(ADDRESS_CONNECTIONS_MAX <= SESSIONS_MAX);
 const _: () = assert!(HANDSHAKE_S_MAX < IDLE_S_MAX);
 const _: () = assert!(PRIORITY_DEFAULT <= PRIORITY_MAX);

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use acequia_restraint::{NoShare, Share};
 use acequia_wire::client::{Event as ClientEvent, JobEvent, Refusal, Submit};
 use acequia_wire::code::RejectCode;
-use acequia_wire::limits::QUEUES_MAX;
 use acequia_wire::{CorrelationId, JobId};
 
 use crate::action::{Action, Measure};
@@ -33,6 +33,27 @@ pub(crate) struct New {
     /// When it may run.
     pub(crate) due: Time,
     pub(crate) spec: Arc<Submit>,
+}
+
+/// Whether a client may have `more` of what all share; `full` says that nothing of it is left, and
+/// `what` is what there is so much of.
+fn share(
+    share: Share,
+    more: usize,
+    full: impl FnOnce() -> String,
+    what: impl FnOnce() -> String,
+) -> Result<(), Refusal> {
+    let Err(why) = share.take(more) else { return Ok(()) };
+    let Share { pool, held, .. } = share;
+    let message = match why {
+        NoShare::Full => format!("{}; try again later", full()),
+        NoShare::TooMuch => format!(
+            "this client has {held} of the {pool} {}, and may not have more than is left for all \
+             others; submit more when some of its jobs have ended",
+            what()
+        ),
+    };
+    Err(later(RejectCode::QueueFull, message))
 }
 
 /// A refusal that waiting helps against.
@@ -75,7 +96,7 @@ impl Scheduler {
         if self.answer_by_key(step, session, client, &spec) {
             return;
         }
-        if let Err(refusal) = self.admit(session, &spec) {
+        if let Err(refusal) = self.admit(session, client, &spec) {
             return refuse(step, refusal);
         }
         step.measure(Measure::Submitted { queue: spec.queue.clone() });
@@ -111,9 +132,10 @@ impl Scheduler {
     pub(crate) fn begin(&mut self, new: &New, watchers: Watchers) -> usize {
         let New { id, client, ticket, submitted, due, ref spec } = *new;
         let queue = self.queues.find_or_open(&spec.queue);
-        self.payload_bytes += spec.payload.bytes().len();
+        let bytes = spec.payload.bytes().len();
+        self.payload_bytes += bytes;
         self.queues[queue].live += 1;
-        self.clients.job_begins(client);
+        self.clients.job_begins(client, queue, bytes);
         let batch = spec.batch.as_deref().map(|name| {
             let client = self.clients.id_of(client);
             self.batches.join(client, name, submitted)
@@ -178,31 +200,38 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Whether there is room for another job.
-    fn admit(&self, session: SessionId, spec: &Submit) -> Result<(), Refusal> {
+    /// Whether there is room for another job, and its client may have that.
+    fn admit(&self, session: SessionId, client: usize, spec: &Submit) -> Result<(), Refusal> {
         let limits = &self.config.limits;
         if self.storage_failed {
             let message = "the server cannot write to its disk; try again later".to_owned();
             return Err(later(RejectCode::Storage, message));
         }
         self.clients.check_jobs(session, limits.client_jobs)?;
-        let full = |what: String| later(RejectCode::QueueFull, format!("{what}; try again later"));
-        if self.jobs.len() - self.running >= limits.waiting_jobs {
-            return Err(full(format!("{} jobs are waiting, the limit", limits.waiting_jobs)));
+        let holds = self.clients.holds(client);
+
+        let pool = limits.waiting_jobs;
+        let waiting = Share { pool, used: self.jobs.len() - self.running, held: holds.waiting };
+        let full = || format!("{pool} jobs are waiting, the limit");
+        share(waiting, 1, full, || "jobs that may wait".to_owned())?;
+
+        let (pool, name) = (limits.queue_jobs, &spec.queue);
+        if let Some(queue) = self.queues.find(name) {
+            let (used, held) = (self.queues[queue].live, holds.in_queues.of(queue));
+            let full = || format!("the queue {name} has {pool} live jobs, the limit");
+            let what = || format!("live jobs that the queue {name} may have");
+            share(Share { pool, used, held }, 1, full, what)?;
+        } else {
+            let (pool, held) = (self.config.queue_names, holds.in_queues.queues());
+            let names = Share { pool, used: self.queues.made_up(), held };
+            let full = || format!("{pool} queues that no worker serves are in use, the limit");
+            share(names, 1, full, || "queues that may be in use".to_owned())?;
         }
-        let queue = self.queues.find(&spec.queue);
-        if queue.is_some_and(|queue| self.queues[queue].live >= limits.queue_jobs) {
-            let (queue, limit) = (&spec.queue, limits.queue_jobs);
-            return Err(full(format!("the queue {queue} has {limit} live jobs, the limit")));
-        }
-        if self.payload_bytes + spec.payload.bytes().len() > limits.payloads_bytes {
-            let limit = limits.payloads_bytes;
-            return Err(full(format!("live jobs hold all of the {limit} bytes for payloads")));
-        }
-        if self.queues.len() >= QUEUES_MAX && queue.is_none() {
-            return Err(full(format!("{QUEUES_MAX} queues are in use, the limit")));
-        }
-        Ok(())
+
+        let pool = limits.payloads_bytes;
+        let payloads = Share { pool, used: self.payload_bytes, held: holds.payload_bytes };
+        let full = || format!("live jobs hold {} of the {pool} bytes for payloads", payloads.used);
+        share(payloads, spec.payload.bytes().len(), full, || "bytes for payloads".to_owned())
     }
 
     pub(crate) fn durable(&mut self, step: &mut Step<'_>, up_to: Ticket) {

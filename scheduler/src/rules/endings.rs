@@ -24,7 +24,7 @@ impl Scheduler {
     /// how long the run took.
     pub(crate) fn leave(&mut self, step: &Step<'_>, key: usize) -> Option<Duration> {
         let job = &mut self.jobs[key];
-        let (state, deadline) = (job.state, job.deadline(&self.config));
+        let (state, deadline, client) = (job.state, job.deadline(&self.config), job.client());
         let queue = &mut self.queues[job.queue()];
         // Nothing is due at this time; the caller says what comes next.
         job.state = State::Delayed { until: step.now };
@@ -47,6 +47,7 @@ impl Scheduler {
                 queue.running -= 1;
                 self.runs.remove(&mut self.jobs, key, Job::in_arrival);
                 self.running -= 1;
+                self.clients.run_ends(client);
                 Some(step.now - since)
             }
         }
@@ -177,8 +178,10 @@ impl Scheduler {
                 session.jobs.remove(watcher.id, key);
             }
         }
+        let bytes = job.payload.bytes().len();
+        self.payload_bytes -= bytes;
+        self.clients.job_leaves(job.client(), job.queue(), bytes);
         self.clients.jobs_end(job.client(), job.watchers.count_as_jobs());
-        self.payload_bytes -= job.payload.bytes().len();
         let queue = self.queues[job.queue()].name.clone();
         self.queues[job.queue()].live -= 1;
         self.queues.forget_if_unused(job.queue());

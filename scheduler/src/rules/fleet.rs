@@ -31,7 +31,7 @@ impl Scheduler {
         let (group, new) = self.lanes.add(lane, offer.name, offer.slots, keys.clone(), step.now);
         if new {
             for queue in keys {
-                self.queues[queue].groups.push(group);
+                self.queues.serve(queue, group);
             }
         }
         if self.draining {
@@ -56,7 +56,7 @@ impl Scheduler {
             self.timers.clear_look(at, key);
         }
         for queue in orphaned {
-            self.queues[queue].groups.retain(|group| *group != lane.group);
+            self.queues.desert(queue, lane.group);
             self.queues.forget_if_unused(queue);
         }
         self.is_suspicion_stale |= self.suspects > 0;

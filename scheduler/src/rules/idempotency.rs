@@ -25,8 +25,8 @@ impl Scheduler {
         let Some(key) = &spec.key else { return false };
         match self.keys.answer(self.clients.id_of(client), key) {
             None => return false,
-            Some(Keyed::Ended(nth)) => {
-                let Some(retained) = self.outcomes.get(nth) else { return false };
+            Some(Keyed::Ended(key)) => {
+                let Some(retained) = self.outcomes.get(key) else { return false };
                 step.tell_of_job(
                     Watcher::of(session, spec),
                     retained.job,
@@ -61,7 +61,7 @@ impl Scheduler {
         }
         if watchers > 0 {
             self.clients.check_jobs(session, self.config.limits.client_jobs)?;
-            self.clients.job_begins(job.client());
+            self.clients.job_is_watched(job.client());
         }
         let watcher = Watcher::of(session, spec);
         job.watchers.add(watcher);

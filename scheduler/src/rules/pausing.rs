@@ -8,16 +8,17 @@ use crate::scheduler::Scheduler;
 
 impl Scheduler {
     pub(crate) fn pause(&mut self, name: &QueueName) {
-        if self.queues.find(name).is_some() || self.queues.len() < QUEUES_MAX {
+        // However many names clients have made up, an operator can pause.
+        if self.queues.find(name).is_some() || self.queues.paused() < QUEUES_MAX {
             let queue = self.queues.find_or_open(name);
-            self.queues[queue].is_paused = true;
+            self.queues.set_paused(queue, true);
             self.is_suspicion_stale |= self.queues[queue].suspects > 0;
         }
     }
 
     pub(crate) fn resume(&mut self, step: &mut Step<'_>, name: &QueueName) {
         let Some(queue) = self.queues.find(name) else { return };
-        self.queues[queue].is_paused = false;
+        self.queues.set_paused(queue, false);
         self.is_suspicion_stale |= self.queues[queue].suspects > 0;
         self.hand_out(step, queue);
         self.queues.forget_if_unused(queue);

@@ -126,11 +126,11 @@ impl Scheduler {
         self.keep_letter(step, letter);
     }
 
-    /// Takes in a letter that fits; the oldest leave, if there are too many now.
+    /// Takes in a letter that fits; the client with most gives way, if there are too many now.
     fn keep_letter(&mut self, step: &mut Step<'_>, letter: Arc<DeadLetter>) {
         self.dead_letters.insert(letter);
-        while let Some(oldest) = self.dead_letters.pop_over(&self.config) {
-            evicted(step, &oldest);
+        while let Some(given_up) = self.dead_letters.pop_over(&self.config) {
+            evicted(step, &given_up);
         }
     }
 

@@ -46,34 +46,35 @@ impl Scheduler {
     }
 
     pub(crate) fn keep(&mut self, retained: Arc<Retained>) {
-        let nth = self.outcomes.push(retained.clone());
+        let at = self.outcomes.push(retained.clone());
         if let Some(key) = &retained.key {
-            self.claim_key(retained.client, key, Keyed::Ended(nth));
+            self.claim_key(retained.client, key, Keyed::Ended(at));
         }
-        while self.outcomes.is_over(&self.config) {
-            self.forget_oldest();
+        while let Some((at, given_up)) = self.outcomes.pop_over(&self.config) {
+            self.forget(at, &given_up);
         }
     }
 
     /// From now on this answers to a key of a client, and the outcome that did so before, if there
     /// is one, no longer does.
     pub(crate) fn claim_key(&mut self, client: ClientId, key: &str, by: Keyed) {
-        if let Some(Keyed::Ended(nth)) = self.keys.set(client, key, by) {
-            self.outcomes.take_key(nth);
+        if let Some(Keyed::Ended(at)) = self.keys.set(client, key, by) {
+            self.outcomes.take_key(at);
         }
     }
 
     pub(crate) fn expire_outcomes(&mut self, now: Time) {
         while self.outcomes.next(&self.config).is_some_and(|until| until <= now) {
-            self.forget_oldest();
+            if let Some((at, oldest)) = self.outcomes.pop() {
+                self.forget(at, &oldest);
+            }
         }
     }
 
-    fn forget_oldest(&mut self) {
-        if let Some((nth, oldest)) = self.outcomes.pop()
-            && let Some(key) = &oldest.key
-        {
-            self.keys.free(oldest.client, key, Keyed::Ended(nth));
+    /// An outcome has left, which had this key among those that are kept.
+    fn forget(&mut self, at: usize, left: &Retained) {
+        if let Some(key) = &left.key {
+            self.keys.free(left.client, key, Keyed::Ended(at));
         }
     }
 }

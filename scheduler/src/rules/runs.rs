@@ -85,6 +85,7 @@ impl Scheduler {
         job.chunks = 0;
         job.start_told = false;
         self.running += 1;
+        self.clients.run_begins(job.client());
         let queue = &mut self.queues[job.queue()];
         queue.running += 1;
         let queue = queue.name.clone();

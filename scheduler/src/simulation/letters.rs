@@ -9,7 +9,7 @@ use acequia_wire::client::{OnDisconnect, Submit};
 
 use super::model::Model;
 use super::parts::{Job, Owed};
-use crate::ids::Ticket;
+use crate::ids::{ClientId, Ticket};
 use crate::records::DeadLetter;
 use crate::rules::redrive::NotRedriven;
 use crate::scheduler::Scheduler;
@@ -62,8 +62,16 @@ impl Model {
             all.len() > self.config.dead_letters || bytes > self.config.dead_letters_bytes
         };
         while too_much(&self.letters) {
-            let (ticket, oldest) = self.letters.pop_first().unwrap();
-            let queue = oldest.spec.queue.clone();
+            let all = &self.letters;
+            let of = |client: ClientId| all.values().filter(move |of| of.client == client);
+            let by_count = all.len() > self.config.dead_letters;
+            let holds = |client: ClientId| {
+                if by_count { of(client).count() } else { of(client).map(|of| bytes_of(of)).sum() }
+            };
+            let most = all.values().map(|of| holds(of.client)).max().unwrap();
+            let loses = all.values().find(|of| holds(of.client) == most).unwrap();
+            let (ticket, queue) = (loses.ticket, loses.spec.queue.clone());
+            self.letters.remove(&ticket);
             self.owed.extend([Owed::Exhume(ticket), Owed::LetterEvicted(queue)]);
         }
     }

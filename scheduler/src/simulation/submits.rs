@@ -6,7 +6,7 @@ use std::sync::Arc;
 use acequia_wire::client::{Batch as Summary, JobEvent, OnDisconnect, Submit};
 use acequia_wire::code::RejectCode;
 use acequia_wire::limits::WATCHERS_MAX;
-use acequia_wire::{CorrelationId, JobId};
+use acequia_wire::{CorrelationId, JobId, QueueName};
 
 use super::model::Model;
 use super::parts::{Batch, Job, Owed, State, Told, Watcher};
@@ -37,21 +37,62 @@ impl Model {
     fn refusal(&self, session: SessionId, client: ClientId, spec: &Submit) -> Option<RejectCode> {
         let limits = &self.config.limits;
         let running = |job: &&Job| matches!(job.state, State::Running { .. });
-        let waiting = self.jobs.len() - self.jobs.values().filter(running).count();
-        let bytes = self.payload_bytes() + spec.payload.bytes().len();
-        let in_queue = self.jobs.values().filter(|job| job.spec.queue == spec.queue).count();
+        let bytes = spec.payload.bytes().len();
+        let is_full = self
+            .has_no_share(client, limits.waiting_jobs, 1, |job| usize::from(!running(&job)))
+            || self.has_no_share(client, limits.queue_jobs, 1, |job| {
+                usize::from(job.spec.queue == spec.queue)
+            })
+            || self.has_no_share(client, limits.payloads_bytes, bytes, |job| {
+                job.spec.payload.bytes().len()
+            })
+            || self.has_no_name(client, &spec.queue);
         if self.storage_failed {
             Some(RejectCode::Storage)
         } else if self.live_jobs_of(client) >= self.jobs_max(session) {
             Some(RejectCode::TooManyJobs)
-        } else if waiting >= limits.waiting_jobs
-            || in_queue >= limits.queue_jobs
-            || bytes > limits.payloads_bytes
-        {
+        } else if is_full {
             Some(RejectCode::QueueFull)
         } else {
             None
         }
+    }
+
+    /// Whether a client may not have `more` of a pool, of which each job takes so much. Whoever
+    /// has nothing of it gets what there is, and nobody else more than is left then.
+    fn has_no_share(
+        &self,
+        client: ClientId,
+        pool: usize,
+        more: usize,
+        takes: impl Fn(&Job) -> usize,
+    ) -> bool {
+        let mut all = more;
+        let mut own = 0;
+        for job in self.jobs.values() {
+            all += takes(job);
+            own += if job.client == client { takes(job) } else { 0 };
+        }
+        all > pool || (own > 0 && own + more > pool - all)
+    }
+
+    /// Whether a client may not make up the name of a queue.
+    fn has_no_name(&self, client: ClientId, queue: &QueueName) -> bool {
+        let names = |jobs: &mut dyn Iterator<Item = &Job>| -> BTreeSet<QueueName> {
+            jobs.map(|job| job.spec.queue.clone()).collect()
+        };
+        let own = names(&mut self.jobs.values().filter(|job| job.client == client)).len();
+        let mut all = names(&mut self.jobs.values());
+        let is_known = |queue: &QueueName| {
+            let mut lanes = self.lanes.values();
+            self.paused.contains(queue) || lanes.any(|lane| lane.queues.contains(queue))
+        };
+        if all.contains(queue) || is_known(queue) {
+            return false;
+        }
+        all.retain(|queue| !is_known(queue));
+        let (all, pool) = (all.len() + 1, self.config.queue_names);
+        all > pool || (own > 0 && own + 1 > pool - all)
     }
 
     pub(super) fn expect_submit(&mut self, session: SessionId, id: JobId, spec: &Arc<Submit>) {
@@ -328,7 +369,15 @@ impl Model {
             all.len() > self.config.retained_jobs || bytes > self.config.retained_bytes
         };
         while too_much(&self.retained) {
-            self.retained.remove(0);
+            let all = &self.retained;
+            let of = |client: ClientId| all.iter().filter(move |of| of.client == client);
+            let by_count = all.len() > self.config.retained_jobs;
+            let holds = |client: ClientId| {
+                if by_count { of(client).count() } else { of(client).map(|of| bytes_of(of)).sum() }
+            };
+            let most = all.iter().map(|of| holds(of.client)).max().unwrap();
+            let loses = all.iter().position(|of| holds(of.client) == most).unwrap();
+            self.retained.remove(loses);
         }
     }
 

@@ -46,6 +46,7 @@ impl World {
     pub(super) fn new(seed: u64, plan: Plan) -> Self {
         let config = Config {
             limits: plan.limits,
+            queue_names: plan.queue_names,
             lease: Duration::from_millis(plan.lease_ms),
             remind_after: Duration::from_millis(plan.remind_ms),
             answer_within: Duration::from_millis(plan.answer_ms),

@@ -82,6 +82,12 @@ const fn place(key: usize) -> (usize, usize) {
     (key / CHUNK, key % CHUNK)
 }
 
+impl<T> Default for Chunks<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T> Index<usize> for Chunks<T> {
     type Output = T;
 

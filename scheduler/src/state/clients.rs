@@ -7,6 +7,7 @@ use slab::Slab;
 
 use crate::ids::{ClientId, SessionId};
 use crate::state::session_jobs::SessionJobs;
+use crate::state::tally::Tally;
 
 /// A client, as long as it has a session or a live job.
 #[derive(Debug)]
@@ -15,6 +16,18 @@ pub(crate) struct Client {
     sessions: usize,
     /// Its live jobs, one that several of its submits are told about as often as that.
     jobs: usize,
+    holds: Holds,
+}
+
+/// What a client holds of what all share.
+#[derive(Debug, Default)]
+pub(crate) struct Holds {
+    /// Live jobs that are not with a worker.
+    pub(crate) waiting: usize,
+    /// Payload bytes of live jobs.
+    pub(crate) payload_bytes: usize,
+    /// Live jobs by queue.
+    pub(crate) in_queues: Tally,
 }
 
 /// An open session.
@@ -51,7 +64,7 @@ impl Clients {
     /// The client of this name, which must get a session or a job then.
     pub(crate) fn find_or_add(&mut self, id: ClientId) -> usize {
         let clients = &mut self.clients;
-        let new = || clients.insert(Client { id, sessions: 0, jobs: 0 });
+        let new = || clients.insert(Client { id, sessions: 0, jobs: 0, holds: Holds::default() });
         *self.by_id.entry(id).or_insert_with(new)
     }
 
@@ -103,7 +116,38 @@ impl Clients {
         self.clients[client].jobs
     }
 
-    pub(crate) fn job_begins(&mut self, client: usize) {
+    pub(crate) fn holds(&self, client: usize) -> &Holds {
+        &self.clients[client].holds
+    }
+
+    /// A job of a client begins, and waits.
+    pub(crate) fn job_begins(&mut self, client: usize, queue: usize, payload_bytes: usize) {
+        let client = &mut self.clients[client];
+        client.jobs += 1;
+        client.holds.waiting += 1;
+        client.holds.payload_bytes += payload_bytes;
+        client.holds.in_queues.add(queue);
+    }
+
+    /// A job of a client, which waits, ends. The client is forgotten only when it is not counted as
+    /// a live job of it any more, either.
+    pub(crate) fn job_leaves(&mut self, client: usize, queue: usize, payload_bytes: usize) {
+        let holds = &mut self.clients[client].holds;
+        holds.waiting -= 1;
+        holds.payload_bytes -= payload_bytes;
+        holds.in_queues.remove(queue);
+    }
+
+    pub(crate) fn run_begins(&mut self, client: usize) {
+        self.clients[client].holds.waiting -= 1;
+    }
+
+    pub(crate) fn run_ends(&mut self, client: usize) {
+        self.clients[client].holds.waiting += 1;
+    }
+
+    /// A job counts once more as a live one of its client.
+    pub(crate) fn job_is_watched(&mut self, client: usize) {
         self.clients[client].jobs += 1;
     }
 
@@ -128,6 +172,8 @@ impl Clients {
         &self,
         jobs: &crate::state::chunks::Chunks<crate::state::job::Job>,
     ) {
+        use crate::state::job::{Job, State};
+
         assert_eq!(self.by_id.len(), self.clients.len());
         for (key, client) in &self.clients {
             assert_eq!(self.by_id[&client.id], key);
@@ -135,6 +181,18 @@ impl Clients {
             let of_client = jobs.iter().filter(|(_, job)| job.client() == key);
             let counts = of_client.map(|(_, job)| job.watchers.count_as_jobs());
             assert_eq!(client.jobs, counts.sum::<usize>());
+            let of_client = || jobs.iter().filter(|(_, job)| job.client() == key);
+            let waits = |job: &Job| !matches!(job.state, State::Running { .. });
+            let holds = &client.holds;
+            assert_eq!(holds.waiting, of_client().filter(|(_, job)| waits(job)).count());
+            let bytes = of_client().map(|(_, job)| job.payload.bytes().len());
+            assert_eq!(holds.payload_bytes, bytes.sum::<usize>());
+            let queues: BTreeSet<usize> = of_client().map(|(_, job)| job.queue()).collect();
+            assert_eq!(holds.in_queues.queues(), queues.len());
+            for queue in queues {
+                let in_queue = of_client().filter(|(_, job)| job.queue() == queue);
+                assert_eq!(holds.in_queues.of(queue), in_queue.count());
+            }
             let sessions = self.sessions.values().filter(|session| session.client == key);
             assert_eq!(client.sessions, sessions.count());
         }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
+use acequia_restraint::Holders;
 use acequia_wire::client::Submit;
 use acequia_wire::{JobId, QueueName};
 use rustc_hash::FxHashMap;
 
 use crate::config::Config;
-use crate::ids::Ticket;
+use crate::ids::{ClientId, Ticket};
 use crate::records::DeadLetter;
 
 /// What a letter weighs beside its payload and its texts, in bytes.
@@ -36,6 +37,8 @@ pub(crate) struct DeadLetters {
     /// The server makes the ids of jobs, so a quick hasher is safe.
     by_job: FxHashMap<JobId, Ticket>,
     by_queue: BTreeMap<QueueName, BTreeSet<Ticket>>,
+    /// Who has how many, and which.
+    holders: Holders<ClientId, BTreeSet<Ticket>>,
     bytes: usize,
 }
 
@@ -72,6 +75,8 @@ impl DeadLetters {
     }
 
     pub(crate) fn insert(&mut self, letter: Arc<DeadLetter>) {
+        let holder = self.holders.add(letter.client, letter.weight(), letter.ticket.0);
+        self.holders[holder].insert(letter.ticket);
         self.bytes += letter.weight();
         self.by_job.insert(letter.job, letter.ticket);
         self.by_queue.entry(letter.spec.queue.clone()).or_default().insert(letter.ticket);
@@ -82,6 +87,11 @@ impl DeadLetters {
         let ticket = self.by_job.remove(&job)?;
         let letter = self.all.remove(&ticket)?;
         self.bytes -= letter.weight();
+        if let Some(holder) = self.holders.find(letter.client) {
+            self.holders[holder].remove(&ticket);
+            let oldest = self.holders[holder].first().map(|ticket| ticket.0);
+            self.holders.remove(holder, letter.weight(), oldest);
+        }
         if let Some(of_queue) = self.by_queue.get_mut(&letter.spec.queue) {
             of_queue.remove(&ticket);
             if of_queue.is_empty() {
@@ -91,13 +101,17 @@ impl DeadLetters {
         Some(letter)
     }
 
-    /// Takes out the oldest, if there are more than may be kept.
+    /// Takes out the oldest of the client that has most, if there are more than may be kept.
     pub(crate) fn pop_over(&mut self, config: &Config) -> Option<Arc<DeadLetter>> {
-        if self.all.len() <= config.dead_letters && self.bytes <= config.dead_letters_bytes {
-            return None;
-        }
-        let (_, oldest) = self.all.first_key_value()?;
-        self.remove(oldest.job)
+        let holder = if self.all.len() > config.dead_letters {
+            self.holders.most()
+        } else if self.bytes > config.dead_letters_bytes {
+            self.holders.most_bytes()
+        } else {
+            None
+        };
+        let oldest = self.holders[holder?].first()?;
+        self.remove(self.all[oldest].job)
     }
 }
 
@@ -113,11 +127,20 @@ impl DeadLetters {
             assert_eq!((*ticket, self.by_job[&letter.job]), (letter.ticket, letter.ticket));
             assert!(self.by_queue[&letter.spec.queue].contains(ticket));
         }
+        let mut of_clients: BTreeMap<ClientId, (usize, usize)> = BTreeMap::new();
+        for letter in self.all.values() {
+            let (count, bytes) = of_clients.entry(letter.client).or_default();
+            (*count, *bytes) = (*count + 1, *bytes + letter.weight());
+            let holder = self.holders.find(letter.client).unwrap();
+            assert!(self.holders[holder].contains(&letter.ticket));
+        }
+        let held = self.holders.iter().map(|(client, count, bytes)| (client, (count, bytes)));
+        assert_eq!(of_clients, held.collect());
         assert!(self.all.values().is_sorted_by_key(|letter| letter.failed));
     }
 
     pub(crate) fn assert_empty(&self) {
         assert!(self.all.is_empty() && self.by_job.is_empty() && self.by_queue.is_empty());
-        assert_eq!(self.bytes, 0);
+        assert!(self.holders.is_empty() && self.bytes == 0);
     }
 }

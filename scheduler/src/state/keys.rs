@@ -10,8 +10,8 @@ use crate::state::by_client::{ByClient, Named};
 pub(crate) enum Keyed {
     /// A live job, by its key in the slab.
     Live(usize),
-    /// An outcome: which of all that were ever kept.
-    Ended(u64),
+    /// An outcome, by its key among those that are kept.
+    Ended(usize),
 }
 
 /// All keys. They are the clients' choice, so the hasher is one that cannot be played against.
@@ -46,9 +46,9 @@ impl Keys {
         outcomes: &crate::state::outcomes::Outcomes,
     ) {
         let mut expected: HashMap<Named, Keyed> = HashMap::new();
-        for (nth, retained) in outcomes.iter() {
+        for (at, retained) in outcomes.iter() {
             if let Some(key) = &retained.key {
-                let old = expected.insert((retained.client, key.clone()), Keyed::Ended(nth));
+                let old = expected.insert((retained.client, key.clone()), Keyed::Ended(at));
                 assert_eq!(old, None);
             }
         }

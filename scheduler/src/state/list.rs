@@ -116,6 +116,16 @@ impl List {
     }
 }
 
+/// All members of a list.
+#[cfg(test)]
+pub(crate) fn members<T>(
+    list: &List,
+    slab: &mut impl IndexMut<usize, Output = T>,
+    pick: Pick<T>,
+) -> Vec<usize> {
+    std::iter::successors(list.front(), |at| List::after(slab, *at, pick)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use slab::Slab;

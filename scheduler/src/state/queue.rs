@@ -9,6 +9,8 @@ use slab::Slab;
 use crate::ids::LaneKey;
 use crate::state::chunks::Chunks;
 use crate::state::job::Job;
+#[cfg(test)]
+use crate::state::list::members;
 use crate::state::list::{Links, List};
 use crate::time::Time;
 
@@ -39,9 +41,9 @@ pub(crate) struct Queue {
     /// Live jobs, waiting or not.
     pub(crate) live: usize,
     pub(crate) running: usize,
-    /// The groups of lanes that serve this queue.
+    /// The groups of lanes that serve this queue. `Queues` changes them.
     pub(crate) groups: Vec<usize>,
-    /// No job of it begins.
+    /// No job of it begins. `Queues` changes it.
     pub(crate) is_paused: bool,
 }
 
@@ -280,7 +282,12 @@ impl Queue {
     }
 
     fn unused(&self) -> bool {
-        self.live == 0 && self.groups.is_empty() && !self.is_paused
+        self.live == 0 && self.is_made_up()
+    }
+
+    /// Only clients speak of it: no worker serves it, and no operator has paused it.
+    fn is_made_up(&self) -> bool {
+        self.groups.is_empty() && !self.is_paused
     }
 }
 
@@ -290,11 +297,20 @@ pub(crate) struct Queues {
     queues: Slab<Queue>,
     /// The names are the clients' choice, so the hasher is one that cannot be played against.
     by_name: HashMap<QueueName, usize>,
+    /// Those that only clients speak of.
+    made_up: usize,
+    paused: usize,
 }
 
 impl Queues {
-    pub(crate) fn len(&self) -> usize {
-        self.queues.len()
+    /// How many only clients speak of.
+    pub(crate) fn made_up(&self) -> usize {
+        self.made_up
+    }
+
+    /// How many an operator has paused.
+    pub(crate) fn paused(&self) -> usize {
+        self.paused
     }
 
     pub(crate) fn find(&self, name: &QueueName) -> Option<usize> {
@@ -307,13 +323,38 @@ impl Queues {
         }
         let queue = self.queues.insert(Queue::new(name.clone()));
         self.by_name.insert(name.clone(), queue);
+        self.made_up += 1;
         queue
+    }
+
+    /// A group of lanes serves this queue from now on.
+    pub(crate) fn serve(&mut self, queue: usize, group: usize) {
+        self.change(queue, |queue| queue.groups.push(group));
+    }
+
+    /// A group of lanes serves this queue no longer.
+    pub(crate) fn desert(&mut self, queue: usize, group: usize) {
+        self.change(queue, |queue| queue.groups.retain(|of| *of != group));
+    }
+
+    pub(crate) fn set_paused(&mut self, queue: usize, is_paused: bool) {
+        self.paused -= usize::from(self.queues[queue].is_paused);
+        self.change(queue, |queue| queue.is_paused = is_paused);
+        self.paused += usize::from(is_paused);
+    }
+
+    fn change(&mut self, queue: usize, change: impl FnOnce(&mut Queue)) {
+        let queue = &mut self.queues[queue];
+        self.made_up -= usize::from(queue.is_made_up());
+        change(queue);
+        self.made_up += usize::from(queue.is_made_up());
     }
 
     /// Forgets a queue with which nothing has to do any more.
     pub(crate) fn forget_if_unused(&mut self, queue: usize) {
         if self.queues[queue].unused() {
             let queue = self.queues.remove(queue);
+            self.made_up -= 1;
             self.by_name.remove(&queue.name);
         }
     }
@@ -388,18 +429,11 @@ impl Queue {
 }
 
 #[cfg(test)]
-fn members<T>(
-    list: &List,
-    slab: &mut impl std::ops::IndexMut<usize, Output = T>,
-    pick: crate::state::list::Pick<T>,
-) -> Vec<usize> {
-    std::iter::successors(list.front(), |at| List::after(slab, *at, pick)).collect()
-}
-
-#[cfg(test)]
 impl Queues {
     pub(crate) fn assert_consistent(&mut self, jobs: &mut Chunks<Job>) {
         assert_eq!(self.queues.len(), self.by_name.len());
+        assert_eq!(self.made_up, self.iter().filter(|queue| queue.is_made_up()).count());
+        assert_eq!(self.paused, self.iter().filter(|queue| queue.is_paused).count());
         for (key, queue) in &mut self.queues {
             assert_eq!(self.by_name[&queue.name], key);
             queue.assert_consistent(key, jobs);

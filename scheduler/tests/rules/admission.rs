@@ -54,8 +54,9 @@ fn jobs_that_outlive_their_session_still_count() {
 #[test]
 fn so_many_jobs_wait_in_all() {
     let mut scene = Scene::with(Limits { waiting_jobs: 2, ..Limits::default() });
+    scene.open(2, 2);
     scene.submit(job(1));
-    scene.submit(Submit { delay_ms: 10, ..job(2) });
+    scene.submit_as(2, Submit { delay_ms: 10, ..job(2) });
     assert_eq!(scene.submit(job(3)), ["3 rejected: queue_full"]);
     // What runs does not wait.
     scene.lane(1, 1);
@@ -76,24 +77,33 @@ fn a_queue_has_so_many_live_jobs() {
 #[test]
 fn payloads_take_so_many_bytes_in_all() {
     let mut scene = Scene::with(Limits { payloads_bytes: 7, ..Limits::default() });
+    scene.open(2, 2);
     scene.lane(1, 1);
     scene.submit(job(1));
-    scene.submit(job(2));
+    scene.submit_as(2, job(2));
     assert_eq!(scene.submit(job(3)), ["3 rejected: queue_full"]);
+    scene.cancel_as(2, 2);
     scene.done(1, 1);
-    assert_eq!(scene.submit(job(3)), ["record 3"]);
+    assert_eq!(scene.submit(job(3))[0], "record 3");
 }
 
 #[test]
 fn so_many_queues_are_in_use_at_a_time() {
     let mut scene = Scene::with(Limits { client_jobs: 2 * QUEUES_MAX, ..Limits::default() });
     let in_queue = |id: u32| Submit { queue: queue(&format!("q{id}")), ..job(id) };
-    let last = u32::try_from(QUEUES_MAX).unwrap();
-    for id in 1..=last {
-        scene.submit(in_queue(id));
+    let (half, last) = (u32::try_from(QUEUES_MAX / 2).unwrap(), u32::try_from(QUEUES_MAX).unwrap());
+    for id in 1..=half {
+        assert_eq!(scene.submit(in_queue(id)), [format!("record {id}")]);
     }
-    assert_eq!(scene.submit(in_queue(last + 1)), [format!("{} rejected: queue_full", last + 1)]);
+    assert_eq!(scene.submit(in_queue(half + 1)), [format!("{} rejected: queue_full", half + 1)]);
+    for id in half + 1..=last {
+        scene.open(id.into(), id.into());
+        assert_eq!(scene.submit_as(id.into(), in_queue(id)), [format!("record {id}")]);
+    }
+    scene.open(2, 2);
+    let refused = [format!("{} rejected: queue_full", last + 1)];
+    assert_eq!(scene.submit_as(2, in_queue(last + 1)), refused);
     assert_eq!(scene.submit(Submit { queue: queue("q1"), ..job(0) }), ["record 0"]);
     scene.cancel(2);
-    assert_eq!(scene.submit(in_queue(last + 1)), [format!("record {}", last + 1)]);
+    assert_eq!(scene.submit_as(2, in_queue(last + 1)), [format!("record {}", last + 1)]);
 }

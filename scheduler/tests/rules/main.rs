@@ -16,6 +16,7 @@ mod patience;
 mod recovery;
 mod retries;
 mod scene;
+mod shares;
 mod slots;
 mod suspicion;
 mod traces;
