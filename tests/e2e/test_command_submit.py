@@ -199,6 +199,7 @@ def test_told_to_end_before_there_is_a_payload():
     eventually(lambda: caught(job.pid) & bit, "its handlers")
     job.signal(signal.SIGTERM)
     assert job.wait() == 143
+    job.process.stdin.close()
     assert "before the job was submitted" in job.stderr[-1]
 
 

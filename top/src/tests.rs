@@ -93,6 +93,22 @@ fn as_text() {
 }
 
 #[test]
+fn slots_that_void_runs_hold_are_shown() {
+    let mut told: serde_json::Value = serde_json::from_str(TICK).expect("a tick");
+    let at_ms = told["at_ms"].as_u64().expect("a time");
+    let held = serde_json::json!([{"job": "j-1", "since_ms": at_ms - 12_000, "why": "timeout"}]);
+    for worker in told["workers"].as_array_mut().expect("workers") {
+        worker["slots_held"] = 1.into();
+        worker["held"] = held.clone();
+    }
+    let mut app = app();
+    app.hear(Told::Tick(serde_json::from_value(told).expect("a tick")));
+    press(&mut app, "2");
+    let seen = screen(&mut app, 140, 50);
+    assert!(seen.contains("a slot is held by j-1, void for 12s (timeout)"), "{seen}");
+}
+
+#[test]
 fn before_the_first_tick() {
     let mut app = App::new("127.0.0.1:8080");
     check("first-80x24", &screen(&mut app, 80, 24));

@@ -3,7 +3,7 @@
 //! The number of a group is nobody else's as long as one process of it has not been waited for. So
 //! whatever has that number is of the group if, after it was seen to have it, another of the group still
 //! holds its own number; or if it is older than the news of the pool's end, for up to then the pool has
-//! the first one held.
+//! the first one held, and that number is no other's now.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
@@ -70,6 +70,9 @@ impl Held {
             let same = |member: &Member| member.is(stat);
             self.members.iter().any(same)
         };
+        // Whoever leads a group has its number.
+        let leader = stat(self.group);
+        let is_anothers = leader.is_some_and(|leader| !self.members[0].is(&leader));
         let mut new = Vec::new();
         for stat in members(self.group).iter().filter(|stat| !is_known(stat)) {
             let pid = Pid::from_raw(stat.pid);
@@ -77,7 +80,7 @@ impl Held {
                 continue;
             };
             let is_of_group = || member.stat().is_some_and(|stat| stat.pgrp == raw(self.group));
-            let is_older = self.heard.is_some_and(|heard| member.start < heard);
+            let is_older = !is_anothers && self.heard.is_some_and(|heard| member.start < heard);
             if is_of_group() && (is_older || self.members.iter().any(Member::is_held)) {
                 new.push(member);
             }

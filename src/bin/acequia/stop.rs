@@ -12,6 +12,9 @@ use tokio::sync::watch;
 /// What has come, for all who wait for it. There is one process, and so there are these once.
 static FIRST: OnceLock<watch::Receiver<Option<Signal>>> = OnceLock::new();
 
+/// The exit code of a process that was told a second time.
+const AT_ONCE: i32 = 130;
+
 /// What says that the process is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
@@ -60,14 +63,9 @@ pub(crate) fn catch(hears_hangup: bool) -> std::io::Result<()> {
             }
         };
         first.send_replace(Some(next().await));
-        let second = loop {
-            match next().await {
-                // A shell and its terminal may both say so.
-                Signal::Hangup => {}
-                second => break second,
-            }
-        };
-        std::process::exit(second.code().into());
+        // A shell and its terminal may both say that it is closed.
+        while next().await == Signal::Hangup {}
+        std::process::exit(AT_ONCE);
     });
     Ok(())
 }
@@ -93,7 +91,7 @@ pub(crate) fn signal() -> impl Future<Output = ()> + Send + 'static {
     }
 }
 
-/// Does what has no end of its own that would have to be waited for, until it is done or a signal comes.
+/// Works until that is done, or a signal comes: then there is its exit code.
 pub(crate) async fn unless_stopped<T>(
     work: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<Result<T, ExitCode>> {
