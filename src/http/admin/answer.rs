@@ -121,6 +121,7 @@ pub(super) fn in_words(wrong: &str) -> String {
     let wrong = wrong.strip_prefix("Failed to deserialize query string: ").unwrap_or(wrong);
     // What may be there instead is told anyway.
     let wrong = wrong.split(", expected one of").next().unwrap_or(wrong);
+    let wrong = wrong.split(", expected `").next().unwrap_or(wrong);
     [
         ("missing field", "there is no"),
         ("unknown field", "nothing is called"),
