@@ -76,7 +76,7 @@ def add(book, known, id, kind, **fields):
     book.note({"t": at_ns, "session": "s1", "what": "submit", "id": id, "kind": kind, "nonce": nonce, **fields})
     book.note({"session": "s1", "what": "accepted", "id": id, "job": job})
     run_it(book, nonce, job, 1, "w1", at_ns)
-    book.note({"session": "s1", "what": "ended", "id": id, "job": job, "outcome": "done",
+    book.note({"t": at_ns + S // 5, "session": "s1", "what": "ended", "id": id, "job": job, "outcome": "done",
                "result": f"answer to {nonce}", "code": None})
     known[job] = {"job": job, "state": "done", "result": f"answer to {nonce}"}
 
@@ -140,6 +140,15 @@ def test_a_batch_that_was_submitted_in_parts_is_told_in_parts():
     book.note({"session": "s1", "what": "resubmit", "id": 6})
     book.batches["s1", "b"][:] = [{"jobs": 1, "done": 1, "failed": 0, "cancelled": 0}] * 2
     assert wrong(book, known) == set()
+
+
+def test_a_server_that_ends_may_take_the_end_of_a_batch_along():
+    """But only one that ends between the end of the batch and when its client has heard of its jobs."""
+    for at_s, is_excused in ((60.15, True), (30, False), (90, False)):
+        book, known = a_round_without_fault()
+        del book.batches["s1", "b"]
+        do(book, "kill_server", at_s)
+        assert ("batch told" not in wrong(book, known)) == is_excused, at_s
 
 
 def test_plans_are_of_their_seed_and_of_what_is_asked_for():
