@@ -56,7 +56,7 @@ def test_where_it_is(new_server, tmp_path, how):
     with Client(server) as client:
         client.heard("accepted", id=client.submit("text"))
     name = "acequia.redb" if how == "default" else "mine"
-    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert {path.name for path in tmp_path.iterdir()} == {name, f"{name}.admin-token"}
     mode = (tmp_path / name).stat().st_mode
     assert stat.S_ISREG(mode) and stat.S_IMODE(mode) == 0o600, oct(mode)
 
@@ -157,7 +157,7 @@ def test_no_permission(used, forbidden):
 def test_a_name_that_is_not_utf_8(new_server, tmp_path):
     path = os.fsencode(tmp_path) + b"/j\xff.redb"
     new_server(journal=os.fsdecode(path))
-    assert os.listdir(os.fsencode(tmp_path)) == [b"j\xff.redb"]
+    assert set(os.listdir(os.fsencode(tmp_path))) == {b"j\xff.redb", b"j\xff.redb.admin-token"}
 
 
 def test_it_does_not_grow_without_bounds(new_server, make, tmp_path):

@@ -154,21 +154,28 @@ def http_requests(server, words, jobs):
 
 
 def bad_workers(server, words):
-    def messages(lane):
+    def about_a_job(lane):
+        """Each is about a job that nobody holds, or a topic that is none: the lane goes on."""
         text = words("a body").encode()
         yield [words("a kind").encode(), lane]
-        yield [b"done", words("an id").encode(), b"", text]
         yield [b"done", lane, words("a head").encode(), text]
         yield [b"done", lane, msgpack.packb({"type": 5, words("a head's key"): words("a head's value")}), text]
         yield [b"progress", lane, msgpack.packb({"done": words("no number")})]
-        yield [b"ready", lane, msgpack.packb({"queues": [words("a bad queue") + "/"]})]
-        yield [b"ready", lane, msgpack.packb({"auth": words("proof").encode()})]
         yield [b"publish", lane, msgpack.packb({"topic": words("a long topic") * 10}), text]
         yield [b"done", lane, b"", text, text]
-        yield [b"done", lane, b"", text * 1_000_000]
+
+    def about_nothing(lane):
+        """Nobody can tell what each is about: the lane is closed."""
+        yield [b"done", words("an id").encode(), b"", words("a body").encode()]
+        yield [b"ready", lane, msgpack.packb({"queues": [words("a bad queue") + "/"]})]
+        yield [b"ready", lane, msgpack.packb({"auth": words("proof").encode()})]
+        yield [b"done", lane, b"", words("a body").encode() * 1_000_000]
 
     with Worker(server, queues=["other"]) as worker:
-        for message in messages(worker.lane):
+        words.secret(worker.lane, "a lane")
+        for message in about_a_job(worker.lane):
+            worker.results.send_multipart(message)
+        for message in about_nothing(worker.lane):
             words.secret(worker.lane, "a lane")
             worker.results.send_multipart([worker.lane if part is worker.lane else part for part in message])
             hello = worker.hello()
@@ -176,7 +183,7 @@ def bad_workers(server, words):
             worker.send("ready", worker.lane, {"queues": ["other"]})
         for kind in ("done", "fail", "chunk", "progress"):
             worker.send(kind, uuid.uuid4().bytes, None, words("what is not held").encode())
-        server.wait_metric("acequia_worker_messages_dropped_total", 4, reason="not_held")
+        server.wait_metric("acequia_worker_messages_dropped_total", 9, reason="not_held")
     for port in ("jobs", "results"):
         with Peer(server, port, hands=False) as peer:
             peer.send(words("no greeting").encode())

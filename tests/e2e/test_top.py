@@ -216,7 +216,7 @@ def test_what_workers_say_is_harmless(client, new_worker, top):
     worker = new_worker(name=HOSTILE, queues=["red"])
     client.submit("text", queue="red")
     worker.fail(worker.job(), code="bad", message=HOSTILE, retry=False)
-    terminal = top(width=140, height=50)
+    terminal = top(width=160, height=50)
     terminal.line("evil␛[2J␛]0;title␇�31m�", "ready")
     terminal.line("bad", "evil␛[2J␛]0;title␇")
     for octets in (b"\x1b]0;", b"\x07", b"\x1b[2J\x1b]", "\u202e".encode(), "\x9b".encode()):

@@ -123,7 +123,7 @@ def test_frames_that_are_too_large_are_told(server):
 
 
 def malformed(worker):
-    worker.results.send_multipart([b"done", worker.lane, b"", b"", b""])
+    worker.results.send_multipart([b"done", b"no id of a job"])
 
 
 def test_a_worker_that_speaks_wrongly_without_end(server, client):

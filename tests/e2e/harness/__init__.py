@@ -1,6 +1,6 @@
 """Drives the real binary and speaks to it as real peers do. No test lives here."""
 
-from .admin import Admin
+from .admin import Admin, is_alike
 from .client import Client
 from .process import Process, eventually
 from .server import Server, acequia, acequia_worker, run_acequia
@@ -19,6 +19,7 @@ __all__ = [
     "acequia",
     "acequia_worker",
     "eventually",
+    "is_alike",
     "run_acequia",
     "zmtp",
 ]
