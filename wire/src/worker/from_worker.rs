@@ -215,13 +215,14 @@ const JOB_KINDS: [&[u8]; 4] = [b"progress", b"chunk", b"done", b"fail"];
 /// A kind that is not known may have been meant as the last word of a job: nobody can tell, and a
 /// worker that waits for the next job would wait for ever.
 fn unknown_kind(kind: &[u8], job: JobId) -> BadMessage {
-    const SHOWN_BYTES_MAX: usize = 32;
+    // As long as a kind that was spelt wrongly may be.
+    const SHOWN_BYTES_MAX: usize = 12;
     let is_word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ');
     let shown = match std::str::from_utf8(kind) {
         Ok(word) if kind.len() <= SHOWN_BYTES_MAX && kind.iter().all(is_word) => {
             format!("`{word}`")
         }
-        // It may be a result whose worker forgot the frames before it.
+        // It may be a result whose worker forgot the frames before it, which is for no log.
         _ => format!("of {} bytes", kind.len()),
     };
     let why = format!(
