@@ -35,6 +35,8 @@ export function poolList({ now, onChange }) {
 
 function card(first, { now, onChange }) {
   let { row: pool, gone } = first;
+  // An older offer to undo would undo what came after it too.
+  let offer = null;
   const scale = (button, size, words) => act(button, async () => {
     if (gone) return say('That pool is gone by now: nothing was done.');
     const { pool: name, min, max } = pool;
@@ -43,7 +45,8 @@ function card(first, { now, onChange }) {
       onChange(await api.scale(name, { min, max }));
       say(`Pool ${name} keeps ${min} to ${max} again.`);
     }) } }, 'Undo');
-    say(words, { more: undo });
+    offer?.remove();
+    offer = say(words, { more: undo });
   });
   const less = el('button', { type: 'button', on: { click: () => scale(less, oneLess(pool), `Pool ${pool.pool} keeps one process less.`) } }, '−');
   const more = el('button', { type: 'button', on: { click: () => scale(more, oneMore(pool), `Pool ${pool.pool} starts one more process.`) } }, '+');

@@ -86,8 +86,11 @@ function slotsCell(td, row) {
 /** To pause can be undone; to resume cannot, since jobs begin at once. */
 function pauseCell(onChange) {
   return (td, row) => {
+    // An offer to undo a pause that is over would resume the next one.
+    let offer = null;
     const resume = async (pressed, queue) => act(pressed, async () => {
       onChange(await api.resume(queue));
+      offer?.remove();
       say(`Queue ${queue} goes on.`);
     });
     const press = async () => {
@@ -100,7 +103,8 @@ function pauseCell(onChange) {
       await act(button, async () => {
         onChange(await api.pause(queue));
         const undo = el('button', { type: 'button', class: 'small', on: { click: () => resume(undo, queue) } }, 'Undo');
-        say(`Queue ${queue} is paused: what runs goes on, nothing new starts.`, { more: undo });
+        offer?.remove();
+        offer = say(`Queue ${queue} is paused: what runs goes on, nothing new starts.`, { more: undo });
       });
     };
     const button = el('button', { type: 'button', class: 'small', on: { click: press } });

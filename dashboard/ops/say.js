@@ -5,7 +5,10 @@ import { byId, el, isDisabled, setDisabled } from './dom.js';
 const SHOWN_MS = 8000;
 const SHOWN_MAX = 4;
 
-/** @param {string} words @param {{ bad?: boolean, more?: Node }} [options] `more`: a button, for instance */
+/**
+ * @param {string} words @param {{ bad?: boolean, more?: Node }} [options] `more`: a button, for instance
+ * @returns {Element} the line, to be removed where it is out of date
+ */
 export function say(words, { bad = false, more } = {}) {
   const close = el('button', { type: 'button', class: 'plain', 'aria-label': 'Close this message' }, '×');
   const line = el('div', { class: bad ? 'said bad' : 'said' }, el('p', {}, words), more, close);
@@ -20,6 +23,7 @@ export function say(words, { bad = false, more } = {}) {
   while (place.childElementCount > SHOWN_MAX) place.firstElementChild.remove();
   // What went wrong stays until it was read.
   if (!bad) setTimeout(() => line.remove(), SHOWN_MS);
+  return line;
 }
 
 /** Does `work` for a press of `button`, which cannot be pressed again until it is done; says what fails. */
