@@ -23,14 +23,6 @@ use tokio::sync::oneshot;
 use self::limits::LimitArgs;
 use crate::{log, operators, pool_guard};
 
-/// The longest time that makes sense for anything here, and whose sums fit everywhere.
-const YEAR_S: u64 = 366 * 24 * 60 * 60;
-
-/// Seconds, up to a year.
-fn long() -> clap::builder::RangedU64ValueParser {
-    clap::value_parser!(u64).range(..=YEAR_S)
-}
-
 /// Run the server: browsers on one port, workers on two
 ///
 /// When it takes jobs it prints one line: `acequia ready http=… jobs=… results=…`. Port 0 lets the
@@ -69,11 +61,11 @@ pub(crate) struct Args {
     journal: PathBuf,
 
     /// How long the outcome of an accepted job is kept for whoever asks for it
-    #[arg(long, env = "ACEQUIA_RETENTION_S", default_value_t = Config::RETENTION.as_secs(), value_name = "SECONDS", value_parser = long())]
+    #[arg(long, env = "ACEQUIA_RETENTION_S", default_value_t = Config::RETENTION.as_secs(), value_name = "SECONDS")]
     retention_s: u64,
 
     /// How long a session that can be resumed goes on without a connection
-    #[arg(long, env = "ACEQUIA_SESSION_S", default_value_t = Config::ABSENCE.as_secs(), value_name = "SECONDS", value_parser = long())]
+    #[arg(long, env = "ACEQUIA_SESSION_S", default_value_t = Config::ABSENCE.as_secs(), value_name = "SECONDS")]
     session_s: u64,
 
     #[command(flatten)]
@@ -86,7 +78,7 @@ pub(crate) struct Args {
         env = "ACEQUIA_LEASE_S",
         default_value_t = Config::LEASE.as_secs(),
         value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..=YEAR_S)
+        value_parser = clap::value_parser!(u64).range(1..)
     )]
     lease_s: u64,
 
@@ -101,7 +93,7 @@ pub(crate) struct Args {
     timeout_s: Option<u64>,
 
     /// How long running jobs may take to end once the server is told to stop
-    #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = Config::GRACE.as_secs(), value_name = "SECONDS", value_parser = long())]
+    #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = Config::GRACE.as_secs(), value_name = "SECONDS")]
     grace_s: u64,
 
     /// Worker processes that are kept beside the server, as many as there is work for:
