@@ -1,13 +1,7 @@
 //! What the page at `/` tells: where this server is, and how a first worker and a first job come in.
 
-use std::sync::Arc;
-
-use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
-use super::door::Door;
 use crate::access::Access;
 use crate::addresses::Addresses;
 
@@ -43,10 +37,4 @@ impl Greeting {
             is_demo,
         }
     }
-}
-
-/// Answers the page.
-pub(super) async fn tell(State(door): State<Arc<Door>>) -> Response {
-    let no_store = [(header::CACHE_CONTROL, "no-store")];
-    (no_store, axum::Json(&door.greeting)).into_response()
 }

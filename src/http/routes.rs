@@ -10,7 +10,6 @@ use axum::{Router, middleware};
 
 use super::admin;
 use super::door::Door;
-use super::greeting;
 use super::headers::harden;
 use super::known_pages::only_known_pages;
 use super::module::share;
@@ -43,7 +42,7 @@ pub(crate) fn for_own_process(door: Arc<Door>) -> Router {
 fn for_clients(door: &Arc<Door>) -> Router<Arc<Door>> {
     let known_pages = middleware::from_fn_with_state(door.clone(), only_known_pages);
     monitors::router()
-        .route("/v1/about", get(greeting::tell))
+        .route("/v1/about", get(greet))
         .route("/v1/ws", any(upgrade).layer(known_pages))
 }
 
@@ -52,6 +51,12 @@ fn finish(app: Router<Arc<Door>>, door: Arc<Door>) -> Router {
         .layer(middleware::from_fn_with_state(door.clone(), share))
         .layer(middleware::map_response(harden))
         .with_state(door)
+}
+
+/// Answers the page at `/`.
+async fn greet(State(door): State<Arc<Door>>) -> Response {
+    let no_store = [(header::CACHE_CONTROL, "no-store")];
+    (no_store, axum::Json(&door.greeting)).into_response()
 }
 
 async fn file(

@@ -669,8 +669,6 @@ def test_the_guard_signals_no_stranger_who_has_the_number_of_one_that_is_gone(tm
     script = tmp_path / "guard.py"
     script.write_text(GUARD)
     world = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"]
-    if subprocess.run([*world, "true"], capture_output=True).returncode:
-        pytest.skip("this system makes no namespaces for its users")
     ran = subprocess.run([*world, sys.executable, script, acequia()],
                          capture_output=True, text=True, timeout=60)
     assert ran.stdout == "stranger lives\n", ran.stderr
