@@ -84,9 +84,8 @@ impl Mailbox {
     }
 
     /// Whether an event is given up that would have to wait behind so much.
-    fn gives_up(&self, event: &Event, waiting: Weight) -> bool {
+    fn gives_up(&self, event: &Event, is_chunk: bool, waiting: Weight) -> bool {
         let Weight { events, bytes } = waiting;
-        let is_chunk = matches!(event, Event::Job { what: JobEvent::Chunk { .. }, .. });
         if is_chunk && self.inlet.is_some() {
             return self.is_slow || events >= CHUNKS_EVENTS_MAX || bytes >= CHUNKS_BYTES_MAX;
         }
@@ -96,7 +95,8 @@ impl Mailbox {
     /// Puts an event in, or gives it up.
     pub(crate) fn put(&mut self, event: Event) -> Put {
         let waiting = self.waiting();
-        if self.gives_up(&event, waiting) {
+        let is_chunk = matches!(event, Event::Job { what: JobEvent::Chunk { .. }, .. });
+        if self.gives_up(&event, is_chunk, waiting) {
             self.missed += 1;
             return Put::Done;
         }
@@ -118,7 +118,6 @@ impl Mailbox {
             let missed = std::mem::take(&mut self.missed);
             self.keep(Event::Gap { missed, outcome_of: None });
         }
-        let is_chunk = matches!(event, Event::Job { what: JobEvent::Chunk { .. }, .. });
         self.keep(event);
         let is_pressed =
             is_chunk && (waiting.events >= PRESSED_EVENTS || waiting.bytes >= PRESSED_BYTES);
