@@ -287,6 +287,9 @@ impl Pipeline {
             self.end_lane(now, lane);
         }
         self.act(instant);
+        for (session, seq) in self.mailboxes.ends_gone() {
+            self.durability.ends_gone(session, seq, instant);
+        }
         self.look_at_journal(now, instant);
         self.look_at_storage(now);
         self.tick_if_due(now, instant);
@@ -443,11 +446,15 @@ impl Pipeline {
                 }
                 entry @ (Action::Record { .. }
                 | Action::Settle { .. }
+                | Action::GiveUp { .. }
                 | Action::Count { .. }
                 | Action::Tally(_)
                 | Action::BatchOver { .. }
                 | Action::Bury { .. }
                 | Action::Exhume { .. }) => {
+                    if let Action::BatchOver { tally, elapsed, .. } = &entry {
+                        self.record_end(tally, *elapsed, instant);
+                    }
                     let told = self.recorded(&entry);
                     self.durability.record(entry, told, instant);
                 }

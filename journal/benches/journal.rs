@@ -36,6 +36,8 @@ const PAYLOAD_BYTES: usize = 128;
 /// What this store makes of such a job.
 const RECORD_BYTES: usize = 170;
 const RECOVERED_JOBS: u64 = 1_000_000;
+/// How many outcomes are kept.
+const OUTCOMES_MAX: u64 = 100_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -72,7 +74,7 @@ fn main() {
 enum Life {
     /// Each ends after its group was written.
     Outlives,
-    /// The same, and its outcome is kept.
+    /// The same, and its outcome is kept, until there are too many.
     Kept,
     /// Each ends before its group is written.
     Short,
@@ -102,6 +104,10 @@ fn store(path: &Path, group: u64, jobs: u64, life: Life) {
             for ticket in settle {
                 let outcome = (life == Life::Kept).then(|| Box::new(kept(ticket)));
                 writer.append(Entry::Settled { ticket, outcome });
+                if life == Life::Kept && ticket > OUTCOMES_MAX {
+                    let ticket = ticket - OUTCOMES_MAX;
+                    writer.append(Entry::GivenUp { ticket, job: job(ticket), is_missed: false });
+                }
             }
         }
         writer.commit();
@@ -276,6 +282,7 @@ fn kept(ticket: u64) -> Kept {
     let id = CorrelationId::Int(ticket.cast_signed());
     let ended_ms = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
     Kept {
+        ticket,
         job: job(ticket),
         client: 1,
         session: 0,

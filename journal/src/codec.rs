@@ -15,9 +15,10 @@ mod letter;
 mod outcome;
 pub(crate) mod primitives;
 
-pub(crate) use block::{Block, Builder};
+pub(crate) use block::{Block, Builder, Contents, Fate};
 pub(crate) use job::{Names, decode_job, encode_job};
 pub(crate) use letter::{decode_letter, encode_letter};
+pub(crate) use outcome::Glance;
 pub use primitives::BadRecord;
 
 #[cfg(test)]

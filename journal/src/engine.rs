@@ -10,7 +10,7 @@ use crate::group::Group;
 use crate::medium::Medium;
 use crate::options::{Compaction, Options};
 use crate::shelf::Shelf;
-use crate::tables::{self, Written, meta, panic_message};
+use crate::tables::{self, meta, panic_message};
 
 /// A file that was just opened, and what it holds.
 #[derive(Debug)]
@@ -91,22 +91,28 @@ impl Engine {
     pub(crate) fn write(&mut self, group: &Group, now: &Stamp) -> Result<(), Fault> {
         let written = catch_unwind(AssertUnwindSafe(|| self.write_once(group, now)));
         let result = written.unwrap_or_else(|panic| Err(Fault::Panicked(panic_message(&*panic))));
-        let Written { leave, come, jobs_bytes } = result.inspect_err(|_| self.let_go())?;
+        let jobs_bytes = result.inspect_err(|_| self.let_go())?;
         self.groups += 1;
         self.written = Some(*now);
-        self.shelf.take(leave);
-        come.into_iter().for_each(|shelved| self.shelf.add(shelved));
         self.jobs_bytes = self.jobs_bytes.saturating_add_signed(jobs_bytes);
         Ok(())
     }
 
-    fn write_once(&mut self, group: &Group, now: &Stamp) -> Result<Written, Fault> {
+    fn write_once(&mut self, group: &Group, now: &Stamp) -> Result<i64, Fault> {
         let database = match &mut self.database {
             Some(database) => database,
-            none => none.insert(reopen(&self.medium, &self.options, self.groups)?),
+            none => {
+                let database = reopen(&self.medium, &self.options, self.groups)?;
+                self.shelf = tables::read_shelf(&database)?;
+                // They are of this group, and come once more.
+                if let Some((first, _)) = group.outcomes.first_key_value() {
+                    self.shelf.forget(*first..);
+                }
+                none.insert(database)
+            }
         };
-        let retention = &self.options.retention;
-        tables::write(database, group, self.groups + 1, &self.shelf, retention, now)
+        let (shelf, retention) = (&mut self.shelf, &self.options.retention);
+        tables::write(database, group, self.groups + 1, shelf, retention, now)
     }
 
     /// Makes the file shorter if most of it is free and that does not take long. Where it fails,

@@ -53,12 +53,31 @@ pub enum Entry {
     },
     /// A job of a batch has ended, and others of it are live. The last one counts.
     Tallied(Box<Tally>),
-    /// All jobs of a batch have ended.
+    /// An outcome is kept no longer, before its time.
+    GivenUp {
+        /// Its place.
+        ticket: u64,
+        /// Its job.
+        job: JobId,
+        /// Whether its name stays, for a session that may come back for it.
+        is_missed: bool,
+    },
+    /// All jobs of a batch have ended: its tally may go.
     BatchOver {
         /// Whose it was.
         client: u64,
         /// What its client called it.
         name: Arc<str>,
+    },
+    /// The end of a batch was told to a session that can be resumed. It is kept until the client has
+    /// seen it or the session is over.
+    EndTold(Box<BatchEnd>),
+    /// Ends of batches that were told to a session need not be kept any more.
+    EndsSeen {
+        /// The session.
+        session: u64,
+        /// The number of the last event of which that is so.
+        up_to: u64,
     },
     /// A queue is paused, or no longer.
     Paused {
@@ -97,6 +116,25 @@ pub struct Tally {
     pub cancelled: u32,
     /// The sessions that wait for its end.
     pub sessions: Vec<u64>,
+}
+
+/// The end of a batch, as it was told to a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchEnd {
+    /// The session.
+    pub session: u64,
+    /// The number of the event that told it.
+    pub seq: u64,
+    /// What the client calls the batch.
+    pub name: Arc<str>,
+    /// Jobs that ended with a result.
+    pub done: u32,
+    /// Jobs that failed.
+    pub failed: u32,
+    /// Jobs that were cancelled.
+    pub cancelled: u32,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
 }
 
 /// A job as it was admitted.
@@ -190,11 +228,15 @@ pub struct DeadLetter {
 ///  │ 0 done:      content type │ result, all the rest
 ///  │ 1 failed:    attempt │ code │ message
 ///  │ 2 cancelled
+///  │ 3 given up
 /// ```
 ///
 /// Flags: 1 `key`, 2 `traceparent` are there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
+    /// Its place: the later a job ended, the higher. In the file it is known to its block alone, so
+    /// all of a block come back with that of the first of them.
+    pub ticket: u64,
     /// The job.
     pub job: JobId,
     /// Whose it was.
@@ -234,6 +276,8 @@ pub enum Outcome {
     },
     /// Its client did not want it any more.
     Cancelled,
+    /// That is not kept any more; only that there was one, for a session that may come back for it.
+    GivenUp,
 }
 
 impl Admitted {
@@ -259,13 +303,25 @@ impl DeadLetter {
     }
 }
 
+impl BatchEnd {
+    /// Bytes that it holds while it waits, about.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Self>() + self.name.len()
+    }
+}
+
 impl Kept {
+    /// It is not kept any more, but for its name.
+    pub(crate) fn give_up(&mut self) {
+        (self.outcome, self.key, self.traceparent) = (Outcome::GivenUp, None, None);
+    }
+
     /// Bytes that it holds while it waits, about.
     pub(crate) fn weight(&self) -> usize {
         let outcome = match &self.outcome {
             Outcome::Done { result } => result.bytes().len(),
             Outcome::Failed { code, message, .. } => code.as_str().len() + message.len(),
-            Outcome::Cancelled => 0,
+            Outcome::Cancelled | Outcome::GivenUp => 0,
         };
         let traceparent = self.traceparent.as_deref().map_or(0, size_of_val);
         size_of::<Self>() + self.key.as_deref().map_or(0, str::len) + outcome + traceparent

@@ -168,6 +168,8 @@ pub(crate) enum Fault {
         "the journal was changed by somebody else: it holds {found} groups where {written} were written; stop the server and look after the file"
     )]
     Changed { found: u64, written: u64 },
+    #[error("the journal is damaged: a record of outcomes: {0}")]
+    Record(BadRecord),
     #[error("writing to the journal failed: {0}")]
     Panicked(String),
 }

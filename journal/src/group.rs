@@ -1,13 +1,12 @@
 //! Entries that wait for the disk, and what cancels out among them.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use acequia_wire::QueueName;
+use acequia_wire::{JobId, QueueName};
 use rustc_hash::FxHashMap;
 
-use crate::entry::{Admitted, Counts, DeadLetter, Entry, Kept, Session, Tally};
-use crate::options::Retention;
+use crate::entry::{Admitted, BatchEnd, Counts, DeadLetter, Entry, Kept, Session, Tally};
 
 /// Bytes that a settled or counted job, an exhumed letter, a session or a queue holds while it
 /// waits, about.
@@ -20,7 +19,8 @@ const ROOM_KEPT: usize = 16 << 10;
 ///
 /// A job that is settled here before it was written leaves nothing behind but its outcome, if
 /// that is to be kept; and counts of a job that waits here become part of its first record. A
-/// letter that is exhumed before it was written leaves nothing at all.
+/// letter that is exhumed before it was written leaves nothing at all, nor does the end of a batch
+/// that was seen; and an outcome that is given up no more than its name.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
     /// New jobs by ticket.
@@ -39,17 +39,31 @@ pub(crate) struct Group {
     pub(crate) batches: FxHashMap<(u64, Arc<str>), Option<Box<Tally>>>,
     /// Queues that were paused or resumed, and what they are now.
     pub(crate) paused: FxHashMap<QueueName, bool>,
-    /// Outcomes in the order in which their jobs ended.
-    pub(crate) outcomes: VecDeque<Box<Kept>>,
-    outcomes_bytes: usize,
+    /// Ends of batches by session and number.
+    pub(crate) ends: BTreeMap<(u64, u64), Box<BatchEnd>>,
+    /// Up to which number those that were written before may leave, by session.
+    pub(crate) ends_seen: FxHashMap<u64, u64>,
+    /// Outcomes by their places, in the order in which their jobs ended.
+    pub(crate) outcomes: BTreeMap<u64, Box<Kept>>,
+    /// Outcomes written before that are given up.
+    pub(crate) given_up: Vec<GivenUp>,
     /// The highest ticket that came, also of a job that has ended or a letter that has left by now.
     pub(crate) up_to: Option<u64>,
     bytes: usize,
 }
 
+/// An outcome that leaves before its time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GivenUp {
+    pub(crate) ticket: u64,
+    pub(crate) job: JobId,
+    /// Whether its name stays.
+    pub(crate) is_missed: bool,
+}
+
 impl Group {
     /// Takes one more entry.
-    pub(crate) fn add(&mut self, entry: Entry, retention: &Retention) {
+    pub(crate) fn add(&mut self, entry: Entry) {
         match entry {
             Entry::Admitted(admitted) => {
                 self.take_ticket(admitted.ticket);
@@ -61,6 +75,7 @@ impl Group {
                 self.bytes += SMALL;
             }
             Entry::SessionEnded { session } => {
+                self.take_ends(session, u64::MAX);
                 match self.sessions.remove(&session) {
                     // It began in this group, and leaves nothing behind.
                     Some(_) => self.bytes -= SMALL,
@@ -86,9 +101,11 @@ impl Group {
                     self.bytes += SMALL;
                 }
                 if let Some(kept) = outcome {
-                    self.keep(kept, retention);
+                    self.bytes += kept.weight();
+                    self.outcomes.insert(kept.ticket, kept);
                 }
             }
+            Entry::GivenUp { ticket, job, is_missed } => self.give_up(ticket, job, is_missed),
             Entry::Buried(letter) => {
                 self.take_ticket(letter.job.ticket);
                 self.bytes += letter.weight();
@@ -107,6 +124,16 @@ impl Group {
                 self.take_batch(key, Some(tally));
             }
             Entry::BatchOver { client, name } => self.take_batch((client, name), None),
+            Entry::EndTold(end) => {
+                self.bytes += end.weight();
+                self.ends.insert((end.session, end.seq), end);
+            }
+            Entry::EndsSeen { session, up_to } => {
+                self.take_ends(session, up_to);
+                if self.ends_seen.insert(session, up_to).is_none() {
+                    self.bytes += SMALL;
+                }
+            }
             Entry::Paused { queue, is_paused } => {
                 if self.paused.insert(queue, is_paused).is_none() {
                     self.bytes += SMALL;
@@ -127,18 +154,29 @@ impl Group {
         self.up_to = Some(ticket);
     }
 
-    /// Outcomes that the store would give up at once are given up here already, so that a disk
-    /// that does not answer cannot pile them up.
-    fn keep(&mut self, kept: Box<Kept>, retention: &Retention) {
-        self.outcomes_bytes += kept.weight();
-        self.bytes += kept.weight();
-        self.outcomes.push_back(kept);
-        while self.outcomes_bytes > retention.bytes_max
-            || self.outcomes.len() > retention.outcomes_max
-        {
-            let Some(oldest) = self.outcomes.pop_front() else { break };
-            self.outcomes_bytes -= oldest.weight();
-            self.bytes -= oldest.weight();
+    /// What waits here leaves at once, so that a disk that does not answer cannot pile it up.
+    fn give_up(&mut self, ticket: u64, job: JobId, is_missed: bool) {
+        let Some(kept) = self.outcomes.get_mut(&ticket) else {
+            self.given_up.push(GivenUp { ticket, job, is_missed });
+            self.bytes += SMALL;
+            return;
+        };
+        self.bytes -= kept.weight();
+        if is_missed {
+            kept.give_up();
+            self.bytes += kept.weight();
+        } else {
+            self.outcomes.remove(&ticket);
+        }
+    }
+
+    /// Takes out the ends of batches of a session up to this number.
+    fn take_ends(&mut self, session: u64, up_to: u64) {
+        let seen = |ends: &BTreeMap<(u64, u64), _>| {
+            ends.range((session, 0)..=(session, up_to)).next().map(|(key, _)| *key)
+        };
+        while let Some(end) = seen(&self.ends).and_then(|key| self.ends.remove(&key)) {
+            self.bytes -= end.weight();
         }
     }
 
@@ -157,7 +195,10 @@ impl Group {
             && self.sessions.is_empty()
             && self.batches.is_empty()
             && self.paused.is_empty()
-            && self.outcomes.is_empty())
+            && self.ends.is_empty()
+            && self.ends_seen.is_empty()
+            && self.outcomes.is_empty()
+            && self.given_up.is_empty())
     }
 
     /// Whether there is anything to write or to report.
@@ -176,8 +217,10 @@ impl Group {
             sessions,
             batches,
             paused,
+            ends,
+            ends_seen,
             outcomes,
-            outcomes_bytes,
+            given_up,
             up_to,
             bytes,
         } = self;
@@ -196,8 +239,12 @@ impl Group {
         batches.clear();
         batches.shrink_to(ROOM_KEPT);
         paused.clear();
+        ends.clear();
+        ends_seen.clear();
+        ends_seen.shrink_to(ROOM_KEPT);
         outcomes.clear();
-        outcomes.shrink_to(ROOM_KEPT);
-        (*outcomes_bytes, *up_to, *bytes) = (0, None, 0);
+        given_up.clear();
+        given_up.shrink_to(ROOM_KEPT);
+        (*up_to, *bytes) = (None, 0);
     }
 }

@@ -24,6 +24,7 @@ mod keeper;
 mod medium;
 mod notice;
 mod options;
+mod outcomes;
 mod recovery;
 mod shelf;
 mod store;
@@ -38,7 +39,9 @@ pub use codec::BadRecord;
 /// For the fuzz target of the records, and not in any other build.
 #[cfg(any(test, fuzzing))]
 pub use codec::check as records;
-pub use entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session, Tally};
+pub use entry::{
+    Admitted, BatchEnd, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session, Tally,
+};
 pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
 pub use file::Caution;
 pub use notice::Notice;

@@ -9,10 +9,12 @@ pub struct Retention {
     /// How much longer one stays that a session was or will be told of which can be resumed: by then
     /// it is not told any more, but whoever comes back for it is to hear what it is that was missed.
     pub sessions_ms: u64,
-    /// How many outcomes are kept; the oldest leave first.
+    /// How many outcomes there may be if some of them are there only for sessions: those become
+    /// names where there are more, the oldest first. What is younger than `for_ms` stays until
+    /// [`Entry::GivenUp`](crate::Entry::GivenUp) says that it was given up. As many names may be
+    /// there; where there are more, the client that has most of them loses its oldest.
     pub outcomes_max: usize,
-    /// How many bytes of outcomes are kept; the oldest leave first. One outcome that is larger by
-    /// itself is not kept at all.
+    /// Likewise, how many bytes.
     pub bytes_max: usize,
 }
 

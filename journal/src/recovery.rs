@@ -10,9 +10,12 @@ use redb::{
 };
 
 use crate::codec::{Block, Names, decode_job, decode_letter};
-use crate::entry::{Counts, DeadLetter, Kept, LiveJob, Session, Tally};
+use crate::entry::{BatchEnd, Counts, DeadLetter, Kept, LiveJob, Session, Tally};
 use crate::error::ReadError;
-use crate::tables::{self, Batches, COUNTS, DEAD_LETTERS, JOBS, OUTCOMES, PAUSED, SESSIONS, meta};
+use crate::tables::{
+    self, BATCH_ENDS, BATCHES, BatchEnds, Batches, COUNTS, DEAD_LETTERS, JOBS, OUTCOMES, PAUSED,
+    SESSIONS, meta,
+};
 
 /// The jobs, dead letters and outcomes of a store that has just been opened.
 ///
@@ -23,7 +26,8 @@ pub struct Recovery<'a> {
     counts: ReadOnlyTable<u64, (u32, u32, u32, u64)>,
     letters: ReadOnlyTable<u64, &'static [u8]>,
     sessions: ReadOnlyTable<u64, (u64, [u8; 32])>,
-    batches: Option<Batches>,
+    batches: Batches,
+    batch_ends: BatchEnds,
     paused: ReadOnlyTable<&'static str, ()>,
     outcomes: ReadOnlyTable<u64, &'static [u8]>,
     live: u64,
@@ -47,7 +51,8 @@ impl<'a> Recovery<'a> {
                 letters,
                 counts: transaction.open_table(COUNTS)?,
                 sessions: transaction.open_table(SESSIONS)?,
-                batches: tables::open_batches(&transaction)?,
+                batches: transaction.open_table(BATCHES)?,
+                batch_ends: transaction.open_table(BATCH_ENDS)?,
                 paused: transaction.open_table(PAUSED)?,
                 outcomes: transaction.open_table(OUTCOMES)?,
                 kept,
@@ -68,7 +73,7 @@ impl<'a> Recovery<'a> {
         self.buried
     }
 
-    /// How many outcomes are kept.
+    /// How many outcomes are kept, or names of such that were given up.
     pub fn kept(&self) -> usize {
         self.kept
     }
@@ -130,13 +135,29 @@ impl<'a> Recovery<'a> {
     pub fn tallies(
         &self,
     ) -> Result<impl Iterator<Item = Result<Tally, ReadError>> + '_, ReadError> {
-        let range = |batches: &Batches| batches.range::<(u64, &str)>(..).map_err(failed);
-        let rows = self.batches.as_ref().map(range).transpose()?;
-        Ok(rows.into_iter().flatten().map(|row| {
+        let rows = self.batches.range::<(u64, &str)>(..).map_err(failed)?;
+        Ok(rows.map(|row| {
             let (key, value) = row.map_err(failed)?;
             let ((client, name), of) = (key.value(), value.value());
             let (began_ms, done, failed, cancelled, sessions) = of;
             Ok(Tally { client, name: name.into(), began_ms, done, failed, cancelled, sessions })
+        }))
+    }
+
+    /// The ends of batches that clients may not have seen, by session and number.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn batch_ends(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<BatchEnd, ReadError>> + '_, ReadError> {
+        let rows = self.batch_ends.range::<(u64, u64)>(..).map_err(failed)?;
+        Ok(rows.map(|row| {
+            let (key, value) = row.map_err(failed)?;
+            let ((session, seq), of) = (key.value(), value.value());
+            let (name, done, failed, cancelled, elapsed_ms) = of;
+            let name = name.into();
+            Ok(BatchEnd { session, seq, name, done, failed, cancelled, elapsed_ms })
         }))
     }
 
@@ -155,8 +176,9 @@ impl<'a> Recovery<'a> {
         }))
     }
 
-    /// All outcomes that are kept, in the order in which their jobs ended. They leave the store in
-    /// batches, and none left while no server ran: some may be older than they should be kept.
+    /// All outcomes that are kept, in the order in which their jobs ended, and among them the names
+    /// of such that were given up. They leave the store in batches, and none left while no server ran:
+    /// some may be older than they should be kept.
     ///
     /// # Errors
     /// If the file cannot be read.
@@ -260,11 +282,11 @@ pub struct Outcomes<'a> {
 
 impl Outcomes<'_> {
     fn next_block(&mut self) -> Result<bool, ReadError> {
-        let Some((_, record)) = next(&mut self.blocks)? else { return Ok(false) };
+        let Some((key, record)) = next(&mut self.blocks)? else { return Ok(false) };
         let mut block = Block::read(record.value()).map_err(ReadError::Outcomes)?;
         let mut all = Vec::new();
         while let Some(kept) = block.next().map_err(ReadError::Outcomes)? {
-            all.push(kept);
+            all.push(Kept { ticket: key.value(), ..kept });
         }
         self.block = all.into_iter();
         Ok(true)

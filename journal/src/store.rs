@@ -62,7 +62,7 @@ impl Store {
     /// # Errors
     /// If the file cannot be read.
     pub fn recover(&self) -> Result<Recovery<'_>, ReadError> {
-        Recovery::new(&self.opened.database, self.opened.shelf.outcomes())
+        Recovery::new(&self.opened.database, self.opened.shelf.len())
     }
 
     /// Starts the thread that writes. `notify` is called on that thread and holds it up.

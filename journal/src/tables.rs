@@ -7,29 +7,36 @@
 //! | `counts` | ticket | runs, failures, losses, not before: of jobs that ran and run again |
 //! | `dead_letters` | ticket | a job that failed, and why |
 //! | `sessions` | session | whose it is, and the hash of its secret |
-//! | `batches` | client and name | when it began, done, failed, cancelled, and the sessions that wait for its end; there since batches outlive a server, so it may be missing |
+//! | `batches` | client and name | when it began, done, failed, cancelled, and the sessions that wait for its end |
+//! | `batch_ends` | session, number of the event | name, done, failed, cancelled, how long it took: an end that was told to a session and that its client may not have seen |
 //! | `paused` | queue | nothing: it is paused |
-//! | `outcomes` | number of the block | a block of outcomes, oldest first |
+//! | `outcomes` | place of its first outcome | a block of outcomes, oldest first |
+//!
+//! Format 2 has outcomes that were given up, and the ends of batches. In a file of format 1 blocks are
+//! numbered, and it may be without the table `batches`; it is brought to format 2 when it is opened.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::{
-    AccessGuard, Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase as _,
-    ReadableTable as _, ReadableTableMetadata as _, TableDefinition, TableError,
+    AccessGuard, Database, Durability, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _,
+    ReadableTableMetadata as _, TableDefinition, TableError,
 };
 
 use crate::clock::{Reading, Stamp};
-use crate::codec::{Block, Builder, encode_job, encode_letter};
-use crate::entry::{Admitted, DeadLetter};
+use crate::codec::{Block, encode_job, encode_letter};
+use crate::entry::{Admitted, BatchEnd, DeadLetter, Session};
 use crate::error::{CannotOpen, Fault};
 use crate::group::Group;
 use crate::medium::Medium;
 use crate::options::Retention;
-use crate::shelf::{Shelf, Shelved};
+use crate::outcomes;
+use crate::shelf::Shelf;
 
 /// The format that this program reads and writes.
-pub(crate) const FORMAT: u64 = 1;
+pub(crate) const FORMAT: u64 = 2;
+/// The one before it, which it can be made of.
+const FORMAT_BEFORE: u64 = 1;
 
 pub(crate) const META: TableDefinition<&str, u64> = TableDefinition::new("acequia");
 pub(crate) const JOBS: TableDefinition<u64, &[u8]> = TableDefinition::new("jobs");
@@ -39,10 +46,15 @@ pub(crate) const DEAD_LETTERS: TableDefinition<u64, &[u8]> = TableDefinition::ne
 pub(crate) const SESSIONS: TableDefinition<u64, (u64, [u8; 32])> = TableDefinition::new("sessions");
 /// When a batch began, how its jobs ended, and the sessions that wait for its end.
 type Tallied = (u64, u32, u32, u32, Vec<u64>);
-/// The table of batches, to be read.
+/// What a batch was called, how its jobs ended, and how long it took.
+type Ended = (&'static str, u32, u32, u32, u64);
+/// The tables of batches and of their ends, to be read.
 pub(crate) type Batches = ReadOnlyTable<(u64, &'static str), Tallied>;
+pub(crate) type BatchEnds = ReadOnlyTable<(u64, u64), Ended>;
 
 pub(crate) const BATCHES: TableDefinition<(u64, &str), Tallied> = TableDefinition::new("batches");
+pub(crate) const BATCH_ENDS: TableDefinition<(u64, u64), Ended> =
+    TableDefinition::new("batch_ends");
 pub(crate) const PAUSED: TableDefinition<&str, ()> = TableDefinition::new("paused");
 pub(crate) const OUTCOMES: TableDefinition<u64, &[u8]> = TableDefinition::new("outcomes");
 
@@ -98,6 +110,7 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
         transaction.open_table(DEAD_LETTERS)?;
         transaction.open_table(SESSIONS)?;
         transaction.open_table(BATCHES)?;
+        transaction.open_table(BATCH_ENDS)?;
         transaction.open_table(PAUSED)?;
         transaction.open_table(OUTCOMES)?;
     }
@@ -111,7 +124,7 @@ fn check_tables(database: &Database) -> Result<(), CannotOpen> {
     let meta = transaction.open_table(META).map_err(ours)?;
     let format = meta.get(meta::FORMAT).map_err(redb::Error::from)?.map(|found| found.value());
     match format {
-        Some(FORMAT) => {}
+        Some(FORMAT | FORMAT_BEFORE) => {}
         Some(found) => return Err(CannotOpen::Newer { found, known: FORMAT }),
         None => return Err(CannotOpen::NotAJournal("it has no format number".to_owned())),
     }
@@ -119,18 +132,24 @@ fn check_tables(database: &Database) -> Result<(), CannotOpen> {
     transaction.open_table(COUNTS).map_err(ours)?;
     transaction.open_table(DEAD_LETTERS).map_err(ours)?;
     transaction.open_table(SESSIONS).map_err(ours)?;
-    open_batches(&transaction).map_err(ours)?;
     transaction.open_table(PAUSED).map_err(ours)?;
     transaction.open_table(OUTCOMES).map_err(ours)?;
+    if format == Some(FORMAT_BEFORE) {
+        return Ok(bring_up(database)?);
+    }
+    transaction.open_table(BATCHES).map_err(ours)?;
+    transaction.open_table(BATCH_ENDS).map_err(ours)?;
     Ok(())
 }
 
-/// The table of batches, which a file of an earlier program does not have.
-pub(crate) fn open_batches(transaction: &ReadTransaction) -> Result<Option<Batches>, TableError> {
-    match transaction.open_table(BATCHES) {
-        Err(TableError::TableDoesNotExist(_)) => Ok(None),
-        opened => opened.map(Some),
-    }
+/// Makes a file of the format before this one of this format.
+fn bring_up(database: &Database) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    transaction.open_table(BATCHES)?;
+    transaction.open_table(BATCH_ENDS)?;
+    transaction.open_table(META)?.insert(meta::FORMAT, FORMAT)?;
+    Ok(transaction.commit()?)
 }
 
 /// The number under `name` in the table `acequia`.
@@ -159,15 +178,10 @@ pub(crate) fn read_shelf(database: &Database) -> Result<Shelf, CannotOpen> {
         .open_table(OUTCOMES)
         .map_err(redb::Error::from)?;
     for block in table.iter().map_err(redb::Error::from)? {
-        let (number, bytes) = block.map_err(redb::Error::from)?;
-        let head = Block::read(bytes.value())
+        let (key, record) = block.map_err(redb::Error::from)?;
+        let contents = Block::contents(record.value())
             .map_err(|bad| CannotOpen::Damaged(format!("a record of outcomes: {bad}")))?;
-        shelf.add(Shelved {
-            block: number.value(),
-            newest_ms: head.newest_ms,
-            outcomes: usize::try_from(head.outcomes).unwrap_or(usize::MAX),
-            bytes: bytes.value().len(),
-        });
+        shelf.set(key.value(), Some(contents));
     }
     Ok(shelf)
 }
@@ -180,29 +194,19 @@ pub(crate) fn read_jobs_bytes(database: &Database) -> Result<u64, redb::Error> {
     Ok(jobs.saturating_add(letters))
 }
 
-/// What a transaction changes in what is known of the file, if it succeeds.
-#[derive(Debug)]
-pub(crate) struct Written {
-    /// Blocks of outcomes that leave.
-    pub(crate) leave: usize,
-    /// Blocks of outcomes that come.
-    pub(crate) come: Vec<Shelved>,
-    /// Bytes of live jobs and dead letters, more or less.
-    pub(crate) jobs_bytes: i64,
-}
-
 /// Writes a group in one transaction and waits until it is on the disk.
 ///
 /// Each part of it puts or removes what lies under a key, so a group that was written before can
-/// be written again: after an error nobody knows whether it was.
+/// be written again: after an error nobody knows whether it was. Then the shelf has to be read anew,
+/// too. Returns by how many bytes there are more of live jobs and dead letters, or less.
 pub(crate) fn write(
     database: &Database,
     group: &Group,
     nth: u64,
-    shelf: &Shelf,
+    shelf: &mut Shelf,
     retention: &Retention,
     now: &Stamp,
-) -> Result<Written, Fault> {
+) -> Result<i64, Fault> {
     let mut transaction = database.begin_write()?;
     // One sync a group: redb's checksums tell after a crash whether all of it arrived.
     transaction.set_durability(Durability::Immediate)?;
@@ -287,18 +291,20 @@ pub(crate) fn write(
         }
     }
 
-    let come = blocks(group, shelf.next_block(), retention.sessions_ms);
-    let shelved: Vec<Shelved> = come.iter().map(|(shelved, _)| *shelved).collect();
-    let leave = shelf.leaving(&shelved, retention, now.time_ms);
-    if leave > 0 || !come.is_empty() {
-        let mut outcomes = transaction.open_table(OUTCOMES)?;
-        if let Some(last) = shelf.last_of(leave) {
-            outcomes.retain_in(..=last, |_, _| false)?;
+    if !group.ends.is_empty() || !group.ends_seen.is_empty() || !group.sessions.is_empty() {
+        let mut ends = transaction.open_table(BATCH_ENDS)?;
+        let over = |of: (&u64, &Option<Session>)| of.1.is_none().then_some((*of.0, u64::MAX));
+        let seen = group.ends_seen.iter().map(|(session, up_to)| (*session, *up_to));
+        for (session, up_to) in seen.chain(group.sessions.iter().filter_map(over)) {
+            ends.retain_in((session, 0)..=(session, up_to), |_, _| false)?;
         }
-        for (shelved, block) in &come {
-            outcomes.insert(shelved.block, &**block)?;
+        for (key, of) in &group.ends {
+            let BatchEnd { name, done, failed, cancelled, elapsed_ms, .. } = &**of;
+            ends.insert(*key, (&**name, *done, *failed, *cancelled, *elapsed_ms))?;
         }
     }
+
+    outcomes::write(&transaction, group, shelf, retention, now.time_ms)?;
 
     {
         let mut meta = transaction.open_table(META)?;
@@ -313,7 +319,7 @@ pub(crate) fn write(
         }
     }
     transaction.commit()?;
-    Ok(Written { leave, come: shelved, jobs_bytes })
+    Ok(jobs_bytes)
 }
 
 /// The length of what was under a key, if anything was.
@@ -330,27 +336,6 @@ fn sorted(tickets: &[u64]) -> Vec<u64> {
     let mut tickets = tickets.to_vec();
     tickets.sort_unstable();
     tickets
-}
-
-fn blocks(group: &Group, mut next: u64, sessions_ms: u64) -> Vec<(Shelved, Vec<u8>)> {
-    let mut blocks = Vec::new();
-    let mut builder = Builder::default();
-    let mut outcomes = group.outcomes.iter().peekable();
-    let mut count = 0;
-    while let Some(kept) = outcomes.next() {
-        builder.push(kept, sessions_ms);
-        count += 1;
-        if builder.is_full() || outcomes.peek().is_none() {
-            let newest_ms = builder.newest_ms();
-            let mut bytes = Vec::new();
-            builder.finish(&mut bytes);
-            let shelved = Shelved { block: next, newest_ms, outcomes: count, bytes: bytes.len() };
-            blocks.push((shelved, bytes));
-            next += 1;
-            count = 0;
-        }
-    }
-    blocks
 }
 
 /// What a panic said.

@@ -2,6 +2,7 @@
 
 mod compaction;
 mod damage;
+mod earlier;
 mod ending;
 mod failing_disk;
 mod files;

@@ -68,7 +68,7 @@ impl Writer {
     /// Tickets of admitted jobs and buried letters go up, all in one count. Entries of one job come
     /// in their order.
     pub fn append(&mut self, entry: Entry) {
-        self.gathering.add(entry, &self.options.retention);
+        self.gathering.add(entry);
     }
 
     /// Hands the group that gathers to the thread, unless that is still at the last one. Never

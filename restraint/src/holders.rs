@@ -45,7 +45,7 @@ impl<K, T> Default for Holders<K, T> {
 }
 
 impl<K: Copy + Eq + Hash, T: Default> Holders<K, T> {
-    /// One more thing of his, younger than all others. Returns where he is.
+    /// One more thing of his, of this age. Returns where he is.
     pub fn add(&mut self, key: K, bytes: usize, age: u64) -> usize {
         let all = &mut self.all;
         let new = || {
@@ -55,6 +55,7 @@ impl<K: Copy + Eq + Hash, T: Default> Holders<K, T> {
         let at = *self.by_key.entry(key).or_insert_with(new);
         self.all[at].count += 1;
         self.all[at].bytes += bytes;
+        self.all[at].oldest = self.all[at].oldest.min(age);
         self.rank(at);
         at
     }
@@ -92,6 +93,11 @@ impl<K: Copy + Eq + Hash, T: Default> Holders<K, T> {
     /// Where he is, if he holds something.
     pub fn find(&self, key: K) -> Option<usize> {
         self.by_key.get(&key).copied()
+    }
+
+    /// Who is there.
+    pub fn key(&self, at: usize) -> K {
+        self.all[at].key
     }
 
     /// Who holds most things.
@@ -175,5 +181,16 @@ mod tests {
         assert_eq!(holders.most_bytes(), Some(first));
         holders.remove(first, 21, None);
         assert_eq!((holders.find(1), holders.most_bytes()), (None, Some(second)));
+        assert_eq!(holders.key(second), 2);
+    }
+
+    #[test]
+    fn of_two_who_hold_as_much_gives_way_who_has_the_older_thing_whenever_it_came() {
+        let mut holders: Holders<u64, ()> = Holders::default();
+        let (first, second) = (holders.add(1, 1, 5), holders.add(2, 1, 6));
+        holders.add(1, 1, 7);
+        assert_eq!(holders.most(), Some(first));
+        holders.add(2, 1, 4);
+        assert_eq!((holders.most(), holders.most_bytes()), (Some(second), Some(second)));
     }
 }

@@ -97,6 +97,12 @@ pub enum Action {
         /// [`Config::retention`](crate::Config::retention) says.
         retain: Option<Arc<Retained>>,
     },
+    /// An outcome is kept no longer, before its time: there were too many. The journal may forget
+    /// it too.
+    GiveUp {
+        /// The outcome that was retained.
+        retained: Arc<Retained>,
+    },
     /// Write a dead letter into the journal. It holds all of its job, whose own record is settled
     /// with it, be it written or not.
     Bury {
@@ -106,12 +112,14 @@ pub enum Action {
     /// Write into the journal what has become of a batch so far; the last one counts. It belongs to
     /// the [`Settle`](Self::Settle) before it: both must be written or neither.
     Tally(Tally),
-    /// All jobs of a batch have ended, and the journal may forget what it was told of it.
+    /// All jobs of a batch have ended. It belongs to the [`Settle`](Self::Settle) before it.
     BatchOver {
-        /// Whose it was.
-        client: ClientId,
-        /// Its name.
-        name: Arc<str>,
+        /// What has become of it. Its sessions have just been told.
+        tally: Tally,
+        /// How long it took.
+        elapsed: Duration,
+        /// Whether the journal was told of it before, which it may forget.
+        is_recorded: bool,
     },
     /// The journal may forget a dead letter. If it was redriven, the record of the new job comes
     /// with this; both must be written or neither, as all that one event brings about.

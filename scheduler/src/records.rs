@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use acequia_wire::client::{JobEvent, Submit};
+use acequia_wire::client::{Batch as Summary, JobEvent, Submit};
 use acequia_wire::code::FailCode;
 use acequia_wire::{CorrelationId, JobId, TraceParent};
 
@@ -39,6 +40,9 @@ pub struct Recovered {
 /// The outcome of a job, kept for whoever asks for it later.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Retained {
+    /// The place of its own record: the later a job ended, the higher. Those that were written
+    /// together may have one place after a restart.
+    pub ticket: Ticket,
     /// The job.
     pub job: JobId,
     /// Whose it was.
@@ -86,7 +90,7 @@ pub struct DeadLetter {
     pub losses: u32,
 }
 
-/// What became of those jobs of a batch that have ended, while others of it are live.
+/// What became of those jobs of a batch that have ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// Whose the batch is.
@@ -99,4 +103,24 @@ pub struct Tally {
     pub ended: [u32; Outcome::ALL.len()],
     /// The sessions that submitted to it and were not over. They are told when all have ended.
     pub sessions: Arc<BTreeSet<SessionId>>,
+}
+
+const _: () = assert!(
+    matches!(Outcome::ALL, [Outcome::Done, Outcome::Failed, Outcome::Cancelled]),
+    "a summary takes them in this order"
+);
+
+impl Tally {
+    /// What is told of the batch, if it is over after so long.
+    pub fn summary(&self, elapsed: Duration) -> Summary {
+        let [done, failed, cancelled] = self.ended;
+        Summary {
+            name: (&*self.name).into(),
+            jobs: done.saturating_add(failed).saturating_add(cancelled),
+            done,
+            failed,
+            cancelled,
+            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
 }

@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use acequia_wire::client::Event;
+use acequia_wire::client::{Batch, Event};
 use acequia_wire::limits::{MAILBOX_BYTES_MAX, MAILBOX_EVENTS_MAX};
 use acequia_wire::{CorrelationId, JobId};
 
@@ -32,6 +32,16 @@ pub struct KeptElsewhere {
     pub id: CorrelationId,
     /// The job.
     pub job: JobId,
+}
+
+/// What is left of a session that another server has begun, with the numbers of the events that told
+/// it.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// Outcomes, which are kept elsewhere or were. One without a number was never told.
+    pub outcomes: Vec<(Option<u64>, CorrelationId, JobId)>,
+    /// Ends of batches, in the order of their numbers.
+    pub ends: Vec<(u64, Batch)>,
 }
 
 /// Finds the outcome of a job that is kept elsewhere, as an event.
@@ -56,6 +66,9 @@ pub(crate) struct History {
     first_seq: u64,
     /// No client has seen a number since this server began.
     is_unseen: bool,
+    /// The number of the last end of a batch that is not kept any more, if one is not since somebody
+    /// asked.
+    end_gone: Option<u64>,
 }
 
 /// How much there is of something.
@@ -71,16 +84,17 @@ impl History {
         Self::starting_at(1, BTreeMap::new(), false)
     }
 
-    /// That of a session which another server has begun. It left these outcomes, of which one
-    /// without a number was never told. Its own numbers begin at `first`, which that server has not
-    /// come to: the number of an outcome is on the disk before the client hears of it, so it has to
-    /// be the last word.
-    pub(crate) fn restored(left: Vec<(Option<u64>, CorrelationId, JobId)>, first: u64) -> Self {
-        let highest = left.iter().filter_map(|(seq, ..)| *seq).max().unwrap_or(0);
+    /// That of a session which another server has begun. Its own numbers begin at `first`, which
+    /// that server has not come to: the number of an outcome or of the end of a batch is on the disk
+    /// before the client hears of it, so it has to be the last word.
+    pub(crate) fn restored(left: Left, first: u64) -> Self {
+        let Left { outcomes, ends } = left;
+        let told = outcomes.iter().filter_map(|(seq, ..)| *seq);
+        let highest = told.chain(ends.iter().map(|(seq, _)| *seq)).max().unwrap_or(0);
         let first_seq = first.max(highest + 1);
         let mut next_seq = first_seq;
         let mut elsewhere = BTreeMap::new();
-        for (seq, id, job) in left {
+        for (seq, id, job) in outcomes {
             let seq = seq.unwrap_or_else(|| {
                 next_seq += 1;
                 next_seq - 1
@@ -88,7 +102,12 @@ impl History {
             elsewhere.insert(seq, KeptElsewhere { id, job });
         }
         let elsewhere_own = next_seq - first_seq;
-        Self { first_seq, elsewhere_own, ..Self::starting_at(next_seq, elsewhere, true) }
+        let mut restored =
+            Self { first_seq, elsewhere_own, ..Self::starting_at(next_seq, elsewhere, true) };
+        for (seq, batch) in ends {
+            restored.keep(seq, Event::Batch(Box::new(batch)));
+        }
+        restored
     }
 
     fn starting_at(
@@ -106,25 +125,47 @@ impl History {
             elsewhere_own: 0,
             first_seq: next_seq,
             is_unseen,
+            end_gone: None,
         }
     }
 
     /// Numbers an event and keeps it.
     pub(crate) fn push(&mut self, event: Event) {
+        self.keep(self.next_seq, event);
+        self.next_seq += 1;
+    }
+
+    fn keep(&mut self, seq: u64, event: Event) {
         self.unsent.events += 1;
         self.unsent.bytes += weight(&event);
-        self.kept.push(self.next_seq, event);
-        self.next_seq += 1;
+        self.kept.push(seq, event);
     }
 
     /// The outcome of a job, one of the last events, waits until this group is on the disk, and may
     /// be kept elsewhere too. Returns its number.
     pub(crate) fn hold(&mut self, of: JobId, is_retained: bool, group: Option<u64>) -> Option<u64> {
         let seq = self.kept.outcome_of(of, is_retained)?;
+        self.wait_for(seq, group);
+        Some(seq)
+    }
+
+    /// The end of a batch, the last event, waits until this group is on the disk. Returns its number.
+    pub(crate) fn hold_end(&mut self, name: &str, group: Option<u64>) -> Option<u64> {
+        let seq = self.kept.end_of(name)?;
+        self.wait_for(seq, group);
+        Some(seq)
+    }
+
+    fn wait_for(&mut self, seq: u64, group: Option<u64>) {
         if let Some(group) = group {
             self.held.push_back((seq, group));
         }
-        Some(seq)
+    }
+
+    /// The number up to which ends of batches are not kept any more, if that has changed since the
+    /// last time.
+    pub(crate) fn end_gone(&mut self) -> Option<u64> {
+        self.end_gone.take()
     }
 
     /// Bytes that are kept here.
@@ -225,6 +266,9 @@ impl History {
             self.unsent.events -= 1;
             self.unsent.bytes -= weight(&entry.event);
         }
+        if matches!(entry.event, Event::Batch(_)) {
+            self.end_gone = Some(entry.seq);
+        }
     }
 
     /// A client comes back that has seen all up to `last`: everything after it is to be sent anew.
@@ -237,7 +281,7 @@ impl History {
         self.ack(last);
         self.sent = last.min(self.next_seq - 1);
         self.unsent = Weight { events: self.kept.len(), bytes: self.kept.bytes() };
-        let there = self.kept.len() as u64 + self.elsewhere_own;
+        let there = self.kept.len_from(self.first_seq) as u64 + self.elsewhere_own;
         (self.next_seq - self.first_seq).saturating_sub(there)
     }
 

@@ -63,6 +63,20 @@ impl Kept {
         Some(seq)
     }
 
+    /// The number of the end of a batch of this name, if it is the last that was pushed of what
+    /// nobody else has.
+    pub(crate) fn end_of(&self, name: &str) -> Option<u64> {
+        let last = self.lines[Line::Outcomes as usize].back()?;
+        matches!(&last.event, Event::Batch(batch) if *batch.name == *name).then_some(last.seq)
+    }
+
+    /// How many there are with numbers from `seq` on.
+    pub(crate) fn len_from(&self, seq: u64) -> usize {
+        let from =
+            |line: &VecDeque<Entry>| line.len() - line.partition_point(|entry| entry.seq < seq);
+        self.lines.iter().map(from).sum()
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.lines.iter().map(VecDeque::len).sum()

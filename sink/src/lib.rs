@@ -23,7 +23,7 @@ mod writer;
 
 #[cfg(feature = "spans")]
 pub use deliveries::Deliveries;
-pub use history::{KeptElsewhere, LookUp};
+pub use history::{KeptElsewhere, Left, LookUp};
 pub use input::{Input, ResultsKey};
 pub use lanes::accept_lanes;
 pub use mailbox::Put;

@@ -225,7 +225,7 @@ mod tests {
     use acequia_wire::{ContentType, CorrelationId, JobId, Payload};
 
     use super::*;
-    use crate::history::KeptElsewhere;
+    use crate::history::{KeptElsewhere, Left};
     use crate::outlet::{Outlet, Parcel, outlet};
 
     fn event(id: i64, what: JobEvent) -> Event {
@@ -423,6 +423,7 @@ mod tests {
         // A client that has seen a number of ours before it was given: the clock was set back.
         for last in [5, 1_020] {
             let left = vec![left(Some(7), 1), left(None, 2), left(Some(5), 3)];
+            let left = Left { outcomes: left, ends: vec![(6, end("b"))] };
             let mut mailbox = Mailbox::restored(History::restored(left, 1_000));
             mailbox.put(event(4, JobEvent::Accepted));
             mailbox.put(event(5, JobEvent::Cancelled));
@@ -431,12 +432,68 @@ mod tests {
             mailbox.attach(inlet, last, WELCOME);
             let numbers = numbers(&read_all(&mut mailbox, &mut outlet, &known)[1..]);
             let expected =
-                if last == 5 { vec![7, 1_000, 1_001, 1_002] } else { vec![1_021, 1_022, 1_023] };
+                if last == 5 { vec![6, 7, 1_000, 1_001, 1_002] } else { vec![1_021, 1_022, 1_023] };
             assert_eq!(numbers, expected.into_iter().map(Some).collect::<Vec<_>>());
             mailbox.put(event(6, JobEvent::Cancelled));
             let next = numbers.last().copied().flatten().map(|seq| seq + 1);
             assert_eq!(hold(&mut mailbox, 6, None), next);
         }
+    }
+
+    fn end(name: &str) -> Batch {
+        let (name, elapsed_ms) = (name.into(), 5);
+        Batch { name, jobs: 1, done: 1, failed: 0, cancelled: 0, elapsed_ms }
+    }
+
+    #[test]
+    fn the_end_of_a_batch_that_was_told_before_a_restart_comes_again_until_it_is_seen() {
+        let ends = [7, 9].map(|seq| (seq, end(&format!("{seq}")))).to_vec();
+        let outcomes = vec![(Some(8), CorrelationId::Int(1), job(1))];
+        let mut history = History::restored(Left { outcomes, ends }, 1_000);
+        assert_eq!(history.end_gone(), None);
+        let mut mailbox = Mailbox::restored({
+            history.push(event(2, JobEvent::Accepted));
+            history
+        });
+        let seqs = |all: &[(Option<u64>, Event)]| numbers(all);
+        let come_back = |mailbox: &mut Mailbox, last| {
+            let (inlet, mut outlet) = outlet();
+            mailbox.attach(inlet, last, WELCOME);
+            read_all(mailbox, &mut outlet, NOTHING).split_off(1)
+        };
+        let all = come_back(&mut mailbox, 5);
+        assert_eq!(seqs(&all), [7, 8, 9, 1_000].map(Some), "and nothing is missing");
+        assert_eq!(all[0].1, Event::Batch(Box::new(end("7"))));
+        let gap = Event::Gap { missed: 1, outcome_of: Some((CorrelationId::Int(1), job(1))) };
+        assert_eq!(all[1].1, gap, "that outcome is kept nowhere any more");
+        assert_eq!(mailbox.history().expect("numbered").end_gone(), None);
+        mailbox.detach();
+        assert_eq!(seqs(&come_back(&mut mailbox, 7)), [8, 9, 1_000].map(Some));
+        assert_eq!(mailbox.history().expect("numbered").end_gone(), Some(7));
+        mailbox.history().expect("numbered").ack(1_000);
+        assert_eq!(mailbox.history().expect("numbered").end_gone(), Some(9));
+        assert_eq!(mailbox.history().expect("numbered").end_gone(), None, "it is said once");
+    }
+
+    #[test]
+    fn the_end_of_a_batch_waits_for_the_disk_and_is_known_by_its_number() {
+        let (mut mailbox, mut outlet) = numbered();
+        mailbox.put(event(1, JobEvent::Cancelled));
+        mailbox.put(Event::Batch(Box::new(end("b"))));
+        let history = mailbox.history().expect("numbered");
+        assert_eq!(history.hold_end("another", Some(7)), None);
+        assert_eq!(history.hold_end("b", Some(7)), Some(2));
+        mailbox.flush(6, NOTHING);
+        assert_eq!(numbers(&sent(&mut outlet)), [Some(1)]);
+        mailbox.flush(7, NOTHING);
+        assert_eq!(numbers(&sent(&mut outlet)), [Some(2)]);
+        // It is given up with what was told and never acknowledged.
+        for _ in 0..MAILBOX_EVENTS_MAX {
+            mailbox.put(progress());
+            mailbox.flush(7, NOTHING);
+            sent(&mut outlet);
+        }
+        assert_eq!(mailbox.history().expect("numbered").end_gone(), Some(2));
     }
 
     fn chunk(bytes: usize) -> Event {
@@ -513,11 +570,7 @@ mod tests {
     fn the_end_of_a_batch_outlasts_a_thousand_outcomes() {
         let (mut mailbox, _outlet) = numbered();
         mailbox.detach();
-        let batch = || {
-            let (name, elapsed_ms) = ("b".into(), 5);
-            let batch = Batch { name, jobs: 1, done: 1, failed: 0, cancelled: 0, elapsed_ms };
-            Event::Batch(Box::new(batch))
-        };
+        let batch = || Event::Batch(Box::new(end("b")));
         mailbox.put(batch());
         for id in 0..3_000 {
             mailbox.put(event(id, JobEvent::Cancelled));

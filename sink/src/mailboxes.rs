@@ -1,12 +1,12 @@
 //! The mailboxes of all sessions.
 
 use acequia_scheduler::{ClientId, SessionId};
+use acequia_wire::JobId;
 use acequia_wire::client::Event;
-use acequia_wire::{CorrelationId, JobId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::absent::Absent;
-use crate::history::{History, LookUp};
+use crate::history::{History, Left, LookUp};
 use crate::mailbox::{Mailbox, Put};
 use crate::outlet::Inlet;
 
@@ -22,6 +22,8 @@ pub struct Mailboxes {
     durable: u64,
     /// What is kept for clients that are not there.
     absent: Absent,
+    /// Sessions of which ends of batches are not kept any more, and up to which number.
+    ends_gone: Vec<(SessionId, u64)>,
 }
 
 impl Mailboxes {
@@ -30,15 +32,9 @@ impl Mailboxes {
         self.boxes.insert(session, Mailbox::plain(inlet));
     }
 
-    /// A session that another server has begun goes on. It left these outcomes, each with its
-    /// number if it was told. From `first` on numbers are free.
-    pub fn restore(
-        &mut self,
-        session: SessionId,
-        client: ClientId,
-        left: Vec<(Option<u64>, CorrelationId, JobId)>,
-        first: u64,
-    ) {
+    /// A session that another server has begun goes on with what is left of it. From `first` on
+    /// numbers are free.
+    pub fn restore(&mut self, session: SessionId, client: ClientId, left: Left, first: u64) {
         let mailbox = Mailbox::restored(History::restored(left, first));
         self.absent.went(session, client, mailbox.absent_bytes().unwrap_or(0));
         self.boxes.insert(session, mailbox);
@@ -59,6 +55,20 @@ impl Mailboxes {
         if let Some(history) = self.boxes.get_mut(&session).and_then(Mailbox::history) {
             history.ack(seq);
         }
+        self.look_at_ends(session);
+    }
+
+    fn look_at_ends(&mut self, session: SessionId) {
+        let history = self.boxes.get_mut(&session).and_then(Mailbox::history);
+        if let Some(seq) = history.and_then(History::end_gone) {
+            self.ends_gone.push((session, seq));
+        }
+    }
+
+    /// The sessions of which ends of batches are not kept any more since the last time, as they were
+    /// seen or there was too much, and up to which number.
+    pub fn ends_gone(&mut self) -> impl Iterator<Item = (SessionId, u64)> + use<'_> {
+        self.ends_gone.drain(..)
     }
 
     /// The session of this client has no connection any more, but goes on. Returns the way to that
@@ -69,6 +79,7 @@ impl Mailboxes {
         if let Some(bytes) = mailbox.absent_bytes() {
             self.absent.went(session, client, bytes);
         }
+        self.look_at_ends(session);
         inlet
     }
 
@@ -80,6 +91,7 @@ impl Mailboxes {
             mailbox.attach(inlet, last, welcome);
             self.unsent.push(session);
         }
+        self.look_at_ends(session);
     }
 
     /// A session is over. Returns the way to its connection, if it has one.
@@ -107,6 +119,9 @@ impl Mailboxes {
         let put = mailbox.put(event);
         if let Some(bytes) = mailbox.absent_bytes() {
             self.absent.keeps(session, bytes);
+        }
+        if let Some(seq) = mailbox.history().and_then(History::end_gone) {
+            self.ends_gone.push((session, seq));
         }
         if matches!(put, Put::Done | Put::Pressed) {
             self.unsent.push(session);
@@ -164,6 +179,16 @@ impl Mailboxes {
             self.holding.insert(session);
         }
         history.hold(job, is_retained, group)
+    }
+
+    /// The end of a batch, which was just put into this mailbox, is to be told once the group is on
+    /// the disk, if there is a disk. Returns the event's number, if it has one.
+    pub fn hold_end(&mut self, session: SessionId, name: &str, group: Option<u64>) -> Option<u64> {
+        let seq = self.boxes.get_mut(&session)?.history()?.hold_end(name, group)?;
+        if group.is_some() {
+            self.holding.insert(session);
+        }
+        Some(seq)
     }
 
     /// So many groups of records are on the disk.

@@ -1,7 +1,9 @@
 //! Connections come and go, and sessions with them or not.
 
+use std::time::Duration;
+
 use acequia_journal::Session;
-use acequia_scheduler::{Action, ClientId, Event, SessionId, Ticket, Time};
+use acequia_scheduler::{Action, ClientId, Event, SessionId, Tally, Ticket, Time};
 use acequia_sink::Inlet;
 use acequia_ventilator::ConnectionId;
 use acequia_wire::JobId;
@@ -60,12 +62,12 @@ impl Pipeline {
 
     /// A session that another server began may be resumed.
     pub(super) fn restore(&mut self, restored: Restored) {
-        let Restored { session, secret, outcomes } = restored;
+        let Restored { session, secret, left } = restored;
         self.sessions.restored(session, secret, Instant::now());
         // A session has fewer events than there are microseconds, and the numbers stay below 2^53,
         // which JavaScript can count to, for two hundred years.
         let first = self.first_number;
-        self.mailboxes.restore(session, self.client_of(session), outcomes, first);
+        self.mailboxes.restore(session, self.client_of(session), left, first);
     }
 
     fn client_of(&self, session: SessionId) -> ClientId {
@@ -219,8 +221,10 @@ impl Pipeline {
     /// For whom a new job is recorded, or the end of one.
     pub(super) fn recorded(&mut self, action: &Action) -> Told {
         let resumable = |session: &SessionId| self.sessions.is_resumable(*session);
-        let (Action::Record { session, .. } | Action::Settle { session, .. }) = action else {
-            return Told::default();
+        let session = match action {
+            Action::Record { session, .. } | Action::Settle { session, .. } => *session,
+            Action::GiveUp { retained } => retained.session,
+            _ => None,
         };
         let Some(session) = session.filter(resumable) else { return Told::default() };
         let seq = match action {
@@ -250,6 +254,23 @@ impl Pipeline {
         }
         let group = self.durability.next_group();
         self.mailboxes.hold(session, job, is_retained, group)
+    }
+
+    /// The end of a batch was just told to those who submitted to it. To those whose sessions can be
+    /// resumed it may have to be told again by another server, so it waits for the disk as an outcome
+    /// does.
+    pub(super) fn record_end(&mut self, tally: &Tally, elapsed: Duration, instant: Instant) {
+        if !self.durability.is_kept() {
+            return;
+        }
+        let group = self.durability.next_group();
+        let (sessions, mailboxes) = (&self.sessions, &mut self.mailboxes);
+        let resumable = tally.sessions.iter().filter(|session| sessions.is_resumable(**session));
+        let told = resumable.filter_map(|session| {
+            Some((*session, mailboxes.hold_end(*session, &tally.name, group)?))
+        });
+        let told: Vec<(SessionId, u64)> = told.collect();
+        self.durability.end_told(&tally.summary(elapsed), told, instant);
     }
 
     /// Says goodbye to all sessions; their writers stop after it.

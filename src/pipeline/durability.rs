@@ -16,8 +16,9 @@ use acequia_journal::{
     Entry, NotWritten, Notice, OpenError, Options, ReadError, Retention, Session, Store, Writer,
 };
 use acequia_scheduler::{Action, ClientId, Config, Event, Scheduler, SessionId, Ticket};
-use acequia_wire::client::OnDisconnect;
-use acequia_wire::{CorrelationId, JobId, QueueName};
+use acequia_sink::Left;
+use acequia_wire::QueueName;
+use acequia_wire::client::{Batch, OnDisconnect};
 use tokio::time::Instant;
 
 use self::silence::Silence;
@@ -65,9 +66,8 @@ pub(crate) struct Opened {
 pub(crate) struct Restored {
     pub(crate) session: SessionId,
     pub(crate) secret: [u8; 32],
-    /// The outcomes that are kept for it, each with the number of the event that told it, if one
-    /// did.
-    pub(crate) outcomes: Vec<(Option<u64>, CorrelationId, JobId)>,
+    /// What its client may not have seen.
+    pub(crate) left: Left,
 }
 
 /// What the pipeline begins with.
@@ -146,17 +146,26 @@ impl Opened {
             let (name, client) = (SessionId(session), ClientId(client));
             let event = Event::SessionOpened { session: name, client };
             self.scheduler.handle(now, event, &mut self.actions);
-            let restored = Restored { session: name, secret, outcomes: Vec::new() };
+            let restored = Restored { session: name, secret, left: Left::default() };
             self.sessions.insert(session, restored);
         }
         for outcome in kept.outcomes()? {
             let outcome = outcome?;
             if let Some(session) = self.sessions.get_mut(&outcome.session) {
                 let seq = (outcome.seq > 0).then_some(outcome.seq);
-                session.outcomes.push((seq, outcome.id.clone(), outcome.job));
+                session.left.outcomes.push((seq, outcome.id.clone(), outcome.job));
             }
-            let event = Event::RecoveredOutcome(Arc::new(translate::retained(outcome, shift)));
-            self.scheduler.handle(now, event, &mut self.actions);
+            // One that was given up is a name for its session, and no more.
+            if let Some(retained) = translate::retained(outcome, shift) {
+                let event = Event::RecoveredOutcome(Arc::new(retained));
+                self.scheduler.handle(now, event, &mut self.actions);
+            }
+        }
+        for end in kept.batch_ends()? {
+            let end = end?;
+            if let Some(session) = self.sessions.get_mut(&end.session) {
+                session.left.ends.push((end.seq, translate::batch(end)));
+            }
         }
         for letter in kept.dead_letters()? {
             let event =
@@ -243,19 +252,32 @@ impl Durability {
     /// Takes what the scheduler wants to be written.
     pub(crate) fn record(&mut self, action: Action, told: Told, now: Instant) {
         let shift = self.timescale.as_mut().map_or(Shift::default(), |scale| scale.shift(now));
+        let is_told = told.seq.is_some();
         let Some(entry) = translate::entry(action, told, shift) else { return };
         if let Entry::Admitted(admitted) = &entry {
             self.last = Ticket(admitted.ticket);
         }
         // Somebody waits to be told.
-        let is_told = match &entry {
+        let is_begun = match &entry {
             Entry::Admitted(_) => true,
             // It has begun, which its client hears, and must not expire after a restart.
             Entry::Counted { counts, .. } => counts.failures == 0 && counts.losses == 0,
             _ => false,
         };
-        let is_awaited = is_told || told.seq.is_some();
-        self.append(entry, is_awaited, now);
+        self.append(entry, is_begun || is_told, now);
+    }
+
+    /// The end of a batch was told to these sessions, to each by the event of that number.
+    pub(crate) fn end_told(&mut self, batch: &Batch, told: Vec<(SessionId, u64)>, now: Instant) {
+        for (session, seq) in told {
+            let end = Entry::EndTold(Box::new(translate::batch_end(batch, session, seq)));
+            self.append(end, true, now);
+        }
+    }
+
+    /// Ends of batches that were told to a session are not to be told again, up to that number.
+    pub(crate) fn ends_gone(&mut self, session: SessionId, up_to: u64, now: Instant) {
+        self.append(Entry::EndsSeen { session: session.0, up_to }, false, now);
     }
 
     /// A session that can be resumed begins.

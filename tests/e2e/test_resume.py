@@ -375,6 +375,83 @@ def test_an_outcome_that_nobody_has_any_more_is_named(new_server, encoding):
         assert [event["missed"] for event in counted] == [1500]
 
 
+def test_what_was_given_up_is_the_same_after_kill_9_and_is_named(new_server, make, tmp_path):
+    """One client has more outcomes than are kept; those of another are older, and stay."""
+    server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb")
+    admin = make(Admin(server))
+    small, small_secret = begin(server)
+    of_small = small.submit_many(["small"] * 3)
+    names = small.accepted(of_small)
+    cut(small)
+    with Serving(server):
+        eventually(lambda: server.total("acequia_jobs_ended_total") == 3, "the end of the first", 30)
+    large, large_secret = begin(server)
+    of_large = large.submit_many(["large"] * 90)
+    names += large.accepted(of_large)
+    cut(large)
+    with Serving(server, lambda _: b'"%s"' % (b"x" * 1_000_000)):  # 64 MiB are kept
+        eventually(lambda: server.total("acequia_jobs_ended_total") == 93, "the end of all jobs", 60)
+
+    def known():
+        return [name for name in names if admin.job(name)]
+
+    before = known()
+    assert names[:3] == before[:3] and 50 < len(before) < 80, len(before)
+    server.wait_written()
+    server.kill()
+    server.start_again()
+    admin = make(Admin(server))
+    assert known() == before
+    again, _ = resume(server, small_secret, last_of(small))
+    with again:
+        assert sorted(ends(again.outcomes(3))) == of_small
+    again, _ = resume(server, large_secret, last_of(large))
+    with again:
+        again.barrier()
+        told = numbered(again)
+        gone = [event for event in told if event["ev"] == "gap" and "id" in event]
+        assert [event["job"] for event in gone] == [name for name in names if name not in before]
+        assert sorted([event["id"] for event in gone] + ends(told)) == of_large, "each once"
+
+
+def test_the_end_of_a_batch_is_told_after_kill_9_until_it_is_seen(new_server, tmp_path):
+    server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb")
+    client, secret = begin(server)
+    client.accepted(client.submit_many(list(range(5)), batch="night"))
+    client.accepted([client.submit("alone", batch="single")])
+    last = last_of(client)
+    cut(client)
+    with Serving(server):
+        eventually(lambda: server.total("acequia_jobs_ended_total") == 6, "the end of all jobs", 30)
+
+    def restart():
+        server.wait_written()
+        server.kill()
+        server.start_again()
+
+    numbers = []
+    for _ in range(2):
+        restart()
+        client, _ = resume(server, secret, last)
+        ended = [client.heard("batch", batch=name) for name in ("night", "single")]
+        assert [end["jobs"] for end in ended] == [end["done"] for end in ended] == [5, 1]
+        client.barrier()
+        assert len(ends(numbered(client))) == 6
+        numbers.append([end["seq"] for end in ended])
+        cut(client)
+    assert numbers[0] == numbers[1]
+    client, _ = resume(server, secret, last)
+    client.send({"op": "ack", "seq": max(numbers[0])})
+    client.barrier()
+    cut(client)
+    restart()
+    client, welcome = resume(server, secret, last)
+    with client:
+        assert welcome["resumed"] is True
+        client.barrier()
+        assert not [event for event in client.events if event["ev"] == "batch"]
+
+
 def test_a_client_that_has_finished_ends_its_session(server):
     client, secret = begin(server)
     client.submit(1, on_disconnect={"cancel_after_ms": 600_000}, id="later")

@@ -257,8 +257,7 @@ def timed_out(books, known):
 
 
 def batch_told(books, known):
-    """The end of a batch is told once, with all of its jobs, also over restarts of the server; but a
-    server that ends before the client of a batch that is over has come back takes the word along.
+    """The end of a batch is told once, with all of its jobs, also over restarts of the server.
 
     Where some were submitted again there may be several of one name, one after another, that are all
     of them together.
@@ -273,24 +272,12 @@ def batch_told(books, known):
         is_known = not any(submit.gaps for submit in submits)
         name = f"{key[1]} of session {key[0]}, {len(jobs)} jobs"
         is_again = any(submit.nonce in books.resubmitted for submit in submits)
-        if not told and was_forgotten(books, submits):
-            continue
         if not told and jobs or len(told) > 1 and not is_again:
             yield f"{name}, was told {len(told)} times: {told}"
         elif sum(line["jobs"] for line in told) != len(jobs):
             yield f"{name}, was told as {told}"
         elif is_known and any(sum(line[end] for line in told) != ends.count(end) for end in ("done", "failed", "cancelled")):
             yield f"{name}, of which {ends.count('done')} are done, was told as {told}"
-
-
-def was_forgotten(books, submits):
-    """Whether a server ended between the end of a batch and when its client heard the last of its jobs."""
-    runs = [run for submit in submits for job in submit.jobs for run in books.runs(job)]
-    heard = [said["t"] for submit in submits for said in submit.ended]
-    if not heard:
-        return False
-    over_ns = max((run.through_ns or run.at_ns for run in runs), default=max(heard))
-    return bool(books.done(SERVER_ENDS, over_ns - AROUND_NS, max(heard) + AROUND_NS))
 
 
 def refused_for_a_reason(books, _):

@@ -1,12 +1,16 @@
 //! The record of an outcome that is kept.
 
 use acequia_wire::code::FailCode;
+use acequia_wire::{CorrelationId, JobId, TraceParent};
 
 use super::primitives::BadRecord;
 use super::primitives::{In, Out};
 use crate::entry::{Kept, Outcome};
 
 const VERSION: u8 = 1;
+
+/// What stands for an outcome that was given up.
+const GIVEN_UP: u8 = 3;
 
 /// Bits of the record's flags: which of the optional fields are there.
 mod flag {
@@ -17,7 +21,8 @@ mod flag {
 
 /// Appends the record of an outcome; its layout is in the doc of [`Kept`].
 pub(super) fn encode(kept: &Kept, into: &mut Vec<u8>) {
-    let Kept { job, client, session, seq, id, key, ended_ms, outcome, traceparent } = kept;
+    let Kept { ticket: _, job, client, session, seq, id, key, ended_ms, outcome, traceparent } =
+        kept;
     let mut out = Out(into);
     out.byte(VERSION);
     out.rest(job.as_bytes());
@@ -47,22 +52,15 @@ pub(super) fn encode(kept: &Kept, into: &mut Vec<u8>) {
             out.text(message);
         }
         Outcome::Cancelled => out.byte(2),
+        Outcome::GivenUp => out.byte(GIVEN_UP),
     }
 }
 
 /// The outcome that `record` describes.
 pub(super) fn decode(record: &[u8]) -> Result<Kept, BadRecord> {
     let mut from = In(record);
-    from.version(VERSION)?;
-    let (job, client, session) = (from.job()?, from.number()?, from.number()?);
-    let (seq, ended_ms, id) = (from.number()?, from.number()?, from.id()?);
-    let flags = from.byte()?;
-    if flags & !flag::ALL != 0 {
-        return Err(BadRecord::Unknown { field: "flags", value: flags });
-    }
-    let has = |flag| flags & flag != 0;
-    let key = has(flag::KEY).then(|| from.text().map(Box::from)).transpose()?;
-    let traceparent = has(flag::TRACEPARENT).then(|| from.traceparent()).transpose()?;
+    let Head { job, client, session, seq, ended_ms, id, key, traceparent } = Head::take(&mut from)?;
+    let key = key.map(Box::from);
     let outcome = match from.byte()? {
         0 => Outcome::Done { result: from.payload()? },
         1 => {
@@ -71,8 +69,65 @@ pub(super) fn decode(record: &[u8]) -> Result<Kept, BadRecord> {
             Outcome::Failed { code, message: from.text()?.into(), attempt }
         }
         2 => Outcome::Cancelled,
+        GIVEN_UP => Outcome::GivenUp,
         value => return Err(BadRecord::Unknown { field: "outcome", value }),
     };
     from.end()?;
-    Ok(Kept { job, client, session, seq, id, key, ended_ms, outcome, traceparent })
+    // Its place is its block's to know.
+    let ticket = 0;
+    Ok(Kept { ticket, job, client, session, seq, id, key, ended_ms, outcome, traceparent })
+}
+
+/// What comes before the outcome itself.
+struct Head<'a> {
+    job: JobId,
+    client: u64,
+    session: u64,
+    seq: u64,
+    ended_ms: u64,
+    id: CorrelationId,
+    key: Option<&'a str>,
+    traceparent: Option<Box<TraceParent>>,
+}
+
+impl<'a> Head<'a> {
+    fn take(from: &mut In<'a>) -> Result<Self, BadRecord> {
+        from.version(VERSION)?;
+        let (job, client, session) = (from.job()?, from.number()?, from.number()?);
+        let (seq, ended_ms, id) = (from.number()?, from.number()?, from.id()?);
+        let flags = from.byte()?;
+        if flags & !flag::ALL != 0 {
+            return Err(BadRecord::Unknown { field: "flags", value: flags });
+        }
+        let has = |flag| flags & flag != 0;
+        let key = has(flag::KEY).then(|| from.text()).transpose()?;
+        let traceparent = has(flag::TRACEPARENT).then(|| from.traceparent()).transpose()?;
+        Ok(Self { job, client, session, seq, ended_ms, id, key, traceparent })
+    }
+}
+
+/// What has to be known of an outcome where it comes or leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Glance {
+    pub(crate) job: JobId,
+    pub(crate) client: u64,
+    pub(crate) session: u64,
+    pub(crate) ended_ms: u64,
+    pub(crate) is_given_up: bool,
+}
+
+impl Glance {
+    pub(super) fn of(kept: &Kept) -> Self {
+        let Kept { job, client, session, ended_ms, ref outcome, .. } = *kept;
+        let is_given_up = *outcome == Outcome::GivenUp;
+        Self { job, client, session, ended_ms, is_given_up }
+    }
+
+    /// At the outcome that `record` describes.
+    pub(super) fn at(record: &[u8]) -> Result<Self, BadRecord> {
+        let mut from = In(record);
+        let Head { job, client, session, ended_ms, .. } = Head::take(&mut from)?;
+        let is_given_up = from.byte()? == GIVEN_UP;
+        Ok(Self { job, client, session, ended_ms, is_given_up })
+    }
 }

@@ -8,7 +8,7 @@ use acequia_wire::{ContentType, CorrelationId, JobId, Payload, TraceParent};
 use proptest::option::of;
 use proptest::prelude::*;
 
-use super::block::{Block, Builder};
+use super::block::{Block, Builder, Fate};
 use super::check::{self, Kind, Record};
 use super::job::{Names, decode_job, encode_job};
 use super::letter::{decode_letter, encode_letter};
@@ -113,10 +113,15 @@ prop_compose! {
     fn kept()(
         job in any::<[u8; 16]>(), client in any::<u64>(), id in id(), key in of(text()),
         session in any::<u64>(), seq in any::<u64>(), ended_ms in any::<u64>(),
-        outcome in outcome(), traceparent in of(traceparent()),
+        outcome in outcome(), traceparent in of(traceparent()), is_given_up in any::<bool>(),
     ) -> Kept {
         let job = JobId::from_bytes(job);
-        Kept { job, client, session, seq, id, key, ended_ms, outcome, traceparent }
+        let mut kept =
+            Kept { ticket: 0, job, client, session, seq, id, key, ended_ms, outcome, traceparent };
+        if is_given_up {
+            kept.give_up();
+        }
+        kept
     }
 }
 
@@ -162,11 +167,43 @@ proptest! {
         let mut builder = Builder::default();
         all.iter().for_each(|kept| builder.push(kept, 0));
         let mut block = Vec::new();
-        builder.finish(&mut block);
-        let head = Block::read(&block).expect("a block");
-        prop_assert_eq!(head.outcomes, all.len() as u64);
-        prop_assert_eq!(Some(head.newest_ms), all.iter().map(|kept| kept.ended_ms).max());
+        let contents = builder.finish(&mut block);
+        prop_assert_eq!(Block::contents(&block), Ok(contents.clone()));
+        let given_up = all.iter().filter(|kept| kept.outcome == Outcome::GivenUp);
+        let given_up: Vec<u64> = given_up.map(|kept| kept.client).collect();
+        prop_assert_eq!(contents.outcomes, all.len() - given_up.len());
+        prop_assert_eq!((contents.given_up, contents.bytes), (given_up, block.len()));
+        let newest_ms = all.iter().map(|kept| kept.ended_ms).max();
+        prop_assert_eq!([contents.newest_ms, contents.ended_ms].map(Some), [newest_ms; 2]);
         prop_assert_eq!(read_all(&block), Ok(all));
+    }
+
+    #[test]
+    fn a_block_that_is_written_anew_has_what_stays_and_leaves_when_it_would_have(
+        all in prop::collection::vec((kept(), 0_usize..3), 1..8),
+    ) {
+        let mut builder = Builder::default();
+        all.iter().for_each(|(kept, _)| builder.push(kept, 5));
+        let mut before = Vec::new();
+        let newest_ms = builder.finish(&mut before).newest_ms;
+        let mut fates = all.iter().map(|(_, nth)| [Fate::Stays, Fate::GivenUp, Fate::Leaves][*nth]);
+        let mut after = Vec::new();
+        let block = Block::read(&before).expect("a block");
+        let contents = block.write_anew(|_| fates.next().expect("each once"), &mut after);
+        let stays = all.into_iter().filter(|(_, nth)| *nth != 2);
+        let expected: Vec<Kept> = stays.map(|(mut kept, nth)| {
+            if nth == 1 {
+                kept.give_up();
+            }
+            kept
+        }).collect();
+        let contents = contents.expect("a block");
+        prop_assert_eq!(contents.is_none(), expected.is_empty());
+        if let Some(contents) = contents {
+            prop_assert_eq!(contents.newest_ms, newest_ms);
+            prop_assert_eq!(Block::contents(&after), Ok(contents));
+            prop_assert_eq!(read_all(&after), Ok(expected));
+        }
     }
 
     #[test]

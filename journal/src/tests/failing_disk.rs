@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::mpsc::Receiver;
 
 use super::rng::{Rng, seeds};
-use super::script::{Content, OPTIONS, Script, admitted, hand_over, kept, open, start};
+use super::script::{Content, Script, admitted, hand_over, kept, open, start, unplaced};
 use super::sim_disk::{Loss, SimDisk};
 use crate::entry::Entry;
 use crate::notice::Notice;
@@ -41,7 +41,7 @@ fn look(disk: &SimDisk, content: &Content, what: &str) {
     let image = disk.after(Loss::All, &mut Rng::new(0));
     let store = open(&SimDisk::new(image, 0)).unwrap_or_else(|error| panic!("{what}: {error}"));
     let held = Content::of(&store);
-    assert!(content.is_held_by(&held), "{what}: {held:#?}");
+    assert_eq!(*content, held, "{what}");
 }
 
 /// Runs a script on a new disk of which the operations from `fails` fail, counted from where the
@@ -160,7 +160,7 @@ fn what_waits_is_bounded_while_nothing_can_be_written() {
         writer.append(Entry::Admitted(admitted(ticket, 100_000)));
     }
     assert!(ticket <= 12, "1 MiB may wait");
-    // Jobs that end meanwhile make room, and their outcomes cannot pile up.
+    // Jobs that end meanwhile make room, and outcomes that are given up leave at once.
     for ticket in 2..=ticket {
         let outcome = Some(Box::new(kept(ticket, 1_000)));
         writer.append(Entry::Settled { ticket, outcome });
@@ -168,9 +168,11 @@ fn what_waits_is_bounded_while_nothing_can_be_written() {
     assert!(!writer.is_behind());
     let waiting = writer.waiting_bytes();
     for ticket in 100..1_000 {
-        let outcome = Some(Box::new(kept(ticket, 1_000)));
+        let outcome = kept(ticket, 1_000);
+        let job = outcome.job;
         writer.append(Entry::Admitted(admitted(ticket, 100_000)));
-        writer.append(Entry::Settled { ticket, outcome });
+        writer.append(Entry::Settled { ticket, outcome: Some(Box::new(outcome)) });
+        writer.append(Entry::GivenUp { ticket, job, is_missed: false });
     }
     assert!(writer.waiting_bytes() < waiting + 1_000, "{}", writer.waiting_bytes());
 
@@ -183,8 +185,8 @@ fn what_waits_is_bounded_while_nothing_can_be_written() {
     let held = Content::of(&open(&disk).unwrap());
     assert_eq!(held.jobs.len(), 1, "the one in flight");
     assert_eq!(held.highest_ticket, 999);
-    assert_eq!(held.outcomes.len(), OPTIONS.retention.outcomes_max);
-    assert_eq!(held.outcomes.last(), Some(&kept(999, 1_000)));
+    let outcomes: Vec<_> = (2..=ticket).map(|ticket| unplaced(&kept(ticket, 1_000))).collect();
+    assert_eq!(held.outcomes, outcomes);
 }
 
 #[test]

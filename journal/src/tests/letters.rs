@@ -1,6 +1,6 @@
 //! Dead letters come, stay and leave, and cost the disk nothing where they come and leave at once.
 
-use super::script::{Content, admitted, failed, hand_over, kept, letter, open, start};
+use super::script::{Content, admitted, failed, hand_over, kept, letter, open, start, unplaced};
 use super::sim_disk::SimDisk;
 use crate::entry::{Admitted, Counts, Entry, LiveJob};
 
@@ -25,7 +25,7 @@ fn a_job_that_fails_leaves_its_letter_and_its_outcome_written_before_or_not() {
     let fail = failed(2, &admitted(1, 10)).to_vec();
     let expected = Content {
         letters: vec![letter(2, &admitted(1, 10))],
-        outcomes: vec![kept(1, 1_000)],
+        outcomes: vec![unplaced(&kept(1, 1_000))],
         highest_ticket: 2,
         ..Content::default()
     };
@@ -53,7 +53,7 @@ fn a_redrive_takes_the_letter_and_brings_the_job() {
     let redrive = vec![Entry::Exhumed { ticket: 2 }, Entry::Admitted(redriven.clone())];
     let expected = Content {
         jobs: vec![LiveJob { admitted: redriven, counts: Counts::default() }],
-        outcomes: vec![kept(1, 1_000)],
+        outcomes: vec![unplaced(&kept(1, 1_000))],
         highest_ticket: 3,
         ..Content::default()
     };

@@ -11,7 +11,9 @@ use acequia_wire::{ContentType, CorrelationId, JobId, Payload, QueueName};
 use super::rng::Rng;
 use super::sim_disk::SimDisk;
 use crate::clock::{Clocks, Reading};
-use crate::entry::{Admitted, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session, Tally};
+use crate::entry::{
+    Admitted, BatchEnd, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session, Tally,
+};
 use crate::error::CannotOpen;
 use crate::medium::Medium;
 use crate::notice::Notice;
@@ -19,7 +21,7 @@ use crate::options::{Compaction, Options, Retention};
 use crate::store::Store;
 use crate::writer::Writer;
 
-/// Small, so that outcomes leave during a run, and quick to try again.
+/// Quick to try again.
 pub(super) const OPTIONS: Options = Options {
     retention: Retention { for_ms: 600_000, sessions_ms: 0, outcomes_max: 10, bytes_max: 1 << 20 },
     waiting_bytes_max: 1 << 20,
@@ -33,6 +35,9 @@ pub(super) const OPTIONS: Options = Options {
 const NEVER: Compaction =
     Compaction { file_bytes_min: u64::MAX, used_bytes_max: 0, idle_ms: 0, busy_ms: 0 };
 
+/// Outcomes that are kept in a run; others are given up.
+const OUTCOMES_MAX: usize = 6;
+
 /// Jobs among which the next that ends is chosen: mostly the oldest.
 const LIVE_MAX: usize = 8;
 
@@ -45,6 +50,7 @@ pub(super) struct Content {
     pub(super) sessions: BTreeMap<u64, Session>,
     pub(super) paused: BTreeSet<QueueName>,
     pub(super) tallies: BTreeMap<(u64, Arc<str>), Tally>,
+    pub(super) ends: BTreeMap<(u64, u64), BatchEnd>,
     pub(super) highest_ticket: u64,
 }
 
@@ -52,7 +58,8 @@ impl Content {
     pub(super) fn of(store: &Store) -> Self {
         let recovery = store.recover().unwrap();
         let jobs: Vec<LiveJob> = recovery.jobs().unwrap().map(Result::unwrap).collect();
-        let outcomes: Vec<Kept> = recovery.outcomes().unwrap().map(Result::unwrap).collect();
+        let outcomes = recovery.outcomes().unwrap().map(|kept| unplaced(&kept.unwrap()));
+        let outcomes: Vec<Kept> = outcomes.collect();
         let letters: Vec<_> = recovery.dead_letters().unwrap().map(Result::unwrap).collect();
         assert_eq!(recovery.live(), jobs.len() as u64);
         assert_eq!(recovery.buried(), letters.len() as u64);
@@ -62,22 +69,38 @@ impl Content {
         let paused = recovery.paused().unwrap().map(Result::unwrap).collect();
         let tallies = recovery.tallies().unwrap().map(Result::unwrap);
         let tallies = tallies.map(|of| ((of.client, of.name.clone()), of)).collect();
+        let ends = recovery.batch_ends().unwrap().map(Result::unwrap);
+        let ends = ends.map(|of| ((of.session, of.seq), of)).collect();
         let highest_ticket = recovery.highest_ticket();
-        Self { jobs, letters, outcomes, sessions, paused, tallies, highest_ticket }
+        Self { jobs, letters, outcomes, sessions, paused, tallies, ends, highest_ticket }
     }
 
-    /// Whether a store holds this: of the outcomes the newest, in whole blocks.
-    pub(super) fn is_held_by(&self, held: &Self) -> bool {
-        let max = OPTIONS.retention.outcomes_max;
-        self.jobs == held.jobs
-            && self.letters == held.letters
-            && self.sessions == held.sessions
-            && self.paused == held.paused
-            && self.highest_ticket == held.highest_ticket
-            && self.outcomes.ends_with(&held.outcomes)
-            && held.outcomes.len() <= max
-            && held.outcomes.len() >= self.outcomes.len().min(max / 2)
+    /// An outcome comes, and others are given up for it.
+    fn keep(&mut self, rng: &mut Rng, outcomes: &mut u64, kept: &Kept) -> (Kept, Vec<Entry>) {
+        *outcomes += 1;
+        let kept = Kept { ticket: *outcomes, ..kept.clone() };
+        self.outcomes.push(kept.clone());
+        let mut given_up = Vec::new();
+        loop {
+            let is_there = |of: &&mut Kept| of.outcome != Outcome::GivenUp;
+            let there = self.outcomes.iter_mut().filter(is_there).collect::<Vec<_>>();
+            if there.len() <= OUTCOMES_MAX {
+                return (kept, given_up);
+            }
+            let nth = rng.below(there.len());
+            let Some(gone) = there.into_iter().nth(nth) else { continue };
+            let is_missed = rng.one_in(8);
+            given_up.push(Entry::GivenUp { ticket: gone.ticket, job: gone.job, is_missed });
+            gone.give_up();
+            let ticket = gone.ticket;
+            self.outcomes.retain(|of| is_missed || of.ticket != ticket);
+        }
     }
+}
+
+/// An outcome as it comes back: its place is its block's to know, and no matter here.
+pub(super) fn unplaced(kept: &Kept) -> Kept {
+    Kept { ticket: 0, ..kept.clone() }
 }
 
 /// A run: entries in groups.
@@ -128,6 +151,7 @@ pub(super) fn kept(ticket: u64, ended_ms: u64) -> Kept {
     };
     let (session, seq) = (ticket % 3, ticket % 7);
     Kept {
+        ticket,
         job,
         client,
         session,
@@ -167,6 +191,7 @@ fn come_or_go(rng: &mut Rng, content: &mut Content) -> Vec<Entry> {
         let session = rng.next() % 4;
         let new = Session { session, client: rng.next(), secret_hash: [7; 32] };
         if content.sessions.remove(&session).is_some() {
+            content.ends.retain(|(of, _), _| *of != session);
             group.push(Entry::SessionEnded { session });
         } else {
             content.sessions.insert(session, new);
@@ -196,6 +221,21 @@ fn come_or_go(rng: &mut Rng, content: &mut Content) -> Vec<Entry> {
             group.push(Entry::Tallied(Box::new(tally)));
         }
     }
+    if rng.one_in(2)
+        && let Some(session) = content.sessions.keys().next().copied()
+    {
+        let seq = rng.next() >> 1;
+        if rng.one_in(2) {
+            content.ends.retain(|(of, nth), _| *of != session || *nth > seq);
+            group.push(Entry::EndsSeen { session, up_to: seq });
+        } else {
+            let (name, elapsed_ms) = ("batch".into(), rng.next());
+            let [done, failed, cancelled] = [(); 3].map(|()| u32::try_from(rng.below(9)).unwrap());
+            let end = BatchEnd { session, seq, name, done, failed, cancelled, elapsed_ms };
+            content.ends.insert((session, seq), end.clone());
+            group.push(Entry::EndTold(Box::new(end)));
+        }
+    }
     group
 }
 
@@ -203,7 +243,7 @@ impl Script {
     pub(super) fn new(seed: u64, groups: usize) -> Self {
         let mut rng = Rng::new(seed);
         let mut live: BTreeMap<u64, LiveJob> = BTreeMap::new();
-        let mut content = Content::default();
+        let (mut content, mut outcomes) = (Content::default(), 0);
         let mut script = Self { groups: Vec::new(), contents: vec![content.clone()] };
         for _ in 0..groups {
             let mut group = Vec::new();
@@ -230,15 +270,17 @@ impl Script {
                     let ended = live.remove(&ticket).unwrap();
                     if rng.one_in(3) {
                         content.highest_ticket += 1;
-                        content.outcomes.push(kept(ticket, 1_000));
                         content.letters.push(letter(content.highest_ticket, &ended.admitted));
-                        group.extend(failed(content.highest_ticket, &ended.admitted));
+                        let [buried, _] = failed(content.highest_ticket, &ended.admitted);
+                        group.push(buried);
+                    } else if rng.one_in(2) {
+                        group.push(Entry::Settled { ticket, outcome: None });
                         continue;
                     }
-                    let outcome = rng.one_in(2).then(|| kept(ticket, 1_000));
-                    content.outcomes.extend(outcome.clone());
-                    let outcome = outcome.map(Box::new);
-                    group.push(Entry::Settled { ticket, outcome });
+                    let (kept, given_up) =
+                        content.keep(&mut rng, &mut outcomes, &kept(ticket, 1_000));
+                    group.push(Entry::Settled { ticket, outcome: Some(Box::new(kept)) });
+                    group.extend(given_up);
                 }
             }
             // A letter, old or new, is dropped or redriven.
@@ -256,7 +298,8 @@ impl Script {
             group.extend(come_or_go(&mut rng, &mut content));
             content.jobs = live.values().cloned().collect();
             script.groups.push(group);
-            script.contents.push(content.clone());
+            let outcomes = content.outcomes.iter().map(unplaced).collect();
+            script.contents.push(Content { outcomes, ..content.clone() });
         }
         script
     }

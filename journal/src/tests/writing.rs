@@ -1,6 +1,6 @@
 //! What the disk is asked for, and what it is spared.
 
-use super::script::{Content, admitted, hand_over, kept, open, start};
+use super::script::{Content, admitted, hand_over, kept, open, start, unplaced};
 use super::sim_disk::SimDisk;
 use crate::entry::{Counts, Entry};
 use crate::notice::Notice;
@@ -36,7 +36,7 @@ fn of_such_a_job_the_outcome_is_kept_if_it_is_asked_for() {
     assert_eq!(notices.recv(), Ok(Notice::Durable { up_to: 1 }));
     writer.close().unwrap();
     let held = Content::of(&open(&disk).unwrap());
-    let outcomes = vec![kept(1, 1_000)];
+    let outcomes = vec![unplaced(&kept(1, 1_000))];
     assert_eq!(held, Content { outcomes, highest_ticket: 1, ..Content::default() });
 }
 

@@ -1,5 +1,7 @@
 //! Whoever submitted to a batch is told when the last of its jobs has ended.
 
+use std::sync::Arc;
+
 use acequia_wire::client::Event as ClientEvent;
 
 use crate::action::Action;
@@ -8,7 +10,7 @@ use crate::outcome::Outcome;
 use crate::records::Tally;
 use crate::rules::step::Step;
 use crate::scheduler::Scheduler;
-use crate::state::batches::After;
+use crate::state::batches::{After, Batch};
 
 impl Scheduler {
     /// A session has submitted to a batch and will be told of its end.
@@ -25,17 +27,16 @@ impl Scheduler {
             After::GoesOn(tally) => return step.out.push(Action::Tally(tally)),
             After::IsOver(over) => over,
         };
-        let summary = over.summary(step.now - over.tally.began);
-        let Tally { client, name, sessions, .. } = over.tally;
-        if over.is_recorded {
-            step.out.push(Action::BatchOver { client, name });
-        }
-        for session in sessions.iter().copied() {
+        let Batch { tally, is_recorded, .. } = over;
+        let elapsed = step.now - tally.began;
+        let summary = tally.summary(elapsed);
+        for session in tally.sessions.iter().copied() {
             if let Some(open) = self.clients.session(session) {
                 open.batches.remove(&batch);
             }
             step.tell(session, ClientEvent::Batch(Box::new(summary.clone())));
         }
+        step.out.push(Action::BatchOver { tally, elapsed, is_recorded });
     }
 
     /// What had become of a batch before a restart counts, if the batch goes on.
@@ -43,8 +44,10 @@ impl Scheduler {
         // The clock may have been ahead.
         tally.began = tally.began.min(step.now);
         let Some(batch) = self.batches.take_up(&tally) else {
-            let Tally { client, name, .. } = tally;
-            return step.out.push(Action::BatchOver { client, name });
+            // None of them is told.
+            tally.sessions = Arc::default();
+            let elapsed = step.now - tally.began;
+            return step.out.push(Action::BatchOver { tally, elapsed, is_recorded: true });
         };
         for session in tally.sessions.iter() {
             self.attend(*session, batch);

@@ -187,6 +187,7 @@ impl Scheduler {
         self.queues.forget_if_unused(job.queue());
         let session = job.watchers.began_in();
         step.out.push(Action::Settle { ticket: job.ticket, job: job.id, session, retain });
+        self.give_up(step);
         let total = step.now - job.submitted;
         step.measure(Measure::Ended { queue, outcome: measured, ran, total });
         if let Some(batch) = job.batch() {

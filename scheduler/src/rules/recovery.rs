@@ -65,12 +65,15 @@ impl Scheduler {
         }
     }
 
-    pub(crate) fn recovered_outcome(&mut self, step: &Step<'_>, mut retained: Arc<Retained>) {
+    pub(crate) fn recovered_outcome(&mut self, step: &mut Step<'_>, mut retained: Arc<Retained>) {
+        self.start_after(retained.ticket);
         if retained.ended > step.now {
             Arc::make_mut(&mut retained).ended = step.now;
         }
         if retained.ended + self.config.retention > step.now {
             self.keep(retained);
+            // There may be other limits now.
+            self.give_up(step);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use acequia_wire::client::JobEvent;
 
+use crate::action::Action;
 use crate::ids::ClientId;
 use crate::records::Retained;
 use crate::rules::step::Step;
@@ -39,19 +40,28 @@ impl Scheduler {
         let (key, ended) = (name.map(Box::from), step.now);
         let traceparent = self.traceparent(job);
         let job = job.id;
-        let retained = Retained { job, client, session, id, key, ended, outcome, traceparent };
+        let ticket = self.next_ticket();
+        let retained =
+            Retained { ticket, job, client, session, id, key, ended, outcome, traceparent };
         let retained = Arc::new(retained);
         self.keep(retained.clone());
         Some(retained)
     }
 
+    /// Keeps an outcome, be there room or not; see [`give_up`](Self::give_up).
     pub(crate) fn keep(&mut self, retained: Arc<Retained>) {
         let at = self.outcomes.push(retained.clone());
         if let Some(key) = &retained.key {
             self.claim_key(retained.client, key, Keyed::Ended(at));
         }
-        while let Some((at, given_up)) = self.outcomes.pop_over(&self.config) {
-            self.forget(at, &given_up);
+    }
+
+    /// The client with most outcomes gives way, if there are too many now. It comes after the last
+    /// one is recorded, which may be among those that leave.
+    pub(crate) fn give_up(&mut self, step: &mut Step<'_>) {
+        while let Some((at, retained)) = self.outcomes.pop_over(&self.config) {
+            self.forget(at, &retained);
+            step.out.push(Action::GiveUp { retained });
         }
     }
 

@@ -40,6 +40,7 @@ impl Model {
             Event::StorageBack => self.storage_failed = false,
             Event::Recovered(recovered) => self.expect_recovered(recovered),
             Event::RecoveredOutcome(retained) => {
+                self.last_ticket = self.last_ticket.max(retained.ticket);
                 if retained.ended + self.config.retention > self.now {
                     self.retain(retained.clone());
                 }

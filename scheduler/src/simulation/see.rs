@@ -66,8 +66,12 @@ impl Model {
                 self.see_settled(id, retain.clone());
             }
             Action::Tally(tally) => self.pay(&Owed::Tally(tally.clone())),
-            Action::BatchOver { client, name } => {
-                self.pay(&Owed::BatchOver(*client, (&**name).into()));
+            Action::GiveUp { retained } => self.pay(&Owed::GiveUp(retained.job)),
+            Action::BatchOver { tally, elapsed, is_recorded } => {
+                let is_told =
+                    |owed: &Owed| matches!(owed, Owed::Batch(_, of) if *of.name == *tally.name);
+                assert!(!self.owed.iter().any(is_told), "its end was told before");
+                self.pay(&Owed::BatchOver(tally.clone(), *elapsed, *is_recorded));
             }
             Action::Bury { letter } => self.see_buried(letter),
             #[cfg(feature = "spans")]
@@ -232,7 +236,8 @@ impl Model {
             let cancelled = matches!(retain.outcome, JobEvent::Cancelled);
             assert_eq!(retain.key, job.spec.key.clone().filter(|_| !cancelled));
             assert_eq!((retain.job, retain.client, &retain.id), (id, job.client, &job.spec.id));
-            assert_eq!(retain.ended, self.now);
+            self.last_ticket = Ticket(self.last_ticket.0 + 1);
+            assert_eq!((retain.ticket, retain.ended), (self.last_ticket, self.now));
             assert_eq!(retain.session, job.began_in());
             assert_eq!(retain.traceparent, self.span(id, &job));
             self.retain(retain);

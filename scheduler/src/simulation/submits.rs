@@ -199,9 +199,7 @@ impl Model {
             self.tallies.insert((client, name), tally.clone());
             return self.owed.push(Owed::Tally(tally));
         }
-        if self.tallies.remove(&(client, name.clone())).is_some() {
-            self.owed.push(Owed::BatchOver(client, name.clone()));
-        }
+        let is_recorded = self.tallies.remove(&(client, name.clone())).is_some();
         let batch = self.batches.remove(&(client, name.clone())).unwrap();
         let [done, failed, cancelled] = ended;
         let summary = Summary {
@@ -212,8 +210,12 @@ impl Model {
             cancelled,
             elapsed_ms: u64::try_from((self.now - batch.began).as_millis()).unwrap(),
         };
-        let open = batch.sessions.iter().filter(|session| self.sessions.contains_key(session));
-        self.owed.extend(open.map(|session| Owed::Batch(*session, summary.clone())));
+        let open = |session: &SessionId| self.sessions.contains_key(session);
+        let sessions: BTreeSet<SessionId> = batch.sessions.into_iter().filter(open).collect();
+        self.owed.extend(sessions.iter().map(|session| Owed::Batch(*session, summary.clone())));
+        let name = (&*summary.name).into();
+        let tally = Tally { client, name, began, ended, sessions: Arc::new(sessions) };
+        self.owed.push(Owed::BatchOver(tally, self.now - began, is_recorded));
     }
 
     pub(super) fn expect_recovered(&mut self, of: &Recovered) {
@@ -241,7 +243,8 @@ impl Model {
         let name: Box<str> = (&*tally.name).into();
         let key = (tally.client, name.clone());
         let Some(batch) = self.batches.get_mut(&key) else {
-            return self.owed.push(Owed::BatchOver(tally.client, name));
+            let over = Tally { sessions: Arc::default(), ..tally.clone() };
+            return self.owed.push(Owed::BatchOver(over, self.now - tally.began, true));
         };
         batch.began = batch.began.min(tally.began);
         for (outcome, count) in Outcome::ALL.iter().zip(tally.ended) {
@@ -377,7 +380,8 @@ impl Model {
             };
             let most = all.iter().map(|of| holds(of.client)).max().unwrap();
             let loses = all.iter().position(|of| holds(of.client) == most).unwrap();
-            self.retained.remove(loses);
+            let given_up = self.retained.remove(loses);
+            self.owed.push(Owed::GiveUp(given_up.job));
         }
     }
 

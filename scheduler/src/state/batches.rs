@@ -2,9 +2,7 @@
 //! concerns.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use acequia_wire::client::Batch as Summary;
 use hashbrown::HashMap;
 use slab::Slab;
 
@@ -97,26 +95,6 @@ impl Batches {
         let over = self.batches.remove(batch);
         self.by_name.remove(&ByClient(over.tally.client, &over.tally.name));
         After::IsOver(over)
-    }
-}
-
-const _: () = assert!(
-    matches!(Outcome::ALL, [Outcome::Done, Outcome::Failed, Outcome::Cancelled]),
-    "a summary takes them in this order"
-);
-
-impl Batch {
-    /// What is told of it, after so long.
-    pub(crate) fn summary(&self, elapsed: Duration) -> Summary {
-        let [done, failed, cancelled] = self.tally.ended;
-        Summary {
-            name: (&*self.tally.name).into(),
-            jobs: done.saturating_add(failed).saturating_add(cancelled),
-            done,
-            failed,
-            cancelled,
-            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-        }
     }
 }
 

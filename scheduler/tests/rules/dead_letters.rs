@@ -137,7 +137,7 @@ fn the_key_is_the_new_job_s() {
     let mut scene = failed(Config::default(), [keyed(1)]);
     scene.redrive(1, 2);
     assert!(scene.submit(keyed(3)).is_empty(), "it is not accepted yet");
-    assert_eq!(scene.durable(3), ["3 of 2 accepted", "3 of 2 started: 1 by w1"]);
+    assert_eq!(scene.durable(4), ["3 of 2 accepted", "3 of 2 started: 1 by w1"]);
     assert_eq!(scene.done(1, 2), ["3 of 2 done", "settle 2"]);
     assert_eq!(scene.submit(keyed(4)), ["4 of 2 done"]);
 

@@ -124,8 +124,13 @@ impl Scene {
                 Action::Tally(tally) => {
                     self.tallies.insert(tally.name.to_string(), tally.clone());
                 }
-                Action::BatchOver { name, .. } => {
-                    self.tallies.remove(&**name).expect("it was tallied");
+                Action::BatchOver { tally, is_recorded, .. } => {
+                    let before = self.tallies.remove(&*tally.name);
+                    assert_eq!(before.is_some(), *is_recorded);
+                }
+                Action::GiveUp { retained } => {
+                    self.retained.retain(|of| of.job != retained.job);
+                    lines.push(format!("give up {}", number_of(retained.job)));
                 }
                 Action::Bury { letter } => {
                     self.letters.insert(letter.ticket, letter.clone());
@@ -300,6 +305,7 @@ fn line(action: &Action) -> Option<String> {
         Action::Record { .. }
         | Action::Count { .. }
         | Action::Settle { .. }
+        | Action::GiveUp { .. }
         | Action::Bury { .. }
         | Action::Tally(_)
         | Action::BatchOver { .. }

@@ -136,6 +136,16 @@ fn of_outcomes_that_are_kept_by_number_and_by_size() {
         };
         assert_eq!(kept(100..=102), [100, 101, 102], "who has least loses nothing");
         assert_eq!(kept(1..=10), [8, 9, 10], "who has most loses the oldest");
+        // What the journal is told is what is kept, so after a restart it is the same.
+        let mut next = Scene::empty(config);
+        for retained in scene.retained.clone() {
+            next.handle(acequia_scheduler::Event::RecoveredOutcome(retained));
+        }
+        let known = |scene: &Scene| -> Vec<u32> {
+            (1..=102).filter(|id| scene.find(*id).is_some()).collect()
+        };
+        assert_eq!(known(&next), known(&scene));
+        assert_eq!(next.retained.len(), 0, "and nothing is given up");
     }
 }
 

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use acequia_journal::{
-    Admitted, Counts, DeadLetter as Buried, Entry, Kept, LiveJob, Outcome, Tally as Tallied,
+    Admitted, BatchEnd, Counts, DeadLetter as Buried, Entry, Kept, LiveJob, Outcome,
+    Tally as Tallied,
 };
 use acequia_scheduler::{
     Action, ClientId, DeadLetter, Recovered, Retained, SessionId, Tally, Ticket,
 };
 
 use super::timescale::Shift;
-use acequia_wire::client::JobEvent;
+use acequia_wire::client::{Batch, JobEvent};
 
 /// The session of a job, if it can be resumed, and the number of the event that tells its outcome,
 /// once it has one.
@@ -48,11 +49,18 @@ pub(super) fn entry(action: Action, told: Told, shift: Shift) -> Option<Entry> {
             let outcome = retain.and_then(|retained| kept(&retained, told, shift)).map(Box::new);
             Entry::Settled { ticket: ticket.0, outcome }
         }
+        Action::GiveUp { retained } => {
+            let Retained { ticket, job, .. } = *retained;
+            Entry::GivenUp { ticket: ticket.0, job, is_missed: told.session.is_some() }
+        }
         Action::Tally(tally) => Entry::Tallied(Box::new(tallied(tally, shift))),
-        Action::BatchOver { client, name } => Entry::BatchOver { client: client.0, name },
+        Action::BatchOver { tally: Tally { client, name, .. }, is_recorded: true, .. } => {
+            Entry::BatchOver { client: client.0, name }
+        }
         Action::Bury { letter } => Entry::Buried(Box::new(buried(&letter, shift))),
         Action::Exhume { ticket } => Entry::Exhumed { ticket: ticket.0 },
-        Action::Tell { .. }
+        Action::BatchOver { is_recorded: false, .. }
+        | Action::Tell { .. }
         | Action::Run { .. }
         | Action::CancelRun { .. }
         | Action::Remind { .. }
@@ -82,20 +90,24 @@ pub(super) fn recovered(job: LiveJob, shift: Shift) -> Recovered {
     }
 }
 
-pub(super) fn retained(kept: Kept, shift: Shift) -> Retained {
-    let Kept { job, client, session: name, seq: _, id, key, ended_ms, outcome, traceparent } = kept;
+/// An outcome that is kept, unless it was given up.
+pub(super) fn retained(kept: Kept, shift: Shift) -> Option<Retained> {
+    let Kept {
+        ticket, job, client, session: name, id, key, ended_ms, outcome, traceparent, ..
+    } = kept;
     let outcome = match outcome {
         Outcome::Done { result } => JobEvent::Done { result },
         Outcome::Failed { code, message, attempt } => JobEvent::Failed { code, message, attempt },
         Outcome::Cancelled => JobEvent::Cancelled,
+        Outcome::GivenUp => return None,
     };
-    let (client, session) = (ClientId(client), session(name));
+    let (ticket, client, session) = (Ticket(ticket), ClientId(client), session(name));
     let ended = shift.recovered(ended_ms);
-    Retained { job, client, session, id, key, ended, outcome, traceparent }
+    Some(Retained { ticket, job, client, session, id, key, ended, outcome, traceparent })
 }
 
 fn kept(retained: &Retained, told: Told, shift: Shift) -> Option<Kept> {
-    let Retained { job, client, session: _, id, key, ended, outcome, traceparent } =
+    let Retained { ticket, job, client, session: _, id, key, ended, outcome, traceparent } =
         retained.clone();
     let outcome = match outcome {
         JobEvent::Done { result } => Outcome::Done { result },
@@ -106,8 +118,22 @@ fn kept(retained: &Retained, told: Told, shift: Shift) -> Option<Kept> {
     };
     let (session, seq) = (number(told.session), told.seq.unwrap_or(0));
     let ended_ms = shift.kept(ended);
-    let client = client.0;
-    Some(Kept { job, client, session, seq, id, key, ended_ms, outcome, traceparent })
+    let (ticket, client) = (ticket.0, client.0);
+    Some(Kept { ticket, job, client, session, seq, id, key, ended_ms, outcome, traceparent })
+}
+
+/// The end of a batch that was told to a session.
+pub(super) fn batch_end(batch: &Batch, session: SessionId, seq: u64) -> BatchEnd {
+    let Batch { ref name, jobs: _, done, failed, cancelled, elapsed_ms } = *batch;
+    let (session, name) = (session.0, Arc::from(&**name));
+    BatchEnd { session, seq, name, done, failed, cancelled, elapsed_ms }
+}
+
+/// What that session is told, if it has to be told again.
+pub(super) fn batch(end: BatchEnd) -> Batch {
+    let BatchEnd { name, done, failed, cancelled, elapsed_ms, .. } = end;
+    let jobs = done.saturating_add(failed).saturating_add(cancelled);
+    Batch { name: (&*name).into(), jobs, done, failed, cancelled, elapsed_ms }
 }
 
 fn tallied(tally: Tally, shift: Shift) -> Tallied {

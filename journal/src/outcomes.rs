@@ -1,0 +1,166 @@
+//! How outcomes come, are given up and leave, within a transaction.
+//!
+//! Which of them are given up is not decided here: whoever keeps them in memory does so, and says it.
+//! So what is there after a restart is what was there before. Here are decided only what stays longer
+//! than it is kept in memory, for sessions that may come back for it, and the names of what was given
+//! up. As everywhere, the client that has most of them gives way.
+
+use std::collections::BTreeMap;
+
+use acequia_wire::JobId;
+use redb::{ReadableTable as _, Table, WriteTransaction};
+use rustc_hash::FxHashMap;
+
+use crate::codec::{Block, Builder, Contents, Fate, Glance};
+use crate::error::Fault;
+use crate::group::{GivenUp, Group};
+use crate::options::Retention;
+use crate::shelf::Shelf;
+use crate::tables::OUTCOMES;
+
+/// Has the outcomes of a group come, those that it gives up be given up, and those leave that are
+/// too old. The shelf goes along; if the transaction fails it has to be read anew.
+pub(crate) fn write(
+    transaction: &WriteTransaction,
+    group: &Group,
+    shelf: &mut Shelf,
+    retention: &Retention,
+    now_ms: u64,
+) -> Result<(), Fault> {
+    let expired = shelf.expired(retention, now_ms);
+    if expired.is_empty()
+        && group.outcomes.is_empty()
+        && group.given_up.is_empty()
+        && shelf.in_the_way(retention, now_ms).is_none()
+    {
+        return Ok(());
+    }
+    let table = transaction.open_table(OUTCOMES)?;
+    let mut outcomes = Outcomes { table, shelf };
+    outcomes.expire(&expired)?;
+    outcomes.give_up(&group.given_up)?;
+    outcomes.come(group, retention.sessions_ms)?;
+    outcomes.make_room(retention, now_ms)?;
+    outcomes.drop_names(retention.outcomes_max)
+}
+
+/// The outcomes in the file, and what is known of them.
+struct Outcomes<'a> {
+    table: Table<'a, u64, &'static [u8]>,
+    shelf: &'a mut Shelf,
+}
+
+impl Outcomes<'_> {
+    /// The oldest blocks leave, which are these.
+    fn expire(&mut self, blocks: &[u64]) -> Result<(), Fault> {
+        let Some(last) = blocks.last() else { return Ok(()) };
+        self.table.retain_in(..=*last, |_, _| false)?;
+        blocks.iter().for_each(|key| self.shelf.set(*key, None));
+        Ok(())
+    }
+
+    fn give_up(&mut self, all: &[GivenUp]) -> Result<(), Fault> {
+        let mut by_block: BTreeMap<u64, FxHashMap<JobId, bool>> = BTreeMap::new();
+        for GivenUp { ticket, job, is_missed } in all {
+            if let Some(key) = self.shelf.block_of(*ticket) {
+                by_block.entry(key).or_default().insert(*job, *is_missed);
+            }
+        }
+        for (key, jobs) in by_block {
+            let is_all = self.shelf.block(key).is_some_and(|of| of.outcomes == jobs.len());
+            if is_all && self.is_without_names(key) && !jobs.values().any(|is_missed| *is_missed) {
+                self.remove(key)?;
+                continue;
+            }
+            self.write_anew(key, |of| match jobs.get(&of.job) {
+                Some(true) => Fate::GivenUp,
+                Some(false) if !of.is_given_up => Fate::Leaves,
+                _ => Fate::Stays,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn come(&mut self, group: &Group, sessions_ms: u64) -> Result<(), Fault> {
+        let (mut builder, mut block) = (Builder::default(), Vec::new());
+        let mut all = group.outcomes.iter().peekable();
+        let mut first = None;
+        while let Some((ticket, kept)) = all.next() {
+            let key = *first.get_or_insert(*ticket);
+            builder.push(kept, sessions_ms);
+            if builder.is_full() || all.peek().is_none() {
+                block.clear();
+                let contents = builder.finish(&mut block);
+                self.insert(key, &block, contents)?;
+                first = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// What stays for sessions alone leaves early where it would be too much, but for its names.
+    fn make_room(&mut self, retention: &Retention, now_ms: u64) -> Result<(), Fault> {
+        while let Some(key) = self.shelf.in_the_way(retention, now_ms) {
+            self.write_anew(key, |of| match of.session {
+                _ if of.is_given_up => Fate::Stays,
+                0 => Fate::Leaves,
+                _ => Fate::GivenUp,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn drop_names(&mut self, names_max: usize) -> Result<(), Fault> {
+        let mut by_block: BTreeMap<u64, FxHashMap<u64, usize>> = BTreeMap::new();
+        while let Some((key, client)) = self.shelf.take_name_over(names_max) {
+            *by_block.entry(key).or_default().entry(client).or_default() += 1;
+        }
+        for (key, mut clients) in by_block {
+            let is_empty = self.shelf.block(key).is_some_and(|of| of.outcomes == 0);
+            if is_empty && self.is_without_names(key) {
+                self.remove(key)?;
+                continue;
+            }
+            self.write_anew(key, |of| match clients.get_mut(&of.client) {
+                Some(left) if of.is_given_up && *left > 0 => {
+                    *left -= 1;
+                    Fate::Leaves
+                }
+                _ => Fate::Stays,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn is_without_names(&self, key: u64) -> bool {
+        self.shelf.block(key).is_some_and(|of| of.given_up.is_empty())
+    }
+
+    /// Each outcome of a block gets its fate.
+    fn write_anew(&mut self, key: u64, fate: impl FnMut(&Glance) -> Fate) -> Result<(), Fault> {
+        let mut block = Vec::new();
+        let contents = match self.table.get(key)? {
+            Some(record) => Block::read(record.value())
+                .and_then(|all| all.write_anew(fate, &mut block))
+                .map_err(Fault::Record)?,
+            // This group was written before.
+            None => None,
+        };
+        match contents {
+            Some(contents) => self.insert(key, &block, contents),
+            None => self.remove(key),
+        }
+    }
+
+    fn insert(&mut self, key: u64, block: &[u8], contents: Contents) -> Result<(), Fault> {
+        self.table.insert(key, block)?;
+        self.shelf.set(key, Some(contents));
+        Ok(())
+    }
+
+    fn remove(&mut self, key: u64) -> Result<(), Fault> {
+        self.table.remove(key)?;
+        self.shelf.set(key, None);
+        Ok(())
+    }
+}
