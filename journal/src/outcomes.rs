@@ -60,25 +60,33 @@ impl Outcomes<'_> {
     }
 
     fn give_up(&mut self, all: &[GivenUp]) -> Result<(), Fault> {
-        let mut by_block: BTreeMap<u64, FxHashMap<JobId, bool>> = BTreeMap::new();
-        for GivenUp { ticket, job, is_missed } in all {
-            if let Some(key) = self.shelf.block_of(*ticket) {
-                by_block.entry(key).or_default().insert(*job, *is_missed);
+        let mut all = all.to_vec();
+        all.sort_unstable_by_key(|of| of.ticket);
+        let mut rest = &all[..];
+        while let Some(first) = rest.first() {
+            let (key, next) = self.shelf.block_of(first.ticket);
+            let end = rest.partition_point(|of| next.is_none_or(|next| of.ticket < next));
+            let (jobs, others) = rest.split_at(end);
+            rest = others;
+            if let Some(key) = key {
+                self.give_up_of(key, jobs)?;
             }
-        }
-        for (key, jobs) in by_block {
-            let is_all = self.shelf.block(key).is_some_and(|of| of.outcomes == jobs.len());
-            if is_all && self.is_without_names(key) && !jobs.values().any(|is_missed| *is_missed) {
-                self.remove(key)?;
-                continue;
-            }
-            self.write_anew(key, |of| match jobs.get(&of.job) {
-                Some(true) => Fate::GivenUp,
-                Some(false) if !of.is_given_up => Fate::Leaves,
-                _ => Fate::Stays,
-            })?;
         }
         Ok(())
+    }
+
+    /// These outcomes of a block are given up.
+    fn give_up_of(&mut self, key: u64, jobs: &[GivenUp]) -> Result<(), Fault> {
+        let is_all = self.shelf.block(key).is_some_and(|of| of.outcomes == jobs.len());
+        if is_all && self.is_without_names(key) && !jobs.iter().any(|of| of.is_missed) {
+            return self.remove(key);
+        }
+        let jobs: FxHashMap<JobId, bool> = jobs.iter().map(|of| (of.job, of.is_missed)).collect();
+        self.write_anew(key, |of| match jobs.get(&of.job) {
+            Some(true) => Fate::GivenUp,
+            Some(false) if !of.is_given_up => Fate::Leaves,
+            _ => Fate::Stays,
+        })
     }
 
     fn come(&mut self, group: &Group, sessions_ms: u64) -> Result<(), Fault> {

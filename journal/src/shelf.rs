@@ -1,7 +1,7 @@
 //! Which outcomes are in the store, and which of them leave next.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeFrom;
+use std::ops::{Bound, RangeFrom};
 
 use acequia_restraint::Holders;
 
@@ -73,9 +73,11 @@ impl Shelf {
         keys.into_iter().for_each(|key| self.set(key, None));
     }
 
-    /// The block that the outcome of this place is in, if it is in any.
-    pub(crate) fn block_of(&self, ticket: u64) -> Option<u64> {
-        self.blocks.range(..=ticket).next_back().map(|(key, _)| *key)
+    /// The block that the outcome of this place is in, if it is in any, and the one after that.
+    pub(crate) fn block_of(&self, ticket: u64) -> (Option<u64>, Option<u64>) {
+        let key = |of: Option<(&u64, &Contents)>| of.map(|(key, _)| *key);
+        let of = key(self.blocks.range(..=ticket).next_back());
+        (of, key(self.blocks.range((Bound::Excluded(ticket), Bound::Unbounded)).next()))
     }
 
     /// What is in a block.

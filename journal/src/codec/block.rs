@@ -8,9 +8,9 @@ use crate::entry::Kept;
 const VERSION: u8 = 1;
 
 /// A block takes outcomes until it has so many bytes; only a single outcome can make a much larger
-/// one. So it is about a page of the file: one that is given up costs a page to be written anew, and
-/// a page takes enough of them that they cost little to come.
-const BLOCK_BYTES: usize = 3 << 10;
+/// one. Where one of a block is given up and others are not, it is written anew, so it is small; but
+/// each takes some 10 µs to come and to leave, so it is no smaller.
+const BLOCK_BYTES: usize = 32 << 10;
 
 /// What is in a block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -73,7 +73,7 @@ fn of(client: u64, ended_ms: u64, result_bytes: usize) -> Kept {
 
 /// The outcome of a job of this number.
 fn nth(nth: u64, client: u64, session: u64, ended_ms: u64) -> Kept {
-    Kept { job: admitted(nth, 0).job, session, ..of(client, ended_ms, 500) }
+    Kept { job: admitted(nth, 0).job, session, ..of(client, ended_ms, 6_000) }
 }
 
 /// The numbers of jobs, and of which of them only the names are held.
@@ -121,7 +121,7 @@ fn what_is_younger_is_not_the_store_s_to_give_up() {
 #[test]
 fn what_was_given_up_leaves_or_is_a_name_whenever_that_is_said() {
     let mut scene = Scene::new(RETENTION);
-    // Several blocks, one of which is of the last two.
+    // They are two blocks.
     let mut group: Vec<Entry> = (1..=10).map(|n| scene.come(nth(n, 1, n % 2, 0))).collect();
     group.push(gone(1, 1, true));
     group.push(gone(2, 2, false));
