@@ -75,12 +75,9 @@ impl Outcomes<'_> {
         Ok(())
     }
 
-    /// These outcomes of a block are given up.
+    /// These outcomes of a block are given up. Some of them may have been, if the group comes once
+    /// more.
     fn give_up_of(&mut self, key: u64, jobs: &[GivenUp]) -> Result<(), Fault> {
-        let is_all = self.shelf.block(key).is_some_and(|of| of.outcomes == jobs.len());
-        if is_all && self.is_without_names(key) && !jobs.iter().any(|of| of.is_missed) {
-            return self.remove(key);
-        }
         let jobs: FxHashMap<JobId, bool> = jobs.iter().map(|of| (of.job, of.is_missed)).collect();
         self.write_anew(key, |of| match jobs.get(&of.job) {
             Some(true) => Fate::GivenUp,
@@ -124,8 +121,7 @@ impl Outcomes<'_> {
             *by_block.entry(key).or_default().entry(client).or_default() += 1;
         }
         for (key, mut clients) in by_block {
-            let is_empty = self.shelf.block(key).is_some_and(|of| of.outcomes == 0);
-            if is_empty && self.is_without_names(key) {
+            if self.shelf.is_empty(key) {
                 self.remove(key)?;
                 continue;
             }
@@ -138,10 +134,6 @@ impl Outcomes<'_> {
             })?;
         }
         Ok(())
-    }
-
-    fn is_without_names(&self, key: u64) -> bool {
-        self.shelf.block(key).is_some_and(|of| of.given_up.is_empty())
     }
 
     /// Each outcome of a block gets its fate.

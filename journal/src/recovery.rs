@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use acequia_wire::QueueName;
 
 use redb::{
-    AccessGuard, Database, Range, ReadOnlyTable, ReadableDatabase as _, ReadableTableMetadata as _,
-    StorageError,
+    AccessGuard, Database, Range, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _,
+    ReadableTableMetadata as _, StorageError,
 };
 
 use crate::codec::{Block, Names, decode_job, decode_letter};
@@ -44,6 +44,10 @@ impl<'a> Recovery<'a> {
             let transaction = database.begin_read()?;
             let jobs = transaction.open_table(JOBS)?;
             let letters = transaction.open_table(DEAD_LETTERS)?;
+            let outcomes = transaction.open_table(OUTCOMES)?;
+            // The place of an outcome is none that was written as a job's or a letter's.
+            let newest = outcomes.last()?.map_or(0, |(key, _)| key.value());
+            let highest = tables::read_meta(database, meta::HIGHEST_TICKET)?;
             Ok(Self {
                 live: jobs.len()?,
                 jobs,
@@ -54,9 +58,9 @@ impl<'a> Recovery<'a> {
                 batches: transaction.open_table(BATCHES)?,
                 batch_ends: transaction.open_table(BATCH_ENDS)?,
                 paused: transaction.open_table(PAUSED)?,
-                outcomes: transaction.open_table(OUTCOMES)?,
+                outcomes,
                 kept,
-                highest_ticket: tables::read_meta(database, meta::HIGHEST_TICKET)?,
+                highest_ticket: highest.max(newest),
                 store: PhantomData,
             })
         };
@@ -79,7 +83,8 @@ impl<'a> Recovery<'a> {
     }
 
     /// The highest ticket that was ever written, also of a job that has ended or a letter
-    /// that has left; 0 if none was.
+    /// that has left; 0 if none was. Whatever comes after a restart has to get a higher one, or would
+    /// take the place of an outcome that is there.
     pub fn highest_ticket(&self) -> u64 {
         self.highest_ticket
     }

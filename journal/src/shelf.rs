@@ -80,9 +80,9 @@ impl Shelf {
         (of, key(self.blocks.range((Bound::Excluded(ticket), Bound::Unbounded)).next()))
     }
 
-    /// What is in a block.
-    pub(crate) fn block(&self, key: u64) -> Option<&Contents> {
-        self.blocks.get(&key)
+    /// Whether nothing is left of a block.
+    pub(crate) fn is_empty(&self, key: u64) -> bool {
+        self.blocks.get(&key).is_none_or(Contents::is_empty)
     }
 
     /// When outcomes leave for their age, in milliseconds of the journal's time.

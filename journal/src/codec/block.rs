@@ -38,7 +38,8 @@ impl Contents {
         self.newest_ms = self.newest_ms.max(record.ended_ms);
     }
 
-    fn is_empty(&self) -> bool {
+    /// Whether nothing is in it.
+    pub(crate) fn is_empty(&self) -> bool {
         self.outcomes == 0 && self.given_up.is_empty()
     }
 

@@ -231,3 +231,38 @@ fn what_a_failed_sync_lost_is_written_again() {
         writer.close().unwrap();
     }
 }
+
+/// Nobody knows then whether they were given up, so they are once more.
+#[test]
+fn what_is_given_up_once_more_takes_nothing_else_along() {
+    for fails in 1.. {
+        let disk = made();
+        let (mut writer, notices) = start(open(&disk).unwrap());
+        let all: Vec<_> = (1..=4).map(|ticket| kept(ticket, 1_000)).collect();
+        let settled = all.iter().map(|kept| Entry::Settled {
+            ticket: kept.ticket,
+            outcome: Some(Box::new(kept.clone())),
+        });
+        hand_over(&mut writer, &settled.collect::<Vec<_>>());
+        until_durable(&notices);
+
+        let next = disk.state().operations + fails;
+        disk.state().failing = next..next + 1;
+        let given_up = all[..2].iter().map(|kept| Entry::GivenUp {
+            ticket: kept.ticket,
+            job: kept.job,
+            is_missed: false,
+        });
+        hand_over(&mut writer, &given_up.collect::<Vec<_>>());
+        until_durable(&notices);
+        writer.close().unwrap();
+        let is_through = disk.state().operations < next;
+        disk.state().failing = 0..0;
+        let held = Content::of(&open(&disk).unwrap()).outcomes;
+        assert_eq!(held, [3, 4].map(|n| unplaced(&kept(n, 1_000))), "operation {fails} failed");
+        if is_through {
+            assert!(fails > 5, "some failed");
+            return;
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::script::{Content, admitted, hand_over, kept, open, start, unplaced};
 use super::sim_disk::SimDisk;
-use crate::entry::{Counts, Entry};
+use crate::entry::{Counts, Entry, Kept};
 use crate::notice::Notice;
 
 #[test]
@@ -113,4 +113,19 @@ fn tickets_go_on_after_a_restart() {
         notices.recv().unwrap();
         writer.close().unwrap();
     }
+}
+
+#[test]
+fn also_after_an_outcome_of_which_nothing_but_its_name_is_left() {
+    let disk = SimDisk::new(Vec::new(), 0);
+    let (mut writer, notices) = start(open(&disk).unwrap());
+    let outcome = Kept { ticket: 5, ..kept(1, 1_000) };
+    let job = outcome.job;
+    hand_over(&mut writer, &[Entry::Admitted(admitted(1, 10))]);
+    notices.recv().unwrap();
+    let settled = Entry::Settled { ticket: 1, outcome: Some(Box::new(outcome)) };
+    hand_over(&mut writer, &[settled, Entry::GivenUp { ticket: 5, job, is_missed: true }]);
+    notices.recv().unwrap();
+    writer.close().unwrap();
+    assert_eq!(open(&disk).unwrap().recover().unwrap().highest_ticket(), 5);
 }
