@@ -2,11 +2,13 @@
 
 mod bearer;
 mod entry;
+mod forwarded;
 mod knock;
 mod made;
 mod origin;
 mod own_name;
 mod pages;
+mod proxies;
 mod refusals;
 mod secret;
 mod tokens;
@@ -19,6 +21,8 @@ pub(crate) use made::made;
 pub use origin::{AllowedOrigin, BadOrigin};
 pub use own_name::{BadOwnName, OwnName};
 pub(crate) use pages::Pages;
+pub(crate) use proxies::Proxies;
+pub use proxies::{BadTrustedProxy, TrustedProxy};
 pub(crate) use refusals::Refusals;
 pub use secret::{BadSecret, Secret};
 pub use tokens::{BadKeys, ClientTokens, KeySource};

@@ -9,7 +9,9 @@ use acequia_journal::{OpenError, ReadError};
 use acequia_tls::{BadTls, TlsFiles};
 use acequia_wire::{Limits, TraceRatio};
 
-use crate::access::{AllowedOrigin, BadKeys, BadSecret, ClientTokens, OwnName, Secret};
+use crate::access::{
+    AllowedOrigin, BadKeys, BadSecret, ClientTokens, OwnName, Secret, TrustedProxy,
+};
 use crate::pipeline::durability::NotRecovered;
 
 /// How a server is set up.
@@ -39,6 +41,10 @@ pub struct Config {
     /// Names that the server is called by, beside addresses, `localhost` and that of
     /// [`listen`](Self::listen).
     pub own_names: Vec<OwnName>,
+    /// Whom is believed who their requests come from: by `X-Forwarded-For`, or `Forwarded`.
+    pub trusted_proxies: Vec<TrustedProxy>,
+    /// Whether connections of these to [`listen`](Self::listen) begin with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
     /// What admin calls have to name. With `None` the server makes a token, which it keeps beside its
     /// journal: [`Server::admin_token`](crate::Server::admin_token).
     pub admin_token: Option<Secret>,
@@ -103,6 +109,8 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             worker_token: None,
             own_names: Vec::new(),
+            trusted_proxies: Vec::new(),
+            proxy_protocol: false,
             admin_token: None,
             client_tokens: None,
             absence: Self::ABSENCE,

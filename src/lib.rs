@@ -30,8 +30,8 @@ mod server;
 mod spans;
 
 pub use access::{
-    AllowedOrigin, BadKeys, BadOrigin, BadOwnName, BadSecret, ClientTokens, KeySource, OwnName,
-    Secret,
+    AllowedOrigin, BadKeys, BadOrigin, BadOwnName, BadSecret, BadTrustedProxy, ClientTokens,
+    KeySource, OwnName, Secret, TrustedProxy,
 };
 pub use acequia_client as client;
 pub use acequia_tls::{BadTls, TlsFiles};

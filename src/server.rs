@@ -16,11 +16,11 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::oneshot;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use crate::access::{self, Access, Pages, Refusals, Secret, TokenDoor, WorkerDoor};
+use crate::access::{self, Access, Pages, Proxies, Refusals, Secret, TokenDoor, WorkerDoor};
 use crate::addresses::Addresses;
 use crate::clock::Clock;
 use crate::config::{Config, StartError};
-use crate::http::{self, About, Door, Front, Greeting, Keys, STREAMS_MAX, Scrape};
+use crate::http::{self, About, Door, Front, Greeting, Keys, Rules, STREAMS_MAX, Scrape};
 use crate::metrics::{Metrics, RefusedRequests};
 use crate::parts::{Broken, Parts};
 use crate::pipeline::{INBOX, Input, Pipeline, Times, durability};
@@ -38,6 +38,8 @@ pub struct Server {
     http: TcpListeners,
     admin: Option<TcpListeners>,
     keys: Option<Keys>,
+    proxies: Arc<Proxies>,
+    proxy_protocol: bool,
     jobs: JobsGate,
     results: ResultsGate,
     addresses: Addresses,
@@ -123,11 +125,15 @@ impl Server {
             tokens,
             refusals: Arc::new(Refusals::default()),
         };
+        let proxies = Arc::new(Proxies::new(config.trusted_proxies));
+        let proxy_protocol = config.proxy_protocol;
         let greeting = Greeting::new(&addresses, &access, config.demo);
         Ok(Self {
             http,
             admin,
             keys,
+            proxies,
+            proxy_protocol,
             jobs,
             results,
             addresses,
@@ -173,6 +179,8 @@ impl Server {
             http,
             admin,
             keys,
+            proxies,
+            proxy_protocol,
             refused,
             jobs,
             results,
@@ -202,16 +210,20 @@ impl Server {
         parts.start("the jobs port", accept_jobs(jobs, inbox.clone()));
         parts.start("the results port", accept_results(results, inbox.clone()));
         within.send_replace(Some(http::in_process(http::for_own_process(door.clone()))));
-        let mut serve = |part, listener, app| {
-            let (limits, keys, refused) = (front.limits, keys.clone(), refused.clone());
-            parts.start(part, http::serve(listener, keys, app, limits, refused));
+        let refusals = door.access.refusals.clone();
+        let mut serve = |part, listener, app, proxy_protocol| {
+            let (proxies, refusals) = (proxies.clone(), refusals.clone());
+            let (keys, refused) = (keys.clone(), refused.clone());
+            let rules =
+                Rules { limits: front.limits, keys, proxies, proxy_protocol, refused, refusals };
+            parts.start(part, http::serve(listener, app, rules));
         };
         match admin {
             Some(admin) => {
-                serve("the admin port", admin, http::for_operators(door.clone()));
-                serve("the HTTP port", http, http::without_admin_calls(door));
+                serve("the admin port", admin, http::for_operators(door.clone()), false);
+                serve("the HTTP port", http, http::without_admin_calls(door), proxy_protocol);
             }
-            None => serve("the HTTP port", http, http::for_all(door)),
+            None => serve("the HTTP port", http, http::for_all(door), proxy_protocol),
         }
 
         #[cfg(feature = "otlp")]

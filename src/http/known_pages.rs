@@ -1,24 +1,24 @@
 //! Keeps out what foreign pages have a browser ask for.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::door::Door;
+use super::listener::Caller;
 use crate::metrics::RefusedRequest;
 
 /// Refuses what a foreign page has a browser ask for.
 pub(super) async fn only_known_pages(
     State(door): State<Arc<Door>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(caller): Extension<Caller>,
     request: Request,
     next: Next,
 ) -> Response {
-    let (access, peer) = (&door.access, peer.ip());
+    let (access, peer) = (&door.access, caller.address());
     match access.pages.check(peer, request.headers()) {
         Ok(()) => next.run(request).await,
         Err(foreign) => {

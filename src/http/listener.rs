@@ -1,21 +1,28 @@
 //! Connections to the HTTP port, from accept to upgrade: how many an address may have, and how long
 //! they may take to say what they want.
 
+mod caller;
 mod frames;
 mod place;
+mod places;
+mod proxy_header;
+mod rules;
+mod upgraded;
 
+use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use acequia_gate::TcpListeners;
 use acequia_restraint::AcceptFailures;
 use acequia_tls::Stream;
-use acequia_wire::Limits;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -25,14 +32,17 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
 
+pub(super) use self::caller::Caller;
 use self::frames::FrameByFrame;
-use self::place::Addresses;
-pub(super) use self::place::Place;
-use super::keys::Keys;
-use crate::metrics::{RefusedRequest, RefusedRequests};
+use self::place::Place;
+use self::places::{Connection, Places};
+use self::proxy_header::NoHeader;
+pub(crate) use self::rules::Rules;
+use crate::metrics::RefusedRequest;
 
 /// A silent client is asked by the kernel this often whether its host is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -47,21 +57,14 @@ const HEAD_BYTES_MAX: usize = 32 << 10;
 const REFUSAL_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Whoever has too many connections gets this on each further one.
-const TOO_MANY: &str = "HTTP/1.1 429 Too Many Requests\r\n\
-    retry-after: 5\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 61\r\n\r\n\
-    this address has as many connections as it may; close others\n";
+const TOO_MANY: &str = "this address has as many connections as it may; close others\n";
+/// When it may come again.
+const RETRY_AFTER_S: &str = "5";
 
 /// Accepts connections, by TLS if there are keys, and serves `app` to them, for ever. All that have
 /// not been upgraded end with it.
-pub(crate) async fn serve(
-    listener: TcpListeners,
-    keys: Option<Keys>,
-    app: Router,
-    limits: Limits,
-    refused: RefusedRequests,
-) {
-    let addresses = Arc::new(Addresses::new(limits.address_connections));
-    let handshake = Duration::from_secs(limits.handshake_s as u64);
+pub(crate) async fn serve(listener: TcpListeners, app: Router, rules: Rules) {
+    let places = Arc::new(Places::new(rules.proxies.clone(), &rules.limits));
     let mut connections = JoinSet::new();
     let mut failures = AcceptFailures::default();
     loop {
@@ -69,8 +72,8 @@ pub(crate) async fn serve(
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
         };
-        let (stream, address) = match accepted {
-            Ok(accepted) => accepted,
+        let (stream, peer) = match accepted {
+            Ok((stream, address)) => (stream, address.ip().to_canonical()),
             Err(error) => {
                 let Some(held) = failures.failed(&error, Instant::now()) else { continue };
                 if let Some(left_out) = held.line {
@@ -81,10 +84,10 @@ pub(crate) async fn serve(
             }
         };
         failures.succeeded();
-        let Some(place) = addresses.place(address.ip()) else {
-            refused.count(RefusedRequest::Address);
+        let Some(place) = places.place(peer) else {
+            rules.refused.count(RefusedRequest::Address);
             // Without a handshake there is no way to say why.
-            if keys.is_none() {
+            if rules.keys.is_none() {
                 connections.spawn(turn_away(stream));
             }
             continue;
@@ -92,21 +95,81 @@ pub(crate) async fn serve(
         if let Err(error) = tune(&stream) {
             tracing::debug!(%error, "a connection keeps the system's settings");
         }
-        let acceptor = keys.as_ref().map(|keys| TlsAcceptor::from(keys.now()));
-        let (app, refused) = (app.clone(), refused.clone());
-        connections.spawn(async move {
-            let stream = match secure(stream, acceptor, handshake).await {
-                Ok(stream) => stream,
-                Err(error) => {
-                    refused.count(RefusedRequest::Tls);
-                    return tracing::debug!(%address, %error, "no TLS handshake");
-                }
-            };
-            let served = serve_connection(stream, address, place, app, handshake).await;
-            if let Err(error) = served {
-                tracing::debug!(%address, %error, "a connection ended early");
+        connections.spawn(welcome(stream, peer, place, places.clone(), app.clone(), rules.clone()));
+    }
+}
+
+/// Serves one connection until it ends or is upgraded.
+async fn welcome(
+    mut stream: TcpStream,
+    peer: IpAddr,
+    mut place: Place,
+    places: Arc<Places>,
+    app: Router,
+    rules: Rules,
+) {
+    let handshake = Duration::from_secs(rules.limits.handshake_s as u64);
+    let mut address = peer;
+    if rules.proxy_protocol && rules.proxies.trust(peer) {
+        // Apart from the connection, which would be as large for as long as it lives.
+        match Box::pin(introduced(&mut stream, peer, handshake, &rules)).await {
+            Some(Introduced::Client(client)) => {
+                let Some(of_client) = places.place(client) else {
+                    rules.refused.count(RefusedRequest::Address);
+                    if rules.keys.is_none() {
+                        Box::pin(turn_away(stream)).await;
+                    }
+                    return;
+                };
+                (address, place) = (client, of_client);
             }
-        });
+            Some(Introduced::Proxy) => {}
+            None => return,
+        }
+    }
+    let acceptor = rules.keys.as_ref().map(|keys| TlsAcceptor::from(keys.now()));
+    let stream = match secure(stream, acceptor, handshake).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            rules.refused.count(RefusedRequest::Tls);
+            return tracing::debug!(peer = %address, %error, "no TLS handshake");
+        }
+    };
+    let place = Arc::new(place);
+    let connection = Connection { address, place, upgraded: Arc::default() };
+    if let Err(error) = serve_connection(stream, connection, places, app, &rules, handshake).await {
+        tracing::debug!(peer = %address, %error, "a connection ended early");
+    }
+}
+
+/// For whom a proxy has opened a connection.
+enum Introduced {
+    Client(IpAddr),
+    Proxy,
+}
+
+/// Reads whom the proxy at `peer` has opened this connection for; nothing if it does not say so.
+async fn introduced(
+    stream: &mut TcpStream,
+    peer: IpAddr,
+    handshake: Duration,
+    rules: &Rules,
+) -> Option<Introduced> {
+    let header = timeout(handshake, proxy_header::read(stream)).await;
+    match header.unwrap_or(Err(NoHeader::Late)) {
+        Ok(client) => Some(client.map_or(Introduced::Proxy, Introduced::Client)),
+        Err(NoHeader::Nothing) => None,
+        Err(why) => {
+            rules.refused.count(RefusedRequest::ProxyHeader);
+            if let Some(left_out) = rules.refusals.line("proxy_header", peer) {
+                tracing::warn!(
+                    %peer,
+                    "a connection of a trusted proxy is refused: {why}; have the proxy send one (HAProxy: \
+                     send-proxy-v2, nginx: proxy_protocol on), or leave out --proxy-protocol{left_out}"
+                );
+            }
+            None
+        }
     }
 }
 
@@ -117,29 +180,38 @@ async fn secure(
     handshake: Duration,
 ) -> io::Result<Stream> {
     let Some(acceptor) = acceptor else { return Ok(Stream::Plain(stream)) };
-    let shaken = tokio::time::timeout(handshake, acceptor.accept(stream)).await??;
+    let shaken = timeout(handshake, acceptor.accept(stream)).await??;
     Ok(Stream::Tls(Box::new(shaken.into())))
 }
 
 async fn serve_connection(
     stream: Stream,
-    address: SocketAddr,
-    place: Place,
+    on: Connection,
+    places: Arc<Places>,
     app: Router,
+    rules: &Rules,
     handshake: Duration,
 ) -> hyper::Result<()> {
-    // It is given back with the stream, which an upgrade takes along.
-    let place = Arc::new(place);
-    let stream = FrameByFrame::new(stream, place.clone());
+    let stream = FrameByFrame::new(stream, on.upgraded.clone());
     // The first request is waited for less long than the next ones: whoever dials has something to
     // say.
     let (first, has_come) = oneshot::channel::<()>();
     let first = Mutex::new(Some(first));
+    let refused = rules.refused.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         drop(first.lock().unwrap_or_else(PoisonError::into_inner).take());
-        request.extensions_mut().insert(ConnectInfo(address));
-        request.extensions_mut().insert(place.clone());
-        app.clone().call(request.map(Body::new))
+        let answer = places.caller(&on, request.headers()).map(|caller| {
+            let place = caller.place();
+            request.extensions_mut().insert(caller);
+            (app.clone().call(request.map(Body::new)), place)
+        });
+        if answer.is_none() {
+            refused.count(RefusedRequest::Address);
+        }
+        async move {
+            let Some((answer, place)) = answer else { return Ok::<_, Infallible>(too_many()) };
+            Ok(answer.await?.map(|body| holding(body, place)))
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -156,12 +228,31 @@ async fn serve_connection(
     connection.await
 }
 
+/// A body that keeps the place of whoever asked for it until it has been sent.
+fn holding(body: Body, place: Arc<Place>) -> Body {
+    Body::new(body.map_err(move |error| {
+        let _held = &place;
+        error
+    }))
+}
+
+/// The answer to a client whose other requests through a proxy are all that it may make at one time.
+fn too_many() -> Response {
+    (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, RETRY_AFTER_S)], TOO_MANY)
+        .into_response()
+}
+
 async fn turn_away(mut stream: TcpStream) {
+    let answer = format!(
+        "HTTP/1.1 429 Too Many Requests\r\nretry-after: {RETRY_AFTER_S}\r\nconnection: close\r\n\
+         content-type: text/plain\r\ncontent-length: {}\r\n\r\n{TOO_MANY}",
+        TOO_MANY.len()
+    );
     // Whoever does not want to know is not waited for.
-    _ = tokio::time::timeout(REFUSAL_TIME_MAX, async {
+    _ = timeout(REFUSAL_TIME_MAX, async {
         // An answer that comes before the question confuses clients.
         stream.readable().await?;
-        stream.write_all(TOO_MANY.as_bytes()).await?;
+        stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await?;
         // What is left unread would reset the connection, and the answer with it.
         tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
@@ -178,15 +269,4 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(UNANSWERED_TIME_MAX))?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_refusal_says_how_long_it_is() {
-        let (head, body) = TOO_MANY.split_once("\r\n\r\n").expect("a head and a body");
-        assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
-    }
 }

@@ -1,16 +1,16 @@
 //! From a request to a WebSocket.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use acequia_wire::client::Encoding;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{ConnectInfo, Extension, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::door::Door;
-use super::listener;
+use super::listener::Caller;
 use super::session;
 use crate::access::{Entry, offered};
 use crate::metrics::RefusedRequest;
@@ -27,12 +27,12 @@ const WRITE_BUFFER: usize = 16 << 10;
 /// Opens a session, if there is a place for one and whoever asks may come in.
 pub(super) async fn upgrade(
     State(door): State<Arc<Door>>,
-    Extension(connection): Extension<Arc<listener::Place>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let entry = match Entry::of(&door.access, peer.ip(), &headers) {
+    let peer = caller.address();
+    let entry = match Entry::of(&door.access, peer, &headers) {
         Ok(entry) => entry,
         Err(refusal) => return *refusal,
     };
@@ -53,11 +53,11 @@ pub(super) async fn upgrade(
     let chosen = upgrade.selected_protocol().and_then(|chosen| chosen.to_str().ok());
     let encoding = Encoding::ALL.into_iter().find(|known| chosen == Some(known.subprotocol()));
     if encoding.is_none() && offered(&headers).next().is_some() {
-        note_unknown_subprotocol(&door, peer.ip(), &headers);
+        note_unknown_subprotocol(&door, peer, &headers);
     }
     // JSON also where no subprotocol was offered.
     let encoding = encoding.unwrap_or(Encoding::Json);
-    connection.upgrade();
+    caller.upgrade();
     upgrade.on_upgrade(move |socket| session::serve(socket, encoding, place, entry))
 }
 

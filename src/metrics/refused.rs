@@ -134,6 +134,8 @@ pub(crate) enum RefusedRequest {
     Subprotocol,
     /// A connection without a TLS handshake, or without room for one.
     Tls,
+    /// A proxy's connection that does not begin with a header of the PROXY protocol.
+    ProxyHeader,
 }
 
 impl Reason for RefusedRequest {
@@ -145,6 +147,7 @@ impl Reason for RefusedRequest {
         Self::AdminToken,
         Self::Subprotocol,
         Self::Tls,
+        Self::ProxyHeader,
     ];
 
     fn as_str(self) -> &'static str {
@@ -155,6 +158,7 @@ impl Reason for RefusedRequest {
             Self::AdminToken => "admin_token",
             Self::Subprotocol => "subprotocol",
             Self::Tls => "tls",
+            Self::ProxyHeader => "proxy_header",
         }
     }
 }

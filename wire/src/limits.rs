@@ -43,7 +43,7 @@ pub const QUEUES_MAX: usize = 10_000;
 /// Sessions at one time.
 pub const SESSIONS_MAX: usize = 100_000;
 /// Connections to the HTTP port from one address at one time. Many browsers may be behind one, and
-/// all of them are behind one proxy.
+/// all of them are behind one proxy that is not trusted to name them.
 pub const ADDRESS_CONNECTIONS_MAX: usize = 20_000;
 /// Ops of one client in a second, beyond those that it has saved up in the second before.
 pub const OPS_PER_S_MAX: usize = 100_000;

@@ -1,9 +1,8 @@
 //! Who may make admin calls.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -11,20 +10,21 @@ use axum::response::{IntoResponse as _, Response};
 use super::answer::Refused;
 use crate::access::{Secret, bearer};
 use crate::http::door::Door;
+use crate::http::listener::Caller;
 use crate::metrics::RefusedRequest;
 
 /// What a caller without the token is told to come with.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"acequia admin\"");
 
 /// Passes on what names the admin token. Where it comes from does not matter: a proxy on this machine
-/// may pass on anybody's, and need not say so.
+/// may pass on anybody's, and need not say so; what it says is for the log.
 pub(super) async fn only_for_operators(
     State(door): State<Arc<Door>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(caller): Extension<Caller>,
     request: Request,
     next: Next,
 ) -> Response {
-    let (access, peer) = (&door.access, peer.ip());
+    let (access, peer) = (&door.access, caller.address());
     if names(request.headers(), &access.admin_token) {
         return next.run(request).await;
     }

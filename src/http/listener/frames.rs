@@ -19,7 +19,7 @@ use acequia_ventilator::LARGE_MESSAGE_BYTES;
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::place::Place;
+use super::upgraded::Upgraded;
 
 /// Payloads of fewer bytes are read as they come.
 const LARGE_BYTES: u64 = LARGE_MESSAGE_BYTES as u64;
@@ -36,15 +36,15 @@ thread_local! {
 #[derive(Debug)]
 pub(super) struct FrameByFrame<S> {
     stream: S,
-    place: Arc<Place>,
+    upgraded: Arc<Upgraded>,
     frames: Frames,
     /// Read, and not yet handed on.
     held: BytesMut,
 }
 
 impl<S> FrameByFrame<S> {
-    pub(super) fn new(stream: S, place: Arc<Place>) -> Self {
-        Self { stream, place, frames: Frames::default(), held: BytesMut::new() }
+    pub(super) fn new(stream: S, upgraded: Arc<Upgraded>) -> Self {
+        Self { stream, upgraded, frames: Frames::default(), held: BytesMut::new() }
     }
 
     /// Hands on what has been read, as far as it may.
@@ -135,7 +135,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for FrameByFrame<S> {
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
-        if this.place.is_upgraded() {
+        if this.upgraded.is_upgraded() {
             let come = &buffer.filled()[before..];
             let end = this.frames.walk(come);
             this.held.extend_from_slice(&come[end..]);
@@ -208,10 +208,11 @@ mod tests {
     async fn read(bytes: &[u8], at_once: usize, upgraded: bool) -> Vec<Vec<u8>> {
         let address = std::net::Ipv4Addr::LOCALHOST.into();
         let place = Arc::new(Arc::new(Addresses::new(1)).place(address).expect("a place"));
+        let state = Arc::new(Upgraded::default());
         if upgraded {
-            place.upgrade();
+            state.upgrade(place);
         }
-        let mut stream = FrameByFrame::new(bytes, place);
+        let mut stream = FrameByFrame::new(bytes, state);
         let mut reads = Vec::new();
         loop {
             let mut buffer = vec![0; at_once];

@@ -1,12 +1,11 @@
-//! How many connections an address may have.
+//! How many connections, or requests through a proxy, an address may have.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many connections each address has.
+/// How many each address has.
 #[derive(Debug)]
 pub(super) struct Addresses {
     max: usize,
@@ -14,23 +13,11 @@ pub(super) struct Addresses {
     open: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// A connection's place among those of its address, given back when it is dropped.
+/// A place among what an address has, given back when it is dropped.
 #[derive(Debug)]
-pub(in crate::http) struct Place {
+pub(super) struct Place {
     addresses: Arc<Addresses>,
     network: IpAddr,
-    is_upgraded: AtomicBool,
-}
-
-impl Place {
-    /// From now on a WebSocket is read from the connection.
-    pub(in crate::http) fn upgrade(&self) {
-        self.is_upgraded.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_upgraded(&self) -> bool {
-        self.is_upgraded.load(Ordering::Relaxed)
-    }
 }
 
 impl Addresses {
@@ -38,7 +25,7 @@ impl Addresses {
         Self { max, open: Mutex::default() }
     }
 
-    /// A place for one more connection of this address, if there is one.
+    /// A place for one more of this address, if there is one.
     pub(super) fn place(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let network = network(address);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +35,7 @@ impl Addresses {
         }
         *count += 1;
         drop(open);
-        Some(Place { addresses: self.clone(), network, is_upgraded: AtomicBool::new(false) })
+        Some(Place { addresses: self.clone(), network })
     }
 }
 

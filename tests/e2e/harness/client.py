@@ -18,7 +18,7 @@ class Client:
     """One session, in either encoding."""
 
     def __init__(self, server, encoding="json", *, subprotocols=None, uri=None, origin=None,
-                 headers=None):
+                 headers=None, **connection):
         self.encoding = encoding
         if subprotocols is None:
             subprotocols = [f"acequia.v1.{encoding}"]
@@ -33,6 +33,7 @@ class Client:
             ping_interval=None,
             open_timeout=PATIENCE_S,
             close_timeout=1,
+            **connection,
         )
         self.socket = self._connection.__enter__()
         self._ids = itertools.count(1)

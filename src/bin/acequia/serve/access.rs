@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use acequia::{AllowedOrigin, ClientTokens, Config, Endpoint, KeySource, OwnName, Secret};
+use acequia::{
+    AllowedOrigin, ClientTokens, Config, Endpoint, KeySource, OwnName, Secret, TrustedProxy,
+};
 use anyhow::{Context as _, bail};
 
 #[derive(clap::Args)]
@@ -21,6 +23,17 @@ pub(super) struct AccessArgs {
     /// name over plain HTTP may not open sessions: anybody can have a name point anywhere
     #[arg(long, env = "ACEQUIA_OWN_NAME", value_delimiter = ',', value_name = "NAME")]
     own_name: Vec<OwnName>,
+
+    /// A proxy in front of the server, by its address, or a network of them, such as 10.1.2.0/24, in which
+    /// nobody else is: clients have the address that it names in X-Forwarded-For, or in Forwarded; may be
+    /// given several times. Of others these headers are not looked at
+    #[arg(long, env = "ACEQUIA_TRUSTED_PROXY", value_delimiter = ',', value_name = "ADDRESS")]
+    trusted_proxy: Vec<TrustedProxy>,
+
+    /// Connections of trusted proxies to the port of --listen begin with a header of the PROXY protocol,
+    /// version 1 or 2, that names the client; those without one are refused
+    #[arg(long, env = "ACEQUIA_PROXY_PROTOCOL")]
+    proxy_protocol: bool,
 
     /// Workers have to know the token in this file before they get jobs
     #[arg(long, env = "ACEQUIA_WORKER_TOKEN_FILE", value_name = "FILE")]
@@ -83,6 +96,16 @@ impl AccessArgs {
                 "--allow-origin for pages without an address: files and sandboxed frames of any page may submit jobs, too"
             );
         }
+        if self.trusted_proxy.iter().any(TrustedProxy::is_anybody) {
+            tracing::warn!(
+                "--trusted-proxy for all addresses: any client may say that it comes from any other"
+            );
+        }
+        if self.proxy_protocol && self.trusted_proxy.is_empty() {
+            bail!(
+                "--proxy-protocol: whose headers are believed? Give --trusted-proxy with the proxy's address"
+            );
+        }
         if self.worker_token_file.is_none() && !self.allow_open_workers {
             check_loopback("--jobs", &config.jobs)?;
             check_loopback("--results", &config.results)?;
@@ -92,6 +115,8 @@ impl AccessArgs {
             client_tokens,
             allowed_origins: self.allow_origin,
             own_names: self.own_name,
+            trusted_proxies: self.trusted_proxy,
+            proxy_protocol: self.proxy_protocol,
             worker_token: secret("--worker-token-file", self.worker_token_file)?,
             admin_token: secret("--admin-token-file", self.admin_token_file)?,
             ..config

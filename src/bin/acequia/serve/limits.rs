@@ -48,7 +48,8 @@ pub(super) struct LimitArgs {
     #[arg(long, env = "ACEQUIA_SESSIONS", default_value_t = limits::SESSIONS_MAX, value_name = "N")]
     sessions: usize,
 
-    /// Connections from one address at one time; behind a proxy, all come from its own
+    /// Connections from one address at one time; those of a trusted proxy count for its clients. Behind
+    /// one that is not trusted, all come from its own
     #[arg(long, env = "ACEQUIA_ADDRESS_CONNECTIONS", default_value_t = limits::ADDRESS_CONNECTIONS_MAX, value_name = "N")]
     address_connections: usize,
 

@@ -1,0 +1,121 @@
+//! Who gets a place: each address has so many, and what comes through a trusted proxy takes those of its
+//! client.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use acequia_wire::{Limits, limits};
+use axum::http::HeaderMap;
+
+use super::caller::Caller;
+use super::place::{Addresses, Place};
+use super::upgraded::Upgraded;
+use crate::access::Proxies;
+
+/// All places of a port.
+pub(super) struct Places {
+    believed: Arc<Proxies>,
+    clients: Arc<Addresses>,
+    /// Apart: a client may share the network of a proxy, and not have to do without because of it.
+    proxies: Arc<Addresses>,
+}
+
+/// A connection, as far as it takes a place.
+pub(super) struct Connection {
+    /// Who is at its other end, or for whom a proxy said that it is.
+    pub(super) address: IpAddr,
+    pub(super) place: Arc<Place>,
+    pub(super) upgraded: Arc<Upgraded>,
+}
+
+impl Places {
+    pub(super) fn new(believed: Arc<Proxies>, limits: &Limits) -> Self {
+        // A proxy's connections are its clients', and counted as theirs while they ask for something.
+        // Those that wait are bounded too, out of the way of any number of sessions.
+        let proxy_connections = limits.sessions.saturating_add(limits::ADDRESS_CONNECTIONS_MAX);
+        Self {
+            believed,
+            clients: Arc::new(Addresses::new(limits.address_connections)),
+            proxies: Arc::new(Addresses::new(proxy_connections)),
+        }
+    }
+
+    /// A place for a connection of somebody at this address, if there is one.
+    pub(super) fn place(&self, address: IpAddr) -> Option<Place> {
+        let addresses = if self.believed.trust(address) { &self.proxies } else { &self.clients };
+        addresses.place(address)
+    }
+
+    /// Who makes a request on a connection; nobody if their address has all places that it may. A client
+    /// that a proxy speaks for has a place of its own for it.
+    pub(super) fn caller(&self, on: &Connection, headers: &HeaderMap) -> Option<Caller> {
+        let client = self.believed.client(on.address, headers);
+        let place = if client == on.address {
+            on.place.clone()
+        } else {
+            Arc::new(self.clients.place(client)?)
+        };
+        Some(Caller::new(client, place, on.upgraded.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    fn places() -> Places {
+        let trusted = vec!["10.0.0.1".parse().expect("a proxy")];
+        let limits = Limits { address_connections: 1, ..Limits::default() };
+        Places::new(Arc::new(Proxies::new(trusted)), &limits)
+    }
+
+    fn connection(places: &Places, from: &str) -> Connection {
+        let place = Arc::new(places.place(ip(from)).expect("a place"));
+        Connection { address: ip(from), place, upgraded: Arc::default() }
+    }
+
+    fn said(client: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(
+            "x-forwarded-for".parse().expect("a name"),
+            client.parse().expect("one"),
+        )])
+    }
+
+    #[test]
+    fn requests_through_a_proxy_count_for_their_clients() {
+        let places = places();
+        let (one, other) = (connection(&places, "10.0.0.1"), connection(&places, "10.0.0.1"));
+        let first = places.caller(&one, &said("192.0.2.1")).expect("a place");
+        assert_eq!(first.address(), ip("192.0.2.1"));
+        assert!(places.caller(&other, &said("192.0.2.1")).is_none(), "it has one");
+        assert!(places.place(ip("192.0.2.1")).is_none(), "also if it comes directly");
+        assert!(places.caller(&other, &said("192.0.2.2")).is_some());
+        assert!(places.caller(&other, &HeaderMap::new()).is_some(), "the proxy itself");
+        drop(first);
+        assert!(places.caller(&other, &said("192.0.2.1")).is_some());
+    }
+
+    #[test]
+    fn a_session_keeps_its_place_as_long_as_its_stream() {
+        let places = places();
+        let connection = connection(&places, "10.0.0.1");
+        places.caller(&connection, &said("192.0.2.1")).expect("a place").upgrade();
+        assert!(places.place(ip("192.0.2.1")).is_none());
+        drop(connection);
+        assert!(places.place(ip("192.0.2.1")).is_some());
+    }
+
+    #[test]
+    fn of_a_stranger_nothing_is_believed() {
+        let places = places();
+        let connection = connection(&places, "192.0.2.1");
+        for forged in ["127.0.0.1", "10.0.0.1", "192.0.2.2, 10.0.0.1"] {
+            let caller = places.caller(&connection, &said(forged)).expect("the connection's place");
+            assert_eq!(caller.address(), ip("192.0.2.1"));
+        }
+    }
+}
