@@ -1,6 +1,5 @@
 """HTTP and WebSocket by TLS."""
 
-import http.client
 import json
 import signal
 import socket
@@ -12,43 +11,8 @@ import pytest
 from harness import Process, Server, Serving, acequia, eventually, run_acequia
 from harness.certificates import Authority
 from harness.server import clean_env, starts_not
+from harness.tls_server import TlsServer
 from harness.tls_session import TlsSession
-
-
-class TlsServer(Server):
-    """A server that is spoken to by TLS."""
-
-    def __init__(self, authority, *flags, **options):
-        self.context = ssl.create_default_context(cadata=authority.pem.decode())
-        super().__init__(*flags, **options)
-
-    @property
-    def ws(self):
-        return f"wss://{self.http}/v1/ws"
-
-    def request(self, method, path, headers=None):
-        connection = http.client.HTTPSConnection(*self.address("http"), timeout=30, context=self.context)
-        try:
-            connection.request(method, path, headers=headers or {})
-            response = connection.getresponse()
-            return response.status, response.headers, response.read().decode()
-        finally:
-            connection.close()
-
-    def result(self, payload):
-        """Has a job done over a session of its own."""
-        with TlsSession(self.ws, self.context) as session:
-            session.send({"op": "submit", "id": 1, "payload": payload})
-            while True:
-                event = session.recv()
-                if event["ev"] == "done":
-                    return event["result"]
-
-    def serial(self):
-        """The serial number of the certificate that it shows."""
-        with socket.create_connection(self.address("http"), 30) as tcp:
-            with self.context.wrap_socket(tcp, server_hostname="localhost") as tls:
-                return tls.getpeercert()["serialNumber"]
 
 
 @pytest.fixture(scope="module")

@@ -216,7 +216,7 @@ def test_of_others_the_header_is_no_http(new_server, header, flags):
 
 def test_the_port_of_operators_is_without_it(new_server):
     server = new_server("--trusted-proxy", PROXY, "--proxy-protocol", "--admin-listen", "127.0.0.1:0")
-    server.http = server.process.line(lambda line: "admin=" in line).split("admin=")[1].split()[0]
+    server.http = server.admin
     assert ask(server, PROXY, "/healthz", {}) == 200
     assert ask(server, PROXY, "/v1/admin/jobs", {"X-Forwarded-For": "192.0.2.7"}) == 401
     told(server, "admin", peer="192.0.2.7")

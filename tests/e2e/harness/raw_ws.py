@@ -12,16 +12,17 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
 class RawWebSocket:
-    """A connection that is upgraded, or tries to be."""
+    """A connection that is upgraded, or tries to be; one that is `dialled` may lead through a proxy that has
+    the server on a `host` of its own and below a path."""
 
-    def __init__(self, server, encoding="json"):
-        self.encoding = encoding
-        self.socket = socket.create_connection(server.address("http"), timeout=30)
+    def __init__(self, server, encoding="json", *, dialled=None, host=None, path=""):
+        self.encoding, self._path = encoding, path
+        self.socket = dialled or socket.create_connection(server.address("http"), timeout=30)
         # Small frames that somebody waits for.
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._unread = b""
         status, _ = self.request({
-            "Host": server.http,
+            "Host": host or server.http,
             "Connection": "Upgrade",
             "Upgrade": "websocket",
             "Sec-WebSocket-Version": "13",
@@ -34,7 +35,7 @@ class RawWebSocket:
         self.socket.close()
 
     def request(self, headers):
-        lines = ["GET /v1/ws HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items()), "", ""]
+        lines = [f"GET {self._path}/v1/ws HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items()), "", ""]
         self.socket.sendall("\r\n".join(lines).encode())
         while b"\r\n\r\n" not in self._unread:
             self._unread += self._some()

@@ -140,6 +140,7 @@ class Server:
         ready = self.process.line(lambda line: line.startswith("acequia ready "))
         said = dict(word.split("=", 1) for word in ready.split()[2:])
         self.http, self.jobs, self.results = said["http"], said["jobs"], said["results"]
+        self.admin = said.get("admin")
 
     def start_again(self):
         """Starts it, or starts it once more after its end, on the ports that it had."""
@@ -152,13 +153,14 @@ class Server:
         return f"ws://{self.http}/v1/ws"
 
     def address(self, port):
-        """Host and port of `http`, `jobs` or `results`, for a plain socket."""
+        """Host and port of `http`, `admin`, `jobs` or `results`, for a plain socket."""
         host, _, number = getattr(self, port).removeprefix("tcp://").rpartition(":")
         return host, int(number)
 
     def admin_token(self):
         """The admin token that it made; `None` if it was given one."""
-        left = Path(_RUNTIME.name, "acequia", f"admin-{self.address('http')[1]}")
+        port = self.address("admin" if self.admin else "http")[1]
+        left = Path(_RUNTIME.name, "acequia", f"admin-{port}")
         return left.read_text().strip() if left.exists() else None
 
     def operator(self):

@@ -1,0 +1,45 @@
+"""A server that is spoken to by TLS."""
+
+import http.client
+import socket
+import ssl
+
+from .server import Server
+from .tls_session import TlsSession
+
+
+class TlsServer(Server):
+    """A server that is spoken to by TLS; it is asked for its health and the like on its port `asked`."""
+
+    def __init__(self, authority, *flags, asked="http", **options):
+        self.context = ssl.create_default_context(cadata=authority.pem.decode())
+        self._asked = asked
+        super().__init__(*flags, **options)
+
+    @property
+    def ws(self):
+        return f"wss://{self.http}/v1/ws"
+
+    def request(self, method, path, headers=None):
+        connection = http.client.HTTPSConnection(*self.address(self._asked), timeout=30, context=self.context)
+        try:
+            connection.request(method, path, headers=headers or {})
+            response = connection.getresponse()
+            return response.status, response.headers, response.read().decode()
+        finally:
+            connection.close()
+
+    def result(self, payload):
+        """Has a job done over a session of its own."""
+        with TlsSession(self.ws, self.context) as session:
+            session.send({"op": "submit", "id": 1, "payload": payload})
+            while True:
+                event = session.recv()
+                if event["ev"] == "done":
+                    return event["result"]
+
+    def serial(self):
+        """The serial number of the certificate that it shows."""
+        with socket.create_connection(self.address("http"), 30) as tcp:
+            with self.context.wrap_socket(tcp, server_hostname="localhost") as tls:
+                return tls.getpeercert()["serialNumber"]
