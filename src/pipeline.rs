@@ -60,13 +60,13 @@ const TAKEN: usize = 1024;
 /// Ops and messages handled in one pass, about. Then what came of them goes out, and others run.
 const PASS: usize = 1024;
 
-/// How long the results of a lane may still come after its jobs connection broke, if its results
-/// connection did not.
 /// Of a worker of the same name that gets ready again and again the log tells this often.
 const READY_LINE_EVERY: Duration = Duration::from_secs(60);
 /// And of so many workers in that time.
 const READY_LINES_MAX: usize = 100;
 
+/// How long the results of a lane may still come after its jobs connection broke, if its results
+/// connection did not.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long a server waits for others.

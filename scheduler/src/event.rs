@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_wire::client::Submit;
+use acequia_wire::client::{Submit, Watched};
 use acequia_wire::worker::Progress;
 use acequia_wire::{Body, CorrelationId, JobId, QueueName};
 
@@ -70,6 +70,17 @@ pub enum Event {
         session: SessionId,
         /// Its correlation id.
         id: CorrelationId,
+    },
+    /// A client wants to be told of a job or batch that is there, whoever submitted it.
+    Watch {
+        /// Who is to be told.
+        session: SessionId,
+        /// What it is to be called there.
+        id: CorrelationId,
+        /// What is watched.
+        what: Watched,
+        /// Whether the job may be another client's.
+        of_anybody: bool,
     },
     /// All records up to this one are on disk.
     Durable {

@@ -19,3 +19,4 @@ pub(crate) mod spans;
 pub(crate) mod standstill;
 pub(crate) mod step;
 pub(crate) mod suspicion;
+pub(crate) mod watching;

@@ -41,7 +41,7 @@ impl Pipeline {
                 let Some(of) = self.sessions.of(connection) else { return };
                 session = of;
             } else {
-                self.take_request(now, session, request);
+                self.take_request(now, connection, session, request);
             }
         }
         // What its token allows is not of the client's own saying.
@@ -59,12 +59,24 @@ impl Pipeline {
         }
     }
 
-    fn take_request(&mut self, now: Time, session: SessionId, request: Request) {
+    fn take_request(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        session: SessionId,
+        request: Request,
+    ) {
         match request {
             Request::Submit { job, spec } => {
                 self.handle(now, Event::Submit { session, job, spec });
             }
             Request::Cancel { id } => self.handle(now, Event::Cancel { session, id }),
+            Request::Watch { id, what } => {
+                // Whoever has proven who it is sees its own only. Else the id, which cannot be guessed,
+                // is the right to it.
+                let of_anybody = self.sessions.proven(connection).is_none();
+                self.handle(now, Event::Watch { session, id, what, of_anybody });
+            }
             Request::Refused(refusal) => self.tell(session, refusal.into()),
             // Answered by whoever knows the connection.
             Request::Hello(_) => {}
@@ -107,7 +119,7 @@ fn too_fast(request: Request, ops_per_s: usize) -> Refusal {
     };
     match request {
         Request::Submit { spec, .. } => refusal.of_submit(spec.id.clone()),
-        Request::Cancel { id } => Refusal { id: Some(id), ..refusal },
+        Request::Cancel { id } | Request::Watch { id, .. } => Refusal { id: Some(id), ..refusal },
         Request::Refused(Refusal { id, submit, .. }) => Refusal { id, submit, ..refusal },
         Request::Hello(_)
         | Request::Limited { .. }

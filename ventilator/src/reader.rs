@@ -19,7 +19,7 @@ use crate::silence::{Grown, Silence};
 use crate::unread::Unread;
 
 /// Most requests that go to the pipeline at once: so many of one client come between two of another.
-const BATCH: usize = 64;
+const BATCH: usize = 32;
 
 /// The buffer of a message of so many bytes is not kept for the next one, if nothing was read into
 /// it with the header of the message.

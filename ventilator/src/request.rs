@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use acequia_wire::client::{HelloOp, Op, Refusal, Submit};
+use acequia_wire::client::{HelloOp, Op, Refusal, Submit, Watched};
 use acequia_wire::{CorrelationId, JobId};
 
 /// One op, ready for the pipeline.
@@ -19,6 +19,13 @@ pub enum Request {
     Cancel {
         /// Its correlation id.
         id: CorrelationId,
+    },
+    /// What becomes of a job or batch that is there already.
+    Watch {
+        /// What the client calls it here.
+        id: CorrelationId,
+        /// What is watched.
+        what: Watched,
     },
     /// Who the client is.
     Hello(HelloOp),
@@ -57,6 +64,7 @@ pub(crate) fn request(op: Op, within: usize) -> Request {
             Request::Submit { job: JobId::now(), spec }
         }
         Op::Cancel { id } => Request::Cancel { id },
+        Op::Watch { id, what } => Request::Watch { id, what },
         Op::Hello(hello) => Request::Hello(hello),
         Op::Ack { seq } => Request::Ack { seq },
         Op::Subscribe { topic } => Request::Subscribe { topic },

@@ -1,7 +1,5 @@
 //! A message of a client, of which the ops are read one by one.
 
-use std::iter::Peekable;
-
 use acequia_wire::Limits;
 use acequia_wire::client::{Encoding, Ops};
 use bytes::Bytes;
@@ -13,18 +11,18 @@ use crate::request::{Request, request};
 pub(crate) struct Unread {
     /// Kept to the end, for its buffer: see the reader.
     message: Bytes,
-    ops: Peekable<Ops>,
+    ops: Ops,
 }
 
 impl Unread {
     pub(crate) fn new(encoding: Encoding, message: Bytes, limits: Limits) -> Self {
-        let ops = Ops::new(encoding, message.clone(), limits).peekable();
+        let ops = Ops::new(encoding, message.clone(), limits);
         Self { message, ops }
     }
 
     /// Whether nothing is left.
-    pub(crate) fn is_over(&mut self) -> bool {
-        self.ops.peek().is_none()
+    pub(crate) fn is_over(&self) -> bool {
+        self.ops.is_over()
     }
 }
 

@@ -19,5 +19,5 @@ mod value;
 pub use encoding::Encoding;
 pub use event::{Batch, Event, JobEvent, Retry, Welcome};
 pub use event_decode::BadEvent;
-pub use op::{HelloOp, OnDisconnect, Op, Refusal, Resume, Submit};
+pub use op::{HelloOp, OnDisconnect, Op, Refusal, Resume, Submit, Watched};
 pub use op_decode::Ops;

@@ -46,6 +46,8 @@ codes! {
         Forbidden => "forbidden",
         /// The server is about to stop; another one, or this one restarted, will take the job.
         Draining => "draining",
+        /// There is no such job, or it is another client's; or it ended too long ago.
+        NotFound => "not_found",
         /// The correlation id belongs to a live job of this session.
         DuplicateId => "duplicate_id",
         /// The server cannot write jobs to its disk; worth another try.

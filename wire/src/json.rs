@@ -30,7 +30,12 @@ pub(crate) fn check(bytes: &[u8]) -> Result<&str, BadJson> {
 
 /// That `text`, which is JSON, is not nested too deep for a common parser.
 pub(crate) fn check_nesting(text: &str) -> Result<(), BadJson> {
-    // Most values hold fewer brackets than the limit has levels: then there is nothing to walk.
+    // Most values are short or no lists and maps, or hold fewer brackets than the limit has levels:
+    // then there is nothing to walk.
+    let is_flat = !text.trim_ascii_start().starts_with(['[', '{']);
+    if is_flat || text.len() <= NESTING_MAX {
+        return Ok(());
+    }
     if memchr2_iter(b'[', b'{', text.as_bytes()).nth(NESTING_MAX).is_none() {
         return Ok(());
     }

@@ -14,7 +14,7 @@ LIMITS = {"payload_bytes": 1048576, "result_bytes": 8388608, "message_bytes": 41
           "payloads_bytes": 1073741824, "sessions": 100000, "address_connections": 20000,
           "ops_per_s": 100000, "handshake_s": 10, "idle_s": 120}
 REJECT_CODES = ["bad_request", "too_large", "queue_full", "too_many_jobs", "rate_limited",
-                "unauthorized", "forbidden", "draining", "duplicate_id", "storage"]
+                "unauthorized", "forbidden", "draining", "not_found", "duplicate_id", "storage"]
 FAIL_CODES = ["worker_error", "timeout", "worker_lost", "expired", "bad_result",
               "bad_message", "my_own_code"]
 

@@ -5,7 +5,7 @@ import struct
 from forms import pack, payload, raw, text, times, to_json
 
 JSON, MSGPACK, OCTETS = "application/json", "application/msgpack", "application/octet-stream"
-KNOWN = "known are hello, submit, cancel, ack, subscribe, unsubscribe"
+KNOWN = "known are hello, submit, cancel, watch, ack, subscribe, unsubscribe"
 
 
 class Raw:
@@ -27,8 +27,8 @@ def rejected(id, code, says):
     return {"refused": {"as": "rejected", "id": id, "code": code, "says": says}}
 
 
-def error(code, says):
-    return {"refused": {"as": "error", "id": None, "code": code, "says": says}}
+def error(code, says, id=None):
+    return {"refused": {"as": "error", "id": id, "code": code, "says": says}}
 
 
 def hello(token=None, resume=None):
@@ -48,6 +48,7 @@ FULL = {"op": "submit", "id": "all", "queue": "images.eu-1_a", "priority": 9, "d
 FULL_MEANING = {k: v for k, v in FULL.items() if k not in ("op", "id")}
 
 MONTH_MS = 2592000000
+JOB = "01938c2e-7a3b-7c4d-9e5f-60718293a4b5"
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TAKEN = f"00-{TRACE}-{SPAN}-01"
@@ -113,6 +114,24 @@ BOTH = [
     ("hello_token_number", {"op": "hello", "token": 1},
      error("bad_request", "`token` must be a string"), None),
     ("cancel_float", {"op": "cancel", "id": 7.0}, {"ok": {"op": "cancel", "id": 7}}, False),
+    ("watch_job", {"op": "watch", "id": "w", "job": JOB},
+     {"ok": {"op": "watch", "id": "w", "job": JOB}}, True),
+    ("watch_batch", {"op": "watch", "id": 7, "batch": "night"},
+     {"ok": {"op": "watch", "id": 7, "batch": "night"}}, True),
+    ("watch_no_job_id", {"op": "watch", "id": 7, "job": "the last one"},
+     error("bad_request", "`job`: a job id is a UUID", 7), None),
+    ("watch_job_number", {"op": "watch", "id": 7, "job": 8},
+     error("bad_request", "`job` must be a string", 7), None),
+    ("watch_both", {"op": "watch", "id": 7, "job": JOB, "batch": "night"},
+     error("bad_request", "`watch` needs either `job` or `batch`", 7), None),
+    ("watch_nothing", {"op": "watch", "id": 7},
+     error("bad_request", "`watch` needs either `job` or `batch`", 7), None),
+    ("watch_without_id", {"op": "watch", "job": JOB},
+     error("bad_request", "`watch` needs `id`"), None),
+    ("watch_empty_batch", {"op": "watch", "id": 7, "batch": ""},
+     error("bad_request", "`batch` has 0 bytes; it must have 1 to 128", 7), None),
+    ("submit_with_a_job", {"op": "submit", "id": 7, "payload": 1, "job": JOB},
+     rejected(7, "bad_request", "`submit` has no key `job`"), None),
     ("subscribe", {"op": "subscribe", "topic": "news"},
      {"ok": {"op": "subscribe", "topic": "news"}}, True),
     ("subscribe_longest", {"op": "subscribe", "topic": "ü" * 64},

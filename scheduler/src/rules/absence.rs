@@ -18,7 +18,9 @@ impl Scheduler {
             return;
         }
         for job in open.jobs.keys() {
-            self.forsake(step, job, None);
+            if self.is_wanted_by(session, job) {
+                self.forsake(step, job, None);
+            }
         }
     }
 
@@ -27,24 +29,39 @@ impl Scheduler {
         let Some(open) = self.clients.session(session) else { return };
         open.is_absent = false;
         for job in open.jobs.keys() {
-            self.wanted_again(job);
+            if self.is_wanted_by(session, job) {
+                self.wanted_again(job);
+            }
         }
     }
 
+    /// Whether a session submitted a job, rather than only look on.
+    fn is_wanted_by(&self, session: SessionId, job: usize) -> bool {
+        self.jobs[job].watchers.submits().any(|watcher| watcher.at.session == session)
+    }
+
     pub(crate) fn session_closed(&mut self, step: &mut Step<'_>, session: SessionId) {
-        let Closed { jobs, batches, was_absent } = self.clients.close(session);
+        let Closed { client, jobs, batches, was_absent } = self.clients.close(session);
         for batch in batches {
             self.batches.leave(batch, session);
         }
         for key in jobs {
+            let was_wanted = self.is_wanted_by(session, key);
             let job = &mut self.jobs[key];
             let counted = job.watchers.count_as_jobs();
             let leaves = |watcher: Watcher<'_>| watcher.at.session == session;
-            let leaving = job.watchers.iter().filter(|of| leaves(*of));
-            let patience = most_patient(leaving.map(|watcher| watcher.at.on_disconnect));
-            job.kept |= patience.is_none();
+            let leaving = || job.watchers.iter().filter(|of| leaves(*of));
+            let looked_on = leaving().filter(|watcher| watcher.at.looks_on()).count();
+            let patience = most_patient(leaving());
             job.watchers.remove(leaves);
             self.clients.jobs_end(job.client(), counted - job.watchers.count_as_jobs());
+            if let Some(client) = client {
+                self.clients.jobs_end(client, looked_on);
+            }
+            if !was_wanted {
+                continue;
+            }
+            self.jobs[key].kept |= patience.is_none();
             // If it was absent, what comes of that was decided when it became so.
             if !was_absent {
                 self.forsake(step, key, patience);
@@ -60,11 +77,11 @@ impl Scheduler {
         let is_there = |watcher: Watcher<'_>| {
             self.clients.look_at(watcher.at.session).is_some_and(|open| !open.is_absent)
         };
-        if job.kept || job.watchers.iter().any(is_there) {
+        if job.kept || job.watchers.submits().any(is_there) {
             return;
         }
-        let away = (job.watchers.len() > 0)
-            .then(|| most_patient(job.watchers.iter().map(|watcher| watcher.at.on_disconnect)));
+        let is_away = job.watchers.submits().next().is_some();
+        let away = is_away.then(|| most_patient(job.watchers.iter()));
         let patience = match away {
             Some(None) => None,
             Some(Some(ms)) => Some(ms.max(gone_for_good.unwrap_or(0))),
@@ -92,7 +109,8 @@ impl Scheduler {
     }
 }
 
-/// For how many milliseconds a job waits for those who want this; `None` if for ever.
-fn most_patient(all: impl Iterator<Item = OnDisconnect>) -> Option<u32> {
-    all.map(OnDisconnect::patience_ms).try_fold(0, |most, ms| Some(ms?.max(most)))
+/// For how many milliseconds a job waits for those of these who want it; `None` if for ever.
+fn most_patient<'a>(all: impl Iterator<Item = Watcher<'a>>) -> Option<u32> {
+    let wishes = all.filter_map(|watcher| watcher.at.on_disconnect);
+    wishes.map(OnDisconnect::patience_ms).try_fold(0, |most, ms| Some(ms?.max(most)))
 }

@@ -176,6 +176,10 @@ impl Scheduler {
         for watcher in job.watchers.iter() {
             if let Some(session) = self.clients.session(watcher.at.session) {
                 session.jobs.remove(watcher.id, key);
+                let client = session.client;
+                if watcher.at.looks_on() {
+                    self.clients.jobs_end(client, 1);
+                }
             }
         }
         let bytes = job.payload.bytes().len();

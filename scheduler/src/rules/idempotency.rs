@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use acequia_wire::CorrelationId;
-use acequia_wire::client::{JobEvent, OnDisconnect, Refusal, Submit};
-use acequia_wire::code::RejectCode;
-use acequia_wire::limits::WATCHERS_MAX;
+use acequia_wire::client::{JobEvent, Refusal, Submit};
 
 use crate::ids::SessionId;
 use crate::rules::step::Step;
+use crate::rules::watching::check_watchers;
 use crate::scheduler::Scheduler;
 use crate::state::keys::Keyed;
 use crate::state::watchers::{Place, Watcher};
@@ -35,7 +34,7 @@ impl Scheduler {
                 );
             }
             Some(Keyed::Live(job)) => {
-                if let Err(refusal) = self.watch(step, session, job, spec) {
+                if let Err(refusal) = self.join(step, session, job, spec) {
                     step.tell(session, refusal.of_submit(spec.id.clone()).into());
                 }
             }
@@ -43,45 +42,28 @@ impl Scheduler {
         true
     }
 
-    /// A live job is watched by one more. It counts as a live job of its client as often as it is
-    /// watched, so that watching is no way around the limit.
-    fn watch(
+    /// A live job is submitted once more. It counts as a live job of its client as often as that, so
+    /// that it is no way around the limit.
+    fn join(
         &mut self,
         step: &mut Step<'_>,
         session: SessionId,
         key: usize,
         spec: &Arc<Submit>,
     ) -> Result<(), Refusal> {
-        let job = &mut self.jobs[key];
-        let watchers = job.watchers.len();
-        if watchers >= WATCHERS_MAX {
-            let message =
-                format!("{WATCHERS_MAX} submits with this key wait for its job, the limit");
-            return Err(Refusal::new(RejectCode::TooManyJobs, message));
-        }
-        if watchers > 0 {
+        let job = &self.jobs[key];
+        check_watchers(job)?;
+        if job.watchers.submits().next().is_some() {
             self.clients.check_jobs(session, self.config.limits.client_jobs)?;
             self.clients.job_is_watched(job.client());
         }
-        let watcher = Watcher::of(session, spec);
-        job.watchers.add(watcher);
-        if let Some(open) = self.clients.session(session) {
-            open.jobs.join(&spec.id, key);
-        }
         let batch =
             job.batch().filter(|batch| spec.batch.as_deref() == Some(self.batches.name_of(*batch)));
-        let (id, accepted, start_told) = (job.id, job.accepted, job.start_told);
-        let traceparent = self.traceparent(&self.jobs[key]);
         if let Some(batch) = batch {
             self.attend(session, batch);
         }
         self.wanted_again(key);
-        if accepted {
-            step.tell_of_job(watcher, id, JobEvent::Accepted, traceparent);
-        }
-        if let Some(started) = self.started(key).filter(|_| start_told) {
-            step.tell_of_job(watcher, id, started, None);
-        }
+        self.begin_to_tell(step, key, Watcher::of(session, spec));
         Ok(())
     }
 
@@ -94,7 +76,10 @@ impl Scheduler {
         key: usize,
     ) -> bool {
         let job = &mut self.jobs[key];
-        if job.watchers.len() <= 1 {
+        let looks_on = |watcher: Watcher<'_>| {
+            watcher.at.looks_on() && watcher.at.session == session && watcher.id == id
+        };
+        if job.watchers.submits().nth(1).is_none() || job.watchers.iter().any(looks_on) {
             return false;
         }
         job.watchers.remove(|watcher| watcher.at.session == session && watcher.id == id);
@@ -103,9 +88,9 @@ impl Scheduler {
         }
         self.clients.jobs_end(job.client(), 1);
         let job = &self.jobs[key];
-        let at = Place { session, on_disconnect: OnDisconnect::default() };
+        let watcher = Watcher { id, at: Place::looking_on(session) };
         let traceparent = self.traceparent(job);
-        step.tell_of_job(Watcher { id, at }, job.id, JobEvent::Cancelled, traceparent);
+        step.tell_of_job(watcher, job.id, JobEvent::Cancelled, traceparent);
         // Those that still want it may all be away.
         self.forsake(step, key, None);
         true

@@ -66,12 +66,15 @@ impl Model {
             Event::SessionAbsent { session } => self.expect_session_absent(*session),
             Event::SessionBack { session } => {
                 self.absent.remove(session);
-                let watched = |job: &&mut Job| job.watchers.iter().any(|of| of.session == *session);
+                let watched = |job: &&mut Job| job.submits().any(|of| of.session == *session);
                 self.jobs.values_mut().filter(watched).for_each(|job| job.forsaken = None);
             }
             Event::SessionClosed { session } => self.expect_session_closed(*session),
             Event::Submit { session, job, spec } => self.expect_submit(*session, *job, spec),
             Event::Cancel { session, id } => self.expect_cancel(*session, id),
+            Event::Watch { session, id, what, of_anybody } => {
+                self.expect_watch(*session, id, what, *of_anybody);
+            }
             Event::Durable { up_to } => {
                 let still = self.recorded.split_off(&Ticket(up_to.0 + 1));
                 for id in std::mem::replace(&mut self.recorded, still).into_values() {

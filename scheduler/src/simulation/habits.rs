@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_wire::client::{OnDisconnect, Submit};
+use acequia_wire::client::{OnDisconnect, Submit, Watched};
 use acequia_wire::worker::Progress;
 use acequia_wire::{Body, ContentType, CorrelationId, JobId, Payload, QueueName, TraceParent};
 use bytes::Bytes;
@@ -41,6 +41,7 @@ impl World {
             }
             Habit::Submit => self.submit(),
             Habit::Cancel => self.cancel(),
+            Habit::Watch => self.watch(),
             Habit::CancelJob => {
                 let none = JobId::from_bytes([255; 16]);
                 let job = self.random.key(&self.model.jobs).unwrap_or(none);
@@ -136,6 +137,26 @@ impl World {
             let job = self.new_job();
             self.happen(Event::Submit { session, job, spec });
         }
+    }
+
+    /// A session watches a job, live or ended, or a batch; now and then one that is not there.
+    fn watch(&mut self) {
+        let session = self.random.key(&self.model.sessions).unwrap_or(SessionId(0));
+        let none = JobId::from_bytes([255; 16]);
+        let what = match self.random.below(8) {
+            0 => Watched::Batch(format!("batch {}", self.random.within(1, 3)).into()),
+            1 => match self.model.retained.is_empty() {
+                true => Watched::Job(none),
+                false => {
+                    let nth = self.random.below(self.model.retained.len());
+                    Watched::Job(self.model.retained[nth].job)
+                }
+            },
+            _ => Watched::Job(self.random.key(&self.model.jobs).unwrap_or(none)),
+        };
+        let id = CorrelationId::Int(self.random.within(1, 40).into());
+        let of_anybody = self.random.percent(70);
+        self.happen(Event::Watch { session, id, what, of_anybody });
     }
 
     fn new_job(&mut self) -> JobId {

@@ -20,7 +20,8 @@ use crate::void::VoidReason;
 pub(super) struct Watcher {
     pub(super) session: SessionId,
     pub(super) id: CorrelationId,
-    pub(super) on_disconnect: OnDisconnect,
+    /// `None` of one that only looks on.
+    pub(super) on_disconnect: Option<OnDisconnect>,
     /// Whether it was told of this run's start.
     pub(super) knows_start: bool,
     /// It began the job.
@@ -66,6 +67,11 @@ impl Job {
             2 => Some(8),
             _ => Some(1),
         }
+    }
+
+    /// Those who are told of it and do not only look on.
+    pub(super) fn submits(&self) -> impl Iterator<Item = &Watcher> {
+        self.watchers.iter().filter(|of| of.on_disconnect.is_some())
     }
 
     /// The session that began it, if it is still told.
@@ -159,7 +165,7 @@ pub(super) enum Told {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Owed {
     Rejected(SessionId, CorrelationId, RejectCode),
-    Error(SessionId, CorrelationId),
+    Error(SessionId, CorrelationId, RejectCode),
     Tell(SessionId, CorrelationId, JobId, Told),
     Batch(SessionId, client::Batch),
     Submitted(QueueName),

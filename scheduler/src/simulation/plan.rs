@@ -31,7 +31,7 @@ pub(super) struct Plan {
     pub(super) wait_ms_max: u32,
     pub(super) drains_at: Option<u32>,
     pub(super) crashes_at: Option<u32>,
-    pub(super) weights: [(Habit, u32); 20],
+    pub(super) weights: [(Habit, u32); 21],
 }
 
 /// What may happen next.
@@ -43,6 +43,7 @@ pub(super) enum Habit {
     ResumeSession,
     Submit,
     Cancel,
+    Watch,
     CancelJob,
     Pause,
     AddLane,
@@ -142,7 +143,7 @@ impl Plan {
 
 /// Some worlds starve, some idle, in some nobody stays. `bustle` is how much more of the jobs'
 /// life there is than of the comings and goings around it.
-fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 20] {
+fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 21] {
     [
         (Habit::OpenSession, random.within(1, 3)),
         (Habit::CloseSession, random.within(0, 2)),
@@ -150,6 +151,7 @@ fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 20] {
         (Habit::ResumeSession, random.within(0, 2)),
         (Habit::Submit, bustle * random.within(2, 12)),
         (Habit::Cancel, random.within(0, 3)),
+        (Habit::Watch, random.within(0, 3)),
         (Habit::CancelJob, random.within(0, 1)),
         (Habit::Pause, random.within(0, 1)),
         (Habit::AddLane, random.within(1, 4)),

@@ -99,8 +99,8 @@ impl Model {
                 assert!(!helps || retry_after_ms.is_some(), "{code} passes");
                 return self.pay(&Owed::Rejected(session, id, code));
             }
-            client::Event::Error { id, code: RejectCode::BadRequest, .. } => {
-                return self.pay(&Owed::Error(session, id.unwrap()));
+            client::Event::Error { id, code, .. } => {
+                return self.pay(&Owed::Error(session, id.unwrap(), code));
             }
             client::Event::Batch(batch) => return self.pay(&Owed::Batch(session, *batch)),
             other => panic!("not the scheduler's to say: {other:?}"),

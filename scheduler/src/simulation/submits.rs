@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use acequia_wire::client::{Batch as Summary, JobEvent, OnDisconnect, Submit};
+use acequia_wire::client::{Batch as Summary, JobEvent, OnDisconnect, Submit, Watched};
 use acequia_wire::code::RejectCode;
 use acequia_wire::limits::WATCHERS_MAX;
 use acequia_wire::{CorrelationId, JobId, QueueName};
@@ -25,7 +25,11 @@ impl Model {
 
     fn live_jobs_of(&self, client: ClientId) -> usize {
         let of_client = self.jobs.values().filter(|job| job.client == client);
-        of_client.map(|job| job.watchers.len().max(1)).sum()
+        let own = of_client.map(|job| job.submits().count().max(1)).sum::<usize>();
+        let looks_on =
+            |of: &&Watcher| of.on_disconnect.is_none() && self.sessions[&of.session] == client;
+        let all = self.jobs.values().flat_map(|job| &job.watchers);
+        own + all.filter(looks_on).count()
     }
 
     fn jobs_max(&self, session: SessionId) -> usize {
@@ -261,16 +265,13 @@ impl Model {
         let live = self.jobs.iter().find(|(_, job)| is_it(job)).map(|(id, _)| *id);
         if let Some(id) = live {
             let (job, limit) = (&self.jobs[&id], self.jobs_max(session));
-            let full = !job.watchers.is_empty() && self.live_jobs_of(client) >= limit;
+            let full = job.submits().next().is_some() && self.live_jobs_of(client) >= limit;
             if full || job.watchers.len() >= WATCHERS_MAX {
                 let code = RejectCode::TooManyJobs;
                 self.owed.push(Owed::Rejected(session, spec.id.clone(), code));
                 return true;
             }
-            let tell = |told| Owed::Tell(session, spec.id.clone(), id, told);
-            self.owed.extend(job.accepted.then(|| tell(Told::Accepted)));
-            let runs = matches!(job.state, State::Running { .. });
-            self.owed.extend((runs && job.start_told).then(|| tell(Told::Started)));
+            self.owe_past(session, &spec.id, id);
             let job = self.jobs.get_mut(&id).unwrap();
             job.watchers.push(watcher(session, spec, false));
             job.forsaken = None;
@@ -281,13 +282,62 @@ impl Model {
         }
         let is_it = |of: &&Arc<Retained>| (of.client, of.key.as_ref()) == (client, Some(key));
         let Some(retained) = self.retained.iter().find(is_it) else { return false };
-        let told = match &retained.outcome {
-            JobEvent::Done { result } => Told::Done(result.bytes().clone()),
-            JobEvent::Failed { code, .. } => Told::Failed(code.as_str().to_owned()),
-            other => panic!("{other:?} is not worth keeping"),
-        };
-        self.owed.push(Owed::Tell(session, spec.id.clone(), retained.job, told));
+        assert!(!matches!(retained.outcome, JobEvent::Cancelled), "its key is free");
+        self.owed.push(Owed::Tell(session, spec.id.clone(), retained.job, outcome_of(retained)));
         true
+    }
+
+    /// Whoever is told of a job from now on is told at once of what is past.
+    fn owe_past(&mut self, session: SessionId, id: &CorrelationId, job: JobId) {
+        let of = &self.jobs[&job];
+        let tell = |told| Owed::Tell(session, id.clone(), job, told);
+        self.owed.extend(of.accepted.then(|| tell(Told::Accepted)));
+        let runs = matches!(of.state, State::Running { .. });
+        self.owed.extend((runs && of.start_told).then(|| tell(Told::Started)));
+    }
+
+    pub(super) fn expect_watch(
+        &mut self,
+        session: SessionId,
+        id: &CorrelationId,
+        what: &Watched,
+        of_anybody: bool,
+    ) {
+        let Some(client) = self.sessions.get(&session).copied() else { return };
+        let refused = |code| Owed::Error(session, id.clone(), code);
+        let watched = match what {
+            Watched::Job(job) => *job,
+            Watched::Batch(name) => {
+                match self.batches.get_mut(&(client, name.clone())) {
+                    Some(batch) => _ = batch.sessions.insert(session),
+                    None => self.owed.push(refused(RejectCode::NotFound)),
+                }
+                return;
+            }
+        };
+        let is_visible = |of: ClientId| of_anybody || of == client;
+        let Some(job) = self.jobs.get(&watched).filter(|job| is_visible(job.client)) else {
+            let is_it = |of: &&Arc<Retained>| of.job == watched && is_visible(of.client);
+            let retained = self.retained.iter().find(is_it);
+            let told = retained.map_or_else(
+                || refused(RejectCode::NotFound),
+                |retained| Owed::Tell(session, id.clone(), watched, outcome_of(retained)),
+            );
+            return self.owed.push(told);
+        };
+        if let Some(known) = self.job_of(session, id) {
+            let is_another = known != watched;
+            return self.owed.extend(is_another.then(|| refused(RejectCode::DuplicateId)));
+        }
+        let full = self.live_jobs_of(client) >= self.jobs_max(session);
+        if full || job.watchers.len() >= WATCHERS_MAX {
+            return self.owed.push(refused(RejectCode::TooManyJobs));
+        }
+        self.owe_past(session, id, watched);
+        let id = id.clone();
+        let looks_on =
+            Watcher { session, id, on_disconnect: None, knows_start: false, began: false };
+        self.jobs.get_mut(&watched).unwrap().watchers.push(looks_on);
     }
 
     pub(super) fn expect_cancel(&mut self, session: SessionId, id: &CorrelationId) {
@@ -295,12 +345,14 @@ impl Model {
             return;
         }
         let Some(job) = self.job_of(session, id) else {
-            return self.owed.push(Owed::Error(session, id.clone()));
+            return self.owed.push(Owed::Error(session, id.clone(), RejectCode::BadRequest));
         };
-        let watchers = &mut self.jobs.get_mut(&job).unwrap().watchers;
-        if watchers.len() == 1 {
+        let submits = self.jobs[&job].submits().collect::<Vec<_>>();
+        let is_submit = submits.iter().any(|of| (of.session, &of.id) == (session, id));
+        if submits.len() <= 1 || !is_submit {
             return self.expect_cancelled(job);
         }
+        let watchers = &mut self.jobs.get_mut(&job).unwrap().watchers;
         watchers.retain(|of| (of.session, &of.id) != (session, id));
         self.owed.push(Owed::Tell(session, id.clone(), job, Told::Cancelled));
         self.expect_forsaken(job, &[]);
@@ -311,7 +363,7 @@ impl Model {
             return;
         }
         for id in self.jobs.keys().copied().collect::<Vec<_>>() {
-            if self.jobs[&id].watchers.iter().any(|of| of.session == session) {
+            if self.jobs[&id].submits().any(|of| of.session == session) {
                 self.expect_forsaken(id, &[]);
             }
         }
@@ -321,12 +373,12 @@ impl Model {
     fn expect_forsaken(&mut self, id: JobId, left: &[OnDisconnect]) {
         let absent = &self.absent;
         let job = self.jobs.get_mut(&id).unwrap();
-        let away: Vec<_> = job.watchers.iter().filter(|of| absent.contains(&of.session)).collect();
-        if job.kept || away.len() < job.watchers.len() {
+        let away: Vec<_> = job.submits().filter(|of| absent.contains(&of.session)).collect();
+        if job.kept || away.len() < job.submits().count() {
             return;
         }
-        let wishes: Vec<_> =
-            away.iter().map(|of| of.on_disconnect).chain(left.iter().copied()).collect();
+        let wishes = away.iter().filter_map(|of| of.on_disconnect);
+        let wishes: Vec<_> = wishes.chain(left.iter().copied()).collect();
         if wishes.contains(&OnDisconnect::Keep) {
             return;
         }
@@ -349,7 +401,7 @@ impl Model {
             let (left, stay): (Vec<_>, Vec<_>) =
                 job.watchers.drain(..).partition(|of| of.session == session);
             job.watchers = stay;
-            let left: Vec<_> = left.iter().map(|of| of.on_disconnect).collect();
+            let left: Vec<_> = left.iter().filter_map(|of| of.on_disconnect).collect();
             job.kept |= left.contains(&OnDisconnect::Keep);
             if !left.is_empty() && !was_absent {
                 self.expect_forsaken(id, &left);
@@ -395,6 +447,14 @@ impl Model {
     }
 }
 
+fn outcome_of(retained: &Retained) -> Told {
+    match &retained.outcome {
+        JobEvent::Done { result } => Told::Done(result.bytes().clone()),
+        JobEvent::Failed { code, .. } => Told::Failed(code.as_str().to_owned()),
+        _ => Told::Cancelled,
+    }
+}
+
 fn bytes_of(retained: &Retained) -> usize {
     let outcome = match &retained.outcome {
         JobEvent::Done { result } => result.bytes().len(),
@@ -405,6 +465,6 @@ fn bytes_of(retained: &Retained) -> usize {
 }
 
 fn watcher(session: SessionId, spec: &Submit, began: bool) -> Watcher {
-    let (id, on_disconnect) = (spec.id.clone(), spec.on_disconnect);
+    let (id, on_disconnect) = (spec.id.clone(), Some(spec.on_disconnect));
     Watcher { session, id, on_disconnect, knows_start: false, began }
 }

@@ -52,7 +52,8 @@ impl Batches {
         batch
     }
 
-    fn find(&self, client: ClientId, name: &str) -> Option<usize> {
+    /// The batch of this name, if a job of it is live.
+    pub(crate) fn find(&self, client: ClientId, name: &str) -> Option<usize> {
         self.by_name.get(&ByClient(client, name)).copied()
     }
 

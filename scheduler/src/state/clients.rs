@@ -14,7 +14,8 @@ use crate::state::tally::Tally;
 pub(crate) struct Client {
     id: ClientId,
     sessions: usize,
-    /// Its live jobs, one that several of its submits are told about as often as that.
+    /// Its live jobs, one that several of its submits are told about as often as that, and all that
+    /// it looks on at.
     jobs: usize,
     holds: Holds,
 }
@@ -47,6 +48,8 @@ pub(crate) struct Session {
 /// What a session that has ended had to do with, each once and in order.
 #[derive(Default)]
 pub(crate) struct Closed {
+    /// Whose session it was, if that is a client still.
+    pub(crate) client: Option<usize>,
     pub(crate) jobs: Vec<usize>,
     pub(crate) batches: BTreeSet<usize>,
     pub(crate) was_absent: bool,
@@ -84,10 +87,10 @@ impl Clients {
     /// Ends a session and returns the jobs that it watched and its batches.
     pub(crate) fn close(&mut self, session: SessionId) -> Closed {
         let Some(session) = self.sessions.remove(&session) else { return Closed::default() };
-        self.clients[session.client].sessions -= 1;
-        self.forget_if_gone(session.client);
-        let Session { client: _, jobs, batches, is_absent, jobs_max: _ } = session;
-        Closed { jobs: jobs.keys(), batches, was_absent: is_absent }
+        let Session { client, jobs, batches, is_absent, jobs_max: _ } = session;
+        self.clients[client].sessions -= 1;
+        let client = (!self.forget_if_gone(client)).then_some(client);
+        Closed { client, jobs: jobs.keys(), batches, was_absent: is_absent }
     }
 
     pub(crate) fn look_at(&self, session: SessionId) -> Option<&Session> {
@@ -156,12 +159,15 @@ impl Clients {
         self.forget_if_gone(client);
     }
 
-    fn forget_if_gone(&mut self, client: usize) {
-        let gone = &self.clients[client];
-        if gone.sessions == 0 && gone.jobs == 0 {
-            self.by_id.remove(&gone.id);
+    /// Returns whether it is forgotten.
+    fn forget_if_gone(&mut self, client: usize) -> bool {
+        let Client { id, sessions, jobs, .. } = self.clients[client];
+        let is_gone = sessions == 0 && jobs == 0;
+        if is_gone {
+            self.by_id.remove(&id);
             self.clients.remove(client);
         }
+        is_gone
     }
 }
 
@@ -173,6 +179,7 @@ impl Clients {
         jobs: &crate::state::chunks::Chunks<crate::state::job::Job>,
     ) {
         use crate::state::job::{Job, State};
+        use crate::state::watchers::Watcher;
 
         assert_eq!(self.by_id.len(), self.clients.len());
         for (key, client) in &self.clients {
@@ -180,7 +187,12 @@ impl Clients {
             assert!(client.sessions + client.jobs > 0, "{client:?} is kept for nothing");
             let of_client = jobs.iter().filter(|(_, job)| job.client() == key);
             let counts = of_client.map(|(_, job)| job.watchers.count_as_jobs());
-            assert_eq!(client.jobs, counts.sum::<usize>());
+            let looks_on = |watcher: &Watcher<'_>| {
+                watcher.at.looks_on() && self.sessions[&watcher.at.session].client == key
+            };
+            let looked_on =
+                jobs.iter().map(|(_, job)| job.watchers.iter().filter(looks_on).count());
+            assert_eq!(client.jobs, counts.sum::<usize>() + looked_on.sum::<usize>());
             let of_client = || jobs.iter().filter(|(_, job)| job.client() == key);
             let waits = |job: &Job| !matches!(job.state, State::Running { .. });
             let holds = &client.holds;
@@ -201,7 +213,7 @@ impl Clients {
         for (key, job) in jobs.iter() {
             for watcher in job.watchers.iter() {
                 let session = &self.sessions[&watcher.at.session];
-                assert_eq!(session.client, job.client());
+                assert!(watcher.at.looks_on() || session.client == job.client());
                 assert_eq!(session.jobs.find(jobs, watcher.id), Some(key));
             }
         }

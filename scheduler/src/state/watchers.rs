@@ -1,11 +1,12 @@
-//! Who is told about a job: the submit that began it, and those that named the same key since.
+//! Who is told about a job: the submit that began it, those that named the same key since, and those
+//! that only look on.
 
 use acequia_wire::CorrelationId;
 use acequia_wire::client::{OnDisconnect, Submit};
 
 use crate::ids::SessionId;
 
-/// One submit that is told about a job.
+/// One submit that is told about a job, or one that looks on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watcher<'a> {
     /// What this one calls the job.
@@ -17,18 +18,32 @@ pub(crate) struct Watcher<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub(crate) session: SessionId,
-    pub(crate) on_disconnect: OnDisconnect,
+    /// What becomes of the job when its client is gone; `None` of one that only looks on, whose going
+    /// changes nothing.
+    pub(crate) on_disconnect: Option<OnDisconnect>,
+}
+
+impl Place {
+    /// That of somebody who only looks on.
+    pub(crate) fn looking_on(session: SessionId) -> Self {
+        Self { session, on_disconnect: None }
+    }
+
+    /// Whether it only looks on.
+    pub(crate) fn looks_on(&self) -> bool {
+        self.on_disconnect.is_none()
+    }
 }
 
 impl<'a> Watcher<'a> {
     /// Whoever has submitted this in this session.
     pub(crate) fn of(session: SessionId, spec: &'a Submit) -> Self {
-        Self { id: &spec.id, at: Place { session, on_disconnect: spec.on_disconnect } }
+        Self { id: &spec.id, at: Place { session, on_disconnect: Some(spec.on_disconnect) } }
     }
 }
 
 /// All that are told about one job: nearly always one, so that one takes no allocation. Nobody, if
-/// their sessions are over.
+/// their sessions are over. The one that began the job never only looks on.
 #[derive(Debug)]
 pub(crate) struct Watchers {
     /// What the submit that began the job called it, be it told or not.
@@ -67,9 +82,14 @@ impl Watchers {
         usize::from(self.began_at.is_some()) + others
     }
 
+    /// Those that do not only look on.
+    pub(crate) fn submits(&self) -> impl Iterator<Item = Watcher<'_>> {
+        self.iter().filter(|watcher| !watcher.at.looks_on())
+    }
+
     /// How many live jobs of its client a job with these watchers counts as.
     pub(crate) fn count_as_jobs(&self) -> usize {
-        self.len().max(1)
+        self.submits().count().max(1)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Watcher<'_>> {

@@ -21,3 +21,4 @@ mod slots;
 mod suspicion;
 mod traces;
 mod turns;
+mod watching;

@@ -17,6 +17,8 @@ enum Value<'a> {
     Trace(&'a TraceParent),
     Payload(&'a Payload),
     Text(&'a str),
+    /// In which nothing is to be escaped.
+    Word(&'static str),
     Int(u64),
     Number(f64),
     Flag(bool),
@@ -55,7 +57,7 @@ impl Event {
     fn pairs<'a>(&'a self, seq: Option<u64>, put: &mut impl FnMut(&'static str, Value<'a>)) {
         match self {
             Self::Job { id, job, what, traceparent } => {
-                put("ev", Value::Text(what.name()));
+                put("ev", Value::Word(what.name()));
                 put("id", Value::Id(id));
                 put("job", Value::Job(job));
                 put_seq(seq, put);
@@ -65,15 +67,15 @@ impl Event {
                 }
             }
             Self::Rejected { id, code, message, retry_after_ms } => {
-                put("ev", Value::Text("rejected"));
+                put("ev", Value::Word("rejected"));
                 put("id", Value::Id(id));
                 put_seq(seq, put);
-                put("code", Value::Text(code.as_str()));
+                put("code", Value::Word(code.as_str()));
                 put("message", Value::Text(message));
                 put_some("retry_after_ms", *retry_after_ms, put);
             }
             Self::Error { id, code, message } => {
-                put("ev", Value::Text("error"));
+                put("ev", Value::Word("error"));
                 if let Some(id) = id {
                     put("id", Value::Id(id));
                 }
@@ -83,18 +85,18 @@ impl Event {
             }
             Self::Welcome(welcome) => welcome.pairs(put),
             Self::Message { topic, data } => {
-                put("ev", Value::Text("message"));
+                put("ev", Value::Word("message"));
                 put_seq(seq, put);
                 put("topic", Value::Text(topic));
                 put("data", Value::Payload(data));
             }
             Self::Batch(batch) => {
-                put("ev", Value::Text("batch"));
+                put("ev", Value::Word("batch"));
                 put_seq(seq, put);
                 batch.pairs(put);
             }
             Self::Gap { missed, outcome_of } => {
-                put("ev", Value::Text("gap"));
+                put("ev", Value::Word("gap"));
                 if let Some((id, job)) = outcome_of {
                     put("id", Value::Id(id));
                     put("job", Value::Job(job));
@@ -103,7 +105,7 @@ impl Event {
                 put("missed", Value::Int(*missed));
             }
             Self::Bye { reason, reconnect_in_ms, close } => {
-                put("ev", Value::Text("bye"));
+                put("ev", Value::Word("bye"));
                 put("reason", Value::Text(reason));
                 put("reconnect_in_ms", Value::Int((*reconnect_in_ms).into()));
                 put("close", Value::Int((*close).into()));
@@ -194,7 +196,7 @@ impl Batch {
 
 impl Welcome {
     fn pairs<'a>(&'a self, put: &mut impl FnMut(&'static str, Value<'a>)) {
-        put("ev", Value::Text("welcome"));
+        put("ev", Value::Word("welcome"));
         if let Some(session) = &self.session {
             put("session", Value::Text(session));
         }
@@ -236,9 +238,14 @@ fn json_value(out: &mut String, value: &Value<'_>) {
         Value::Trace(span) => _ = write!(out, "\"{span}\""),
         Value::Payload(payload) => value::json_payload(out, payload),
         Value::Text(text) => value::json_str(out, text),
-        Value::Int(n) => _ = write!(out, "{n}"),
+        Value::Word(word) => {
+            out.push('"');
+            out.push_str(word);
+            out.push('"');
+        }
+        Value::Int(n) => out.push_str(itoa::Buffer::new().format(*n)),
         Value::Number(n) => match crate::number::whole(*n) {
-            Some(whole) => _ = write!(out, "{whole}"),
+            Some(whole) => out.push_str(itoa::Buffer::new().format(whole)),
             None => _ = write!(out, "{n:?}"),
         },
         Value::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
@@ -260,6 +267,7 @@ fn msgpack_value(out: &mut Buffer, value: &Value<'_>) {
         Value::Trace(span) => write::str(out, &span.to_string()),
         Value::Payload(payload) => value::msgpack_payload(out, payload),
         Value::Text(text) => write::str(out, text),
+        Value::Word(word) => write::str(out, word),
         Value::Int(n) => write::uint(out, *n),
         Value::Number(n) => write::number(out, *n),
         Value::Flag(flag) => write::bool(out, *flag),

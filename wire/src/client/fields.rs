@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::client::op::{HelloOp, OnDisconnect, Op, Refusal, Resume, Submit};
+use crate::client::op::{HelloOp, OnDisconnect, Op, Refusal, Resume, Submit, Watched};
 use crate::code::RejectCode;
 use crate::content::Payload;
 use crate::id::CorrelationId;
@@ -51,11 +51,12 @@ macro_rules! keys {
 
 const SUBMIT: &[&str] = &["submit"];
 const HELLO: &[&str] = &["hello"];
-const OPS: &[&str] = &["hello", "submit", "cancel", "ack", "subscribe", "unsubscribe"];
+const OPS: &[&str] = &["hello", "submit", "cancel", "watch", "ack", "subscribe", "unsubscribe"];
 
 keys! {
     Op => "op" of OPS,
-    Id => "id" of &["submit", "cancel"],
+    Id => "id" of &["submit", "cancel", "watch"],
+    Job => "job" of &["watch"],
     Payload => "payload" of SUBMIT,
     Queue => "queue" of SUBMIT,
     Priority => "priority" of SUBMIT,
@@ -65,7 +66,7 @@ keys! {
     Attempts => "attempts" of SUBMIT,
     Idempotency => "key" of SUBMIT,
     OnDisconnect => "on_disconnect" of SUBMIT,
-    Batch => "batch" of SUBMIT,
+    Batch => "batch" of &["submit", "watch"],
     TraceParent => "traceparent" of SUBMIT,
     Seq => "seq" of &["ack"],
     Topic => "topic" of &["subscribe", "unsubscribe"],
@@ -95,6 +96,7 @@ pub(super) enum Given<'a> {
 pub(super) struct Fields<'a> {
     name: Option<Cow<'a, str>>,
     id: Option<RawId<'a>>,
+    job: Option<Cow<'a, str>>,
     payload: Option<Payload>,
     queue: Option<Cow<'a, str>>,
     priority: Option<u64>,
@@ -207,6 +209,7 @@ impl<'a> Fields<'a> {
         let set = match key {
             Key::Op => string(key, given).map(|name| self.name = name),
             Key::Id => id(given).map(|id| self.id = id),
+            Key::Job => string(key, given).map(|job| self.job = job),
             // Never called for it.
             Key::Payload => Ok(()),
             Key::Queue => string(key, given).map(|name| self.queue = name),
@@ -230,20 +233,23 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The op that these fields make. The refusal of a submit names its job.
-    pub(super) fn into_op(mut self, limits: &Limits) -> Result<Op, Refusal> {
-        let id = if self.name.as_deref() == Some("submit") { self.id.clone() } else { None };
+    /// The op that these fields make. The refusal of a submit or a watch names its job.
+    pub(super) fn take_op(&mut self, limits: &Limits) -> Result<Op, Refusal> {
+        let is_submit = self.name.as_deref() == Some("submit");
+        let is_named = is_submit || self.name.as_deref() == Some("watch");
+        let id = self.id.as_ref().filter(|_| is_named).cloned();
         let op = match self.refused.take() {
             Some(refusal) => Err(refusal),
-            None => self.into_good_op(limits),
+            None => self.take_good_op(limits),
         };
         op.map_err(|refusal| match id.and_then(|id| id.check().ok()) {
-            Some(id) => refusal.of_submit(id),
+            Some(id) if is_submit => refusal.of_submit(id),
+            Some(id) => Refusal { id: Some(id), ..refusal },
             None => refusal,
         })
     }
 
-    fn into_good_op(mut self, limits: &Limits) -> Result<Op, Refusal> {
+    fn take_good_op(&mut self, limits: &Limits) -> Result<Op, Refusal> {
         let name = self.name.take().ok_or_else(|| match &self.unknown {
             Some(key) => Refusal::bad_request(format!("unknown key `{key}`; an op needs `op`")),
             None => Refusal::bad_request("an op needs `op`, its name"),
@@ -258,12 +264,19 @@ impl<'a> Fields<'a> {
         }
         self.only_keys_of(op)?;
         match op {
-            "submit" => self.into_submit(limits).map(Op::Submit),
-            "cancel" => Ok(Op::Cancel { id: self.id.ok_or_else(|| missing(op, "id"))?.check()? }),
+            "submit" => self.take_submit(limits).map(Op::Submit),
+            "cancel" => {
+                let id = self.id.take().ok_or_else(|| missing(op, "id"))?;
+                Ok(Op::Cancel { id: id.check()? })
+            }
+            "watch" => {
+                let id = self.id.take().ok_or_else(|| missing(op, "id"))?.check()?;
+                Ok(Op::Watch { id, what: self.take_watched()? })
+            }
             "ack" => Ok(Op::Ack { seq: self.seq.ok_or_else(|| missing(op, "seq"))? }),
-            "subscribe" => Ok(Op::Subscribe { topic: topic(op, self.topic)? }),
-            "unsubscribe" => Ok(Op::Unsubscribe { topic: topic(op, self.topic)? }),
-            _ => self.into_hello(),
+            "subscribe" => Ok(Op::Subscribe { topic: topic(op, self.topic.take())? }),
+            "unsubscribe" => Ok(Op::Unsubscribe { topic: topic(op, self.topic.take())? }),
+            _ => Ok(self.take_hello()),
         }
     }
 
@@ -277,9 +290,9 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn into_submit(mut self, limits: &Limits) -> Result<Submit, Refusal> {
+    fn take_submit(&mut self, limits: &Limits) -> Result<Submit, Refusal> {
         let id = self.id.take().ok_or_else(|| missing("submit", "id"))?.check()?;
-        let payload = self.payload.ok_or_else(|| missing("submit", "payload"))?;
+        let payload = self.payload.take().ok_or_else(|| missing("submit", "payload"))?;
         if payload.bytes().len() > limits.payload_bytes {
             let message = format!(
                 "the payload has {} bytes; the limit is {}",
@@ -294,7 +307,7 @@ impl<'a> Fields<'a> {
                 name.parse().map_err(|bad| Refusal::bad_request(format!("`queue`: {bad}")))?
             }
         };
-        let on_disconnect = self.on_disconnect.map(RawOnDisconnect::check).transpose()?;
+        let on_disconnect = self.on_disconnect.take().map(RawOnDisconnect::check).transpose()?;
         let priority = bounded("priority", self.priority, 0, PRIORITY_MAX.into())?;
         let attempts = bounded("attempts", self.attempts, 1, ATTEMPTS_MAX.into())?;
         Ok(Submit {
@@ -306,22 +319,33 @@ impl<'a> Fields<'a> {
             timeout_ms: bounded("timeout_ms", self.timeout_ms, 1, DURATION_MS_MAX)?,
             ttl_ms: bounded("ttl_ms", self.ttl_ms, 1, DURATION_MS_MAX)?,
             attempts: attempts.unwrap_or(1),
-            key: text("key", self.key, KEY_BYTES_MAX)?,
+            key: text("key", self.key.take(), KEY_BYTES_MAX)?,
             on_disconnect: on_disconnect.unwrap_or_default(),
-            batch: text("batch", self.batch, KEY_BYTES_MAX)?,
+            batch: text("batch", self.batch.take(), KEY_BYTES_MAX)?,
             traceparent: traceparent(self.traceparent.as_deref())?,
         })
     }
 
-    fn into_hello(self) -> Result<Op, Refusal> {
-        let resume = match self.resume {
+    fn take_watched(&mut self) -> Result<Watched, Refusal> {
+        match (self.job.take(), text("batch", self.batch.take(), KEY_BYTES_MAX)?) {
+            (Some(job), None) => {
+                let bad = |bad| Refusal::bad_request(format!("`job`: {bad}"));
+                job.parse().map(Watched::Job).map_err(bad)
+            }
+            (None, Some(batch)) => Ok(Watched::Batch(batch)),
+            _ => Err(Refusal::bad_request("`watch` needs either `job` or `batch`")),
+        }
+    }
+
+    fn take_hello(&mut self) -> Op {
+        let resume = match self.resume.take() {
             None | Some(RawResume::Flag(false)) => None,
             Some(RawResume::Flag(true)) => Some(Resume::New),
             Some(RawResume::Secret(secret)) => {
                 Some(Resume::Session { secret: secret.into_owned(), last: self.last.unwrap_or(0) })
             }
         };
-        Ok(Op::Hello(HelloOp { token: self.token.map(Cow::into_owned), resume }))
+        Op::Hello(HelloOp { token: self.token.take().map(Cow::into_owned), resume })
     }
 }
 

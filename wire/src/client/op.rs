@@ -2,7 +2,7 @@
 
 use crate::code::RejectCode;
 use crate::content::Payload;
-use crate::id::CorrelationId;
+use crate::id::{CorrelationId, JobId};
 use crate::limits::OPS_PER_MESSAGE_MAX;
 use crate::name::QueueName;
 use crate::trace::TraceParent;
@@ -19,6 +19,13 @@ pub enum Op {
         /// The job's correlation id.
         id: CorrelationId,
     },
+    /// What becomes of a job or of a batch that is there already, please.
+    Watch {
+        /// What the client calls it here.
+        id: CorrelationId,
+        /// What is watched.
+        what: Watched,
+    },
     /// All events up to this one may be forgotten.
     Ack {
         /// The highest `seq` that the client has seen.
@@ -34,6 +41,15 @@ pub enum Op {
         /// The topic.
         topic: String,
     },
+}
+
+/// What a client watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// The job that the server calls so.
+    Job(JobId),
+    /// The batch that its client calls so.
+    Batch(Box<str>),
 }
 
 /// The fields of `hello`.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::encoding::Encoding;
 use super::op::{Op, Refusal};
@@ -32,7 +33,6 @@ impl Op {
 /// it holds no more ops than it may; in MessagePack, nothing.
 #[derive(Debug)]
 pub struct Ops {
-    message: Bytes,
     limits: Limits,
     rest: Rest,
 }
@@ -40,9 +40,13 @@ pub struct Ops {
 #[derive(Debug)]
 enum Rest {
     /// The places of ops in JSON.
-    Json(std::vec::IntoIter<Range<usize>>),
+    Json {
+        message: ByteString,
+        places: std::vec::IntoIter<Range<usize>>,
+    },
     /// So many ops in MessagePack, from here on.
     MsgPack {
+        message: Bytes,
         at: usize,
         ops: usize,
     },
@@ -55,12 +59,25 @@ impl Ops {
     /// The ops of `message`.
     pub fn new(encoding: Encoding, message: Bytes, limits: Limits) -> Self {
         let rest = match encoding {
-            Encoding::Json => op_json::places(&message).map(|ops| Rest::Json(ops.into_iter())),
+            Encoding::Json => op_json::text(message).and_then(|message| {
+                let places = op_json::places(&message)?.into_iter();
+                Ok(Rest::Json { message, places })
+            }),
             Encoding::MsgPack => {
-                op_msgpack::begin(&message).map(|(at, ops)| Rest::MsgPack { at, ops })
+                op_msgpack::begin(&message).map(|(at, ops)| Rest::MsgPack { message, at, ops })
             }
         };
-        Self { message, limits, rest: rest.unwrap_or_else(Rest::Refused) }
+        Self { limits, rest: rest.unwrap_or_else(Rest::Refused) }
+    }
+
+    /// Whether none is left.
+    pub fn is_over(&self) -> bool {
+        match &self.rest {
+            Rest::Json { places, .. } => places.as_slice().is_empty(),
+            Rest::MsgPack { message, at, ops: 0 } => op_msgpack::end(message, *at).is_ok(),
+            Rest::MsgPack { .. } | Rest::Refused(_) => false,
+            Rest::End => true,
+        }
     }
 }
 
@@ -68,22 +85,25 @@ impl Iterator for Ops {
     type Item = Result<Op, Refusal>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match std::mem::replace(&mut self.rest, Rest::End) {
-            Rest::Json(mut places) => {
-                let place = places.next()?;
-                self.rest = Rest::Json(places);
-                Some(op_json::decode(&self.message, place, &self.limits))
+        let refusal = match &mut self.rest {
+            Rest::Json { message, places } => {
+                return Some(op_json::decode(message, places.next()?, &self.limits));
             }
-            Rest::MsgPack { at, ops: 0 } => op_msgpack::end(&self.message, at).err().map(Err),
-            Rest::MsgPack { at, ops } => match op_msgpack::pass(&self.message, at) {
+            Rest::MsgPack { message, at, ops: 0 } => op_msgpack::end(message, *at).err(),
+            Rest::MsgPack { message, at, ops } => match op_msgpack::pass(message, *at) {
                 Ok(end) => {
-                    self.rest = Rest::MsgPack { at: end, ops: ops - 1 };
-                    Some(op_msgpack::decode(&self.message, at..end, &self.limits))
+                    let place = std::mem::replace(at, end)..end;
+                    *ops -= 1;
+                    return Some(op_msgpack::decode(message, place, &self.limits));
                 }
-                Err(refusal) => Some(Err(refusal)),
+                Err(refusal) => Some(refusal),
             },
+            Rest::Refused(_) | Rest::End => None,
+        };
+        // It is the last that is said of the message.
+        match std::mem::replace(&mut self.rest, Rest::End) {
             Rest::Refused(refusal) => Some(Err(refusal)),
-            Rest::End => None,
+            _ => refusal.map(Err),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Ops into a WebSocket message, for clients written in Rust.
 
 use super::encoding::Encoding;
-use super::op::{OnDisconnect, Op, Resume, Submit};
+use super::op::{OnDisconnect, Op, Resume, Submit, Watched};
 use super::value;
 use crate::content::Payload;
-use crate::id::CorrelationId;
+use crate::id::{CorrelationId, JobId};
 use crate::limits::PRIORITY_DEFAULT;
 use crate::msgpack::write::{self, Buffer};
 use crate::name::QueueName;
@@ -13,6 +13,7 @@ use crate::trace::TraceParent;
 /// The value of a key of an op.
 enum Value<'a> {
     Id(&'a CorrelationId),
+    Job(JobId),
     Payload(&'a Payload),
     Text(&'a str),
     Trace(&'a TraceParent),
@@ -35,6 +36,7 @@ impl Op {
                     out.push(':');
                     match value {
                         Value::Id(id) => value::json_id(&mut out, id),
+                        Value::Job(job) => value::json_str(&mut out, &job.to_string()),
                         Value::Payload(payload) => value::json_payload(&mut out, payload),
                         Value::Text(text) => value::json_str(&mut out, text),
                         Value::Trace(span) => value::json_str(&mut out, &span.to_string()),
@@ -53,6 +55,7 @@ impl Op {
                     write::str(&mut out, key);
                     match value {
                         Value::Id(id) => value::msgpack_id(&mut out, id),
+                        Value::Job(job) => write::str(&mut out, &job.to_string()),
                         Value::Payload(payload) => value::msgpack_payload(&mut out, payload),
                         Value::Text(text) => write::str(&mut out, text),
                         Value::Trace(span) => write::str(&mut out, &span.to_string()),
@@ -74,6 +77,13 @@ impl Op {
         match self {
             Self::Submit(submit) => submit_pairs(submit),
             Self::Cancel { id } => vec![("op", Value::Text("cancel")), ("id", Value::Id(id))],
+            Self::Watch { id, what } => {
+                let what = match what {
+                    Watched::Job(job) => ("job", Value::Job(*job)),
+                    Watched::Batch(name) => ("batch", Value::Text(name)),
+                };
+                vec![("op", Value::Text("watch")), ("id", Value::Id(id)), what]
+            }
             Self::Ack { seq } => vec![("op", Value::Text("ack")), ("seq", Value::Int(*seq))],
             Self::Subscribe { topic } => {
                 vec![("op", Value::Text("subscribe")), ("topic", Value::Text(topic))]

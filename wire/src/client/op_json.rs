@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
-use memchr::memchr;
+use bytestring::ByteString;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -19,10 +19,13 @@ use crate::content::{ContentType, Payload};
 use crate::limits::{Limits, OPS_PER_MESSAGE_MAX};
 use crate::{json, number};
 
+/// A message, once it is known to be text.
+pub(super) fn text(message: Bytes) -> Result<ByteString, Refusal> {
+    ByteString::try_from(message).map_err(|_| Refusal::bad_request("the message is not UTF-8"))
+}
+
 /// Where the ops of a message are.
-pub(super) fn places(message: &[u8]) -> Result<Vec<Range<usize>>, Refusal> {
-    let text = std::str::from_utf8(message)
-        .map_err(|_| Refusal::bad_request("the message is not UTF-8"))?;
+pub(super) fn places(text: &str) -> Result<Vec<Range<usize>>, Refusal> {
     if !text.trim_ascii_start().starts_with('[') {
         // One op, which is looked at when it is decoded. It has an end and a beginning.
         return Ok(std::iter::once(0..text.len()).collect());
@@ -39,15 +42,19 @@ pub(super) fn places(message: &[u8]) -> Result<Vec<Range<usize>>, Refusal> {
 }
 
 /// The op that stands in a place of a message.
-pub(super) fn decode(message: &Bytes, place: Range<usize>, limits: &Limits) -> Result<Op, Refusal> {
-    let text = std::str::from_utf8(&message[place])
-        .map_err(|_| Refusal::bad_request("the message is not UTF-8"))?;
+pub(super) fn decode(
+    message: &ByteString,
+    place: Range<usize>,
+    limits: &Limits,
+) -> Result<Op, Refusal> {
+    let text = &message[place];
     let what = match text.trim_ascii_start().as_bytes().first() {
         Some(b'{') => {
             let mut from = serde_json::Deserializer::from_str(text);
-            let fields = ReadFields(message).deserialize(&mut from);
-            let fields = fields.and_then(|fields| from.end().map(|()| fields));
-            return fields.map_err(|e| not_json(text, &e))?.into_op(limits);
+            let mut fields = Fields::default();
+            let read = ReadFields { message, into: &mut fields }.deserialize(&mut from);
+            read.and_then(|()| from.end()).map_err(|e| not_json(text, &e))?;
+            return fields.take_op(limits);
         }
         Some(b'[') => "an array",
         Some(b'"') => "a string",
@@ -104,49 +111,82 @@ impl<'de: 'a, 'a> Deserialize<'de> for Array<'a> {
     }
 }
 
-/// Reads the keys of an op whose payload is a slice of this message.
-struct ReadFields<'m>(&'m Bytes);
+/// Reads the keys of an op whose payload is a slice of this message. They are put where they stay,
+/// since they are much to move.
+struct ReadFields<'m, 'f, 'de> {
+    message: &'m ByteString,
+    into: &'f mut Fields<'de>,
+}
 
-impl<'de> DeserializeSeed<'de> for ReadFields<'_> {
-    type Value = Fields<'de>;
+impl<'de> DeserializeSeed<'de> for ReadFields<'_, '_, 'de> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
         from.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for ReadFields<'_> {
-    type Value = Fields<'de>;
+impl<'de> Visitor<'de> for ReadFields<'_, '_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a map")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Fields::default();
-        while let Some((key, value)) = from.next_entry::<&'de RawValue, &'de RawValue>()? {
-            let text = string(key.get());
-            let Some(key) = text.as_deref().and_then(Key::of) else {
-                fields.note_unknown(text.as_deref().unwrap_or("\u{fffd}"));
-                continue;
-            };
-            if fields.has(key) {
-                let message = format!("`{}` is there twice", key.as_str());
-                fields.refuse(Refusal::bad_request(message));
-            } else if key == Key::Payload {
-                fields.set_payload(payload(self.0, value));
-            } else {
-                fields.set(key, given(key, value.get()));
+    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<(), A::Error> {
+        let Self { message, into: fields } = self;
+        while let Some(name) = from.next_key_seed(ReadName)? {
+            let value: &RawValue = from.next_value()?;
+            match name {
+                Name::Unknown(name) => fields.note_unknown(&name),
+                Name::Known(key) if fields.has(key) => {
+                    let message = format!("`{}` is there twice", key.as_str());
+                    fields.refuse(Refusal::bad_request(message));
+                }
+                Name::Known(Key::Payload) => fields.set_payload(payload(message, value)),
+                Name::Known(key) => fields.set(key, given(key, value.get())),
             }
         }
-        Ok(fields)
+        Ok(())
     }
 }
 
-fn payload(message: &Bytes, value: &RawValue) -> Result<Payload, Refusal> {
+/// What a key is called.
+enum Name {
+    Known(Key),
+    Unknown(String),
+}
+
+/// Reads a key without keeping it. As bytes, since half a pair of surrogates is no reason to refuse the
+/// whole message.
+struct ReadName;
+
+impl<'de> DeserializeSeed<'de> for ReadName {
+    type Value = Name;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Name, D::Error> {
+        from.deserialize_bytes(self)
+    }
+}
+
+impl Visitor<'_> for ReadName {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_bytes<E>(self, name: &[u8]) -> Result<Name, E> {
+        let name = std::str::from_utf8(name).unwrap_or("\u{fffd}");
+        Ok(Key::of(name).map_or_else(|| Name::Unknown(name.to_owned()), Name::Known))
+    }
+}
+
+fn payload(message: &ByteString, value: &RawValue) -> Result<Payload, Refusal> {
     json::check_nesting(value.get())
         .map_err(|bad| Refusal::bad_request(format!("the payload is {bad}")))?;
-    Ok(Payload::of_checked(ContentType::Json, message.slice_ref(value.get().as_bytes())))
+    let bytes = message.as_bytes().slice_ref(value.get().as_bytes());
+    Ok(Payload::of_checked(ContentType::Json, bytes))
 }
 
 /// What a value is; `json` is one, without space around it.
@@ -167,9 +207,10 @@ fn given(key: Key, json: &str) -> Given<'_> {
 /// The text of a JSON string; `None` if it is not Unicode.
 fn string(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    match memchr(b'\\', inner.as_bytes()) {
-        None => Some(inner.into()),
-        Some(_) => serde_json::from_str::<String>(json).ok().map(Cow::Owned),
+    // Nearly all are short.
+    match inner.as_bytes().contains(&b'\\') {
+        false => Some(inner.into()),
+        true => serde_json::from_str::<String>(json).ok().map(Cow::Owned),
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn decode(message: &Bytes, place: Range<usize>, limits: &Limits) -> R
             Err(e) => fields.refuse(Refusal::bad_request(format!("a key of an op: {e}"))),
         }
     }
-    fields.into_op(limits)
+    fields.take_op(limits)
 }
 
 fn not_msgpack(bad: &BadMsgPack) -> Refusal {

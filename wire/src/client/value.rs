@@ -37,7 +37,7 @@ pub(super) fn json_str(out: &mut String, text: &str) {
 /// Appends a correlation id.
 pub(super) fn json_id(out: &mut String, id: &CorrelationId) {
     match id {
-        CorrelationId::Int(id) => _ = write!(out, "{id}"),
+        CorrelationId::Int(id) => out.push_str(itoa::Buffer::new().format(*id)),
         CorrelationId::Text(id) => json_str(out, id),
     }
 }

@@ -1,7 +1,8 @@
 //! Messages of both protocols, at random, within what the protocol allows.
 
 use acequia_wire::client::{
-    Batch, Encoding, Event, HelloOp, JobEvent, OnDisconnect, Op, Resume, Retry, Submit, Welcome,
+    Batch, Encoding, Event, HelloOp, JobEvent, OnDisconnect, Op, Resume, Retry, Submit, Watched,
+    Welcome,
 };
 use acequia_wire::code::{FailCode, RejectCode, ServerFailCode};
 use acequia_wire::limits::*;
@@ -147,11 +148,19 @@ pub(crate) fn ops(encoding: Encoding) -> impl Strategy<Value = Op> {
     prop_oneof![
         4 => submits(encoding).prop_map(Op::Submit),
         1 => ids().prop_map(|id| Op::Cancel { id }),
+        1 => (ids(), watched()).prop_map(|(id, what)| Op::Watch { id, what }),
         1 => any::<u64>().prop_map(|seq| Op::Ack { seq }),
         1 => named_text().prop_map(|topic| Op::Subscribe { topic }),
         1 => named_text().prop_map(|topic| Op::Unsubscribe { topic }),
         1 => (option::of(short_text()), option::of(resume))
             .prop_map(|(token, resume)| Op::Hello(HelloOp { token, resume })),
+    ]
+}
+
+fn watched() -> impl Strategy<Value = Watched> {
+    prop_oneof![
+        any::<[u8; 16]>().prop_map(|bytes| Watched::Job(JobId::from_bytes(bytes))),
+        named_text().prop_map(|name| Watched::Batch(name.into_boxed_str())),
     ]
 }
 

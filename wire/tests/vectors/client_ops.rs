@@ -1,7 +1,7 @@
 //! `client-ops.json`.
 
 use acequia_wire::Limits;
-use acequia_wire::client::{Encoding, Event, OnDisconnect, Op, Refusal, Resume, Submit};
+use acequia_wire::client::{Encoding, Event, OnDisconnect, Op, Refusal, Resume, Submit, Watched};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -82,6 +82,13 @@ fn op_form(op: &Op) -> Value {
     match op {
         Op::Submit(submit) => submit_form(submit),
         Op::Cancel { id } => json!({"op": "cancel", "id": form::id_form(id)}),
+        Op::Watch { id, what } => {
+            let (key, what) = match what {
+                Watched::Job(job) => ("job", job.to_string()),
+                Watched::Batch(name) => ("batch", name.to_string()),
+            };
+            json!({"op": "watch", "id": form::id_form(id), key: what})
+        }
         Op::Ack { seq } => json!({"op": "ack", "seq": seq}),
         Op::Subscribe { topic } => json!({"op": "subscribe", "topic": topic}),
         Op::Unsubscribe { topic } => json!({"op": "unsubscribe", "topic": topic}),
