@@ -15,7 +15,7 @@ mod tokens;
 mod workers;
 
 pub(crate) use bearer::bearer;
-pub(crate) use entry::{Entry, offered};
+pub(crate) use entry::{CHALLENGE, Entry, offered};
 pub(crate) use knock::Knock;
 pub(crate) use made::made;
 pub use origin::{AllowedOrigin, BadOrigin};

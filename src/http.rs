@@ -2,6 +2,7 @@
 
 mod about;
 mod admin;
+mod api;
 mod door;
 mod greeting;
 mod headers;
@@ -13,6 +14,7 @@ mod module;
 mod monitors;
 mod openapi;
 mod page;
+mod query;
 mod routes;
 mod scrape;
 mod session;

@@ -19,6 +19,7 @@ mod pairing;
 pub(crate) mod pools;
 mod pressure;
 mod proof;
+mod publishing;
 mod rates;
 pub(crate) mod readiness;
 mod requests;
@@ -43,7 +44,7 @@ pub(crate) use self::ask::ask;
 use self::desk::Desk;
 use self::desk::tick::{Tick, Ticks};
 use self::durability::{Durability, Start};
-pub(crate) use self::input::{INBOX, Input};
+pub(crate) use self::input::{CALLERS, INBOX, Input, Publish, Whose};
 use self::pairing::{Pairing, Unanswered};
 use self::pools::Pools;
 use self::pressure::Pressure;
@@ -361,9 +362,13 @@ impl Pipeline {
                 }
             }
             Input::Journal(notice) => self.hear_journal(now, instant, notice),
-            Input::ConnectionOpened { connection, client, inlet } => {
-                self.open_connection(now, connection, client, inlet);
+            Input::ConnectionOpened { connection, whose, inlet, requests } => {
+                self.open_connection(now, connection, whose, inlet);
+                if !requests.is_empty() {
+                    self.take_requests(now, instant, connection, requests);
+                }
             }
+            Input::Publish(publish) => self.publish_for(instant, publish),
             Input::ConnectionClosed { connection, for_good } => {
                 self.close_connection(now, instant, connection, for_good);
             }
@@ -403,6 +408,8 @@ impl Pipeline {
             metrics: &self.metrics,
             pairing: &self.pairing,
             pools: &mut self.pools,
+            rates: &mut self.rates,
+            ops_per_s: self.limits.ops_per_s,
             readiness: &self.readiness.borrow(),
         })
     }

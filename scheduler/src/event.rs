@@ -21,6 +21,18 @@ pub struct LaneOffer {
     pub queues: Vec<QueueName>,
 }
 
+/// Whose jobs and batches a session may watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// Those of its own client.
+    Own,
+    /// Jobs of anybody: their ids cannot be guessed. Batches of its own client, or of this one.
+    All {
+        /// Whose batches.
+        batches_of: ClientId,
+    },
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -79,8 +91,8 @@ pub enum Event {
         id: CorrelationId,
         /// What is watched.
         what: Watched,
-        /// Whether the job may be another client's.
-        of_anybody: bool,
+        /// Whose it may be.
+        sight: Sight,
     },
     /// All records up to this one are on disk.
     Durable {

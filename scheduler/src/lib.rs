@@ -92,7 +92,7 @@ mod void;
 
 pub use action::{Action, Dropped, Measure};
 pub use config::Config;
-pub use event::{Event, LaneOffer};
+pub use event::{Event, LaneOffer, Sight};
 pub use ids::{ClientId, LaneKey, SessionId, Ticket};
 pub use outcome::Outcome;
 pub use records::{DeadLetter, Recovered, Retained, Tally};

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -12,8 +12,7 @@ use crate::metrics::RefusedToken;
 /// What a subprotocol begins with that is a token. A browser can say nothing else with a WebSocket.
 const TOKEN_SUBPROTOCOL: &str = "acequia.token.";
 /// What a client without a valid token is told to come with.
-const CHALLENGE: HeaderValue =
-    HeaderValue::from_static("Bearer realm=\"acequia\", error=\"invalid_token\"");
+pub(crate) const CHALLENGE: &str = "Bearer realm=\"acequia\", error=\"invalid_token\"";
 
 /// Who opens a WebSocket.
 #[derive(Debug)]
@@ -36,9 +35,7 @@ impl Entry {
         peer: IpAddr,
         headers: &HeaderMap,
     ) -> Result<Self, Box<Response>> {
-        let Some(tokens) = &access.tokens else { return Ok(Self::Open) };
-        let (tokens, refusals) = (tokens.clone(), access.refusals.clone());
-        let knock = Knock { tokens, refusals, peer };
+        let Some(knock) = Knock::at(access, peer) else { return Ok(Self::Open) };
         if let Some(token) = bearer(headers) {
             return match knock.check(token) {
                 Ok(grant) => Ok(Self::Granted(knock, grant)),

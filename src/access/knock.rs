@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::Access;
 use super::refusals::Refusals;
 use super::tokens::{Grant, TokenDoor};
 use crate::metrics::{Reason as _, RefusedToken};
@@ -18,6 +19,12 @@ pub(crate) struct Knock {
 }
 
 impl Knock {
+    /// That of somebody at `peer`; `None` where clients need no tokens.
+    pub(crate) fn at(access: &Access, peer: IpAddr) -> Option<Self> {
+        let tokens = access.tokens.clone()?;
+        Some(Self { tokens, refusals: access.refusals.clone(), peer })
+    }
+
     /// Judges a token. A refusal is counted and logged; to the client all look the same.
     pub(crate) fn check(&self, token: &str) -> Result<Grant, RefusedToken> {
         self.tokens.check(token).inspect_err(|why| self.refuse(*why))
@@ -50,7 +57,7 @@ fn remedy(why: RefusedToken) -> &'static str {
         }
         RefusedToken::Malformed => {
             "it is no JSON Web Token, or has a claim of the wrong type: `sub` is a text, `exp` a number, `acequia` \
-             an object of `queues`, `jobs` and `ops_per_s`"
+             an object of `queues`, `jobs`, `ops_per_s`, `subscribe` and `publish`"
         }
         RefusedToken::Algorithm => {
             "it is signed otherwise than the keys are for: HS256 with --jwt-secret-file; RS256, ES256 \

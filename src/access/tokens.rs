@@ -4,6 +4,7 @@
 mod claims;
 mod keys;
 mod provider;
+mod topics;
 
 use std::fmt;
 use std::sync::Arc;

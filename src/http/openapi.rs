@@ -1,4 +1,4 @@
-//! The document that describes all calls for programs, made of what stands beside each of them.
+//! The documents that describe all calls for programs, made of what stands beside each of them.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::admin;
+use super::api;
 use super::door::Door;
 
 /// What is true of all calls.
@@ -35,8 +36,52 @@ fn head() -> OpenApi {
         .build()
 }
 
-/// Written once, when it is first asked for.
+/// What is true of all calls of clients.
+fn head_of_clients() -> OpenApi {
+    let info = InfoBuilder::new().title("Acequia jobs over HTTP").version("1").description(Some(
+        "Jobs, and messages on topics, for backends; docs/http-api.md says more.",
+    ));
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("A JSON Web Token, where clients need one"))
+        .build();
+    let no_scopes: [&str; 0] = [];
+    OpenApiBuilder::new()
+        .info(info)
+        .servers(Some([Server::new(api::ROOT)]))
+        .security(Some([
+            SecurityRequirement::new("token", no_scopes),
+            SecurityRequirement::default(),
+        ]))
+        .components(Some(
+            ComponentsBuilder::new().security_scheme("token", SecurityScheme::Http(token)).build(),
+        ))
+        .build()
+}
+
+/// Each is written once, when it is first asked for.
 static TEXT: LazyLock<String> = LazyLock::new(|| written(&admin_calls().into_openapi()));
+static TEXT_FOR_CLIENTS: LazyLock<String> = LazyLock::new(|| {
+    // A topic may have slashes, which OpenAPI has no word for.
+    written(&client_calls().into_openapi()).replace("{*topic}", "{topic}")
+});
+
+/// The calls of clients, with that for the document.
+pub(crate) fn client_calls() -> OpenApiRouter<Arc<Door>> {
+    api::calls(OpenApiRouter::with_openapi(head_of_clients()).routes(routes!(read_for_clients)))
+}
+
+/// This document
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "openapi",
+    responses((status = OK, description = "An OpenAPI document", body = Object)),
+)]
+async fn read_for_clients() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], TEXT_FOR_CLIENTS.as_str()).into_response()
+}
 
 /// The admin calls, with that for the document.
 pub(crate) fn admin_calls() -> OpenApiRouter<Arc<Door>> {

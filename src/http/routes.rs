@@ -9,6 +9,7 @@ use axum::routing::{any, get};
 use axum::{Router, middleware};
 
 use super::admin;
+use super::api;
 use super::door::Door;
 use super::headers::harden;
 use super::known_pages::only_known_pages;
@@ -44,6 +45,7 @@ fn for_clients(door: &Arc<Door>) -> Router<Arc<Door>> {
     monitors::router()
         .route("/v1/about", get(greet))
         .route("/v1/ws", any(upgrade).layer(known_pages))
+        .nest(api::ROOT, api::router(door, openapi::client_calls()))
 }
 
 fn finish(app: Router<Arc<Door>>, door: Arc<Door>) -> Router {
@@ -75,7 +77,8 @@ async fn file(
         path => path,
     };
     let Some(page) = page::find(path) else {
-        let known = "nothing here; there is / (the page), /dashboard, /v1/ws, /v1/admin/, /metrics, \
+        let known = "nothing here; there is / (the page), /dashboard, /v1/ws, /v1/jobs, /v1/queues/QUEUE/jobs, /v1/topics/TOPIC, \
+                     /v1/openapi.json, /v1/admin/, /metrics, \
                      /healthz, /readyz\n";
         return (StatusCode::NOT_FOUND, known).into_response();
     };

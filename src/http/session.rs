@@ -18,8 +18,9 @@ use futures_util::StreamExt as _;
 use tokio::sync::{Notify, mpsc};
 
 use self::pass::{First, Pass};
+pub(super) use self::pass::{limited, not_for_queue};
 use crate::access::Entry;
-use crate::pipeline::Input;
+use crate::pipeline::{Input, Whose};
 
 /// How long a client that is sent away may take to close its side.
 const LINGER: Duration = Duration::from_secs(2);
@@ -68,6 +69,11 @@ impl Front {
         self.spans = Some(spans);
     }
 
+    /// The name of a connection that begins.
+    pub(crate) fn next_connection(&self) -> ConnectionId {
+        ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// A place for one more session, if there is one.
     pub(crate) fn place(self: &Arc<Self>) -> Option<Place> {
         let place = Place(self.clone());
@@ -99,7 +105,7 @@ enum End {
 /// Serves one connection until it ends.
 pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place, entry: Entry) {
     let front = &place.0;
-    let connection = ConnectionId(front.next_connection.fetch_add(1, Ordering::Relaxed));
+    let connection = front.next_connection();
     let (sink, stream) = socket.split();
     let (inlet, outlet) = outlet();
     let pressure = outlet.pressure();
@@ -114,12 +120,14 @@ pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place, e
         Ok(entered) => entered,
         Err(end) => return part(End::Read(end), &mut writer, &mut reader).await,
     };
-    let opened = Input::ConnectionOpened { connection, client: pass.client(), inlet };
+    let whose = pass.client().map_or(Whose::Own, Whose::Proven);
+    let First { requests, end: so_far } = first;
+    let opened = Input::ConnectionOpened { connection, whose, inlet, requests };
     if front.inbox.send(opened).await.is_err() {
         return;
     }
     let end = tokio::select! {
-        end = read(first, &mut reader, &mut pass, &pressure, &front.inbox) => End::Read(end),
+        end = read(so_far, &mut reader, &mut pass, &pressure, &front.inbox) => End::Read(end),
         end = write(&mut writer, connection, &front.inbox) => End::Write(end),
     };
     // A pipeline that is gone does not need to know.
@@ -160,13 +168,12 @@ async fn write(
 
 /// Reads until there is nothing more to read, or the client's token runs out.
 async fn read(
-    first: First,
+    mut so_far: Result<(), ReadEnd>,
     reader: &mut Reader,
     pass: &mut Pass,
     pressure: &Pressure,
     inbox: &mpsc::Sender<Input>,
 ) -> ReadEnd {
-    let mut so_far = reader.send(inbox, first.requests).await.and(first.end);
     while so_far.is_ok() {
         let until = pass.until();
         so_far = tokio::select! {

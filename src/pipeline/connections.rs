@@ -13,6 +13,7 @@ use acequia_wire::limits::{MAILBOX_BYTES_MAX, RESULT_BYTES_MAX};
 use tokio::time::Instant;
 
 use super::durability::{Restored, Told};
+use super::input::Whose;
 use super::sessions::Closed;
 use super::{Pipeline, look_up};
 
@@ -30,14 +31,14 @@ impl Pipeline {
         &mut self,
         now: Time,
         connection: ConnectionId,
-        client: Option<ClientId>,
+        whose: Whose,
         inlet: Inlet,
     ) {
         let session = SessionId(connection.0);
-        self.sessions.opened(connection, session, client);
+        self.sessions.opened(connection, session, whose);
         self.mailboxes.open(session, inlet);
         // Without authentication each session is a client of its own.
-        let client = client.unwrap_or(ClientId(session.0));
+        let client = whose.client().unwrap_or(ClientId(session.0));
         self.handle(now, Event::SessionOpened { session, client });
     }
 

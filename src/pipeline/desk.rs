@@ -12,13 +12,15 @@ pub(crate) mod workers;
 
 use std::fmt;
 
-use acequia_scheduler::{Action, Event, Scheduler, Time};
+use acequia_scheduler::{Action, ClientId, Event, Scheduler, Time};
+use acequia_wire::client::Refusal;
 use tokio::sync::oneshot::Sender;
 use tokio::time::Instant;
 
 use super::durability::Durability;
 use super::pairing::Pairing;
 use super::pools::Pools;
+use super::rates::{Rates, too_fast};
 use super::readiness::Readiness;
 use crate::metrics::Metrics;
 
@@ -54,12 +56,27 @@ pub(crate) struct Desk<'a> {
     pub(crate) metrics: &'a Metrics,
     pub(crate) pairing: &'a Pairing,
     pub(crate) pools: &'a mut Pools,
+    pub(super) rates: &'a mut Rates,
+    /// Ops that any client may send in a second.
+    pub(super) ops_per_s: usize,
     pub(crate) readiness: &'a Readiness,
 }
 
 impl Desk<'_> {
     pub(crate) fn take(&mut self, call: Call) {
         (call.0)(self);
+    }
+
+    /// A client asks something, which is an op as any other. Its token allows so many in a second.
+    ///
+    /// # Errors
+    /// If it is one too many.
+    pub(crate) fn count_op(&mut self, client: ClientId, ops_per_s: usize) -> Result<(), Refusal> {
+        let ops_per_s = ops_per_s.min(self.ops_per_s);
+        match self.rates.take(client, 1, ops_per_s, self.instant) {
+            0 => Err(too_fast(ops_per_s)),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn handle(&mut self, event: Event) {

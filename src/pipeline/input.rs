@@ -3,7 +3,9 @@
 use acequia_journal::Notice;
 use acequia_scheduler::ClientId;
 use acequia_sink::Inlet;
-use acequia_ventilator::ConnectionId;
+use acequia_ventilator::{ConnectionId, Request};
+use acequia_wire::Payload;
+use acequia_wire::client::Refusal;
 use tokio::sync::oneshot;
 
 use super::desk::Call;
@@ -15,8 +17,13 @@ pub(crate) const INBOX: usize = 4096;
 /// One thing that the pipeline is told.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// A client connects.
-    ConnectionOpened { connection: ConnectionId, client: Option<ClientId>, inlet: Inlet },
+    /// A client connects, and wants this at once.
+    ConnectionOpened {
+        connection: ConnectionId,
+        whose: Whose,
+        inlet: Inlet,
+        requests: Vec<Request>,
+    },
     /// A client's connection is over.
     ConnectionClosed {
         connection: ConnectionId,
@@ -25,6 +32,8 @@ pub(crate) enum Input {
     },
     /// All that was sent to a client is written, and it was asked to tell.
     Emptied { connection: ConnectionId },
+    /// A client has a message for all who subscribed to a topic.
+    Publish(Publish),
     /// From the front.
     Ventilator(acequia_ventilator::Input),
     /// From the end.
@@ -41,6 +50,54 @@ pub(crate) enum Input {
     Drain,
 }
 
+/// Whose a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// This client's, which has proven who it is.
+    Proven(ClientId),
+    /// That of a client of its own: nobody has to prove anything.
+    Own,
+    /// That of all who call over HTTP, where nobody has to prove anything.
+    Callers,
+}
+
+impl Whose {
+    /// The client, if it is not one of its own.
+    pub(crate) fn client(self) -> Option<ClientId> {
+        match self {
+            Self::Proven(client) => Some(client),
+            Self::Callers => Some(CALLERS),
+            Self::Own => None,
+        }
+    }
+
+    /// The client, if it has proven who it is.
+    pub(crate) fn proven(self) -> Option<ClientId> {
+        match self {
+            Self::Proven(client) => Some(client),
+            Self::Own | Self::Callers => None,
+        }
+    }
+}
+
+/// The one client that all callers over HTTP are where nobody has to prove anything. No session has
+/// this number, so none is it.
+pub(crate) const CALLERS: ClientId = ClientId(0);
+
+/// A message for a topic.
+#[derive(Debug)]
+pub(crate) struct Publish {
+    pub(crate) client: ClientId,
+    /// Ops that the client's token allows in a second.
+    pub(crate) ops_per_s: usize,
+    pub(crate) topic: String,
+    pub(crate) data: Payload,
+    /// It is kept for those who subscribe later. One without bytes is not, and nor is the one before.
+    pub(crate) retain: bool,
+    /// Where it is told how many are told, or why not.
+    pub(crate) answer: oneshot::Sender<Result<usize, Refusal>>,
+}
+
 impl Input {
     /// How much there is to be done about it: ops, and messages of workers.
     pub(crate) fn weight(&self) -> usize {
@@ -48,6 +105,7 @@ impl Input {
             Self::Ventilator(acequia_ventilator::Input::Requests { requests, .. }) => {
                 requests.len()
             }
+            Self::ConnectionOpened { requests, .. } => 1 + requests.len(),
             Self::Sink(acequia_sink::Input::Messages { messages, .. }) => messages.len(),
             _ => 1,
         }

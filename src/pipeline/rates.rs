@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use acequia_scheduler::ClientId;
+use acequia_wire::client::Refusal;
+use acequia_wire::code::RejectCode;
 use rustc_hash::FxHashMap;
 use tokio::time::Instant;
 
@@ -62,6 +64,16 @@ impl Rates {
             self.clean_at = (2 * self.full_at.len()).max(BUCKETS_MIN);
         }
         taken
+    }
+}
+
+/// The refusal of an op that is one too many in its second.
+pub(super) fn too_fast(ops_per_s: usize) -> Refusal {
+    let message = format!("more than {ops_per_s} ops in a second, the limit; send more slowly");
+    Refusal {
+        // Then there is a second's worth of them again.
+        retry_after_ms: Some(1_000),
+        ..Refusal::new(RejectCode::RateLimited, message)
     }
 }
 

@@ -1,14 +1,14 @@
 //! What sessions ask for, and what they are told.
 
-use acequia_scheduler::{Event, SessionId, Time};
+use acequia_scheduler::{Event, SessionId, Sight, Time};
 use acequia_sink::Put;
 use acequia_ventilator::{ConnectionId, Request};
 use acequia_wire::client::{Event as ClientEvent, Refusal};
-use acequia_wire::code::RejectCode;
-use acequia_wire::limits::TOPICS_PER_SESSION_MAX;
 use tokio::time::Instant;
 
 use super::Pipeline;
+use super::input::CALLERS;
+use super::rates::too_fast;
 
 impl Pipeline {
     pub(super) fn take_requests(
@@ -29,7 +29,7 @@ impl Pipeline {
         for request in requests {
             if is_op(&request) {
                 if allowed == 0 {
-                    self.tell(session, too_fast(request, ops_per_s).into());
+                    self.tell(session, about(request, too_fast(ops_per_s)).into());
                     continue;
                 }
                 allowed -= 1;
@@ -74,8 +74,11 @@ impl Pipeline {
             Request::Watch { id, what } => {
                 // Whoever has proven who it is sees its own only. Else the id, which cannot be guessed,
                 // is the right to it.
-                let of_anybody = self.sessions.proven(connection).is_none();
-                self.handle(now, Event::Watch { session, id, what, of_anybody });
+                let sight = match self.sessions.proven(connection) {
+                    Some(_) => Sight::Own,
+                    None => Sight::All { batches_of: CALLERS },
+                };
+                self.handle(now, Event::Watch { session, id, what, sight });
             }
             Request::Refused(refusal) => self.tell(session, refusal.into()),
             // Answered by whoever knows the connection.
@@ -85,12 +88,7 @@ impl Pipeline {
                 self.handle(now, Event::SessionLimited { session, jobs });
             }
             Request::Subscribe { topic } => {
-                if !self.topics.subscribe(session, &topic) {
-                    let message = format!(
-                        "this session has {TOPICS_PER_SESSION_MAX} topics, the limit; unsubscribe from one first"
-                    );
-                    self.tell(session, Refusal::new(RejectCode::TooLarge, message).into());
-                }
+                self.subscribe(session, &topic);
             }
             Request::Unsubscribe { topic } => self.topics.unsubscribe(session, &topic),
         }
@@ -109,14 +107,8 @@ impl Pipeline {
     }
 }
 
-/// The refusal of an op that is one too many in its second.
-fn too_fast(request: Request, ops_per_s: usize) -> Refusal {
-    let message = format!("more than {ops_per_s} ops in a second, the limit; send more slowly");
-    let refusal = Refusal {
-        // Then there is a second's worth of them again.
-        retry_after_ms: Some(1_000),
-        ..Refusal::new(RejectCode::RateLimited, message)
-    };
+/// A refusal, said of the request that it is of.
+fn about(request: Request, refusal: Refusal) -> Refusal {
     match request {
         Request::Submit { spec, .. } => refusal.of_submit(spec.id.clone()),
         Request::Cancel { id } | Request::Watch { id, .. } => Refusal { id: Some(id), ..refusal },

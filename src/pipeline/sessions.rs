@@ -10,6 +10,8 @@ use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
+use super::input::Whose;
+
 /// Bytes of a session's secret.
 const SECRET_BYTES: usize = 32;
 
@@ -20,8 +22,7 @@ pub(crate) type SecretHash = [u8; 32];
 #[derive(Debug)]
 struct Connection {
     session: SessionId,
-    /// The client that it has proven to be of, if clients have to.
-    client: Option<ClientId>,
+    whose: Whose,
     /// Ops that its token allows in a second.
     ops_per_s: u32,
     /// It has said something, so that it is too late for a `hello`.
@@ -73,15 +74,10 @@ impl Sessions {
     }
 
     /// A connection opens, with a session of its own.
-    pub(crate) fn opened(
-        &mut self,
-        connection: ConnectionId,
-        session: SessionId,
-        client: Option<ClientId>,
-    ) {
+    pub(crate) fn opened(&mut self, connection: ConnectionId, session: SessionId, whose: Whose) {
         self.connections.insert(
             connection,
-            Connection { session, client, ops_per_s: u32::MAX, has_spoken: false },
+            Connection { session, whose, ops_per_s: u32::MAX, has_spoken: false },
         );
     }
 
@@ -100,7 +96,7 @@ impl Sessions {
 
     /// The client that a connection has proven to be of.
     pub(crate) fn proven(&self, connection: ConnectionId) -> Option<ClientId> {
-        self.connections.get(&connection)?.client
+        self.connections.get(&connection)?.whose.proven()
     }
 
     /// The session that a connection speaks for.
@@ -237,8 +233,8 @@ mod tests {
 
     fn sessions() -> Sessions {
         let mut sessions = Sessions::new(Duration::from_secs(10));
-        sessions.opened(FIRST, SessionId(1), None);
-        sessions.opened(SECOND, SessionId(2), None);
+        sessions.opened(FIRST, SessionId(1), Whose::Own);
+        sessions.opened(SECOND, SessionId(2), Whose::Own);
         sessions
     }
 

@@ -3,9 +3,8 @@
 use acequia_gate::{CloseReason, JobsConnection};
 use acequia_scheduler::{Event, LaneKey, LaneOffer, Time};
 use acequia_sink::ResultsKey;
-use acequia_wire::client::Event as ClientEvent;
+use acequia_wire::LaneId;
 use acequia_wire::worker::{About, BadMessage, FromWorker, Ready};
-use acequia_wire::{Body, ContentType, LaneId};
 use tokio::time::Instant;
 
 use super::Pipeline;
@@ -71,7 +70,7 @@ impl Pipeline {
                 Event::LaneDraining { lane }
             }
             (FromWorker::Publish { lane: id, topic, body }, Some(lane)) if self.is_of(lane, id) => {
-                self.publish(&topic, body);
+                self.publish_for_worker(&topic, body);
                 Event::Heard { lane }
             }
             (FromWorker::Beat { lane: id }, Some(lane)) if self.is_of(lane, id) => {
@@ -142,17 +141,5 @@ impl Pipeline {
         self.job_lanes.ready(lane, ready.pack);
         let offer = LaneOffer { name: name.into(), slots: ready.slots, queues: ready.queues };
         self.handle(now, Event::LaneReady { lane, offer });
-    }
-
-    fn publish(&mut self, topic: &str, body: Body) {
-        let Ok(data) = body.resolve(&ContentType::Json) else {
-            return self.metrics.dropped(DroppedMessage::BadPublish);
-        };
-        let Some((topic, sessions)) = self.topics.subscribers(topic) else { return };
-        for session in sessions {
-            let message = ClientEvent::Message { topic: topic.clone(), data: data.clone() };
-            // Messages may be given up, so no session ends by one.
-            _ = self.mailboxes.put(*session, message);
-        }
     }
 }

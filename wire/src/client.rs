@@ -14,6 +14,7 @@ mod op_decode;
 mod op_encode;
 mod op_json;
 mod op_msgpack;
+mod submits;
 mod value;
 
 pub use encoding::Encoding;
@@ -21,3 +22,4 @@ pub use event::{Batch, Event, JobEvent, Retry, Welcome};
 pub use event_decode::BadEvent;
 pub use op::{HelloOp, OnDisconnect, Op, Refusal, Resume, Submit, Watched};
 pub use op_decode::Ops;
+pub use submits::{SubmitFields, Submits};

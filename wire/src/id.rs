@@ -32,6 +32,14 @@ impl JobId {
     }
 }
 
+impl JobId {
+    /// When the id was made, in milliseconds since 1970; 0 if it is none that a server made.
+    pub fn submitted_ms(&self) -> u64 {
+        let at = self.0.get_timestamp().map(|at| at.to_unix());
+        at.map_or(0, |(s, ns)| s.saturating_mul(1_000).saturating_add(u64::from(ns / 1_000_000)))
+    }
+}
+
 impl FromStr for JobId {
     type Err = BadJobId;
 

@@ -13,8 +13,8 @@ impl Scheduler {
         match event {
             Event::Submit { session, job, spec } => self.submit(step, session, job, spec),
             Event::Cancel { session, id } => self.cancel(step, session, id),
-            Event::Watch { session, id, what, of_anybody } => {
-                self.watch(step, session, id, &what, of_anybody);
+            Event::Watch { session, id, what, sight } => {
+                self.watch(step, session, id, &what, sight);
             }
             Event::Done { lane, job, body } => {
                 self.heed(step, lane, |it, step| it.done(step, lane, job, body));

@@ -5,6 +5,7 @@ use acequia_wire::code::RejectCode;
 use acequia_wire::limits::WATCHERS_MAX;
 use acequia_wire::{CorrelationId, JobId};
 
+use crate::event::Sight;
 use crate::ids::{ClientId, SessionId};
 use crate::rules::step::Step;
 use crate::scheduler::Scheduler;
@@ -21,23 +22,22 @@ pub(crate) fn check_watchers(job: &Job) -> Result<(), Refusal> {
 }
 
 impl Scheduler {
-    /// A session wants to be told of what is there: what is past, and what comes. Of jobs of other
-    /// clients only `of_anybody`.
+    /// A session wants to be told of what is there: what is past, and what comes.
     pub(crate) fn watch(
         &mut self,
         step: &mut Step<'_>,
         session: SessionId,
         id: CorrelationId,
         what: &Watched,
-        of_anybody: bool,
+        sight: Sight,
     ) {
         let Some(open) = self.clients.look_at(session) else { return };
         let client = self.clients.id_of(open.client);
         let watched = match what {
             Watched::Job(job) => {
-                self.watch_job(step, session, &id, *job, (!of_anybody).then_some(client))
+                self.watch_job(step, session, &id, *job, (sight == Sight::Own).then_some(client))
             }
-            Watched::Batch(name) => self.watch_batch(session, client, name),
+            Watched::Batch(name) => self.watch_batch(session, client, name, sight),
         };
         if let Err(Refusal { code, message, .. }) = watched {
             step.tell(session, ClientEvent::Error { id: Some(id), code, message });
@@ -118,8 +118,14 @@ impl Scheduler {
         session: SessionId,
         client: ClientId,
         name: &str,
+        sight: Sight,
     ) -> Result<(), Refusal> {
-        let Some(batch) = self.batches.find(client, name) else {
+        let own = self.batches.find(client, name);
+        let batch = own.or_else(|| match sight {
+            Sight::Own => None,
+            Sight::All { batches_of } => self.batches.find(batches_of, name),
+        });
+        let Some(batch) = batch else {
             let message = format!(
                 "watch: no job of a batch {name:?} of this client is live: the batch never began, or \
                  is over"

@@ -72,8 +72,8 @@ impl Model {
             Event::SessionClosed { session } => self.expect_session_closed(*session),
             Event::Submit { session, job, spec } => self.expect_submit(*session, *job, spec),
             Event::Cancel { session, id } => self.expect_cancel(*session, id),
-            Event::Watch { session, id, what, of_anybody } => {
-                self.expect_watch(*session, id, what, *of_anybody);
+            Event::Watch { session, id, what, sight } => {
+                self.expect_watch(*session, id, what, *sight);
             }
             Event::Durable { up_to } => {
                 let still = self.recorded.split_off(&Ticket(up_to.0 + 1));

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::plan::{Habit, queue};
 use super::world::World;
-use crate::event::{Event, LaneOffer};
+use crate::event::{Event, LaneOffer, Sight};
 use crate::ids::{ClientId, LaneKey, SessionId, Ticket};
 
 impl World {
@@ -155,8 +155,12 @@ impl World {
             _ => Watched::Job(self.random.key(&self.model.jobs).unwrap_or(none)),
         };
         let id = CorrelationId::Int(self.random.within(1, 40).into());
-        let of_anybody = self.random.percent(70);
-        self.happen(Event::Watch { session, id, what, of_anybody });
+        let batches_of = ClientId(self.random.within(1, self.plan.clients).into());
+        let sight = match self.random.percent(70) {
+            true => Sight::All { batches_of },
+            false => Sight::Own,
+        };
+        self.happen(Event::Watch { session, id, what, sight });
     }
 
     fn new_job(&mut self) -> JobId {

@@ -10,6 +10,7 @@ use acequia_wire::{CorrelationId, JobId, QueueName};
 
 use super::model::Model;
 use super::parts::{Batch, Job, Owed, State, Told, Watcher};
+use crate::event::Sight;
 use crate::ids::{ClientId, SessionId, Ticket};
 use crate::outcome::Outcome;
 use crate::records::{Recovered, Retained, Tally};
@@ -301,21 +302,29 @@ impl Model {
         session: SessionId,
         id: &CorrelationId,
         what: &Watched,
-        of_anybody: bool,
+        sight: Sight,
     ) {
         let Some(client) = self.sessions.get(&session).copied() else { return };
         let refused = |code| Owed::Error(session, id.clone(), code);
         let watched = match what {
             Watched::Job(job) => *job,
             Watched::Batch(name) => {
-                match self.batches.get_mut(&(client, name.clone())) {
-                    Some(batch) => _ = batch.sessions.insert(session),
+                let whose = match sight {
+                    Sight::All { batches_of } => [client, batches_of],
+                    Sight::Own => [client; 2],
+                };
+                let named = |of: &ClientId| self.batches.contains_key(&(*of, name.clone()));
+                match whose.into_iter().find(named) {
+                    Some(of) => {
+                        let batch = self.batches.get_mut(&(of, name.clone())).unwrap();
+                        batch.sessions.insert(session);
+                    }
                     None => self.owed.push(refused(RejectCode::NotFound)),
                 }
                 return;
             }
         };
-        let is_visible = |of: ClientId| of_anybody || of == client;
+        let is_visible = |of: ClientId| sight != Sight::Own || of == client;
         let Some(job) = self.jobs.get(&watched).filter(|job| is_visible(job.client)) else {
             let is_it = |of: &&Arc<Retained>| of.job == watched && is_visible(of.client);
             let retained = self.retained.iter().find(is_it);

@@ -1,15 +1,17 @@
 //! A session is told of what somebody else submitted.
 
-use acequia_scheduler::{Config, Event, SessionId};
+use acequia_scheduler::{ClientId, Config, Event, SessionId, Sight};
 use acequia_wire::client::{OnDisconnect, Submit, Watched};
 use acequia_wire::limits::WATCHERS_MAX;
 use acequia_wire::{CorrelationId, Limits};
 
 use crate::scene::{Scene, job, job_id};
 
+const ALL: Sight = Sight::All { batches_of: ClientId(7) };
+
 fn watch_as(scene: &mut Scene, session: u64, id: u32, what: Watched) -> Vec<String> {
     let (session, id) = (SessionId(session), CorrelationId::Int(id.into()));
-    scene.handle(Event::Watch { session, id, what, of_anybody: true })
+    scene.handle(Event::Watch { session, id, what, sight: ALL })
 }
 
 fn watch(scene: &mut Scene, session: u64, id: u32, of: u32) -> Vec<String> {
@@ -45,13 +47,13 @@ fn jobs_of_others_are_not_there_for_whoever_may_only_see_its_own() {
     let mut own = |session, id| {
         let (session, id) = (SessionId(session), CorrelationId::Int(id));
         let what = Watched::Job(job_id(1));
-        scene.handle(Event::Watch { session, id, what, of_anybody: false })
+        scene.handle(Event::Watch { session, id, what, sight: Sight::Own })
     };
     assert_eq!(own(2, 9), ["9 error: not_found"]);
     assert_eq!(own(1, 9), ["9 of 1 accepted", "9 of 1 started: 1 by w1"]);
     scene.done(1, 1);
     let (session, id, what) = (SessionId(2), CorrelationId::Int(9), Watched::Job(job_id(1)));
-    let told = scene.handle(Event::Watch { session, id, what, of_anybody: false });
+    let told = scene.handle(Event::Watch { session, id, what, sight: Sight::Own });
     assert_eq!(told, ["9 error: not_found"], "nor is its outcome");
 }
 
@@ -124,4 +126,8 @@ fn the_end_of_a_batch_is_told_to_whoever_watches_it() {
     let told = scene.done(1, 1);
     assert_eq!(told.iter().filter(|line| line.contains("batch")).count(), 2, "{told:?}");
     assert_eq!(watch_as(&mut scene, 3, 9, batch()), ["9 error: not_found"]);
+    // One of those whose batches anybody may watch.
+    scene.open(7, 7);
+    scene.submit_as(7, Submit { batch: Some("b".into()), ..job(2) });
+    assert!(watch_as(&mut scene, 2, 9, batch()).is_empty());
 }

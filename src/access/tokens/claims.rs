@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
 
+use super::topics::TopicPattern;
 use crate::metrics::RefusedToken;
 
 /// The longest `sub`, in bytes.
@@ -57,6 +58,8 @@ struct Restrictions {
     queues: Option<Vec<String>>,
     jobs: Option<u32>,
     ops_per_s: Option<NonZeroU32>,
+    subscribe: Option<Vec<String>>,
+    publish: Option<Vec<String>>,
 }
 
 /// What a client may do, and until when.
@@ -72,6 +75,10 @@ pub(crate) struct Grant {
     pub(crate) jobs: Option<u32>,
     /// How many ops it may send in a second, if not as many as all.
     pub(crate) ops_per_s: Option<NonZeroU32>,
+    /// The only topics that it may subscribe to; `None` for all.
+    subscribe: Option<Vec<TopicPattern>>,
+    /// The topics that it may publish on.
+    publish: Vec<TopicPattern>,
 }
 
 impl Claims {
@@ -88,10 +95,21 @@ impl Claims {
             return Err(RefusedToken::NotYet);
         }
         let left = Duration::from_secs_f64((self.exp - now_s).min(LIFE_MAX_S));
-        let Restrictions { queues, jobs, ops_per_s } = self.acequia.unwrap_or_default();
+        let Restrictions { queues, jobs, ops_per_s, subscribe, publish } =
+            self.acequia.unwrap_or_default();
+        let patterns =
+            |topics: Vec<String>| topics.into_iter().map(TopicPattern::from).collect::<Vec<_>>();
         let queues = queues.map(|names| names.iter().map(|name| name.parse()).collect());
         let queues = queues.transpose().map_err(|_| RefusedToken::Claims)?;
-        Ok(Grant { client: client_of(&sub), until: now + left, queues, jobs, ops_per_s })
+        Ok(Grant {
+            client: client_of(&sub),
+            until: now + left,
+            queues,
+            jobs,
+            ops_per_s,
+            subscribe: subscribe.map(patterns),
+            publish: publish.map(patterns).unwrap_or_default(),
+        })
     }
 }
 
@@ -106,5 +124,17 @@ impl Grant {
     /// Whether it may submit to this queue.
     pub(crate) fn allows(&self, queue: &QueueName) -> bool {
         self.queues.as_ref().is_none_or(|queues| queues.contains(queue))
+    }
+
+    /// Whether it may subscribe to this topic.
+    pub(crate) fn may_subscribe(&self, topic: &str) -> bool {
+        let topics = self.subscribe.as_ref();
+        topics.is_none_or(|topics| topics.iter().any(|pattern| pattern.matches(topic)))
+    }
+
+    /// Whether it may publish on this topic: only what its token names, since whoever may say something
+    /// to others' pages has to be trusted with it.
+    pub(crate) fn may_publish(&self, topic: &str) -> bool {
+        self.publish.iter().any(|pattern| pattern.matches(topic))
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use acequia_scheduler::ClientId;
 use acequia_ventilator::{ReadEnd, Reader, Request};
+use acequia_wire::QueueName;
 use acequia_wire::client::Refusal;
 use acequia_wire::code::{RejectCode, close};
 use tokio::sync::mpsc;
@@ -91,13 +92,15 @@ impl Pass {
         for (at, request) in requests.iter_mut().enumerate() {
             match request {
                 Request::Submit { spec, .. } if !grant.allows(&spec.queue) => {
-                    let message = format!(
-                        "the token of this client is not for the queue {:?}; its claim \
-                         `acequia.queues` has those that it is for",
-                        spec.queue.as_str()
-                    );
-                    let refusal = Refusal::new(RejectCode::Forbidden, message);
+                    let refusal = not_for_queue(&spec.queue);
                     *request = Request::Refused(refusal.of_submit(spec.id.clone()));
+                }
+                Request::Subscribe { topic } if !grant.may_subscribe(topic) => {
+                    let message = format!(
+                        "the token of this client is not for the topic {topic:?}; its claim \
+                         `acequia.subscribe` has those that it is for"
+                    );
+                    *request = Request::Refused(Refusal::new(RejectCode::Forbidden, message));
                 }
                 Request::Hello(_) => {
                     match token_of(request).map(|token| renew(tokens, grant, &token)) {
@@ -152,13 +155,24 @@ fn insert_behind(requests: &mut Vec<Request>, more: Vec<(usize, Request)>) {
     *requests = all;
 }
 
+/// Why a submit is refused to a queue that the client's token is not for.
+pub(in crate::http) fn not_for_queue(queue: &QueueName) -> Refusal {
+    let message = format!(
+        "the token of this client is not for the queue {:?}; its claim `acequia.queues` has those that \
+         it is for",
+        queue.as_str()
+    );
+    Refusal::new(RejectCode::Forbidden, message)
+}
+
 /// Takes the token out of a greeting.
 fn token_of(request: &mut Request) -> Option<String> {
     let Request::Hello(hello) = request else { return None };
     hello.token.take()
 }
 
-fn limited(grant: &Grant) -> Request {
+/// What a token allows, as the pipeline is told.
+pub(in crate::http) fn limited(grant: &Grant) -> Request {
     Request::Limited {
         jobs: grant.jobs.unwrap_or(u32::MAX),
         ops_per_s: grant.ops_per_s.map_or(u32::MAX, NonZeroU32::get),

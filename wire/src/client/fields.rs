@@ -42,6 +42,20 @@ macro_rules! keys {
                 match self { $(Self::$key => $ops,)* }
             }
 
+            /// Whether it is a number, and nothing else.
+            pub(super) const fn is_number(self) -> bool {
+                matches!(
+                    self,
+                    Self::Priority
+                        | Self::DelayMs
+                        | Self::TimeoutMs
+                        | Self::TtlMs
+                        | Self::Attempts
+                        | Self::Seq
+                        | Self::Last
+                )
+            }
+
             const fn bit(self) -> u32 {
                 1 << self as u32
             }
@@ -92,7 +106,7 @@ pub(super) enum Given<'a> {
 }
 
 /// The keys of an op, each present or not, in whatever order they come.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Fields<'a> {
     name: Option<Cow<'a, str>>,
     id: Option<RawId<'a>>,
@@ -123,19 +137,21 @@ pub(super) struct Fields<'a> {
 }
 
 /// A correlation id that has not been looked at.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) enum RawId<'a> {
     Int(i64),
     Text(Cow<'a, str>),
 }
 
 /// `resume` as it was sent.
+#[derive(Debug)]
 enum RawResume<'a> {
     Flag(bool),
     Secret(Cow<'a, str>),
 }
 
 /// `on_disconnect` as it was sent.
+#[derive(Debug)]
 enum RawOnDisconnect<'a> {
     Word(Cow<'a, str>),
     CancelAfterMs(u64),
@@ -162,6 +178,13 @@ impl RawOnDisconnect<'_> {
 }
 
 impl RawId<'_> {
+    fn of(id: CorrelationId) -> Self {
+        match id {
+            CorrelationId::Int(id) => Self::Int(id),
+            CorrelationId::Text(id) => Self::Text(Cow::Owned(id.as_ref().to_owned())),
+        }
+    }
+
     pub(super) fn check(self) -> Result<CorrelationId, Refusal> {
         match self {
             Self::Int(id) => Ok(CorrelationId::Int(id)),
@@ -247,6 +270,25 @@ impl<'a> Fields<'a> {
             Some(id) => Refusal { id: Some(id), ..refusal },
             None => refusal,
         })
+    }
+
+    /// The submit that these fields make, of whoever says nothing but submits: `op` need not be there,
+    /// and it is called `id` if it does not say so itself.
+    pub(super) fn take_submit_only(
+        &mut self,
+        id: CorrelationId,
+        limits: &Limits,
+    ) -> Result<Submit, Refusal> {
+        if !self.has(Key::Op) {
+            self.set(Key::Op, Given::Text(Cow::Borrowed("submit")));
+        }
+        if self.id.is_none() {
+            self.id = Some(RawId::of(id));
+        }
+        match self.take_op(limits)? {
+            Op::Submit(submit) => Ok(submit),
+            _ => Err(Refusal::bad_request("`op`: only a `submit` is taken here")),
+        }
     }
 
     fn take_good_op(&mut self, limits: &Limits) -> Result<Op, Refusal> {

@@ -87,7 +87,8 @@ impl Iterator for Ops {
     fn next(&mut self) -> Option<Self::Item> {
         let refusal = match &mut self.rest {
             Rest::Json { message, places } => {
-                return Some(op_json::decode(message, places.next()?, &self.limits));
+                let fields = op_json::read(message, places.next()?);
+                return Some(fields.and_then(|mut fields| fields.take_op(&self.limits)));
             }
             Rest::MsgPack { message, at, ops: 0 } => op_msgpack::end(message, *at).err(),
             Rest::MsgPack { message, at, ops } => match op_msgpack::pass(message, *at) {

@@ -14,9 +14,9 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 
 use super::fields::{Fields, Given, Key};
-use super::op::{Op, Refusal};
+use super::op::Refusal;
 use crate::content::{ContentType, Payload};
-use crate::limits::{Limits, OPS_PER_MESSAGE_MAX};
+use crate::limits::OPS_PER_MESSAGE_MAX;
 use crate::{json, number};
 
 /// A message, once it is known to be text.
@@ -41,12 +41,8 @@ pub(super) fn places(text: &str) -> Result<Vec<Range<usize>>, Refusal> {
     Ok(ops.into_iter().map(place).collect())
 }
 
-/// The op that stands in a place of a message.
-pub(super) fn decode(
-    message: &ByteString,
-    place: Range<usize>,
-    limits: &Limits,
-) -> Result<Op, Refusal> {
+/// The keys of the op that stands in a place of a message.
+pub(super) fn read(message: &ByteString, place: Range<usize>) -> Result<Fields<'_>, Refusal> {
     let text = &message[place];
     let what = match text.trim_ascii_start().as_bytes().first() {
         Some(b'{') => {
@@ -54,7 +50,7 @@ pub(super) fn decode(
             let mut fields = Fields::default();
             let read = ReadFields { message, into: &mut fields }.deserialize(&mut from);
             read.and_then(|()| from.end()).map_err(|e| not_json(text, &e))?;
-            return fields.take_op(limits);
+            return Ok(fields);
         }
         Some(b'[') => "an array",
         Some(b'"') => "a string",
