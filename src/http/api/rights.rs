@@ -1,6 +1,5 @@
 //! What whoever makes a call may do.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use acequia_scheduler::ClientId;
@@ -8,13 +7,14 @@ use acequia_ventilator::Request;
 use acequia_wire::QueueName;
 use acequia_wire::client::Refusal;
 use acequia_wire::code::RejectCode;
-use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header;
 use axum::http::request::Parts;
 
 use super::problem::Problem;
 use crate::access::{CHALLENGE, Grant, Knock, bearer};
 use crate::http::door::Door;
+use crate::http::listener::Caller;
 use crate::http::session::{limited, not_for_queue};
 use crate::metrics::RefusedToken;
 use crate::pipeline::{CALLERS, Whose};
@@ -26,7 +26,7 @@ pub(super) struct Rights {
     grant: Option<Grant>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Rights
+impl<S: Sync> FromRequestParts<S> for Rights
 where
     Arc<Door>: FromRef<S>,
 {
@@ -34,10 +34,9 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let door = Arc::<Door>::from_ref(state);
-        let peer = ConnectInfo::<SocketAddr>::from_request_parts(parts, state).await;
-        // Each connection has one.
-        let ConnectInfo(peer) = peer.map_err(|_| Problem::unavailable())?;
-        let knock = Knock::at(&door.access, peer.ip());
+        // Each request has one.
+        let caller = parts.extensions.get::<Caller>().ok_or_else(Problem::unavailable)?;
+        let knock = Knock::at(&door.access, caller.address());
         let Some(knock) = knock else { return Ok(Self { grant: None }) };
         let granted = match bearer(&parts.headers) {
             Some(token) => knock.check(token).ok(),
