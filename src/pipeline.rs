@@ -362,8 +362,11 @@ impl Pipeline {
                 }
             }
             Input::Journal(notice) => self.hear_journal(now, instant, notice),
-            Input::ConnectionOpened { connection, whose, inlet, requests } => {
-                self.open_connection(now, connection, whose, inlet);
+            Input::ConnectionOpened { connection, whose, inlet, asks_later, requests } => {
+                let session = self.open_connection(now, connection, whose, inlet);
+                if asks_later {
+                    self.handle(now, Event::SessionAsksLater { session });
+                }
                 if !requests.is_empty() {
                     self.take_requests(now, instant, connection, requests);
                 }

@@ -51,6 +51,13 @@ pub enum Event {
         /// How many; `u32::MAX` for as many as all clients may have.
         jobs: u32,
     },
+    /// The client of a session is told the names of its jobs whatever becomes of them, and may ask for
+    /// their outcomes later: those of jobs that it submits from now on are kept, also if they end before
+    /// they are accepted.
+    SessionAsksLater {
+        /// Its name.
+        session: SessionId,
+    },
     /// The client of a session is gone, and may come back; its jobs go on or are cancelled as they
     /// asked.
     SessionAbsent {

@@ -41,7 +41,7 @@
 //!
 //! # Outcomes
 //!
-//! The outcome of a job that was accepted, was redriven or has a key is kept for a while, for
+//! The outcome of a job that was accepted, was redriven, has a key or will be asked for is kept for a while, for
 //! whoever asks what became of it: [`Scheduler::find`] tells of any job by its id, live or ended.
 //! Another job that ended before it was accepted leaves no outcome behind.
 //!

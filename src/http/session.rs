@@ -122,7 +122,7 @@ pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place, e
     };
     let whose = pass.client().map_or(Whose::Own, Whose::Proven);
     let First { requests, end: so_far } = first;
-    let opened = Input::ConnectionOpened { connection, whose, inlet, requests };
+    let opened = Input::ConnectionOpened { connection, whose, inlet, asks_later: false, requests };
     if front.inbox.send(opened).await.is_err() {
         return;
     }

@@ -33,13 +33,14 @@ impl Pipeline {
         connection: ConnectionId,
         whose: Whose,
         inlet: Inlet,
-    ) {
+    ) -> SessionId {
         let session = SessionId(connection.0);
         self.sessions.opened(connection, session, whose);
         self.mailboxes.open(session, inlet);
         // Without authentication each session is a client of its own.
         let client = whose.client().unwrap_or(ClientId(session.0));
         self.handle(now, Event::SessionOpened { session, client });
+        session
     }
 
     pub(super) fn close_connection(

@@ -22,6 +22,8 @@ pub(crate) enum Input {
         connection: ConnectionId,
         whose: Whose,
         inlet: Inlet,
+        /// Whether its client is told the names of its jobs in any case, and may ask for their outcomes.
+        asks_later: bool,
         requests: Vec<Request>,
     },
     /// A client's connection is over.

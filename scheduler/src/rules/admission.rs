@@ -106,6 +106,7 @@ impl Scheduler {
         let job = self.begin(&new, Watchers::one(Watcher::of(session, &new.spec)));
         if let Some(open) = self.clients.session(session) {
             open.jobs.begin(&self.jobs, job);
+            self.jobs[job].asked_for = open.asks_later;
         }
         if let Some(batch) = self.jobs[job].batch() {
             self.attend(session, batch);
@@ -160,7 +161,7 @@ impl Scheduler {
             losses: Count::default(),
             chunks: 0,
             kept: false,
-            redriven: false,
+            asked_for: false,
             accepted: false,
             start_told: false,
             in_turn: Links::default(),

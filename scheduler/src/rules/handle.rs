@@ -49,6 +49,11 @@ impl Scheduler {
                     open.jobs_max = jobs;
                 }
             }
+            Event::SessionAsksLater { session } => {
+                if let Some(open) = self.clients.session(session) {
+                    open.asks_later = true;
+                }
+            }
             Event::SessionAbsent { session } => self.session_absent(step, session),
             Event::SessionBack { session } => self.session_back(session),
             Event::SessionClosed { session } => self.session_closed(step, session),

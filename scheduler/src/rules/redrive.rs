@@ -145,7 +145,7 @@ impl Scheduler {
         let (now, ticket) = (step.now, self.next_ticket());
         let new = New { id: as_job, client, ticket, submitted: now, due: now, spec };
         let key = self.begin(&new, Watchers::none(&new.spec.id));
-        (self.jobs[key].kept, self.jobs[key].redriven) = (true, true);
+        (self.jobs[key].kept, self.jobs[key].asked_for) = (true, true);
         step.measure(Measure::Submitted { queue: letter.spec.queue.clone() });
         self.record(step, key, new.spec);
         self.run_when_due(step, key);

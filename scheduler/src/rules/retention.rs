@@ -13,8 +13,8 @@ use crate::state::keys::Keyed;
 use crate::time::Time;
 
 impl Scheduler {
-    /// Keeps the outcome of a job of which somebody may ask: one that was accepted, was redriven or has a
-    /// key. The key answers with it, unless the job was cancelled: nobody wanted that outcome.
+    /// Keeps the outcome of a job of which somebody may ask: one that was accepted, that whoever had it
+    /// run may ask for in any case, or that has a key. The key answers with it, unless the job was cancelled: nobody wanted that outcome.
     pub(crate) fn retain(
         &mut self,
         step: &Step<'_>,
@@ -29,7 +29,7 @@ impl Scheduler {
         }
         let answers = !matches!(outcome, JobEvent::Cancelled);
         let name = name.filter(|_| answers);
-        if !(job.accepted || job.redriven || name.is_some()) || self.config.retention.is_zero() {
+        if !(job.accepted || job.asked_for || name.is_some()) || self.config.retention.is_zero() {
             return None;
         }
         let outcome = match outcome {

@@ -36,6 +36,11 @@ impl Model {
                     self.limited.insert(*session, *jobs);
                 }
             }
+            Event::SessionAsksLater { session } => {
+                if self.sessions.contains_key(session) {
+                    self.asking.insert(*session);
+                }
+            }
             Event::StorageFailed => self.storage_failed = true,
             Event::StorageBack => self.storage_failed = false,
             Event::Recovered(recovered) => self.expect_recovered(recovered),
@@ -289,7 +294,7 @@ impl Model {
         let job = &self.jobs[&id];
         let total = self.now - job.submitted;
         let answers = job.spec.key.is_some() && outcome != Outcome::Cancelled;
-        let keeps = answers || job.accepted || job.redriven.is_some();
+        let keeps = answers || job.accepted || job.asked_for || job.redriven.is_some();
         let settle = Owed::Settle(id, keeps.then_some(told));
         self.owed.extend([settle, Owed::Ended(outcome, ran, total)]);
         #[cfg(feature = "spans")]

@@ -20,6 +20,9 @@ impl World {
                 let session = SessionId(self.name());
                 let client = ClientId(self.random.within(1, self.plan.clients).into());
                 self.happen(Event::SessionOpened { session, client });
+                if self.random.percent(20) {
+                    self.happen(Event::SessionAsksLater { session });
+                }
                 if self.random.percent(30) {
                     let jobs = self.random.within(0, 5);
                     self.happen(Event::SessionLimited { session, jobs });

@@ -23,6 +23,8 @@ pub(super) struct Model {
     pub(super) sessions: BTreeMap<SessionId, ClientId>,
     /// Sessions whose clients may have fewer live jobs than others.
     pub(super) limited: BTreeMap<SessionId, u32>,
+    /// Sessions whose clients may ask for outcomes in any case.
+    pub(super) asking: BTreeSet<SessionId>,
     /// Those of them whose clients are away.
     pub(super) absent: BTreeSet<SessionId>,
     pub(super) jobs: BTreeMap<JobId, Job>,
@@ -57,6 +59,7 @@ impl Model {
             draining: false,
             sessions: BTreeMap::new(),
             limited: BTreeMap::new(),
+            asking: BTreeSet::new(),
             absent: BTreeSet::new(),
             jobs: BTreeMap::new(),
             ended: BTreeSet::new(),

@@ -37,6 +37,8 @@ pub(super) struct Job {
     pub(super) forsaken: Option<Time>,
     /// The letter that it was, until this server ends.
     pub(super) redriven: Option<Arc<DeadLetter>>,
+    /// Whoever submitted it may ask for its outcome in any case.
+    pub(super) asked_for: bool,
     pub(super) client: ClientId,
     pub(super) spec: Arc<Submit>,
     pub(super) ticket: Ticket,

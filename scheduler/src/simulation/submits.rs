@@ -118,7 +118,9 @@ impl Model {
         let due = self.now.plus_ms(spec.delay_ms);
         let ticket = Ticket(self.last_ticket.0 + 1);
         self.begin(id, client, spec.clone(), ticket, self.now, due);
-        self.jobs.get_mut(&id).unwrap().watchers.push(watcher(session, spec, true));
+        let job = self.jobs.get_mut(&id).unwrap();
+        job.watchers.push(watcher(session, spec, true));
+        job.asked_for = self.asking.contains(&session);
         self.attend(id, session);
         self.owed.extend([Owed::Submitted(spec.queue.clone()), Owed::Record(id)]);
     }
@@ -138,6 +140,7 @@ impl Model {
             kept: false,
             forsaken: None,
             redriven: None,
+            asked_for: false,
             client,
             spec,
             ticket,
@@ -404,6 +407,7 @@ impl Model {
     pub(super) fn expect_session_closed(&mut self, session: SessionId) {
         self.sessions.remove(&session);
         self.limited.remove(&session);
+        self.asking.remove(&session);
         let was_absent = self.absent.remove(&session);
         for id in self.jobs.keys().copied().collect::<Vec<_>>() {
             let job = self.jobs.get_mut(&id).unwrap();

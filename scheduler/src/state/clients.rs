@@ -43,6 +43,8 @@ pub(crate) struct Session {
     pub(crate) batches: BTreeSet<usize>,
     /// Its client is not there for now.
     pub(crate) is_absent: bool,
+    /// Its client may ask for the outcomes of its jobs, accepted or not.
+    pub(crate) asks_later: bool,
 }
 
 /// What a session that has ended had to do with, each once and in order.
@@ -80,14 +82,21 @@ impl Clients {
         let client = self.find_or_add(id);
         self.clients[client].sessions += 1;
         let (jobs, batches) = (SessionJobs::default(), BTreeSet::new());
-        let new = Session { client, jobs_max: u32::MAX, jobs, batches, is_absent: false };
+        let new = Session {
+            client,
+            jobs_max: u32::MAX,
+            jobs,
+            batches,
+            is_absent: false,
+            asks_later: false,
+        };
         self.sessions.insert(session, new);
     }
 
     /// Ends a session and returns the jobs that it watched and its batches.
     pub(crate) fn close(&mut self, session: SessionId) -> Closed {
         let Some(session) = self.sessions.remove(&session) else { return Closed::default() };
-        let Session { client, jobs, batches, is_absent, jobs_max: _ } = session;
+        let Session { client, jobs, batches, is_absent, .. } = session;
         self.clients[client].sessions -= 1;
         let client = (!self.forget_if_gone(client)).then_some(client);
         Closed { client, jobs: jobs.keys(), batches, was_absent: is_absent }

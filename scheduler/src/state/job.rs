@@ -37,8 +37,8 @@ pub(crate) struct Job {
     pub(crate) chunks: u32,
     /// Somebody who is gone wanted it to run all the same.
     pub(crate) kept: bool,
-    /// It failed before, and whoever had it run again may ask what became of it.
-    pub(crate) redriven: bool,
+    /// Whoever had it run knows its name and may ask what became of it, accepted or not.
+    pub(crate) asked_for: bool,
     /// Whether its record is durable, and its client knows.
     pub(crate) accepted: bool,
     /// Whether its client was told of this run's start.

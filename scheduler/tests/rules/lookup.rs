@@ -1,6 +1,6 @@
 //! Where a job is, or what became of it, is found by its id.
 
-use acequia_scheduler::{ClientId, Config, Found, LiveJob, LiveState, Time};
+use acequia_scheduler::{ClientId, Config, Event, Found, LiveJob, LiveState, SessionId, Time};
 use acequia_wire::CorrelationId;
 use acequia_wire::client::{JobEvent, Submit};
 
@@ -93,4 +93,17 @@ fn a_job_that_takes_the_place_of_another_is_not_taken_for_it() {
     scene.submit(job(3));
     assert_eq!(scene.find(1), None);
     assert!(scene.find(2).is_some() && scene.find(3).is_some());
+}
+
+#[test]
+fn outcomes_are_kept_for_whoever_asks_later_also_of_jobs_that_were_not_accepted() {
+    let mut scene = Scene::new();
+    scene.lane(1, 2);
+    scene.submit(job(1));
+    scene.done(1, 1);
+    assert_eq!(scene.find(1), None, "its client never heard of its name but with its outcome");
+    scene.handle(Event::SessionAsksLater { session: SessionId(1) });
+    scene.submit(job(2));
+    scene.done(1, 2);
+    assert!(matches!(scene.find(2), Some(Found::Ended(_))));
 }

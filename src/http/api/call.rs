@@ -44,7 +44,9 @@ impl Call {
         let connection = door.front.next_connection();
         let (inlet, outlet) = outlet();
         let requests = rights.limits().into_iter().chain(requests).collect();
-        let opened = Input::ConnectionOpened { connection, whose: rights.whose(), inlet, requests };
+        let whose = rights.whose();
+        let opened =
+            Input::ConnectionOpened { connection, whose, inlet, asks_later: true, requests };
         door.inbox.send(opened).await.map_err(|_| Problem::unavailable())?;
         let (listener, inbox) = (Listener::new(outlet), door.inbox.clone());
         Ok(Self { connection, listener, inbox, _place: place })
