@@ -356,4 +356,3 @@ def test_a_thousand_wait_at_once(server, api, make):
     for n, connection in enumerate(waiting):
         answer = answer_of(connection)
         assert (answer.status, answer.body) == (200, str(n).encode())
-        connection.close()

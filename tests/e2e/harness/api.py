@@ -21,7 +21,7 @@ class Answer(NamedTuple):
         assert (self.status, self.headers["Content-Type"]) == (status, "application/problem+json"), self
         problem = self.json
         assert (problem["status"], problem["code"]) == (status, code), problem
-        assert problem["title"] == http.client.responses[status] and problem["detail"], problem
+        assert problem["title"] and problem["detail"], problem
         return problem
 
 
@@ -40,11 +40,7 @@ class Api:
         return connection
 
     def call(self, method, path, body=None, **headers):
-        connection = self.begin(method, path, body, **headers)
-        try:
-            return answer_of(connection)
-        finally:
-            connection.close()
+        return answer_of(self.begin(method, path, body, **headers))
 
     def get(self, path, **headers):
         return self.call("GET", path, **headers)
@@ -62,8 +58,12 @@ class Api:
 
 
 def answer_of(connection):
-    response = connection.getresponse()
-    return Answer(response.status, response.headers, response.read())
+    """The answer to a call that was begun, whose connection is over then."""
+    try:
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+    finally:
+        connection.close()
 
 
 class Events:
