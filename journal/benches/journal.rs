@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use acequia_journal::{Admitted, Entry, Kept, Notice, Options, Outcome, Store};
+use acequia_journal::{Admitted, Entry, Kept, Notice, Options, Outcome, Past, Store};
 use acequia_wire::client::{OnDisconnect, Submit};
 use acequia_wire::{ContentType, CorrelationId, JobId, Payload, QueueName};
 
@@ -292,6 +292,7 @@ fn kept(ticket: u64) -> Kept {
         ended_ms: u64::try_from(ended_ms).unwrap(),
         outcome: Outcome::Done { result },
         traceparent: None,
+        past: Some(Past { queue: QueueName::default(), submitted_ms: 1 << 40, runs: 1 }),
     }
 }
 

@@ -224,14 +224,14 @@ pub struct DeadLetter {
 ///
 /// ```text
 ///  version 1 │ job, 16 bytes │ client │ session │ seq │ ended_ms │ id │ flags, 1 byte
-///  │ [key] │ [traceparent, 25 bytes]
+///  │ [key] │ [traceparent, 25 bytes] │ [queue │ submitted_ms │ runs]
 ///  │ 0 done:      content type │ result, all the rest
 ///  │ 1 failed:    attempt │ code │ message
 ///  │ 2 cancelled
 ///  │ 3 given up
 /// ```
 ///
-/// Flags: 1 `key`, 2 `traceparent` are there.
+/// Flags: 1 `key`, 2 `traceparent`, 4 what it was are there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// Its place: the later a job ended, the higher. In the file it is known to its block alone, so
@@ -255,6 +255,19 @@ pub struct Kept {
     pub outcome: Outcome,
     /// Its span, if it was part of a trace.
     pub traceparent: Option<Box<TraceParent>>,
+    /// What it was; unknown where an earlier version wrote the record.
+    pub past: Option<Past>,
+}
+
+/// What a job was that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// Its queue.
+    pub queue: QueueName,
+    /// When it was submitted, in milliseconds of the journal's time.
+    pub submitted_ms: u64,
+    /// Runs begun.
+    pub runs: u32,
 }
 
 /// How a job ended.
@@ -314,6 +327,7 @@ impl Kept {
     /// It is not kept any more, but for its name.
     pub(crate) fn give_up(&mut self) {
         (self.outcome, self.key, self.traceparent) = (Outcome::GivenUp, None, None);
+        self.past = None;
     }
 
     /// Bytes that it holds while it waits, about.

@@ -40,7 +40,7 @@ pub use codec::BadRecord;
 #[cfg(any(test, fuzzing))]
 pub use codec::check as records;
 pub use entry::{
-    Admitted, BatchEnd, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session, Tally,
+    Admitted, BatchEnd, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Past, Session, Tally,
 };
 pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
 pub use file::Caution;

@@ -95,7 +95,7 @@ pub use config::Config;
 pub use event::{Event, LaneOffer, Sight};
 pub use ids::{ClientId, LaneKey, SessionId, Ticket};
 pub use outcome::Outcome;
-pub use records::{DeadLetter, Recovered, Retained, Tally};
+pub use records::{DeadLetter, Past, Recovered, Retained, Tally};
 pub use rules::redrive::NotRedriven;
 pub use scheduler::Scheduler;
 #[cfg(feature = "spans")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use acequia_wire::client::{Batch as Summary, JobEvent, Submit};
 use acequia_wire::code::FailCode;
-use acequia_wire::{CorrelationId, JobId, TraceParent};
+use acequia_wire::{CorrelationId, JobId, QueueName, TraceParent};
 
 use crate::ids::{ClientId, SessionId, Ticket};
 use crate::outcome::Outcome;
@@ -59,6 +59,19 @@ pub struct Retained {
     pub outcome: JobEvent,
     /// The job's span, if it was part of a trace.
     pub traceparent: Option<Box<TraceParent>>,
+    /// What it was; unknown of one that a server of an earlier version kept.
+    pub past: Option<Past>,
+}
+
+/// What a job was that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// Its queue.
+    pub queue: QueueName,
+    /// When it was submitted.
+    pub submitted: Time,
+    /// Runs begun.
+    pub runs: u32,
 }
 
 /// A job that failed, with all that it takes to run it again.

@@ -35,13 +35,19 @@ impl Listener {
                 self.outlet.written(&event);
                 return Some(Heard::Event(event));
             }
-            if self.outlet.is_wanted_empty() {
-                return Some(Heard::Emptied);
-            }
             if self.is_over {
                 return None;
             }
-            match self.outlet.recv().await {
+            let at_hand = self.outlet.try_recv();
+            // Asked once nothing is on the way any more.
+            if at_hand.is_none() && self.outlet.is_wanted_empty() {
+                return Some(Heard::Emptied);
+            }
+            let parcel = match at_hand {
+                Some(parcel) => Some(parcel),
+                None => self.outlet.recv().await,
+            };
+            match parcel {
                 Some(Parcel::Events(_, events)) => self.at_hand = events.into_iter(),
                 Some(Parcel::Last(event, ..)) => {
                     self.is_over = true;

@@ -5,7 +5,7 @@ use acequia_wire::{CorrelationId, JobId, TraceParent};
 
 use super::primitives::BadRecord;
 use super::primitives::{In, Out};
-use crate::entry::{Kept, Outcome};
+use crate::entry::{Kept, Outcome, Past};
 
 const VERSION: u8 = 1;
 
@@ -16,13 +16,14 @@ const GIVEN_UP: u8 = 3;
 mod flag {
     pub(super) const KEY: u8 = 1;
     pub(super) const TRACEPARENT: u8 = 1 << 1;
-    pub(super) const ALL: u8 = KEY | TRACEPARENT;
+    pub(super) const PAST: u8 = 1 << 2;
+    pub(super) const ALL: u8 = KEY | TRACEPARENT | PAST;
 }
 
 /// Appends the record of an outcome; its layout is in the doc of [`Kept`].
 pub(super) fn encode(kept: &Kept, into: &mut Vec<u8>) {
-    let Kept { ticket: _, job, client, session, seq, id, key, ended_ms, outcome, traceparent } =
-        kept;
+    let Kept { ticket: _, job, client, session, seq, id, key, ended_ms, .. } = kept;
+    let Kept { outcome, traceparent, past, .. } = kept;
     let mut out = Out(into);
     out.byte(VERSION);
     out.rest(job.as_bytes());
@@ -32,12 +33,18 @@ pub(super) fn encode(kept: &Kept, into: &mut Vec<u8>) {
     out.id(id);
     let flag_if = |condition: bool, flag: u8| if condition { flag } else { 0 };
     let of_trace = flag_if(traceparent.is_some(), flag::TRACEPARENT);
-    out.byte(flag_if(key.is_some(), flag::KEY) | of_trace);
+    let of_past = flag_if(past.is_some(), flag::PAST);
+    out.byte(flag_if(key.is_some(), flag::KEY) | of_trace | of_past);
     if let Some(key) = key {
         out.text(key);
     }
     if let Some(traceparent) = traceparent {
         out.rest(&traceparent.to_bytes());
+    }
+    if let Some(Past { queue, submitted_ms, runs }) = past {
+        out.text(queue.as_str());
+        out.number(*submitted_ms);
+        out.number((*runs).into());
     }
     match outcome {
         Outcome::Done { result } => {
@@ -59,7 +66,8 @@ pub(super) fn encode(kept: &Kept, into: &mut Vec<u8>) {
 /// The outcome that `record` describes.
 pub(super) fn decode(record: &[u8]) -> Result<Kept, BadRecord> {
     let mut from = In(record);
-    let Head { job, client, session, seq, ended_ms, id, key, traceparent } = Head::take(&mut from)?;
+    let Head { job, client, session, seq, ended_ms, id, key, traceparent, past } =
+        Head::take(&mut from)?;
     let key = key.map(Box::from);
     let outcome = match from.byte()? {
         0 => Outcome::Done { result: from.payload()? },
@@ -75,7 +83,8 @@ pub(super) fn decode(record: &[u8]) -> Result<Kept, BadRecord> {
     from.end()?;
     // Its place is its block's to know.
     let ticket = 0;
-    Ok(Kept { ticket, job, client, session, seq, id, key, ended_ms, outcome, traceparent })
+    let past = past.map(Past::try_from).transpose()?;
+    Ok(Kept { ticket, job, client, session, seq, id, key, ended_ms, outcome, traceparent, past })
 }
 
 /// What comes before the outcome itself.
@@ -88,6 +97,23 @@ struct Head<'a> {
     id: CorrelationId,
     key: Option<&'a str>,
     traceparent: Option<Box<TraceParent>>,
+    past: Option<RawPast<'a>>,
+}
+
+/// What a job was, before its name is looked at.
+struct RawPast<'a> {
+    queue: &'a str,
+    submitted_ms: u64,
+    runs: u32,
+}
+
+impl TryFrom<RawPast<'_>> for Past {
+    type Error = BadRecord;
+
+    fn try_from(past: RawPast<'_>) -> Result<Self, BadRecord> {
+        let RawPast { queue, submitted_ms, runs } = past;
+        Ok(Self { queue: queue.parse().map_err(BadRecord::Queue)?, submitted_ms, runs })
+    }
 }
 
 impl<'a> Head<'a> {
@@ -102,7 +128,12 @@ impl<'a> Head<'a> {
         let has = |flag| flags & flag != 0;
         let key = has(flag::KEY).then(|| from.text()).transpose()?;
         let traceparent = has(flag::TRACEPARENT).then(|| from.traceparent()).transpose()?;
-        Ok(Self { job, client, session, seq, ended_ms, id, key, traceparent })
+        let past = has(flag::PAST).then(|| {
+            let (queue, submitted_ms, runs) = (from.text()?, from.number()?, from.number_u32()?);
+            Ok::<_, BadRecord>(RawPast { queue, submitted_ms, runs })
+        });
+        let past = past.transpose()?;
+        Ok(Self { job, client, session, seq, ended_ms, id, key, traceparent, past })
     }
 }
 

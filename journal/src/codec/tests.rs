@@ -13,7 +13,7 @@ use super::check::{self, Kind, Record};
 use super::job::{Names, decode_job, encode_job};
 use super::letter::{decode_letter, encode_letter};
 use super::primitives::BadRecord;
-use crate::entry::{Admitted, DeadLetter, Kept, Outcome};
+use crate::entry::{Admitted, DeadLetter, Kept, Outcome, Past};
 
 fn id() -> impl Strategy<Value = CorrelationId> {
     prop_oneof![
@@ -114,10 +114,16 @@ prop_compose! {
         job in any::<[u8; 16]>(), client in any::<u64>(), id in id(), key in of(text()),
         session in any::<u64>(), seq in any::<u64>(), ended_ms in any::<u64>(),
         outcome in outcome(), traceparent in of(traceparent()), is_given_up in any::<bool>(),
+        past in of((any::<u64>(), any::<u32>())),
     ) -> Kept {
         let job = JobId::from_bytes(job);
-        let mut kept =
-            Kept { ticket: 0, job, client, session, seq, id, key, ended_ms, outcome, traceparent };
+        let past = past.map(|(submitted_ms, runs)| {
+            Past { queue: "images.eu-1".parse().expect("a name"), submitted_ms, runs }
+        });
+        let (ticket, spans) = (0, traceparent);
+        let mut kept = Kept {
+            ticket, job, client, session, seq, id, key, ended_ms, outcome, traceparent: spans, past,
+        };
         if is_given_up {
             kept.give_up();
         }

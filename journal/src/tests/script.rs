@@ -12,7 +12,7 @@ use super::rng::Rng;
 use super::sim_disk::SimDisk;
 use crate::clock::{Clocks, Reading};
 use crate::entry::{
-    Admitted, BatchEnd, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Session, Tally,
+    Admitted, BatchEnd, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Past, Session, Tally,
 };
 use crate::error::CannotOpen;
 use crate::medium::Medium;
@@ -161,6 +161,11 @@ pub(super) fn kept(ticket: u64, ended_ms: u64) -> Kept {
         ended_ms,
         outcome,
         traceparent: None,
+        past: ticket.is_multiple_of(2).then(|| Past {
+            queue: spec.queue.clone(),
+            submitted_ms: 1_000,
+            runs: 2,
+        }),
     }
 }
 

@@ -6,7 +6,7 @@ use acequia_wire::client::JobEvent;
 
 use crate::action::Action;
 use crate::ids::ClientId;
-use crate::records::Retained;
+use crate::records::{Past, Retained};
 use crate::rules::step::Step;
 use crate::scheduler::Scheduler;
 use crate::state::keys::Keyed;
@@ -39,10 +39,12 @@ impl Scheduler {
         let (id, session) = (job.watchers.began_as().clone(), job.watchers.began_in());
         let (key, ended) = (name.map(Box::from), step.now);
         let traceparent = self.traceparent(job);
+        let queue = self.queues[job.queue()].name.clone();
+        let past = Some(Past { queue, submitted: job.submitted, runs: job.runs });
         let job = job.id;
         let ticket = self.next_ticket();
         let retained =
-            Retained { ticket, job, client, session, id, key, ended, outcome, traceparent };
+            Retained { ticket, job, client, session, id, key, ended, outcome, traceparent, past };
         let retained = Arc::new(retained);
         self.keep(retained.clone());
         Some(retained)

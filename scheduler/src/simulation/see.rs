@@ -12,7 +12,7 @@ use super::parts::{Held, Job, Lane, Owed, State, Told};
 use crate::action::{Action, Measure};
 use crate::event::Event;
 use crate::ids::{LaneKey, SessionId, Ticket};
-use crate::records::Retained;
+use crate::records::{Past, Retained};
 use crate::time::Time;
 
 impl Model {
@@ -240,6 +240,8 @@ impl Model {
             assert_eq!((retain.ticket, retain.ended), (self.last_ticket, self.now));
             assert_eq!(retain.session, job.began_in());
             assert_eq!(retain.traceparent, self.span(id, &job));
+            let (queue, submitted, runs) = (job.spec.queue.clone(), job.submitted, job.runs);
+            assert_eq!(retain.past, Some(Past { queue, submitted, runs }));
             self.retain(retain);
         }
     }

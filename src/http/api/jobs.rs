@@ -50,7 +50,7 @@ struct Job {
     /// Where it is, or how it ended.
     #[schema(inline)]
     state: answer::State,
-    /// Its queue, while it is live.
+    /// Its queue; unknown of a job that a server of an earlier version ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     queue: Option<String>,
@@ -68,7 +68,7 @@ struct Job {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     ended_ms: Option<u64>,
-    /// Runs begun, while it is live; the run in which it failed.
+    /// Runs begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     attempt: Option<u32>,
@@ -294,16 +294,18 @@ fn of_live(live: &LiveJob) -> Job {
 }
 
 fn of_ended(retained: &Retained) -> Job {
+    let past = retained.past.as_ref();
+    let submitted_ms = past.map(|past| past.submitted.as_millis());
     let job = Job {
         job: retained.job.to_string(),
         id: retained.id.clone(),
         state: answer::State::of_outcome(&retained.outcome).unwrap_or(answer::State::Cancelled),
-        queue: None,
-        submitted_ms: retained.job.submitted_ms(),
+        queue: past.map(|past| past.queue.to_string()),
+        submitted_ms: submitted_ms.unwrap_or_else(|| retained.job.submitted_ms()),
         until_ms: None,
         since_ms: None,
         ended_ms: Some(retained.ended.as_millis()),
-        attempt: None,
+        attempt: past.map(|past| past.runs),
         worker: None,
         code: None,
         message: None,

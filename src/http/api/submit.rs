@@ -134,6 +134,8 @@ pub(super) async fn to_queue(
     let payload = Payload::new(content_type, body)
         .map_err(|bad| Problem::bad_request(format!("the body is {bad}")))?;
     let submit = fields.into_submit(queue, payload, &headers, limits)?;
+    // They keep the buffer alive that they were read into, and a caller may wait for long.
+    drop(headers);
     one(&door, &rights, submit, wait).await
 }
 
@@ -177,6 +179,7 @@ pub(super) async fn in_json(
                 submit.key = Some(key.into());
             }
             submit.traceparent = submit.traceparent.or(traceparent(&headers)?);
+            drop(headers);
             one(&door, &rights, submit, wait).await
         }
         Submits::Many(submits) => {
@@ -184,6 +187,7 @@ pub(super) async fn in_json(
                 let message = "one Idempotency-Key is not for several jobs; give each its `key`";
                 return Err(Problem::bad_request(message));
             }
+            drop(headers);
             many(&door, &rights, submits, wait).await
         }
     }

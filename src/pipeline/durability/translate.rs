@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use acequia_journal::{
     Admitted, BatchEnd, Counts, DeadLetter as Buried, Entry, Kept, LiveJob, Outcome,
-    Tally as Tallied,
+    Past as PastOf, Tally as Tallied,
 };
 use acequia_scheduler::{
-    Action, ClientId, DeadLetter, Recovered, Retained, SessionId, Tally, Ticket,
+    Action, ClientId, DeadLetter, Past, Recovered, Retained, SessionId, Tally, Ticket,
 };
 
 use super::timescale::Shift;
@@ -93,7 +93,17 @@ pub(super) fn recovered(job: LiveJob, shift: Shift) -> Recovered {
 /// An outcome that is kept, unless it was given up.
 pub(super) fn retained(kept: Kept, shift: Shift) -> Option<Retained> {
     let Kept {
-        ticket, job, client, session: name, id, key, ended_ms, outcome, traceparent, ..
+        ticket,
+        job,
+        client,
+        session: name,
+        id,
+        key,
+        ended_ms,
+        outcome,
+        traceparent,
+        past,
+        ..
     } = kept;
     let outcome = match outcome {
         Outcome::Done { result } => JobEvent::Done { result },
@@ -103,11 +113,16 @@ pub(super) fn retained(kept: Kept, shift: Shift) -> Option<Retained> {
     };
     let (ticket, client, session) = (Ticket(ticket), ClientId(client), session(name));
     let ended = shift.recovered(ended_ms);
-    Some(Retained { ticket, job, client, session, id, key, ended, outcome, traceparent })
+    let past = past.map(|of| Past {
+        queue: of.queue,
+        submitted: shift.recovered(of.submitted_ms),
+        runs: of.runs,
+    });
+    Some(Retained { ticket, job, client, session, id, key, ended, outcome, traceparent, past })
 }
 
 fn kept(retained: &Retained, told: Told, shift: Shift) -> Option<Kept> {
-    let Retained { ticket, job, client, session: _, id, key, ended, outcome, traceparent } =
+    let Retained { ticket, job, client, id, key, ended, outcome, traceparent, past, .. } =
         retained.clone();
     let outcome = match outcome {
         JobEvent::Done { result } => Outcome::Done { result },
@@ -119,7 +134,12 @@ fn kept(retained: &Retained, told: Told, shift: Shift) -> Option<Kept> {
     let (session, seq) = (number(told.session), told.seq.unwrap_or(0));
     let ended_ms = shift.kept(ended);
     let (ticket, client) = (ticket.0, client.0);
-    Some(Kept { ticket, job, client, session, seq, id, key, ended_ms, outcome, traceparent })
+    let past = past.map(|of| PastOf {
+        queue: of.queue,
+        submitted_ms: shift.kept(of.submitted),
+        runs: of.runs,
+    });
+    Some(Kept { ticket, job, client, session, seq, id, key, ended_ms, outcome, traceparent, past })
 }
 
 /// The end of a batch that was told to a session.
