@@ -1,9 +1,9 @@
 //! How the names, ids and limits of the wire are told as JSON, for documents that describe it. A
 //! field of such a type says so: `#[schema(value_type = schema::QueueName)]`.
 
-use acequia_wire::limits::{PRIORITY_MAX, QUEUE_NAME_BYTES_MAX};
+use acequia_wire::limits::{ATTEMPTS_MAX, DURATION_MS_MAX, PRIORITY_MAX, QUEUE_NAME_BYTES_MAX};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder};
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, SchemaType};
 use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Ref, SchemaFormat, Type};
 
 /// Declares types that stand for what they describe, with constants of the code where a derived
@@ -44,6 +44,14 @@ described! {
     TraceParent = text().pattern(Some("^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"));
     /// A job's priority.
     Priority = up_to(u64::from(PRIORITY_MAX));
+    /// Anything at all.
+    Anything = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
+    /// A time in milliseconds that may be none, such as a delay.
+    DelayMs = up_to(DURATION_MS_MAX);
+    /// A time in milliseconds.
+    DurationMs = up_to(DURATION_MS_MAX).minimum(Some(1));
+    /// How often a job may be tried.
+    Attempts = up_to(u64::from(ATTEMPTS_MAX)).minimum(Some(1));
     /// Any number of 64 bits without a sign.
     Number = up_to(u64::MAX);
     /// Any number of 32 bits without a sign.

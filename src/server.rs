@@ -211,11 +211,12 @@ impl Server {
         parts.start("the results port", accept_results(results, inbox.clone()));
         within.send_replace(Some(http::in_process(http::for_own_process(door.clone()))));
         let refusals = door.access.refusals.clone();
+        let (closing, closes) = http::closing();
         let mut serve = |part, listener, app, proxy_protocol| {
             let (proxies, refusals) = (proxies.clone(), refusals.clone());
             let (keys, refused) = (keys.clone(), refused.clone());
-            let rules =
-                Rules { limits: front.limits, keys, proxies, proxy_protocol, refused, refusals };
+            let (limits, closes) = (front.limits, closes.clone());
+            let rules = Rules { limits, keys, proxies, proxy_protocol, closes, refused, refusals };
             parts.start(part, http::serve(listener, app, rules));
         };
         match admin {
@@ -225,6 +226,8 @@ impl Server {
             }
             None => serve("the HTTP port", http, http::for_all(door), proxy_protocol),
         }
+        // The ports have it.
+        drop(closes);
 
         #[cfg(feature = "otlp")]
         let exporting = self.exporter.map(|exporter| {
@@ -242,7 +245,8 @@ impl Server {
             ended => ended,
         };
         within.send_replace(None);
-        _ = tokio::time::timeout(CLOSE_TIME_MAX, front.all_closed()).await;
+        let closed = async { tokio::join!(front.all_closed(), closing.close()) };
+        _ = tokio::time::timeout(CLOSE_TIME_MAX, closed).await;
         // All that was to be told of has been.
         #[cfg(feature = "otlp")]
         if let Some((stop, exporting)) = exporting {

@@ -2,6 +2,7 @@
 //! they may take to say what they want.
 
 mod caller;
+mod closing;
 mod frames;
 mod place;
 mod places;
@@ -37,6 +38,7 @@ use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
 
 pub(super) use self::caller::Caller;
+pub(crate) use self::closing::closing;
 use self::frames::FrameByFrame;
 use self::place::Place;
 use self::places::{Connection, Places};
@@ -61,9 +63,9 @@ const TOO_MANY: &str = "this address has as many connections as it may; close ot
 /// When it may come again.
 const RETRY_AFTER_S: &str = "5";
 
-/// Accepts connections, by TLS if there are keys, and serves `app` to them, for ever. All that have
-/// not been upgraded end with it.
-pub(crate) async fn serve(listener: TcpListeners, app: Router, rules: Rules) {
+/// Accepts connections, by TLS if there are keys, and serves `app` to them, until the server closes and
+/// all that was asked has been answered.
+pub(crate) async fn serve(listener: TcpListeners, app: Router, mut rules: Rules) {
     let places = Arc::new(Places::new(rules.proxies.clone(), &rules.limits));
     let mut connections = JoinSet::new();
     let mut failures = AcceptFailures::default();
@@ -71,6 +73,7 @@ pub(crate) async fn serve(listener: TcpListeners, app: Router, rules: Rules) {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
+            () = rules.closes.told() => break,
         };
         let (stream, peer) = match accepted {
             Ok((stream, address)) => (stream, address.ip().to_canonical()),
@@ -97,6 +100,7 @@ pub(crate) async fn serve(listener: TcpListeners, app: Router, rules: Rules) {
         }
         connections.spawn(welcome(stream, peer, place, places.clone(), app.clone(), rules.clone()));
     }
+    while connections.join_next().await.is_some() {}
 }
 
 /// Serves one connection until it ends or is upgraded.
@@ -137,7 +141,7 @@ async fn welcome(
     };
     let place = Arc::new(place);
     let connection = Connection { address, place, upgraded: Arc::default() };
-    if let Err(error) = serve_connection(stream, connection, places, app, &rules, handshake).await {
+    if let Err(error) = serve_connection(stream, connection, places, app, rules, handshake).await {
         tracing::debug!(peer = %address, %error, "a connection ended early");
     }
 }
@@ -189,7 +193,7 @@ async fn serve_connection(
     on: Connection,
     places: Arc<Places>,
     app: Router,
-    rules: &Rules,
+    rules: Rules,
     handshake: Duration,
 ) -> hyper::Result<()> {
     let stream = FrameByFrame::new(stream, on.upgraded.clone());
@@ -197,7 +201,7 @@ async fn serve_connection(
     // say.
     let (first, has_come) = oneshot::channel::<()>();
     let first = Mutex::new(Some(first));
-    let refused = rules.refused.clone();
+    let Rules { refused, mut closes, .. } = rules;
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         drop(first.lock().unwrap_or_else(PoisonError::into_inner).take());
         let answer = places.caller(&on, request.headers()).map(|caller| {
@@ -224,7 +228,13 @@ async fn serve_connection(
         ended = &mut connection => return ended,
         _ = has_come => {}
         () = tokio::time::sleep(handshake) => return Ok(()),
+        () = closes.told() => return Ok(()),
     }
+    tokio::select! {
+        ended = &mut connection => return ended,
+        () = closes.told() => {}
+    }
+    connection.as_mut().graceful_shutdown();
     connection.await
 }
 

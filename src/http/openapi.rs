@@ -109,6 +109,7 @@ fn written(document: &OpenApi) -> String {
             leave_out_formats(map);
             lift_description(map);
             shorten_description(map);
+            leave_out_required(map);
         });
     }
     document.to_string()
@@ -170,6 +171,13 @@ fn lift_description(schema: &mut Map<String, Value>) {
     if let (true, Some(description)) = (is_nullable, arms.find_map(|arm| arm.remove("description")))
     {
         schema.insert("description".to_owned(), description);
+    }
+}
+
+/// A body that may be anything may also be none.
+fn leave_out_required(body: &mut Map<String, Value>) {
+    if body.get("content").is_some_and(|content| content.get("*/*").is_some()) {
+        body.remove("required");
     }
 }
 

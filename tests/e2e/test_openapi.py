@@ -1,4 +1,4 @@
-"""The document of the admin calls is what the server does: Schemathesis makes calls from it, good and bad."""
+"""The documents of the calls are what the server does: Schemathesis makes calls from them, good and bad."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness import Admin
+from harness.api import Api
 from harness.server import ROOT
 
 HERE = Path(__file__).parent
@@ -21,10 +22,10 @@ METHODS = {"get", "put", "post", "delete"}
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
-def schemathesis(server, folder, *flags, **env):
+def schemathesis(server, folder, *flags, document="/v1/admin/openapi.json", **env):
     done = subprocess.run(
         [sys.executable, "-m", "schemathesis.cli", "--config-file", HERE / "schemathesis.toml", "run",
-         f"http://{server.http}/v1/admin/openapi.json", "--no-color", "--max-examples", "25",
+         f"http://{server.http}{document}", "--no-color", "--max-examples", "25",
          *(part for pair in server.operator().items() for part in ("--header", ": ".join(pair))), *flags],
         # It keeps what it has seen where it runs.
         cwd=folder, env={**os.environ, **env}, capture_output=True, timeout=300, check=False,
@@ -91,3 +92,30 @@ def test_good_and_bad_calls_are_answered_as_it_says(server, client, new_worker, 
     client.accepted([running, client.submit("waits"), client.submit("later", delay_ms=600_000)])
     job = admin.get("jobs", state="running")["jobs"][0]["job"]
     schemathesis(server, tmp_path, "--seed", "1", JOB=job, LETTER=letter["job"])
+
+
+def client_paths(server):
+    status, headers, text = server.get("/v1/openapi.json")
+    assert (status, headers["Content-Type"]) == (200, "application/json")
+    return json.loads(text)["paths"]
+
+
+def test_calls_of_clients_are_listed_and_need_no_admin_token(server):
+    for path, item in client_paths(server).items():
+        status, headers, _ = server.request("PATCH", f"/v1{re.sub(r'{[a-z]+}', '1', path)}")
+        assert status == 405, path
+        assert set(headers["Allow"].split(",")) - {"HEAD"} == methods_of(item), path
+        for operation in (item[method.lower()] for method in methods_of(item)):
+            assert operation["summary"] and operation["operationId"], path
+
+
+def test_the_manual_lists_the_calls_of_clients(server):
+    told = {(method, path) for path, item in client_paths(server).items() for method in methods_of(item)}
+    manual = (ROOT / "docs/http-api.md").read_text()
+    assert told == set(re.findall(r"`(GET|POST|DELETE) /v1(/[^`?]*)", manual))
+
+
+def test_good_and_bad_calls_of_clients_are_answered_as_it_says(server, new_serving, tmp_path):
+    new_serving()
+    job = Api(server).submit("1").json["job"]
+    schemathesis(server, tmp_path, "--seed", "1", document="/v1/openapi.json", JOB=job, LETTER=job)

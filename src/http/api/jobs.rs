@@ -135,7 +135,7 @@ pub(super) async fn read(
     operation_id = "result",
     params(("job" = inline(schema::JobId), Path, description = "A job"), Waiting),
     responses(
-        (status = OK, description = "The result, with its own type", content_type = "*/*", body = Vec<u8>),
+        (status = OK, description = "The result, with its own type", content_type = "*/*", body = inline(schema::Anything)),
         (status = NOT_FOUND, description = "There is no such job, or it has no result; `code` says which, and why", content_type = PROBLEM, body = Details),
     ),
 )]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use acequia_wire::JobId;
 use acequia_wire::client::Refusal;
 use acequia_wire::code::RejectCode;
+use acequia_wire::{CorrelationId, JobId};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -35,6 +35,10 @@ pub(super) struct Details {
     code: String,
     /// What is wrong, and what to do, for people.
     detail: String,
+    /// The caller's name for the job that it is about, if it gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::CorrelationId)]
+    id: Option<CorrelationId>,
     /// The job that it is about, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::JobId)]
@@ -90,6 +94,7 @@ impl Problem {
             status,
             code: code.into(),
             detail: detail.into(),
+            id: None,
             job: None,
             attempt: None,
             retry_after_ms: None,
@@ -111,6 +116,13 @@ impl Problem {
     #[must_use]
     pub(super) fn of(mut self, job: JobId) -> Self {
         self.0.job = Some(job.to_string());
+        self
+    }
+
+    /// The same, about a job that its caller calls so.
+    #[must_use]
+    pub(super) fn named(mut self, id: Option<CorrelationId>) -> Self {
+        self.0.id = id;
         self
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use acequia_ventilator::Request;
 use acequia_wire::client::{Event, JobEvent, Refusal, Submit, SubmitFields, Submits};
 use acequia_wire::code::RejectCode;
-use acequia_wire::limits::{KEY_BYTES_MAX, OPS_PER_MESSAGE_MAX};
+use acequia_wire::limits::{CORRELATION_ID_BYTES_MAX, KEY_BYTES_MAX, OPS_PER_MESSAGE_MAX};
 use acequia_wire::{ContentType, CorrelationId, JobId, Payload, TraceParent};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
@@ -16,7 +16,9 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout, timeout_at};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::schema::ArrayBuilder;
+use utoipa::openapi::{ObjectBuilder, OneOfBuilder};
+use utoipa::{IntoParams, PartialSchema as _, ToSchema};
 
 use super::answer::{self, PREFERENCE_APPLIED, with_location};
 use super::call::Call;
@@ -44,19 +46,19 @@ pub(super) struct Fields {
     #[param(inline, value_type = Option<schema::Priority>)]
     priority: Option<String>,
     /// Not before so many milliseconds have passed.
-    #[param(inline, value_type = Option<Duration30>)]
+    #[param(inline, value_type = Option<schema::DelayMs>)]
     delay_ms: Option<String>,
     /// After how many milliseconds a run is given up.
-    #[param(inline, value_type = Option<Duration30>)]
+    #[param(inline, value_type = Option<schema::DurationMs>)]
     timeout_ms: Option<String>,
     /// If no run has begun within so many milliseconds, the job fails.
-    #[param(inline, value_type = Option<Duration30>)]
+    #[param(inline, value_type = Option<schema::DurationMs>)]
     ttl_ms: Option<String>,
     /// How many runs may fail before the job does.
-    #[param(inline, value_type = Option<Attempts>)]
+    #[param(inline, value_type = Option<schema::Attempts>)]
     attempts: Option<String>,
     /// What becomes of the job when the call is over: `keep` or `cancel`.
-    #[param(inline, value_type = Option<OnDisconnect>)]
+    #[param(inline, value_type = Option<KeepOrCancel>)]
     on_disconnect: Option<String>,
     /// The batch that it belongs to.
     #[param(min_length = 1, max_length = 128)]
@@ -64,25 +66,50 @@ pub(super) struct Fields {
 }
 
 schema::described! {
-    Duration30 = schema::up_to(acequia_wire::limits::DURATION_MS_MAX);
-    Attempts = schema::up_to(u64::from(acequia_wire::limits::ATTEMPTS_MAX)).minimum(Some(1));
-    OnDisconnect = schema::text().enum_values(Some(["keep", "cancel"]));
+    KeepOrCancel = schema::text().enum_values(Some(["keep", "cancel"]));
+    /// What a body in JSON is to be: one submit or many.
+    OneOrMany = OneOfBuilder::new()
+        .item(described())
+        .item(ArrayBuilder::new().items(described()).max_items(Some(OPS_PER_MESSAGE_MAX)));
+    Answer of Told = OneOfBuilder::new()
+        .item(Taken::schema())
+        .item(schema::list_of::<Told>(OPS_PER_MESSAGE_MAX));
+}
+
+/// A submit as JSON describes it.
+fn described() -> ObjectBuilder {
+    let name = |max| schema::text().min_length(Some(1)).max_length(Some(max));
+    let until_gone = ObjectBuilder::new()
+        .property("cancel_after_ms", schema::DurationMs::schema())
+        .required("cancel_after_ms");
+    let on_disconnect = OneOfBuilder::new().item(KeepOrCancel::schema()).item(until_gone);
+    let id = schema::text().max_length(Some(CORRELATION_ID_BYTES_MAX));
+    let id = OneOfBuilder::new().item(schema::up_to(i64::MAX as u64)).item(id);
+    ObjectBuilder::new()
+        .property("op", schema::text().enum_values(Some(["submit"])))
+        .property("id", id)
+        .property("payload", schema::Anything::schema())
+        .required("payload")
+        .property("queue", schema::QueueName::schema())
+        .property("priority", schema::Priority::schema())
+        .property("delay_ms", schema::DelayMs::schema())
+        .property("timeout_ms", schema::DurationMs::schema())
+        .property("ttl_ms", schema::DurationMs::schema())
+        .property("attempts", schema::Attempts::schema())
+        .property("key", name(KEY_BYTES_MAX))
+        .property("on_disconnect", on_disconnect)
+        .property("batch", name(KEY_BYTES_MAX))
+        .property("traceparent", schema::TraceParent::schema())
 }
 
 /// What is told of a job that was taken, or why it was not.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ToldJob)]
 #[serde(untagged)]
 enum Told {
     Taken(Taken),
-    Refused {
-        /// The caller's name for the job, if it gave one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = schema::CorrelationId)]
-        id: Option<CorrelationId>,
-        #[serde(flatten)]
-        #[schema(value_type = Details)]
-        problem: Problem,
-    },
+    #[schema(value_type = Details)]
+    Refused(Problem),
 }
 
 /// A job that was taken.
@@ -109,9 +136,9 @@ struct Taken {
     path = "/queues/{queue}/jobs",
     operation_id = "submit",
     params(("queue" = inline(schema::QueueName), Path, description = "Its queue"), Fields),
-    request_body(content = Vec<u8>, content_type = "*/*", description = "Anything; its type is that of the payload"),
+    request_body(content = inline(schema::Anything), content_type = "*/*", description = "Anything; its type is that of the payload"),
     responses(
-        (status = OK, description = "The result, with its own type", content_type = "*/*", body = Vec<u8>),
+        (status = OK, description = "The result, with its own type", content_type = "*/*", body = inline(schema::Anything)),
         (status = ACCEPTED, description = "The job is taken; Location is where to ask about it", body = inline(Taken)),
         (status = CONFLICT, description = "It was cancelled before the wait was over", content_type = PROBLEM, body = Details),
         (status = PAYLOAD_TOO_LARGE, description = "The body is too large", content_type = PROBLEM, body = Details),
@@ -144,10 +171,10 @@ pub(super) async fn to_queue(
     post,
     path = "/jobs",
     operation_id = "submit_json",
-    request_body(content = Object, description = "The fields of `submit` (docs/client-protocol.md), of which `op` and `id` may be left out; or an array of such objects"),
+    request_body(content = inline(OneOrMany), content_type = "application/json", description = "The fields of `submit` (docs/client-protocol.md), of which `op` and `id` may be left out; or an array of such objects"),
     responses(
-        (status = OK, description = "The result of one, with its own type", content_type = "*/*", body = Vec<u8>),
-        (status = ACCEPTED, description = "The job is taken; or of many each taken or refused, in their order", body = inline(Told)),
+        (status = OK, description = "The result of one, with its own type", content_type = "*/*", body = inline(schema::Anything)),
+        (status = ACCEPTED, description = "The job is taken; or of many each taken or refused, in their order", body = inline(Answer)),
         (status = CONFLICT, description = "It was cancelled before the wait was over, or its `id` is there twice", content_type = PROBLEM, body = Details),
         (status = PAYLOAD_TOO_LARGE, description = "The body, or a payload, is too large", content_type = PROBLEM, body = Details),
         (status = UNSUPPORTED_MEDIA_TYPE, description = "The body is not application/json", content_type = PROBLEM, body = Details),
@@ -311,7 +338,7 @@ async fn many(
             }
             Err(refusal) => {
                 let id = refusal.id.clone().filter(|id| *id != place(nth));
-                Some(Told::Refused { id, problem: refusal.into() })
+                Some(Told::Refused(Problem::from(refusal).named(id)))
             }
         });
     }
@@ -327,9 +354,9 @@ async fn many(
         match heard {
             Event::Rejected { id, code, message, retry_after_ms } => {
                 let Some(nth) = places.get(&id).copied() else { continue };
-                let problem = Refusal { retry_after_ms, ..Refusal::new(code, message) }.into();
+                let refusal = Refusal { retry_after_ms, ..Refusal::new(code, message) };
                 let id = Some(id).filter(|id| *id != place(nth));
-                told[nth] = Some(Told::Refused { id, problem });
+                told[nth] = Some(Told::Refused(Problem::from(refusal).named(id)));
                 (untaken, open) = (untaken - 1, open - 1);
             }
             Event::Job { id, job, what, .. } => {
@@ -357,7 +384,7 @@ async fn many(
             let id = ids.get(&nth).cloned().filter(|id| *id != place(nth));
             match states[nth] {
                 Some((job, state)) => Told::Taken(Taken { id, job: job.to_string(), state }),
-                None => Told::Refused { id, problem: not_taken() },
+                None => Told::Refused(not_taken().named(id)),
             }
         })
     });

@@ -17,6 +17,7 @@ use super::submit::{content_type, read};
 use crate::http::door::Door;
 use crate::http::query::{self, Given};
 use crate::pipeline::{Input, Publish, ask};
+use crate::schema;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -43,7 +44,7 @@ struct Published {
         ("topic" = String, Path, description = "A topic, of 1 to 128 bytes", min_length = 1, max_length = 128),
         Fields,
     ),
-    request_body(content = Vec<u8>, content_type = "*/*", description = "Anything; its type is that of the message"),
+    request_body(content = inline(schema::Anything), content_type = "*/*", description = "Anything; its type is that of the message"),
     responses(
         (status = OK, description = "How many are told", body = inline(Published)),
         (status = PAYLOAD_TOO_LARGE, description = "The body is too large", content_type = PROBLEM, body = Details),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use acequia_wire::Limits;
 
+use super::closing::Closes;
 use crate::access::{Proxies, Refusals};
 use crate::http::keys::Keys;
 use crate::metrics::RefusedRequests;
@@ -18,6 +19,8 @@ pub(crate) struct Rules {
     pub(crate) proxies: Arc<Proxies>,
     /// Whether they say so when a connection begins.
     pub(crate) proxy_protocol: bool,
+    /// When all has to close.
+    pub(crate) closes: Closes,
     pub(crate) refused: RefusedRequests,
     /// Of whom the log was told.
     pub(crate) refusals: Arc<Refusals>,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use serde_json::Number;
 
 use super::fields::{Fields, Given, Key};
 use super::op::{Refusal, Submit};
@@ -11,6 +12,7 @@ use super::op_json;
 use crate::content::Payload;
 use crate::id::CorrelationId;
 use crate::limits::Limits;
+use crate::number;
 
 /// What a text in JSON holds.
 #[derive(Debug)]
@@ -53,7 +55,8 @@ impl<'a> SubmitFields<'a> {
         let Some(key) = Key::of(name).filter(|key| *key != Key::Payload) else {
             return self.0.note_unknown(name);
         };
-        let number = if key.is_number() { crate::number::json_integer(&value) } else { None };
+        let is_number = key.is_number() && serde_json::from_str::<Number>(&value).is_ok();
+        let number = is_number.then(|| number::json_integer(&value)).flatten();
         self.0.set(key, number.map_or(Given::Text(value), Given::Int));
     }
 
@@ -132,6 +135,10 @@ mod tests {
         for (name, value, says) in [
             ("priority", "10", "`priority` is 10; it must be from 0 to 9"),
             ("priority", "high", "`priority` must be an integer"),
+            ("ttl_ms", "AAA", "`ttl_ms` must be an integer"),
+            ("ttl_ms", "1 2", "`ttl_ms` must be an integer"),
+            ("ttl_ms", "", "`ttl_ms` must be an integer"),
+            ("ttl_ms", "0.5", "`ttl_ms` must be an integer"),
             ("prio", "1", "`submit` has no key `prio`"),
             ("payload", "1", "`submit` has no key `payload`"),
             ("seq", "1", "`submit` has no key `seq`"),
