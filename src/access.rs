@@ -2,6 +2,7 @@
 
 mod bearer;
 mod entry;
+mod exposure;
 mod forwarded;
 mod knock;
 mod made;
@@ -16,6 +17,7 @@ mod workers;
 
 pub(crate) use bearer::bearer;
 pub(crate) use entry::{CHALLENGE, Entry, offered};
+pub(crate) use exposure::look_at;
 pub(crate) use knock::Knock;
 pub(crate) use made::made;
 pub use origin::{AllowedOrigin, BadOrigin};

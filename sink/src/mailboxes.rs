@@ -1,5 +1,8 @@
 //! The mailboxes of all sessions.
 
+use std::time::{Duration, Instant};
+
+use acequia_restraint::Seldom;
 use acequia_scheduler::{ClientId, SessionId};
 use acequia_wire::JobId;
 use acequia_wire::client::Event;
@@ -10,8 +13,11 @@ use crate::history::{History, Left, LookUp};
 use crate::mailbox::{Mailbox, Put};
 use crate::outlet::Inlet;
 
+/// Of clients that do not read the log tells this often.
+const SLOW_LINE_EVERY: Duration = Duration::from_secs(10);
+
 /// The pipeline owns it: what is put in one pass goes to the writers with [`flush`](Self::flush).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Mailboxes {
     boxes: FxHashMap<SessionId, Mailbox>,
     /// Sessions that something is to be sent to, now or once it is on the disk, each once or more.
@@ -22,8 +28,24 @@ pub struct Mailboxes {
     durable: u64,
     /// What is kept for clients that are not there.
     absent: Absent,
+    /// When the log was told of one that does not read.
+    slow_lines: Seldom<()>,
     /// Sessions of which ends of batches are not kept any more, and up to which number.
     ends_gone: Vec<(SessionId, u64)>,
+}
+
+impl Default for Mailboxes {
+    fn default() -> Self {
+        Self {
+            boxes: FxHashMap::default(),
+            unsent: Vec::new(),
+            holding: FxHashSet::default(),
+            durable: 0,
+            absent: Absent::default(),
+            slow_lines: Seldom::new(SLOW_LINE_EVERY, 1),
+            ends_gone: Vec::new(),
+        }
+    }
 }
 
 impl Mailboxes {
@@ -127,7 +149,12 @@ impl Mailboxes {
             self.unsent.push(session);
             return put;
         }
-        tracing::info!(session = session.0, "too much waits for a client that does not read");
+        if let Some(left_out) = self.slow_lines.line((), Instant::now()) {
+            tracing::info!(
+                session = session.0,
+                "too much waits for a client that does not read{left_out}"
+            );
+        }
         if put == Put::Over {
             drop(self.take(session));
         }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::exposure::look_at;
+
 /// Bytes that nobody else knows. Its `Debug` does not show them.
 #[derive(Clone)]
 pub struct Secret(Box<[u8]>);
@@ -79,6 +81,7 @@ impl Secret {
     pub fn read(path: &Path) -> Result<Self, BadSecret> {
         let mut bytes = Vec::new();
         File::open(path)
+            .inspect(|file| look_at(path, file))
             // With room for the white space.
             .and_then(|file| file.take(2 * Self::BYTES_MAX as u64).read_to_end(&mut bytes))
             .map_err(|source| BadSecret::Unreadable { path: path.into(), source })?;

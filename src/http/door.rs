@@ -1,5 +1,6 @@
 //! What all routes share.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -8,9 +9,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use super::about::About;
 use super::greeting::Greeting;
 use super::scrape::Scrape;
-use super::session::Front;
+use super::session::{Front, Place};
 use crate::access::Access;
-use crate::metrics::RefusedRequests;
+use crate::metrics::{RefusedRequest, RefusedRequests};
 use crate::pipeline::desk::tick::Tick;
 use crate::pipeline::{Input, readiness};
 
@@ -31,4 +32,23 @@ pub(crate) struct Door {
     pub(crate) ticks: watch::Receiver<Option<Arc<Tick>>>,
     /// Places for those who watch.
     pub(crate) streams: Arc<Semaphore>,
+}
+
+impl Door {
+    /// A place among the sessions for somebody at `peer`, if there is one.
+    pub(super) fn session_place(&self, peer: IpAddr) -> Option<Place> {
+        let place = self.front.place();
+        if place.is_none() {
+            self.refused.count(RefusedRequest::Sessions);
+            let limit = self.front.limits.sessions;
+            if let Some(left_out) = self.access.refusals.line("sessions", peer) {
+                tracing::warn!(
+                    %peer,
+                    "a client is refused: {limit} sessions are open, the limit; allow more with \
+                     --sessions{left_out}"
+                );
+            }
+        }
+        place
+    }
 }

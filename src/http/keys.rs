@@ -1,11 +1,13 @@
 //! The certificate that the HTTP port shows, and its key.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use acequia_tls::{BadTls, TlsFiles};
 use rustls::ServerConfig;
 use tokio::sync::watch;
 
+use crate::access::look_at;
 use crate::reload;
 
 /// Certificate and key as they are now.
@@ -15,6 +17,9 @@ pub(crate) struct Keys(watch::Receiver<Arc<ServerConfig>>);
 impl Keys {
     /// Reads them. The task that reads them again when they change ends with what is returned.
     pub(crate) fn open(files: TlsFiles) -> Result<Self, BadTls> {
+        if let Ok(key) = File::open(&files.key) {
+            look_at(&files.key, &key);
+        }
         let paths = vec![files.cert.clone(), files.key.clone()];
         let stamp = reload::Stamp::of(&paths);
         let (sender, keys) = watch::channel(Arc::new(files.read()?));

@@ -88,7 +88,7 @@ pub(crate) async fn serve(listener: TcpListeners, app: Router, mut rules: Rules)
         };
         failures.succeeded();
         let Some(place) = places.place(peer) else {
-            rules.refused.count(RefusedRequest::Address);
+            rules.refuse_address(peer);
             // Without a handshake there is no way to say why.
             if rules.keys.is_none() {
                 connections.spawn(turn_away(stream));
@@ -119,7 +119,7 @@ async fn welcome(
         match Box::pin(introduced(&mut stream, peer, handshake, &rules)).await {
             Some(Introduced::Client(client)) => {
                 let Some(of_client) = places.place(client) else {
-                    rules.refused.count(RefusedRequest::Address);
+                    rules.refuse_address(client);
                     if rules.keys.is_none() {
                         Box::pin(turn_away(stream)).await;
                     }
@@ -135,8 +135,7 @@ async fn welcome(
     let stream = match secure(stream, acceptor, handshake).await {
         Ok(stream) => stream,
         Err(error) => {
-            rules.refused.count(RefusedRequest::Tls);
-            return tracing::debug!(peer = %address, %error, "no TLS handshake");
+            return rules.refuse_tls(address, &error);
         }
     };
     let place = Arc::new(place);
@@ -201,7 +200,7 @@ async fn serve_connection(
     // say.
     let (first, has_come) = oneshot::channel::<()>();
     let first = Mutex::new(Some(first));
-    let Rules { refused, mut closes, .. } = rules;
+    let mut closes = rules.closes.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         drop(first.lock().unwrap_or_else(PoisonError::into_inner).take());
         let answer = places.caller(&on, request.headers()).map(|caller| {
@@ -209,11 +208,11 @@ async fn serve_connection(
             request.extensions_mut().insert(caller);
             (app.clone().call(request.map(Body::new)), place)
         });
-        if answer.is_none() {
-            refused.count(RefusedRequest::Address);
+        if let Err(client) = &answer {
+            rules.refuse_address(*client);
         }
         async move {
-            let Some((answer, place)) = answer else { return Ok::<_, Infallible>(too_many()) };
+            let Ok((answer, place)) = answer else { return Ok::<_, Infallible>(too_many()) };
             Ok(answer.await?.map(|body| holding(body, place)))
         }
     });

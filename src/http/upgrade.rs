@@ -36,8 +36,7 @@ pub(super) async fn upgrade(
         Ok(entry) => entry,
         Err(refusal) => return *refusal,
     };
-    let Some(place) = door.front.place() else {
-        door.refused.count(RefusedRequest::Sessions);
+    let Some(place) = door.session_place(peer) else {
         let limit = door.front.limits.sessions;
         let message = format!("{limit} sessions are open, the limit; try again later\n");
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], message)

@@ -12,7 +12,6 @@ use super::problem::Problem;
 use super::rights::Rights;
 use crate::http::door::Door;
 use crate::http::session::Place;
-use crate::metrics::RefusedRequest;
 use crate::pipeline::Input;
 
 /// When a caller may try again that found all places taken.
@@ -34,8 +33,7 @@ impl Call {
         rights: &Rights,
         requests: Vec<Request>,
     ) -> Result<Self, Problem> {
-        let Some(place) = door.front.place() else {
-            door.refused.count(RefusedRequest::Sessions);
+        let Some(place) = door.session_place(rights.peer()) else {
             let limit = door.front.limits.sessions;
             let message = format!("{limit} sessions are open, the limit; try again later");
             let refusal = Refusal::new(RejectCode::QueueFull, message);

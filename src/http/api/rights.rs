@@ -1,5 +1,6 @@
 //! What whoever makes a call may do.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use acequia_scheduler::ClientId;
@@ -24,6 +25,8 @@ use crate::pipeline::{CALLERS, Whose};
 pub(super) struct Rights {
     /// What its token allows, if clients need one.
     grant: Option<Grant>,
+    /// Where it comes from.
+    peer: IpAddr,
 }
 
 impl<S: Sync> FromRequestParts<S> for Rights
@@ -36,8 +39,10 @@ where
         let door = Arc::<Door>::from_ref(state);
         // Each request has one.
         let caller = parts.extensions.get::<Caller>().ok_or_else(Problem::unavailable)?;
-        let knock = Knock::at(&door.access, caller.address());
-        let Some(knock) = knock else { return Ok(Self { grant: None }) };
+        let peer = caller.address();
+        let Some(knock) = Knock::at(&door.access, peer) else {
+            return Ok(Self { grant: None, peer });
+        };
         let granted = match bearer(&parts.headers) {
             Some(token) => knock.check(token).ok(),
             None => {
@@ -50,7 +55,7 @@ where
             let refusal = Refusal::new(RejectCode::Unauthorized, message);
             Problem::from(refusal).with(header::WWW_AUTHENTICATE, CHALLENGE)
         })?;
-        Ok(Self { grant: Some(grant) })
+        Ok(Self { grant: Some(grant), peer })
     }
 }
 
@@ -58,6 +63,10 @@ impl Rights {
     /// Whose its calls are.
     pub(super) fn whose(&self) -> Whose {
         self.grant.as_ref().map_or(Whose::Callers, |grant| Whose::Proven(grant.client))
+    }
+
+    pub(super) fn peer(&self) -> IpAddr {
+        self.peer
     }
 
     pub(super) fn client(&self) -> ClientId {

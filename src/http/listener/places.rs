@@ -46,16 +46,16 @@ impl Places {
         addresses.place(address)
     }
 
-    /// Who makes a request on a connection; nobody if their address has all places that it may. A client
+    /// Who makes a request on a connection; or their address, if it has all places that it may. A client
     /// that a proxy speaks for has a place of its own for it.
-    pub(super) fn caller(&self, on: &Connection, headers: &HeaderMap) -> Option<Caller> {
+    pub(super) fn caller(&self, on: &Connection, headers: &HeaderMap) -> Result<Caller, IpAddr> {
         let client = self.believed.client(on.address, headers);
         let place = if client == on.address {
             on.place.clone()
         } else {
-            Arc::new(self.clients.place(client)?)
+            Arc::new(self.clients.place(client).ok_or(client)?)
         };
-        Some(Caller::new(client, place, on.upgraded.clone()))
+        Ok(Caller::new(client, place, on.upgraded.clone()))
     }
 }
 
@@ -91,12 +91,12 @@ mod tests {
         let (one, other) = (connection(&places, "10.0.0.1"), connection(&places, "10.0.0.1"));
         let first = places.caller(&one, &said("192.0.2.1")).expect("a place");
         assert_eq!(first.address(), ip("192.0.2.1"));
-        assert!(places.caller(&other, &said("192.0.2.1")).is_none(), "it has one");
+        assert!(places.caller(&other, &said("192.0.2.1")).is_err(), "it has one");
         assert!(places.place(ip("192.0.2.1")).is_none(), "also if it comes directly");
-        assert!(places.caller(&other, &said("192.0.2.2")).is_some());
-        assert!(places.caller(&other, &HeaderMap::new()).is_some(), "the proxy itself");
+        assert!(places.caller(&other, &said("192.0.2.2")).is_ok());
+        assert!(places.caller(&other, &HeaderMap::new()).is_ok(), "the proxy itself");
         drop(first);
-        assert!(places.caller(&other, &said("192.0.2.1")).is_some());
+        assert!(places.caller(&other, &said("192.0.2.1")).is_ok());
     }
 
     #[test]
