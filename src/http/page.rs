@@ -92,6 +92,9 @@ files! {
     "/assets/vendor/uplot.css" => "dashboard/vendor/uplot.css",
     "/assets/vendor/uplot.mjs" => "dashboard/vendor/uplot.mjs",
     "/client/acks.js" => "clients/js/src/acks.js",
+    "/client/again.js" => "clients/js/src/again.js",
+    "/client/batches.js" => "clients/js/src/batches.js",
+    "/client/beginning.js" => "clients/js/src/beginning.js",
     "/client/changes.js" => "clients/js/src/changes.js",
     "/client/chunks.js" => "clients/js/src/chunks.js",
     "/client/client.js" => "clients/js/src/client.js",
@@ -114,6 +117,7 @@ files! {
     "/client/patience.js" => "clients/js/src/patience.js",
     "/client/pause.js" => "clients/js/src/pause.js",
     "/client/payload.js" => "clients/js/src/payload.js",
+    "/client/promised.js" => "clients/js/src/promised.js",
     "/client/recovery.js" => "clients/js/src/recovery.js",
     "/client/renewal.js" => "clients/js/src/renewal.js",
     "/client/session.js" => "clients/js/src/session.js",
@@ -122,6 +126,9 @@ files! {
     "/client/store.js" => "clients/js/src/store.js",
     "/client/token.js" => "clients/js/src/token.js",
     "/client/wake.js" => "clients/js/src/wake.js",
+    "/client/watched.js" => "clients/js/src/watched.js",
+    "/client/watches.js" => "clients/js/src/watches.js",
+    "/client/watching.js" => "clients/js/src/watching.js",
     "/client/why.js" => "clients/js/src/why.js",
 }
 

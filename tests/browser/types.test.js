@@ -37,6 +37,10 @@ const RIGHT = {
     const begin = async (): Promise<JobHandle<string>> => client.start<string>('x', { queue: 'q' });
     const job: JobHandle<string> = await begin();
     const text: string = await job.result;`,
+  'what is watched': `
+    const job: Job<string> = client.watch<string>('01938c2e-7a3b-7c4d-9e5f-60718293a4b5', { label: 1 });
+    job.addEventListener('progress', ({ detail }) => { const done: number | undefined = detail.done; });
+    const jobs: number = (await client.watch({ batch: 'night' })).jobs;`,
   'errors': `
     try { await client.ready; } catch (error) {
       if (error instanceof ConnectionError) { const url: string = error.url; }
@@ -69,6 +73,8 @@ for (const [what, body] of Object.entries({
   'a key that is null': 'client.submit(1, { key: null });',
   'the result of an async function that returned a job, taken for the job': "const f = async () => client.submit<string>(1); const job: JobHandle<string> = await f();",
   'the same, without a type of the result': "const f = async (): Promise<Job> => client.submit(1); (await f()).cancel();",
+  'a label of a batch': "client.watch({ batch: 'night' }, { label: 1 });",
+  'a job that is watched by a number': 'client.watch(7);',
   'a result that nobody gave a type': 'const result = await client.submit(1); const text: string = result;',
 })) {
   test(`it does not compile: ${what}`, () => {

@@ -1,10 +1,10 @@
 // What has to be written down of the live jobs, since it was written last.
 
-/** @typedef {import('./entry.js').Entry} Entry */
+/** @typedef {import('./entry.js').Kept} Kept */
 
 export class Changes {
   #wanted;
-  /** @type {Set<Entry>} */
+  /** @type {Set<Kept>} */
   touched = new Set();
   /** Ids of jobs that are live no more. @type {Set<number>} */
   gone = new Set();
@@ -18,12 +18,12 @@ export class Changes {
     return this.touched.size === 0 && this.gone.size === 0;
   }
 
-  /** @param {Entry} entry */
+  /** @param {Kept} entry */
   touch(entry) {
     if (this.#wanted) this.touched.add(entry);
   }
 
-  /** @param {Entry} entry */
+  /** @param {Kept} entry */
   drop(entry) {
     if (!this.#wanted) return;
     this.touched.delete(entry);

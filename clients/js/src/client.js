@@ -1,6 +1,8 @@
 // The client as its user sees it, and what joins its parts.
 
 import { ACK_WITHIN_MS, Acks } from './acks.js';
+import { AGAIN_MS } from './again.js';
+import { endOf, heed } from './beginning.js';
 import { Changes } from './changes.js';
 import { clientOf, forget, remember } from './clients.js';
 import { TAKEN_OVER, UNAUTHORIZED } from './codes.js';
@@ -8,7 +10,7 @@ import { Connection } from './connection.js';
 import { entryOf } from './entry.js';
 import { ConnectionError } from './errors.js';
 import { json, msgpack } from './format.js';
-import { abandon, deliver, fail, Job, JobHandle } from './job.js';
+import { fail, Job, JobHandle } from './job.js';
 import { later } from './later.js';
 import { LiveJobs } from './live.js';
 import { bytesOf, TOPIC_BYTES_MAX, TOPICS_PER_SESSION_MAX } from './limits.js';
@@ -16,15 +18,15 @@ import { submitOp, webSocketUrl } from './op.js';
 import { Outbox } from './outbox.js';
 import { Patience } from './patience.js';
 import { plain } from './payload.js';
+import { promised } from './promised.js';
 import { Session } from './session.js';
 import { pageStorage, Shelf } from './shelf.js';
 import { listen } from './wake.js';
+import { Watching } from './watching.js';
 import { explain } from './why.js';
 
 /** For the first welcome. */
 const READY_TIMEOUT_MS = 8_000;
-/** Until an op without an id, which the server did not take now, is said again. */
-const AGAIN_MS = 1_000;
 
 /** @typedef {'closed' | 'detached' | 'taken_over' | 'unauthorized' | 'connection_lost'} End why there will be no other connection */
 
@@ -53,6 +55,7 @@ export class Acequia extends EventTarget {
   #stopAgain = () => {};
   #lastId = 0;
   #live;
+  #watching;
   #changes;
   #patience;
   /** How the last connection ended, or was not to be had. @type {import('./why.js').Down | undefined} */
@@ -61,7 +64,6 @@ export class Acequia extends EventTarget {
   #topics = new Set();
   /** @type {Record<string, number>} */
   #limits = {};
-  /** @type {{ promise: Promise<any>, resolve: (welcome: any) => void, reject: (error: Error) => void }} */
   #ready = promised();
 
   /**
@@ -86,6 +88,7 @@ export class Acequia extends EventTarget {
     this.#changes = new Changes(place !== undefined);
     this.#outbox = new Outbox(this.#format, this.#changes, () => this.#flush());
     this.#live = new LiveJobs({ resend, resubmit, reconnects: options.reconnect !== false }, this.#outbox, this.#changes);
+    this.#watching = new Watching({ outbox: this.#outbox, changes: this.#changes, live: this.#live, nextId: () => (this.#lastId += 1), state: () => this.state });
     this.#patience = new Patience(readyTimeoutMs, {
       over: () => this.#giveUpWaiting(),
       outage: () => {
@@ -134,11 +137,11 @@ export class Acequia extends EventTarget {
   }
 
   /**
-   * The live jobs, in the order of submission. Right after the construction, these are the ones
-   * that the storage had: those of this page before it was loaded again.
+   * The live jobs, in the order of submission, and then those that are watched. Right after the
+   * construction, these are the ones that the storage had: those of this page before it was loaded again.
    */
   get jobs() {
-    return this.#live.entries.map(({ job }) => job).filter(({ ended }) => !ended);
+    return [...this.#live.entries.map(({ job }) => job), ...this.#watching.jobs].filter(({ ended }) => !ended);
   }
 
   /**
@@ -172,6 +175,21 @@ export class Acequia extends EventTarget {
    */
   submitMany(jobs, shared = {}) {
     return Array.from(jobs, ({ payload, ...options }) => this.submit(payload, { ...shared, ...options }));
+  }
+
+  /**
+   * Watches what others submitted: a job by its UUID, or the end of a batch of this client.
+   *
+   * @param {string | { batch: string }} what
+   * @param {{ signal?: import('./index.js').AbortSignalLike, label?: any }} [options] the signal ends the watching, and not the job
+   * @returns {any} a `Job`, or a promise of the `batch` event
+   * @throws {TypeError} if it is neither a job nor a batch, or an option is unknown
+   */
+  watch(what, options = {}) {
+    if (this.#shelf) JSON.stringify(options.label); // throws what could not be written down
+    const watching = this.#watching.watch(what, options);
+    if (this.state !== 'closed') this.#patience.arm();
+    return watching;
   }
 
   /** Wants the topic's `message` events, on this connection and on those after it. @param {string} topic */
@@ -211,35 +229,17 @@ export class Acequia extends EventTarget {
     if (this.#shelf) JSON.stringify(label); // throws what could not be written down
     this.#lastId = id;
     const job = new Kind(id, () => this.#cancel(id), label);
-    const settle = this.#endOf(job, refusal, signal);
-    if (settle) {
-      queueMicrotask(settle); // once who submits it listens
+    const end = endOf({ isClosed: this.state === 'closed', refusal, signal });
+    if (end) {
+      queueMicrotask(() => end(job)); // once who submits it listens
     } else {
       const entry = entryOf(job, part, options);
       this.#live.add(entry);
       this.#outbox.job(entry);
       this.#patience.arm();
-      if (signal) this.#heed(signal, job);
+      heed(signal, job.result, (reason) => this.#live.abort(id, reason, this.state === 'open'));
     }
     return job;
-  }
-
-  /**
-   * How a job ends that need not be sent; null if it must be.
-   * @param {JobHandle} job @param {string | null} refusal @param {import('./index.js').AbortSignalLike} [signal]
-   */
-  #endOf(job, refusal, signal) {
-    if (this.state === 'closed') return () => fail(job, { code: 'closed', message: 'the client is closed' });
-    if (refusal !== null) return () => deliver(job, { ev: 'rejected', id: job.id, code: 'bad_request', message: refusal });
-    return signal?.aborted ? () => abandon(job, signal.reason) : null;
-  }
-
-  /** @param {import('./index.js').AbortSignalLike} signal @param {JobHandle} job */
-  #heed(signal, job) {
-    const abort = () => this.#live.abort(job.id, signal.reason, this.state === 'open');
-    signal.addEventListener('abort', abort);
-    const letGo = () => signal.removeEventListener('abort', abort);
-    job.result.then(letGo, letGo);
   }
 
   /** @param {import('./index.js').SessionStorage} place @param {string} key */
@@ -250,8 +250,14 @@ export class Acequia extends EventTarget {
     // Another range of numbers for each page: a page that is loaded again, or a copy of its tab,
     // goes on with the same session, and an id that was used must not come again.
     this.#lastId = Math.floor(Math.random() * 2 ** 32) * 2 ** 20;
-    for (const entry of this.#load()) this.#live.add(entry);
+    for (const entry of this.#load()) this.#restore(entry);
     this.#changes.clear(); // it is there already
+  }
+
+  /** @param {import('./entry.js').Entry} entry */
+  #restore(entry) {
+    if (entry.watched) this.#watching.restore(entry);
+    else this.#live.add(entry);
   }
 
   #load() {
@@ -280,17 +286,17 @@ export class Acequia extends EventTarget {
       if (found) Object.assign(entry, { ...found, job: entry.job });
       else if (entry.sent) this.#live.lose(entry, { code: 'taken_over', message: 'another page went on with this session, and heard how the job ended' });
     }
-    for (const entry of left.values()) this.#live.add(entry);
+    for (const entry of left.values()) this.#restore(entry);
   }
 
   /** @param {number} id */
   #cancel(id) {
-    this.#live.cancel(id, this.state === 'open');
+    if (!this.#watching.cancel(id)) this.#live.cancel(id, this.state === 'open');
   }
 
   /** Writes down what a reload must find. */
   #save() {
-    this.#shelf?.save(this.#session, this.#changes, () => this.#live.entries);
+    this.#shelf?.save(this.#session, this.#changes, () => [...this.#live.entries, ...this.#watching.entries]);
   }
 
   #flush() {
@@ -336,6 +342,7 @@ export class Acequia extends EventTarget {
     this.#outbox.begin(Math.min(this.#limits.ops_per_s ?? Infinity, claims.acequia?.ops_per_s ?? Infinity));
     for (const topic of this.#topics) this.#outbox.op({ op: 'subscribe', topic });
     this.#live.welcome(resumed, hadSession);
+    this.#watching.welcome(resumed);
     this.#ready.resolve(welcome);
     this.#tellState();
     this.#dispatch('event', welcome);
@@ -356,18 +363,19 @@ export class Acequia extends EventTarget {
         else this.#outbox.op({ op: 'unsubscribe', topic: event.topic });
         break;
       case 'gap':
-        this.#live.missed(event);
+        if (!this.#watching.missed(event)) this.#live.missed(event);
         this.#dispatch('gap', event);
         break;
       case 'batch':
+        this.#watching.batchEnded(event);
         this.#dispatch('batch', event);
         break;
       case 'error':
         if (event.code === 'rate_limited' && event.id === undefined) this.#sayAgain();
-        else if (!this.#live.expects(event)) this.#dispatch('error', event);
+        else if (!this.#watching.refused(event) && !this.#live.expects(event)) this.#dispatch('error', event);
         break;
       default:
-        this.#live.hear(event);
+        if (!this.#watching.hear(event)) this.#live.hear(event);
     }
     if (event.seq !== undefined) this.#ack(this.#acks.heard(event.seq, bytes, performance.now()));
   }
@@ -387,6 +395,7 @@ export class Acequia extends EventTarget {
     this.#outbox.clear();
     this.#stopAck();
     this.#stopAgain();
+    this.#watching.disconnect();
     this.#acks.reset(); // the next hello says how far we are
     if (this.state === 'closed') this.#end(down);
     else this.#live.disconnect(this.#session.resumable);
@@ -397,7 +406,7 @@ export class Acequia extends EventTarget {
 
   /** There will be no other connection. @param {import('./connection.js').Down} down */
   #end({ code, reason }) {
-    const end = endOf(code, reason);
+    const end = finalOf(code, reason);
     const why = end === 'closed' || end === 'detached' ? `no connection to ${this.#url}: ${reason}` : this.#why();
     this.#deafen();
     this.#patience.stop();
@@ -410,6 +419,7 @@ export class Acequia extends EventTarget {
     else if (end === 'unauthorized' || end === 'connection_lost') this.#warn(end, why);
     this.#ready.reject(new ConnectionError({ code: end, message: why, url: this.#url, closeCode: code }));
     this.#live.endAll((entry) => this.#endJob(entry, end, why));
+    this.#watching.endAll(end, why);
   }
 
   /** @param {import('./entry.js').Entry} entry @param {End} end @param {string} why */
@@ -442,6 +452,7 @@ export class Acequia extends EventTarget {
     for (const entry of this.#live.entries) {
       if (!entry.sent) this.#live.end(entry, { ev: 'rejected', code: 'unreachable', message });
     }
+    this.#watching.giveUp(message);
   }
 
   #why() {
@@ -472,17 +483,9 @@ export class Acequia extends EventTarget {
 }
 
 /** @param {number} code @param {string} reason @returns {End} */
-function endOf(code, reason) {
+function finalOf(code, reason) {
   if (reason === 'closed by this client') return 'closed';
   if (reason === 'detached by this client') return 'detached';
   if (code === TAKEN_OVER) return 'taken_over';
   return code === UNAUTHORIZED ? 'unauthorized' : 'connection_lost';
-}
-
-function promised() {
-  /** @type {any} */
-  const it = {};
-  it.promise = new Promise((resolve, reject) => Object.assign(it, { resolve, reject }));
-  it.promise.catch(() => {}); // those who do not ask need not handle it
-  return it;
 }

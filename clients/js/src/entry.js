@@ -4,8 +4,14 @@
  * @typedef {import('./recovery.js').Progress & {
  *   job: import('./job.js').JobHandle,
  *   repeated: boolean,
+ *   watched: boolean,
+ *   idle: boolean,
  * }} Entry
  * - `repeated`: sent again under its id, so that the server may know it already.
+ * - `watched`: submitted by others, `idle`: and nobody here watches it now. Of a storage only.
+ *
+ * @typedef {{ job: { id: number, uuid?: string, label?: any }, part: import('./format.js').Part | null }
+ *   & Partial<Record<typeof FLAGS[number], boolean>>} Kept what is written down of an entry, or of a job that is watched
  */
 
 /**
@@ -14,17 +20,17 @@
  * @returns {Entry}
  */
 export function entryOf(job, part, { key } = {}) {
-  return { job, part, keyed: key !== undefined, sent: false, heard: false, accepted: false, cancelling: false, repeated: false };
+  return { job, part, keyed: key !== undefined, sent: false, heard: false, accepted: false, cancelling: false, repeated: false, watched: false, idle: false };
 }
 
-/** @param {Entry} entry @param {import('./format.js').Format} format @returns {string} JSON of a `SavedJob` */
+/** @param {Kept} entry @param {import('./format.js').Format} format @returns {string} JSON of a `SavedJob` */
 export function saved(entry, format) {
   return JSON.stringify({ ...savedLean(entry), part: entry.part === null ? undefined : format.pack(entry.part) });
 }
 
 /**
  * Without the payload: after a reload, such a job can be waited for, and not be sent again.
- * @param {Entry} entry @returns {import('./store.js').SavedJob}
+ * @param {Kept} entry @returns {import('./store.js').SavedJob}
  */
 export function savedLean({ job, ...entry }) {
   const flags = Object.fromEntries(FLAGS.filter((flag) => entry[flag]).map((flag) => [flag, true]));
@@ -35,12 +41,13 @@ export function savedLean({ job, ...entry }) {
  * @param {import('./job.js').JobHandle} job @param {import('./store.js').SavedJob} from
  * @param {import('./format.js').Format} format
  * @returns {Entry}
- * @throws if the op is not of this format
+ * @throws if the op is not of this format, or nobody knows what was watched
  */
 export function restored(job, from, format) {
   const flags = Object.fromEntries(FLAGS.map((flag) => [flag, from[flag] === true]));
+  if (flags.watched && typeof from.uuid !== 'string') throw new TypeError('a job that is watched has a `uuid`');
   return { ...entryOf(job, ''), ...flags, part: from.part === undefined ? null : format.unpack(from.part) };
 }
 
 /** What is written down of an entry beside its job, if it is true. */
-const FLAGS = /** @type {const} */ (['sent', 'heard', 'accepted', 'cancelling', 'keyed']);
+const FLAGS = /** @type {const} */ (['sent', 'heard', 'accepted', 'cancelling', 'keyed', 'watched', 'idle']);

@@ -40,7 +40,9 @@ export class RejectedError extends JobError {
  * does), `session_lost` (the server does not know the session any more), `connection_lost` (there
  * was none that could be resumed, or there will be no other connection), `taken_over` (another page
  * goes on with the session, and with the job), `detached` (this client let go of both),
- * `unauthorized` (the token is over, and there is no other).
+ * `unauthorized` (the token is over, and there is no other). Of what is watched also `not_found` (it is
+ * not there, or another client's, or ended too long ago), `too_many_jobs`, `duplicate_id` (the server does
+ * not let it be watched now) and `unreachable` (there was no connection).
  */
 export class LostError extends JobError {}
 

@@ -111,6 +111,13 @@ export interface SubmitOptions {
   label?: unknown;
 }
 
+export interface WatchOptions {
+  /** Ends the watching, with the signal's reason, and not the job. */
+  signal?: AbortSignalLike;
+  /** What this page calls the job: `job.label`, also after a reload. Not sent. With a `storage`, JSON. */
+  label?: unknown;
+}
+
 export interface Welcome {
   ev: 'welcome';
   /** Whether the session of an earlier connection goes on. */
@@ -227,7 +234,7 @@ export class Acequia {
   /** `waiting`: before the next dial. `closed`: for good. */
   readonly state: State;
   /**
-   * The live jobs, in the order of submission. With a `storage`, right after the construction:
+   * The live jobs, in the order of submission, and then those that are watched. With a `storage`, right after the construction:
    * those that this page had before it was loaded again. None of their events is missed by who
    * listens in the same turn.
    */
@@ -248,6 +255,18 @@ export class Acequia {
     jobs: Iterable<{ payload: unknown } & SubmitOptions>,
     shared?: SubmitOptions,
   ): Job<Result>[];
+  /**
+   * Watches a job that others submitted, by its UUID: the same events and result as for who submitted it.
+   * `cancel()` is for the job, the `signal` for the watching. One that is not there, or ended too long ago,
+   * ends with a `LostError`, `not_found`; what is no UUID with a `RejectedError`, `bad_request`.
+   * @throws TypeError if it is not a string, or an option is unknown
+   */
+  watch<Result = unknown>(job: string, options?: WatchOptions): Job<Result>;
+  /**
+   * Resolves with the next `batch` event of that name. Rejects with a `LostError`, `not_found`, if no job
+   * of such a batch of this client is live.
+   */
+  watch(what: { readonly batch: string }, options?: { signal?: AbortSignalLike }): Promise<BatchEnd>;
   /** Wants the topic's `message` events, on this connection and on those after it. */
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
@@ -265,13 +284,13 @@ export interface JobHandle<Result = unknown> extends TypedTarget<JobEvents> {}
 /** Made by `start`: a job that an async function can return. */
 export class JobHandle<Result = unknown> {
   protected constructor();
-  /** The correlation id: unique among the jobs of this client. */
+  /** The correlation id: one for each job that this client submitted, and for each that it watches. */
   readonly id: number;
   /** The option `label`. */
   readonly label: any;
-  /** Whether it was submitted before the page was loaded again. */
+  /** Whether it was submitted, or watched, before the page was loaded again. */
   readonly restored: boolean;
-  /** The server's UUID of the job, once it was heard. */
+  /** The server's UUID of the job, once it is known. */
   readonly uuid: string | undefined;
   /**
    * The job's own span, as W3C Trace Context writes it, once `accepted` or the outcome was heard; undefined
@@ -305,7 +324,7 @@ export class JobHandle<Result = unknown> {
 }
 
 /**
- * Made by `submit`. `await job` is `await job.result`. So an async function that returns one returns
+ * Made by `submit` and `watch`. `await job` is `await job.result`. So an async function that returns one returns
  * its result: `start` makes jobs that it can return.
  */
 export class Job<Result = unknown> extends JobHandle<Result> implements PromiseLike<Result> {
@@ -337,7 +356,9 @@ export class JobError extends Error {
  * server does not know the session any more), `connection_lost` (there
  * was none that could be resumed, or there will be no other connection, or it was sent again and
  * refused), `taken_over` (another page goes on with the session, and with the job), `detached` (this
- * client let go of both), `unauthorized` (the token is over, and there is no other).
+ * client let go of both), `unauthorized` (the token is over, and there is no other). Of what is watched
+ * also `not_found` (it is not there, or another client's, or ended too long ago), `too_many_jobs`,
+ * `duplicate_id` (the server does not let it be watched now) and `unreachable` (there was no connection).
  */
 export class LostError extends JobError {}
 

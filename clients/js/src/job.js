@@ -63,19 +63,19 @@ export class JobHandle extends EventTarget {
 
   /**
    * @param {number} id @param {() => void} cancel @param {any} [label]
-   * @param {{ uuid?: string, heard?: boolean }} [restored] what a storage had of it
+   * @param {{ uuid?: string, heard?: boolean, restored?: boolean }} [known] what is known of it already
    */
-  constructor(id, cancel, label, restored) {
+  constructor(id, cancel, label, { uuid, heard = false, restored = false } = {}) {
     super();
     this.#cancel = cancel;
-    /** The correlation id: unique among the jobs of this client. */
+    /** The correlation id: one for each job that this client submitted, and for each that it watches. */
     this.id = id;
-    /** What the submitter calls it. */
+    /** What the page calls it. */
     this.label = label;
-    /** Whether it was submitted before the page was loaded again. */
-    this.restored = restored !== undefined;
-    this.#uuid = restored?.uuid;
-    if (restored?.heard) this.#state = 'accepted';
+    /** Whether it was submitted, or watched, before the page was loaded again. */
+    this.restored = restored;
+    this.#uuid = uuid;
+    if (heard) this.#state = 'accepted';
     /** The result; rejects with a `JobError`, or the reason of the `signal` that aborted. @type {Promise<any>} */
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -85,7 +85,7 @@ export class JobHandle extends EventTarget {
     this.result.catch(() => {});
   }
 
-  /** The server's UUID of the job, once it was heard. */
+  /** The server's UUID of the job, once it is known. */
   get uuid() {
     return this.#uuid;
   }
@@ -171,6 +171,18 @@ export class Job extends JobHandle {
   /** @param {any} [onEnd] */
   finally(onEnd) {
     return this.result.finally(onEnd);
+  }
+}
+
+/**
+ * Hands an event of the server to a job, also one that the codec could not read all of.
+ * @param {JobHandle} job @param {any} event
+ */
+export function tell(job, event) {
+  if (event.ev === 'done' && event.unreadable) {
+    fail(job, { code: 'unreadable', message: `the job is done, and its result cannot be read: ${event.unreadable}`, job: event.job, cause: event.unreadable });
+  } else {
+    deliver(job, event);
   }
 }
 

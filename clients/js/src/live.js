@@ -1,8 +1,8 @@
 // The live jobs by correlation id: what an event, a loss and a welcome do to them.
 
+import { Again, AGAIN_MS } from './again.js';
 import { LostError } from './errors.js';
-import { abandon, deliver, ENDS, fail } from './job.js';
-import { later } from './later.js';
+import { abandon, deliver, ENDS, fail, tell } from './job.js';
 import { afterReplay, fate, isSafe, keepsPart, loss } from './recovery.js';
 
 /**
@@ -13,8 +13,8 @@ const REPLAY_END = 'replay-end';
 
 /** Refusals that pass. Of a job that the server may have, they say nothing of that job. */
 const PASSING = new Set(['rate_limited', 'queue_full', 'too_many_jobs', 'storage']);
-/** Until the next try, where the server names no time. */
-const AGAIN_MS = 1_000;
+/** What comes too late for a job that ended meanwhile: answers to a `cancel` or a `watch`. */
+const LATE = new Set(['bad_request', 'not_found', 'too_many_jobs', 'duplicate_id', 'rate_limited']);
 
 /** @typedef {import('./entry.js').Entry} Entry */
 
@@ -26,8 +26,9 @@ export class LiveJobs {
   #entries = new Map();
   /** Sent on a lost connection and maybe not known to the server; the replay may have word of them. @type {Entry[]} */
   #unsure = [];
-  /** What will be said once more on this connection. @type {Set<() => void>} */
-  #stops = new Set();
+  /** What waits for these. @type {(() => void)[]} */
+  #afterReplay = [];
+  #again = new Again();
 
   /**
    * @param {import('./recovery.js').Policy} policy @param {import('./outbox.js').Outbox} outbox
@@ -84,11 +85,7 @@ export class LiveJobs {
       if (accepted && !keepsPart(entry, this.#policy)) entry.part = null;
       this.#changes.touch(entry);
     }
-    if (event.ev === 'done' && event.unreadable) {
-      fail(entry.job, { code: 'unreadable', message: `the job is done, and its result cannot be read: ${event.unreadable}`, job: event.job, cause: event.unreadable });
-    } else {
-      deliver(entry.job, event);
-    }
+    tell(entry.job, event);
     if (ENDS.has(event.ev)) this.#drop(entry);
   }
 
@@ -104,7 +101,7 @@ export class LiveJobs {
       entry.heard = true; // it is live
       this.#changes.touch(entry);
     } else if (PASSING.has(code)) {
-      this.#later(afterMs ?? AGAIN_MS, () => !entry.job.ended && this.#outbox.job(entry));
+      this.#again.in(afterMs ?? AGAIN_MS, () => !entry.job.ended && this.#outbox.job(entry));
     } else {
       const why = `sent again after a lost connection, it was refused (${code}: ${message}); the first one may have run, or run now`;
       this.lose(entry, { code: 'connection_lost', message: why });
@@ -117,23 +114,23 @@ export class LiveJobs {
     if (entry) this.lose(entry, { code: 'outcome_lost', message: 'the job has ended, and the server does not know any more how' });
   }
 
-  /** Whether an `error` is no more than the answer to one of our cancels. @param {any} error */
+  /** Whether an `error` is no more than the answer to one of our cancels, or came too late. @param {any} error */
   expects(error) {
     const { id, code } = error;
     if (id === REPLAY_END) {
       // One that was one too many in its second may have overtaken the replay.
-      if (code === 'rate_limited') this.#later(AGAIN_MS, () => this.#outbox.op({ op: 'cancel', id }));
+      if (code === 'rate_limited') this.#again.in(AGAIN_MS, () => this.#outbox.op({ op: 'cancel', id }));
       else this.#replayEnded();
       return true;
     }
     const entry = this.#entries.get(id);
     if (code === 'rate_limited' && entry?.cancelling) {
-      this.#later(AGAIN_MS, () => this.#entries.has(id) && this.#outbox.op({ op: 'cancel', id }));
+      this.#again.in(AGAIN_MS, () => this.#entries.has(id) && this.#outbox.op({ op: 'cancel', id }));
       return true;
     }
-    if (code !== 'bad_request' || id === undefined) return false;
+    if (id === undefined || !LATE.has(code)) return false;
     // Any other cancel was for a job that has ended, or that the server never had.
-    if (entry?.cancelling) this.end(entry, { ev: 'cancelled' });
+    if (code === 'bad_request' && entry?.cancelling) this.end(entry, { ev: 'cancelled' });
     return true;
   }
 
@@ -146,25 +143,23 @@ export class LiveJobs {
   /** The connection ended. @param {boolean} resumable whether there is a session to go on with */
   disconnect(resumable) {
     this.#unsure = [];
-    for (const stop of this.#stops) stop();
-    this.#stops.clear();
+    this.#afterReplay = [];
+    this.#again.clear();
     if (resumable) return; // the next welcome decides
     for (const entry of this.entries) this.#meet(entry, fate(entry, false, this.#policy), false);
+  }
+
+  /** Once all that must be submitted again is on its way, on this connection. @param {() => void} act */
+  afterReplay(act) {
+    if (this.#unsure.length === 0) act();
+    else this.#afterReplay.push(act);
   }
 
   #replayEnded() {
     for (const entry of this.#unsure.splice(0)) {
       if (!isSafe(entry) && this.#entries.has(entry.job.id)) this.#meet(entry, afterReplay(entry, this.#policy), true);
     }
-  }
-
-  /** Unless this connection ends before. @param {number} ms @param {() => void} act */
-  #later(ms, act) {
-    const stop = later(ms, () => {
-      this.#stops.delete(stop);
-      act();
-    });
-    this.#stops.add(stop);
+    for (const act of this.#afterReplay.splice(0)) act();
   }
 
   /** @param {Entry} entry @param {import('./recovery.js').Fate} fate @param {boolean} hadSession */

@@ -41,7 +41,7 @@ export class Shelf {
     if (!saved) return [];
     let entries;
     try {
-      entries = saved.jobs.map((from) => restored(new Job(from.id, () => cancel(from.id), from.label, from), from, this.#format));
+      entries = saved.jobs.map((from) => restored(new Job(from.id, () => cancel(from.id), from.label, { ...from, restored: true }), from, this.#format));
     } catch {
       return []; // somebody else's, like all that cannot be understood
     }
@@ -65,11 +65,11 @@ export class Shelf {
   /**
    * Writes down what has changed. `all`: the live jobs, if they must be written as a whole.
    * @param {import('./session.js').Session} session @param {import('./changes.js').Changes} changes
-   * @param {() => import('./entry.js').Entry[]} all
+   * @param {() => import('./entry.js').Kept[]} all
    */
   save({ secret, last }, changes, all) {
     if (this.#broken || (changes.none && secret === this.#written.secret && last === this.#written.last)) return;
-    const text = (/** @type {import('./entry.js').Entry} */ entry) => saved(entry, this.#format);
+    const text = (/** @type {import('./entry.js').Kept} */ entry) => saved(entry, this.#format);
     const store = this.#store;
     // A page may store 5 MB or so, which what is of no use any more fills, or a few payloads.
     const whole = (/** @type {boolean} */ room) => store.replace(secret, last, all().map(text), room);

@@ -144,6 +144,8 @@ export class Store {
  * @property {boolean} [accepted]
  * @property {boolean} [cancelling]
  * @property {boolean} [keyed]
+ * @property {boolean} [watched]
+ * @property {boolean} [idle]
  * @property {string} [part] the op as text, while it may have to be sent again
  * @property {any} [label]
  */

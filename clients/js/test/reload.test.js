@@ -6,6 +6,7 @@ import { afterEach, test } from 'node:test';
 import { Acequia } from '../src/index.js';
 import { fakeNetwork, turn } from './fake-socket.js';
 import { MemoryStorage } from './memory-storage.js';
+import { asWindow } from './window.js';
 
 const URL = 'ws://acequia.test/v1/ws';
 const ops = (socket) => socket.heard().flat();
@@ -251,16 +252,6 @@ test('who has lost the session to another page does not end it', async () => {
   client.close();
   assert.deepEqual([socket.closeCode, storage.getItem(key)], [1000, taken]);
 });
-
-/** The window of a page, which the test may put aside. */
-function asWindow(t) {
-  const target = new EventTarget();
-  for (const name of ['addEventListener', 'removeEventListener']) {
-    Object.defineProperty(globalThis, name, { value: target[name].bind(target), configurable: true });
-    t.after(() => delete globalThis[name]);
-  }
-  return (type) => target.dispatchEvent(Object.assign(new Event(type), { persisted: true }));
-}
 
 test('a page that comes back goes on with what another has left of its session', async (t) => {
   const tell = asWindow(t);
