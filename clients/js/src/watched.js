@@ -11,6 +11,7 @@ import { abandon, fail, tell } from './job.js';
  */
 export class Watched {
   // What of it is written down, as of an entry.
+  /** @type {{ id: number, uuid: string, label?: any }} */
   job;
   part = null;
   watched = true;
@@ -33,7 +34,6 @@ export class Watched {
 
   /** @param {number} id @param {string} uuid */
   constructor(id, uuid) {
-    /** @type {{ id: number, uuid: string, label?: any }} */
     this.job = { id, uuid };
   }
 

@@ -163,6 +163,27 @@ test('what is too fast is said again, once', async (t) => {
   assert.deepEqual(errors, []);
 });
 
+test('what was to be said again is said by the next connection, and by no timer of the last', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { client, socket, answer } = await connected();
+  client.watch(A);
+  client.watch({ batch: 'b' });
+  await turn();
+  const said = ops(socket);
+  for (const { id } of said) socket.say(of(id).error('rate_limited'));
+  socket.end();
+  t.mock.timers.tick(1);
+  const second = await answer(RESUMED);
+  assert.deepEqual(ops(second), said);
+  t.mock.timers.tick(1000);
+  await turn();
+  assert.deepEqual(ops(second), []);
+  for (const { id } of said) second.say(of(id).error('rate_limited'));
+  t.mock.timers.tick(1000);
+  await turn();
+  assert.deepEqual(ops(second), said);
+});
+
 test('all who watch one job have one watch, and each is told once', async () => {
   const { client, socket } = await connected();
   const first = client.watch(A);
@@ -219,13 +240,27 @@ test('a signal ends the watching of one, and not the job', async () => {
 });
 
 test('a signal that aborts before there is a connection leaves nothing to say', async () => {
-  const { client, answer } = page();
+  const storage = new MemoryStorage();
+  const { client, answer } = page({ storage });
   const its = new AbortController();
   client.watch(A, { signal: its.signal });
   const batch = client.watch({ batch: 'b' }, { signal: its.signal });
   its.abort('gone');
   await assert.rejects(batch, (reason) => reason === 'gone');
+  await turn();
+  assert.equal(Object.values(storage.items).some((text) => text.includes(A)), false);
   assert.deepEqual(ops(await answer()), []);
+});
+
+test('what nobody watches any more ends with the session', async () => {
+  const { client, socket, answer } = await connected();
+  const its = new AbortController();
+  const { id } = client.watch(A, { signal: its.signal });
+  its.abort();
+  socket.end();
+  const second = await answer({ session: 't', resumed: false });
+  assert.deepEqual(ops(second), []);
+  assert.notEqual(client.watch(A).id, id);
 });
 
 test('a cancel is for the job, also before there is a connection and over a loss', async () => {
@@ -291,9 +326,11 @@ for (const resume of [true, false]) {
     second.end();
     const third = await answer({ session: resume ? 'u' : undefined, resumed: false });
     const other = { ...its.started, worker: 'v' };
-    [its.accepted, other, its.done].forEach((event) => third.say(event));
+    [its.accepted, other].forEach((event) => third.say(event));
+    third.say(other); // not the answer to the watch: a run that begins anew
+    third.say(its.done);
     assert.equal(await job, 'R');
-    assert.deepEqual(events.slice(4), ['started 1', 'done R']);
+    assert.deepEqual(events.slice(4), ['started 1', 'started 1', 'done R']);
   });
 }
 
