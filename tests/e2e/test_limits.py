@@ -72,7 +72,7 @@ def test_ops_of_a_client_in_a_second(new_server, encoding):
         refused = [event for event in fast.events if event["ev"] == "rejected"]
         done = [event for event in fast.events if event["ev"] == "done"]
         assert all(event["code"] == "rate_limited" and event["retry_after_ms"] == 1000 for event in refused)
-        assert [event["id"] for event in done] == ids[:len(done)], "the first ones"
+        assert [event["id"] for event in done[:100]] == ids[:100], "the first ones"
         assert 100 <= len(done) <= 100 + 100 * (time.monotonic() - begin) + 1
         assert other.result(other.submit("mine")) == "mine", "it has its own"
         # Other ops are refused too, and count.
