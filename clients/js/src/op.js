@@ -128,7 +128,7 @@ function onDisconnect(value, option) {
 
 /** A null where a value was meant: that of a key must not pass for a job that may run twice. @param {any} value @param {string} option */
 function notNull(value, option) {
-  if (value === null) throw new OutOfBounds(`\`${option}\` is null; leave it out for a job without one`);
+  if (value === null) throw new TypeError(`\`${option}\` is null; leave it out for a job without one`);
 }
 
 /** @param {any} value */

@@ -95,12 +95,12 @@ for (const [name, options] of [['JSON', {}], ['MessagePack', { codec: CODEC }]])
   test(`options of another type throw, in ${name}`, async (t) => {
     const client = new Acequia(URL_, { WebSocket: fakeNetwork().WebSocket, ...options });
     t.after(() => client.close());
-    const odd = [NaN, Infinity, -Infinity, 1.5, '1200', '', true, 1n, {}, [], Symbol('s'), () => 1];
+    const odd = [null, NaN, Infinity, -Infinity, 1.5, '1200', '', true, 1n, {}, [], Symbol('s'), () => 1];
     for (const option of Object.keys(INTEGERS)) {
       for (const value of odd) assert.throws(() => client.submit(1, { [option]: value }), { name: 'TypeError', message: new RegExp(`\`${option}\``) });
     }
     for (const option of ['queue', 'key', 'batch', 'traceparent']) {
-      for (const value of [1, true, {}, ['x'], 1n]) assert.throws(() => client.submit(1, { [option]: value }), { name: 'TypeError', message: new RegExp(`\`${option}\``) });
+      for (const value of [1, true, {}, ['x'], 1n, null]) assert.throws(() => client.submit(1, { [option]: value }), { name: 'TypeError', message: new RegExp(`\`${option}\``) });
     }
     for (const value of ['kept', 1, true, {}, { cancelAfterMs: '1' }, { cancelAfterMs: 1.5 }, { cancelAfterMs: 1, also: 2 }]) {
       assert.throws(() => client.submit(1, { onDisconnect: value }), TypeError);
@@ -117,14 +117,14 @@ for (const [name, options] of [['JSON', {}], ['MessagePack', { codec: CODEC }]])
       assert.ok(error instanceof RejectedError && error.code === 'bad_request' && error.message.includes(`\`${option}`), `${option} ${value}: ${error}`);
     };
     for (const [option, [min, max]] of Object.entries(INTEGERS)) {
-      for (const value of [min - 1, max + 1, null]) await refused(option, value);
+      for (const value of [min - 1, max + 1]) await refused(option, value);
       for (const value of [min, max]) assert.equal(client.submit(1, { [option]: value }).ended, false);
     }
     for (const option of ['key', 'batch']) {
-      for (const value of ['', 'k'.repeat(129), 'é'.repeat(65), null]) await refused(option, value);
+      for (const value of ['', 'k'.repeat(129), 'é'.repeat(65)]) await refused(option, value);
       for (const value of ['k', 'k'.repeat(128), 'é'.repeat(64)]) assert.equal(client.submit(1, { [option]: value }).ended, false);
     }
-    for (const value of ['', 'q'.repeat(65), 'a b', 'é', 'a/b', 'a\n', null]) await refused('queue', value);
+    for (const value of ['', 'q'.repeat(65), 'a b', 'é', 'a/b', 'a\n']) await refused('queue', value);
     assert.equal(client.submit(1, { queue: `A-z.0_${'q'.repeat(58)}` }).ended, false);
     for (const value of [0, DURATION_MS_MAX + 1]) await refused('onDisconnect', { cancelAfterMs: value });
     assert.equal(client.submit(1, { key: undefined, priority: -0 }).ended, false);
