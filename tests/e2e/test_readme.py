@@ -1,22 +1,18 @@
 """The samples of the README do what it says. `browser.js` is run by tests/browser."""
 
-import os
-import re
 import sys
 
 import pytest
 
-from harness import Client, Process, Server, acequia
+from harness import Client, Process, Server
+from harness.documents import block, on_ports_of, with_acequia
 from harness.server import ROOT, clean_env
 
 LANGUAGES = {"worker.py": "python", "worker.sh": "sh", "worker.rs": "rust", "browser.js": "js"}
 
 
 def sample(name):
-    readme = (ROOT / "README.md").read_text()
-    found = re.findall(rf"<!-- sample: {re.escape(name)} -->\s*```(\w*)\n(.*?)```", readme, re.DOTALL)
-    assert len(found) == 1, f"README.md has {len(found)} samples {name}"
-    language, text = found[0]
+    language, text = block("README.md", "sample", name)
     assert language == LANGUAGES[name]
     return text
 
@@ -24,13 +20,6 @@ def sample(name):
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_it_is_there(name):
     assert sample(name).strip()
-
-
-def on_ports_of(server, text):
-    for default, port in ((5557, server.jobs), (5558, server.results)):
-        assert f"tcp://127.0.0.1:{default}" in text
-        text = text.replace(f"tcp://127.0.0.1:{default}", port)
-    return text
 
 
 def test_worker_py(server, client, tmp_path):
@@ -55,12 +44,7 @@ def test_worker_py_before_and_after_the_server(tmp_path):
 
 
 def test_worker_sh(server, client, tmp_path):
-    (tmp_path / "acequia").symlink_to(acequia())
-    env = {
-        "PATH": f"{tmp_path}:{os.environ['PATH']}",
-        "ACEQUIA_JOBS": server.jobs,
-        "ACEQUIA_RESULTS": server.results,
-    }
+    env = {**with_acequia(tmp_path), "ACEQUIA_JOBS": server.jobs, "ACEQUIA_RESULTS": server.results}
     # `exec`, so that it is the worker that is ended with the test.
     Process(["sh", "-ec", f"exec {sample('worker.sh')}"], name="worker.sh", env=clean_env(env))
     assert client.result(client.submit("fair shares of water", queue="wc")).split() == ["4"]

@@ -1,0 +1,134 @@
+"""The samples of the manuals do what is said of them. The page of the tutorial is run by tests/browser."""
+
+import http.client
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import Process, Worker
+from harness.documents import Reader, alike, on_ports_of, sample, shown
+from harness.server import ROOT
+
+HTTP_API = "docs/http-api.md"
+# Each block in one of these is something to do.
+DOES = {"sh", "python", "php", "js", "html"}
+TESTS = [Path(__file__), ROOT / "tests/browser/tutorial.test.js"]
+
+
+@pytest.mark.parametrize("document", [HTTP_API])
+def test_all_that_is_to_be_done_is_done_here(document):
+    text = (ROOT / document).read_text()
+    names = re.findall(r"<!-- sample: (\S+) -->", text)
+    blocks = re.findall(r"^```(\w+)\n", text, re.MULTILINE)
+    assert len(names) == sum(language in DOES for language in blocks)
+    tests = "".join(path.read_text() for path in TESTS if path.exists())
+    assert [name for name in names if f'"{name}"' not in tests and f"'{name}'" not in tests] == []
+
+
+@pytest.fixture
+def reader(server, tmp_path):
+    return Reader(HTTP_API, server, tmp_path)
+
+
+@pytest.fixture
+def upper(server, tmp_path):
+    """Starts the worker of the README."""
+    script = tmp_path / "worker.py"
+    script.write_text(on_ports_of(server, sample("README.md", "worker.py")))
+    return lambda: Process([sys.executable, script], name="worker.py")
+
+
+def test_the_first_screen(reader, upper):
+    reader.sees("go.sh")
+    upper()
+    reader.sees("ask.sh")
+    reader.sees("wait.sh")
+    reader.sees("publish.sh")
+
+
+def test_submits(reader, upper):
+    upper()
+    assert reader.run("submit.sh") == '"HELLO"'
+    reader.sees("many.sh")
+
+
+def test_events(reader, server, make):
+    reader.run("go.sh")
+    worker = make(Worker(server, name="anna"))
+    job = worker.job()
+    seen = reader.start("events.sh")
+    seen.line(lambda line: line == "event: started")
+    worker.progress(job, done=1, total=2)
+    seen.line(lambda line: line == "event: progress")
+    worker.done(job, b'"HELLO"')
+    assert seen.wait() == 0
+    assert alike("\n".join(seen.stdout)) == alike(shown(HTTP_API, "events.sh"))
+
+
+def test_origins(reader):
+    env = {"ACEQUIA_LISTEN": "127.0.0.1:0", "ACEQUIA_JOBS": "tcp://127.0.0.1:0",
+           "ACEQUIA_RESULTS": "tcp://127.0.0.1:0", "ACEQUIA_JOURNAL": "none"}
+    ready = reader.start("origin.sh", env=env).line(lambda line: line.startswith("acequia ready "))
+    address = re.search(r" http=(\S+)", ready)[1]
+
+    def preflight(origin):
+        connection = http.client.HTTPConnection(address, timeout=30)
+        headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        connection.request("OPTIONS", "/v1/queues/default/jobs", headers=headers)
+        response = connection.getresponse()
+        response.read()
+        connection.close()
+        return response.status, response.headers
+
+    status, headers = preflight("https://app.example")
+    assert (status, headers["Access-Control-Allow-Origin"]) == (204, "https://app.example")
+    text = (ROOT / HTTP_API).read_text().lower()
+    for name in ("Allow-Methods", "Allow-Headers", "Expose-Headers"):
+        for word in headers[f"Access-Control-{name}"].split(", "):
+            assert f"`{word.lower()}`" in text, f"{name}: {word}"
+    assert preflight("https://evil.example")[0] == 403
+
+
+@pytest.mark.parametrize("name, command, said", [
+    ("call.py", [sys.executable], "HELLO"),
+    ("call.php", ["php"], "HELLO"),
+    ("call.mjs", ["node"], "HELLO"),
+])
+def test_backends(reader, upper, name, command, said):
+    path = reader.save(name)
+    calling = reader.start(name, *command, path)
+    upper()
+    assert calling.line(lambda line: line) == said
+    assert calling.wait() == 0
+
+
+def test_calls_and_their_queries_are_those_of_the_reference(server):
+    reference = json.loads(server.get("/v1/openapi.json")[2])
+    text = (ROOT / HTTP_API).read_text()
+    told = set(re.findall(r"^\| \[?`(\w+) (/v1/\S+)`", text, re.MULTILINE))
+    calls = {
+        (method.upper(), path): call
+        for path, item in reference["paths"].items() for method, call in item.items()
+        if isinstance(call, dict) and "responses" in call
+    }
+    assert told == {(method, path if path.startswith("/v1") else f"/v1{path}") for method, path in calls}
+    for (_, path), call in calls.items():
+        for parameter in call.get("parameters", []):
+            if parameter["in"] == "query" and parameter["name"] != "wait":
+                assert f"| `{parameter['name']}` |" in text, path
+
+
+def test_all_codes_of_refusals_are_told():
+    rows = re.findall(r"^\| `(\w+)` \|", section("docs/client-protocol.md", "Codes of `rejected` and `error`"), re.MULTILINE)
+    assert rows
+    problems = section(HTTP_API, "Problems")
+    assert [code for code in rows if f"`{code}`" not in problems] == []
+
+
+def section(document, heading):
+    text = (ROOT / document).read_text()
+    assert text.count(f"\n## {heading}\n") == 1
+    return text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
