@@ -3,16 +3,19 @@
 import http.client
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from harness import Process, Worker
+from harness import Client, Process, Worker
 from harness.documents import Reader, alike, on_ports_of, sample, shown
 from harness.server import ROOT
 
 HTTP_API = "docs/http-api.md"
+OPERATIONS = "docs/operations.md"
 # Each block in one of these is something to do.
 DOES = {"sh", "python", "php", "js", "html"}
 TESTS = [Path(__file__), ROOT / "tests/browser/tutorial.test.js"]
@@ -26,6 +29,28 @@ def test_all_that_is_to_be_done_is_done_here(document):
     assert len(names) == sum(language in DOES for language in blocks)
     tests = "".join(path.read_text() for path in TESTS if path.exists())
     assert [name for name in names if f'"{name}"' not in tests and f"'{name}'" not in tests] == []
+
+
+# Where a server listens that says no place itself.
+FREE = {"ACEQUIA_LISTEN": "127.0.0.1:0", "ACEQUIA_JOBS": "tcp://127.0.0.1:0",
+        "ACEQUIA_RESULTS": "tcp://127.0.0.1:0", "ACEQUIA_JOURNAL": "none"}
+
+
+def serving(process):
+    """A server that a sample has begun: where it listens."""
+    ready = process.line(lambda line: line.startswith("acequia ready "))
+    said = dict(word.split("=", 1) for word in ready.split()[2:])
+    return SimpleNamespace(**said, ws=f"ws://{said['http']}/v1/ws")
+
+
+def post_json(address, path, headers):
+    connection = http.client.HTTPConnection(address, timeout=30)
+    try:
+        connection.request("POST", path, b"{}", {"Content-Type": "application/json", **headers})
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
 
 
 @pytest.fixture
@@ -68,11 +93,9 @@ def test_events(reader, server, make):
     assert alike("\n".join(seen.stdout)) == alike(shown(HTTP_API, "events.sh"))
 
 
-def test_origins(reader):
-    env = {"ACEQUIA_LISTEN": "127.0.0.1:0", "ACEQUIA_JOBS": "tcp://127.0.0.1:0",
-           "ACEQUIA_RESULTS": "tcp://127.0.0.1:0", "ACEQUIA_JOURNAL": "none"}
-    ready = reader.start("origin.sh", env=env).line(lambda line: line.startswith("acequia ready "))
-    address = re.search(r" http=(\S+)", ready)[1]
+def test_origins(tmp_path):
+    reader = Reader(HTTP_API, None, tmp_path)
+    address = serving(reader.start("origin.sh", env=FREE)).http
 
     def preflight(origin):
         connection = http.client.HTTPConnection(address, timeout=30)
@@ -90,6 +113,31 @@ def test_origins(reader):
         for word in headers[f"Access-Control-{name}"].split(", "):
             assert f"`{word.lower()}`" in text, f"{name}: {word}"
     assert preflight("https://evil.example")[0] == 403
+
+
+def test_tokens(tmp_path):
+    reader = Reader(OPERATIONS, None, tmp_path)
+    secret, serve = sample(OPERATIONS, "mint.sh").splitlines()
+    subprocess.run(["sh", "-ec", secret], cwd=tmp_path, check=True)
+    server = serving(reader.start("mint.sh", "sh", "-ec", f"exec {serve}", env=FREE))
+    page, backend, shop = reader.run("mint.py", sys.executable, reader.save("mint.py")).split()
+
+    def post(path, token):
+        return post_json(server.http, path, {"Authorization": f"Bearer {token}"})
+
+    status, taken = post("/v1/queues/other/jobs", backend)
+    assert status == 202
+    assert post("/v1/queues/other/jobs", page)[0] == 403
+    assert post("/v1/queues/reports/jobs", shop)[0] == 403
+    assert post("/v1/topics/news", page)[0] == 403
+    assert post("/v1/topics/user-42/orders?retain=true", shop)[0] == 200
+    with Client(server, headers={"Authorization": f"Bearer {page}"}) as client:
+        client.send([{"op": "watch", "id": 1, "job": taken["job"]},
+                     {"op": "subscribe", "topic": "user-42/orders"},
+                     {"op": "subscribe", "topic": "user-43/orders"}])
+        client.heard("accepted", id=1)
+        client.heard("message", topic="user-42/orders")
+        assert "user-43/orders" in client.heard("error", code="forbidden")["message"]
 
 
 @pytest.mark.parametrize("name, command, said", [

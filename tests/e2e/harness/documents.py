@@ -31,7 +31,9 @@ def shown(document, name):
 
 
 def on_ports_of(server, text):
-    """The same text, of this server."""
+    """The same text, of this server; of none, if it is to find its own ports."""
+    if server is None:
+        return text
     for printed, port in PORTS.items():
         text = text.replace(printed, getattr(server, port))
     return text
