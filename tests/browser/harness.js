@@ -161,11 +161,11 @@ export function shell(t, command) {
   return ended;
 }
 
-/** A sample of the README by its name. */
-export function sample(name) {
-  const readme = readFileSync(new URL('README.md', ROOT), 'utf8');
-  const found = readme.match(new RegExp(`<!-- sample: ${name.replace('.', '\\.')} -->\\s*\`\`\`\\w*\\n(.*?)\`\`\``, 's'));
-  if (!found) throw new Error(`README.md has no sample ${name}`);
+/** A sample of the README, or of another document, by its name. */
+export function sample(name, document = 'README.md') {
+  const text = readFileSync(new URL(document, ROOT), 'utf8');
+  const found = text.match(new RegExp(`<!-- sample: ${name.replace('.', '\\.')} -->\\s*\`\`\`\\w*\\n(.*?)\`\`\``, 's'));
+  if (!found) throw new Error(`${document} has no sample ${name}`);
   return found[1];
 }
 

@@ -3,6 +3,8 @@
 import http.client
 import json
 import re
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,18 +12,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness import Client, Process, Worker
+from harness import Client, Process, Worker, eventually
 from harness.documents import Reader, alike, on_ports_of, sample, shown
-from harness.server import ROOT
+from harness.server import ROOT, quiet_port, quiet_ports
 
 HTTP_API = "docs/http-api.md"
 OPERATIONS = "docs/operations.md"
+TUTORIAL = "docs/tutorial.md"
 # Each block in one of these is something to do.
 DOES = {"sh", "python", "php", "js", "html"}
 TESTS = [Path(__file__), ROOT / "tests/browser/tutorial.test.js"]
 
 
-@pytest.mark.parametrize("document", [HTTP_API])
+@pytest.mark.parametrize("document", [HTTP_API, TUTORIAL])
 def test_all_that_is_to_be_done_is_done_here(document):
     text = (ROOT / document).read_text()
     names = re.findall(r"<!-- sample: (\S+) -->", text)
@@ -43,14 +46,20 @@ def serving(process):
     return SimpleNamespace(**said, ws=f"ws://{said['http']}/v1/ws")
 
 
-def post_json(address, path, headers):
+def post_json(address, path, headers, body=None):
     connection = http.client.HTTPConnection(address, timeout=30)
     try:
-        connection.request("POST", path, b"{}", {"Content-Type": "application/json", **headers})
+        headers = {"Content-Type": "application/json", **headers}
+        connection.request("POST", path, json.dumps(body or {}), headers)
         response = connection.getresponse()
         return response.status, json.loads(response.read())
     finally:
         connection.close()
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
@@ -151,6 +160,132 @@ def test_backends(reader, upper, name, command, said):
     upper()
     assert calling.line(lambda line: line) == said
     assert calling.wait() == 0
+
+
+@pytest.fixture
+def tutorial(tmp_path):
+    """A reader who has begun the server of the tutorial, on ports on which it can be restarted."""
+    class Beginner(Reader):
+        http, jobs, results = (f"127.0.0.1:{port}" for port in quiet_ports(3))
+
+        def serve(self):
+            env = {"ACEQUIA_LISTEN": self.http, "ACEQUIA_JOBS": f"tcp://{self.jobs}",
+                   "ACEQUIA_RESULTS": f"tcp://{self.results}"}
+            self.process = self.start("serve.sh", env=env)
+            self.server = serving(self.process)
+
+    beginner = Beginner(TUTORIAL, None, tmp_path)
+    beginner.serve()
+    yield beginner
+    assert not any("panicked" in line for line in beginner.process.stderr)
+
+
+@pytest.fixture
+def reporter(tutorial):
+    """Starts the worker of reports, and waits until it is there."""
+    tutorial.save("worker.py")
+
+    def start():
+        process = tutorial.start("worker.sh")
+        with Client(tutorial.server) as client:
+            id = client.submit({"rows": 1}, queue="reports", priority=9)
+            assert client.result(id) == {"rows": 1}
+        return process
+
+    return start
+
+
+def test_the_first_worker(tutorial):
+    # It is the same that is tested for all that may start or die.
+    assert sample(TUTORIAL, "first.py") == sample("README.md", "worker.py")
+    tutorial.save("first.py")
+    tutorial.start("first.sh")
+    tutorial.sees("hello.sh")
+
+
+def test_reports_are_watched_and_fail(tutorial, reporter):
+    reporter()
+    told = [json.loads(line[6:]) for line in tutorial.run("watch.sh").splitlines() if line.startswith("data: ")]
+    printed = [json.loads(line[6:]) for line in shown(TUTORIAL, "watch.sh").splitlines() if line.startswith("data: ")]
+    # Whoever comes late to it is told less.
+    assert is_within(map(of_any, told), map(of_any, printed))
+    assert of_any(told[-1]) == of_any(printed[-1])
+    tutorial.sees("fail.sh")
+
+
+def of_any(event):
+    """What is the same in any such event."""
+    return {key: value for key, value in event.items() if key not in ("job", "worker", "in_ms")}
+
+
+def is_within(some, others):
+    """Whether others has them all, in their order."""
+    rest = iter(others)
+    return all(one in rest for one in some)
+
+
+def test_reports_are_tried_again(tutorial, reporter):
+    reporter()
+    with Client(tutorial.server) as client:
+        id = client.submit({"rows": 2, "stumble_at": 2}, queue="reports", attempts=3)
+        assert client.result(id) == {"rows": 2}
+        names = [name for name in client.names(id) if name != "accepted"]
+    assert names == ["started", "progress", "retrying", "started", "progress", "progress", "done"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_worker_stops_when_it_is_through(tutorial, reporter, number):
+    worker = reporter()
+    with Client(tutorial.server) as client:
+        held, waits = (client.submit({"rows": 3}, queue="reports") for _ in range(2))
+        client.heard("started", id=held)
+        worker.signal(number)
+        assert client.result(held) == {"rows": 3}
+        assert worker.wait() == 0
+        reporter()
+        assert client.result(waits) == {"rows": 3}
+
+
+def test_the_worker_stops_without_a_server(tutorial, reporter):
+    worker = reporter()
+    tutorial.process.kill()
+    worker.signal(signal.SIGINT)
+    assert worker.wait() == 0
+
+
+def test_a_worker_that_is_killed_is_not_missed(tutorial, reporter):
+    workers = {f"reports-{worker.pid}": worker for worker in (reporter(), reporter())}
+    long = tutorial.start("long.sh", "sh", "-ec", "exec " + tutorial.text("long.sh").replace("50", "5"))
+    with Client(tutorial.server) as client:
+        # The job is found as an operator finds it: by whoever runs it.
+        id = client.submit({"rows": 5}, queue="reports")
+        runs = client.heard("started", id=id)["worker"]
+        workers[runs].kill()
+        assert client.result(id) == {"rows": 5}
+    assert long.wait() == 0
+    assert json.loads("".join(long.stdout)) == {"rows": 5}
+
+
+def test_the_backend_and_the_plug(tutorial, reporter):
+    reporter()
+    port = quiet_port()
+    path = tutorial.save("backend.py")
+    path.write_text(path.read_text().replace("8000", str(port)))
+    tutorial.save("index.html")
+    backend = tutorial.start("backend.sh")
+    address = f"127.0.0.1:{port}"
+    eventually(lambda: listens(port), "the backend")
+    status, taken = post_json(address, "/reports", {}, {"rows": 4})
+    assert status == 202
+    with Client(tutorial.server) as client:
+        client.send({"op": "watch", "id": 1, "job": taken["job"]})
+        client.heard("progress", id=1)
+        tutorial.process.kill()
+    tutorial.serve()
+    with Client(tutorial.server) as client:
+        client.send({"op": "watch", "id": 1, "job": taken["job"]})
+        assert client.result(1) == {"rows": 4}
+    assert backend.alive
 
 
 def test_calls_and_their_queries_are_those_of_the_reference(server):

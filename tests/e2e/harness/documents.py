@@ -3,6 +3,8 @@
 import os
 import re
 import subprocess
+import sys
+from pathlib import Path
 
 from .process import Process
 from .server import ROOT, acequia, clean_env
@@ -45,12 +47,12 @@ def alike(text):
 
 
 def with_acequia(folder):
-    """An environment in which `acequia` is the one under test."""
+    """An environment in which `acequia` is the one under test, and `python` that of the tests."""
     bin = folder / "bin"
     if not bin.exists():
         bin.mkdir()
         (bin / "acequia").symlink_to(acequia())
-    return {"PATH": f"{bin}:{os.environ['PATH']}"}
+    return {"PATH": f"{bin}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
 class Reader:

@@ -100,6 +100,14 @@ def quiet_port():
     raise AssertionError("no free port")
 
 
+def quiet_ports(count):
+    """So many of them, each another."""
+    ports = set()
+    while len(ports) < count:  # the same may be drawn twice
+        ports.add(quiet_port())
+    return list(ports)
+
+
 class Server:
     """A running `acequia serve`, on ports of the system's choice.
 
@@ -119,10 +127,7 @@ class Server:
     @classmethod
     def on_quiet_ports(cls, *flags, **options):
         """A server that can be restarted while its peers dial."""
-        ports = set()
-        while len(ports) < 3:  # the same may be drawn twice
-            ports.add(quiet_port())
-        ports = list(ports)
+        ports = quiet_ports(3)
         return cls(*flags, listen=f"127.0.0.1:{ports[0]}", jobs=f"tcp://127.0.0.1:{ports[1]}",
                    results=f"tcp://127.0.0.1:{ports[2]}", **options)
 
