@@ -67,6 +67,30 @@ def reader(server, tmp_path):
     return Reader(HTTP_API, server, tmp_path)
 
 
+@pytest.mark.parametrize("document", [HTTP_API, OPERATIONS, TUTORIAL, "docs/coming-from.md"])
+def test_links_lead_somewhere(document):
+    text = without_code(ROOT / document)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = link.partition("#")
+        if not path.startswith("https:"):
+            target = (ROOT / document).parent / path if path else ROOT / document
+            assert target.exists(), link
+            assert not anchor or anchor in map(anchor_of, headings(target)), link
+
+
+def without_code(path):
+    return re.sub(r"^ *```.*?^ *```", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def headings(path):
+    return re.findall(r"^#+ (.*)$", without_code(path), re.MULTILINE)
+
+
+def anchor_of(heading):
+    """As GitHub makes them."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
 @pytest.fixture
 def upper(server, tmp_path):
     """Starts the worker of the README."""
