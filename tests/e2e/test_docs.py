@@ -1,4 +1,5 @@
-"""The samples of the manuals do what is said of them. The page of the tutorial is run by tests/browser."""
+"""The samples of the manuals do what is said of them. What is for a browser is run by
+tests/browser."""
 
 import http.client
 import json
@@ -21,7 +22,7 @@ OPERATIONS = "docs/operations.md"
 TUTORIAL = "docs/tutorial.md"
 # Each block in one of these is something to do.
 DOES = {"sh", "python", "php", "js", "html"}
-TESTS = [Path(__file__), ROOT / "tests/browser/tutorial.test.js"]
+TESTS = [Path(__file__), ROOT / "tests/browser/docs.test.js"]
 
 
 @pytest.mark.parametrize("document", [HTTP_API, TUTORIAL])

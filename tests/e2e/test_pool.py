@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -15,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from harness import Admin, Client, Process, Server, acequia, eventually, run_acequia
-from harness.server import ROOT, clean_env, starts_not
+from harness.documents import sample
+from harness.server import clean_env, starts_not
 
 POOLED = Path(__file__).with_name("pooled_worker.py")
 TOKEN = "an-admin-token-of-more-than-thirty-two-bytes"
@@ -501,10 +501,8 @@ def test_what_processes_know(server, new_pool, tmp_path):
 
 
 def test_the_worker_of_the_document(server, client, new_pool, tmp_path):
-    text = (ROOT / "docs/pools.md").read_text()
-    (sample,) = re.findall(r"<!-- sample: pooled.py -->\s*```python\n(.*?)```", text, re.DOTALL)
     script = tmp_path / "pooled.py"
-    script.write_text(sample)
+    script.write_text(sample("docs/pools.md", "pooled.py"))
     pool = new_pool("--", sys.executable, script)
     assert client.result(client.submit("hello")) == "HELLO"
     assert pool.stop() == 0

@@ -1,4 +1,5 @@
-// The page of docs/tutorial.md, with the worker and the backend that the reader of it has.
+// What the manuals have for pages: that of docs/tutorial.md, with the worker and the backend that its reader has,
+// and that of docs/http-api.md.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 
-import { cache, eventually, quietPorts, sample, shell, start } from './harness.js';
-import { closeBrowser, newContext } from './page.js';
+import { cache, eventually, quietPorts, sample, shell, start, startWorker } from './harness.js';
+import { closeBrowser, newContext, open } from './page.js';
 
 after(closeBrowser);
 
@@ -47,4 +48,22 @@ test('a bar that moves, over a reload', async (t) => {
   assert.equal(await page.locator('progress').evaluate((bar) => bar.value / bar.max), 1);
   await page.reload();
   await rows.waitFor();
+});
+
+test('events of a job', async (t) => {
+  const server = await start(t, 'serve');
+  const page = await open(t, server.url);
+  const headers = { 'content-type': 'application/json', 'idempotency-key': 'one' };
+  const answer = await fetch(`${server.url}v1/queues/default/jobs`, { method: 'POST', headers, body: '"hello"' });
+  const { job } = await answer.json();
+  const told = page.waitForEvent('console', (message) => message.text().startsWith('done {"ev":"done"'));
+  const body = `const job = '${job}';\n${sample('events.js', 'docs/http-api.md')}`;
+  await page.route('**/sample.js', (route) => route.fulfill({ contentType: 'text/javascript', body }));
+  const asked = page.waitForRequest(`**/v1/jobs/${job}/events`);
+  await page.addScriptTag({ url: '/sample.js', type: 'module' });
+  const stream = await asked;
+  await startWorker(t, server, '--', 'tr', 'a-z', 'A-Z');
+  assert.match((await told).text(), /"result":"HELLO"/);
+  assert.equal(await stream.response().then((response) => response.status()), 200);
+  assert.deepEqual(page.trouble, []);
 });
