@@ -1,7 +1,6 @@
 """The samples of the manuals do what is said of them. What is for a browser is run by
 tests/browser."""
 
-import http.client
 import json
 import re
 import signal
@@ -13,7 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness import Client, Process, Worker, eventually
+from harness import Client, Process, Server, Worker, eventually
+from harness.api import Api
 from harness.documents import Reader, alike, on_ports_of, sample, shown
 from harness.server import ROOT, quiet_port, quiet_ports
 
@@ -40,22 +40,15 @@ FREE = {"ACEQUIA_LISTEN": "127.0.0.1:0", "ACEQUIA_JOBS": "tcp://127.0.0.1:0",
         "ACEQUIA_RESULTS": "tcp://127.0.0.1:0", "ACEQUIA_JOURNAL": "none"}
 
 
-def serving(process):
-    """A server that a sample has begun: where it listens."""
-    ready = process.line(lambda line: line.startswith("acequia ready "))
-    said = dict(word.split("=", 1) for word in ready.split()[2:])
-    return SimpleNamespace(**said, ws=f"ws://{said['http']}/v1/ws")
+class Begun:
+    """A server that a sample has begun."""
 
+    def __init__(self, process):
+        ready = process.line(lambda line: line.startswith("acequia ready "))
+        said = dict(word.split("=", 1) for word in ready.split()[2:])
+        self.http, self.jobs, self.results = said["http"], said["jobs"], said["results"]
 
-def post_json(address, path, headers, body=None):
-    connection = http.client.HTTPConnection(address, timeout=30)
-    try:
-        headers = {"Content-Type": "application/json", **headers}
-        connection.request("POST", path, json.dumps(body or {}), headers)
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
-    finally:
-        connection.close()
+    ws, address = Server.ws, Server.address
 
 
 def listens(port):
@@ -129,44 +122,36 @@ def test_events(reader, server, make):
 
 def test_origins(tmp_path):
     reader = Reader(HTTP_API, None, tmp_path)
-    address = serving(reader.start("origin.sh", env=FREE)).http
+    api = Api(Begun(reader.start("origin.sh", env=FREE)))
 
     def preflight(origin):
-        connection = http.client.HTTPConnection(address, timeout=30)
         headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-        connection.request("OPTIONS", "/v1/queues/default/jobs", headers=headers)
-        response = connection.getresponse()
-        response.read()
-        connection.close()
-        return response.status, response.headers
+        return api.call("OPTIONS", "/v1/queues/default/jobs", **headers)
 
-    status, headers = preflight("https://app.example")
+    status, headers, _ = preflight("https://app.example")
     assert (status, headers["Access-Control-Allow-Origin"]) == (204, "https://app.example")
     text = (ROOT / HTTP_API).read_text().lower()
     for name in ("Allow-Methods", "Allow-Headers", "Expose-Headers"):
         for word in headers[f"Access-Control-{name}"].split(", "):
             assert f"`{word.lower()}`" in text, f"{name}: {word}"
-    assert preflight("https://evil.example")[0] == 403
+    assert preflight("https://evil.example").status == 403
 
 
 def test_tokens(tmp_path):
     reader = Reader(OPERATIONS, None, tmp_path)
     secret, serve = sample(OPERATIONS, "mint.sh").splitlines()
     subprocess.run(["sh", "-ec", secret], cwd=tmp_path, check=True)
-    server = serving(reader.start("mint.sh", "sh", "-ec", f"exec {serve}", env=FREE))
-    page, backend, shop = reader.run("mint.py", sys.executable, reader.save("mint.py")).split()
-
-    def post(path, token):
-        return post_json(server.http, path, {"Authorization": f"Bearer {token}"})
-
-    status, taken = post("/v1/queues/other/jobs", backend)
-    assert status == 202
-    assert post("/v1/queues/other/jobs", page)[0] == 403
-    assert post("/v1/queues/reports/jobs", shop)[0] == 403
-    assert post("/v1/topics/news", page)[0] == 403
-    assert post("/v1/topics/user-42/orders?retain=true", shop)[0] == 200
-    with Client(server, headers={"Authorization": f"Bearer {page}"}) as client:
-        client.send([{"op": "watch", "id": 1, "job": taken["job"]},
+    server = Begun(reader.start("mint.sh", "sh", "-ec", f"exec {serve}", env=FREE))
+    tokens = reader.run("mint.py", sys.executable, reader.save("mint.py")).split()
+    page, backend, shop = (Api(server, token) for token in tokens)
+    taken = backend.submit("1", queue="other")
+    assert taken.status == 202
+    page.submit("1", queue="other").refused(403, "forbidden")
+    shop.submit("1", queue="reports").refused(403, "forbidden")
+    page.publish("news", "1").refused(403, "forbidden")
+    assert shop.publish("user-42/orders", "1", query="?retain=true").status == 200
+    with Client(server, headers={"Authorization": f"Bearer {tokens[0]}"}) as client:
+        client.send([{"op": "watch", "id": 1, "job": taken.json["job"]},
                      {"op": "subscribe", "topic": "user-42/orders"},
                      {"op": "subscribe", "topic": "user-43/orders"}])
         client.heard("accepted", id=1)
@@ -197,7 +182,7 @@ def tutorial(tmp_path):
             env = {"ACEQUIA_LISTEN": self.http, "ACEQUIA_JOBS": f"tcp://{self.jobs}",
                    "ACEQUIA_RESULTS": f"tcp://{self.results}"}
             self.process = self.start("serve.sh", env=env)
-            self.server = serving(self.process)
+            self.server = Begun(self.process)
 
     beginner = Beginner(TUTORIAL, None, tmp_path)
     beginner.serve()
@@ -298,17 +283,16 @@ def test_the_backend_and_the_plug(tutorial, reporter):
     path.write_text(path.read_text().replace("8000", str(port)))
     tutorial.save("index.html")
     backend = tutorial.start("backend.sh")
-    address = f"127.0.0.1:{port}"
     eventually(lambda: listens(port), "the backend")
-    status, taken = post_json(address, "/reports", {}, {"rows": 4})
-    assert status == 202
+    taken = Api(SimpleNamespace(address=lambda _: ("127.0.0.1", port))).call("POST", "/reports", '{"rows": 4}')
+    assert taken.status == 202
     with Client(tutorial.server) as client:
-        client.send({"op": "watch", "id": 1, "job": taken["job"]})
+        client.send({"op": "watch", "id": 1, "job": taken.json["job"]})
         client.heard("progress", id=1)
         tutorial.process.kill()
     tutorial.serve()
     with Client(tutorial.server) as client:
-        client.send({"op": "watch", "id": 1, "job": taken["job"]})
+        client.send({"op": "watch", "id": 1, "job": taken.json["job"]})
         assert client.result(1) == {"rows": 4}
     assert backend.alive
 

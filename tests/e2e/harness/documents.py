@@ -98,5 +98,5 @@ class Reader:
         said = self.run(name)
         # Answers that follow one another have no line ends between them.
         expected = alike(shown(self.document, name)).replace("\n", "")
-        assert alike(said).replace("\n", "") == expected
+        assert alike(said).replace("\n", "") == expected, said
         return said
