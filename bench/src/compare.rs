@@ -58,7 +58,7 @@ impl Measurement {
         })
     }
 
-    fn medians(rounds: &[Self]) -> Self {
+    pub(crate) fn medians(rounds: &[Self]) -> Self {
         let of = |field: fn(&Self) -> f64| median(rounds.iter().map(field).collect());
         let maybe = |field: fn(&Self) -> Option<f64>| {
             rounds.iter().map(field).collect::<Option<Vec<f64>>>().map(median)

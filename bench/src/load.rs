@@ -28,8 +28,8 @@ const OPENING_MAX: usize = 64;
 const LATENCY_US_MAX: u64 = 60_000_000;
 
 const WARMING_UP: u8 = 0;
-const MEASURING: u8 = 1;
-const STOPPING: u8 = 2;
+pub(crate) const MEASURING: u8 = 1;
+pub(crate) const STOPPING: u8 = 2;
 
 /// How a server is loaded.
 #[derive(Clone)]
@@ -57,7 +57,7 @@ pub(crate) struct Tally {
 }
 
 /// What one connection saw.
-struct Seen {
+pub(crate) struct Seen {
     done: u64,
     failed: u64,
     events: u64,
@@ -66,7 +66,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let latency = Histogram::new_with_max(LATENCY_US_MAX, 3)?;
         Ok(Self { done: 0, failed: 0, events: 0, accepted: 0, latency })
     }
@@ -132,13 +132,28 @@ impl Load {
 
     /// Loads `system` with these messages, and says what came of it.
     pub(crate) async fn run(&self, system: &System, frames: Vec<Frame>) -> anyhow::Result<Tally> {
-        let phase = Arc::new(AtomicU8::new(WARMING_UP));
+        let phase = self.begin();
         let frames: Arc<[Frame]> = frames.into();
         let mut connections = JoinSet::new();
         for client in open(&system.url, self.encoding, self.connections).await? {
             let (frames, phase) = (frames.clone(), phase.clone());
             connections.spawn(drive(client, self.encoding, frames, phase));
         }
+        self.measure(system, connections, &phase).await
+    }
+
+    /// Nothing is counted yet.
+    pub(crate) fn begin(&self) -> Arc<AtomicU8> {
+        Arc::new(AtomicU8::new(WARMING_UP))
+    }
+
+    /// Measures what these connections do, and has them stop.
+    pub(crate) async fn measure(
+        &self,
+        system: &System,
+        mut connections: JoinSet<anyhow::Result<Seen>>,
+        phase: &AtomicU8,
+    ) -> anyhow::Result<Tally> {
         tokio::time::sleep(self.warmup).await;
         let before = system.usage().await?;
         phase.store(MEASURING, Ordering::Relaxed);
@@ -233,7 +248,8 @@ async fn drive(
     Ok(seen)
 }
 
-fn count(seen: &mut Seen, is_done: bool, latency: Duration) {
+/// One more job has ended.
+pub(crate) fn count(seen: &mut Seen, is_done: bool, latency: Duration) {
     if is_done {
         seen.done += 1;
         let us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);

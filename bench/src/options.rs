@@ -60,6 +60,8 @@ pub enum Mode {
     Idle(u32),
     /// Short jobs beside long ones.
     Mixed,
+    /// One job at a time on each connection, over WebSocket and over HTTP.
+    Http,
     /// One client beside others that do their worst.
     Hostile,
     /// Much of something: waiting jobs, workers, clients.

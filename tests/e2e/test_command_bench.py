@@ -110,3 +110,11 @@ def test_much_of_everything():
 
     for part in measured.values():
         assert_true_to_their_aims(part["aims"])
+
+
+def test_calls_beside_sessions():
+    measured = report("--http", "--seconds", "0.4", "--warmup-s", "0.1", "--rounds", "1", "--connections", "4")
+    (comparison,) = measured["comparisons"]
+    socket, calls = comparison["websocket"], comparison["http"]
+    assert comparison["rate_ratio"] * socket["jobs_per_s"] == pytest.approx(calls["jobs_per_s"])
+    assert socket["failed"] == calls["failed"] == 0

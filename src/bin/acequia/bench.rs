@@ -23,6 +23,7 @@ Examples:
   acequia bench --scale              a million waiting jobs, a thousand workers, ten thousand clients
   acequia bench --idle 5000          memory of idle sessions
   acequia bench --mixed              short jobs beside long ones
+  acequia bench --http               one job at a time on each connection, over WebSocket and over HTTP
   acequia bench --hostile            one client's jobs beside others that do their worst
   acequia bench --server ws://127.0.0.1:8080 --server-pid $(pidof acequia) --queue default
 
@@ -126,6 +127,10 @@ pub(crate) struct Args {
     /// Short jobs beside long ones, on two workers of one slot
     #[arg(long, conflicts_with = "server", group = "mode")]
     mixed: bool,
+
+    /// One job at a time on each connection, over WebSocket and over HTTP, with the ratio
+    #[arg(long, group = "mode")]
+    http: bool,
 
     /// What a job of one client takes while others do their worst, at the limits that they have
     #[arg(long, conflicts_with = "server", group = "mode")]
@@ -245,6 +250,8 @@ impl Args {
             Mode::Idle(sessions)
         } else if self.mixed {
             Mode::Mixed
+        } else if self.http {
+            Mode::Http
         } else if self.hostile {
             Mode::Hostile
         } else if self.scale {
