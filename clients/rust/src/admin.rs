@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::call::{
-    ANSWER_BYTES_MAX, CALL_TIME_MAX, CallError, Fault, broken, dial, refused, request,
+    CALL_TIME_MAX, CallError, Fault, admin_request, answer, broken, dial, late, refused,
 };
 use crate::connect::ConnectError;
 use crate::url::ServerUrl;
@@ -83,8 +83,7 @@ impl AdminClient {
         body: Bytes,
     ) -> Result<T, CallError> {
         let answered = timeout(CALL_TIME_MAX, self.exchange(&method, path, &body)).await;
-        let authority = || self.server.authority().to_owned();
-        let answered = answered.unwrap_or_else(|_| Err(CallError::Time { authority: authority() }));
+        let answered = answered.unwrap_or_else(|_| Err(late(&self.server, CALL_TIME_MAX)));
         if answered.is_err() && matches!(self.link, Link::Open(_)) {
             // Half an exchange may be left on it.
             self.link = Link::None;
@@ -94,7 +93,7 @@ impl AdminClient {
             return Err(refused(&self.server, status, &body));
         }
         serde_json::from_slice(&body).map_err(|source| CallError::Answer {
-            authority: authority(),
+            authority: self.server.authority().to_owned(),
             path: path.to_owned(),
             source,
         })
@@ -106,10 +105,11 @@ impl AdminClient {
         path: &str,
         body: &Bytes,
     ) -> Result<(StatusCode, Bytes), CallError> {
+        let request = || admin_request(&self.server, method, path, body);
         match &mut self.link {
             Link::Within(app) => {
                 let app = app.borrow().clone().ok_or_else(|| ended(&self.server))?;
-                let answered = app(request(&self.server, method, path, body)).await;
+                let answered = app(request()).await;
                 let (head, body) =
                     answered.map_err(|source| broken(&self.server, source))?.into_parts();
                 return Ok((head.status, body));
@@ -117,7 +117,7 @@ impl AdminClient {
             Link::Open(link) => {
                 // A server closes what was idle for long, and may have been started anew.
                 if link.ready().await.is_ok()
-                    && let Ok(answer) = answer(&self.server, link, method, path, body).await
+                    && let Ok(answer) = answer(link, request()).await
                 {
                     return Ok(answer);
                 }
@@ -125,7 +125,7 @@ impl AdminClient {
             Link::None => {}
         }
         let mut link = dial(&self.server).await?;
-        let answered = answer(&self.server, &mut link, method, path, body).await;
+        let answered = answer(&mut link, request()).await;
         self.link = Link::Open(link);
         answered.map_err(|source| broken(&self.server, source))
     }
@@ -134,16 +134,4 @@ impl AdminClient {
 fn ended(server: &ServerUrl) -> CallError {
     let (authority, source) = (server.authority().to_owned(), io::ErrorKind::ConnectionRefused);
     ConnectError::Unreachable { authority, source: source.into() }.into()
-}
-
-async fn answer(
-    server: &ServerUrl,
-    link: &mut SendRequest<Full<Bytes>>,
-    method: &Method,
-    path: &str,
-    body: &Bytes,
-) -> Result<(StatusCode, Bytes), Fault> {
-    let response = link.send_request(request(server, method, path, body)).await?;
-    let (head, body) = response.into_parts();
-    Ok((head.status, Limited::new(body, ANSWER_BYTES_MAX).collect().await?.to_bytes()))
 }

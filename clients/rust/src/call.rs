@@ -1,10 +1,11 @@
-//! One admin call: how it is asked, and what may become of it.
+//! One call over HTTP: how it is asked, and what may become of it.
 
 use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Body;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, StatusCode};
@@ -14,12 +15,13 @@ use serde::Deserialize;
 use crate::connect::{self, ConnectError, secure};
 use crate::url::ServerUrl;
 
-/// How long a call may take, with the connection for it.
+/// How long an admin call may take, with the connection for it.
 pub(crate) const CALL_TIME_MAX: Duration = Duration::from_secs(5);
 /// Bytes of the largest answer that is read.
 pub const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// What a server says that is no Acequia server is not repeated at length.
 const SAID_BYTES_MAX: usize = 200;
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What happened to a connection.
 pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -39,10 +41,12 @@ pub enum CallError {
         source: Fault,
     },
     /// The server takes its time.
-    #[error("{authority} does not answer within {CALL_TIME_MAX:?}")]
+    #[error("{authority} does not answer within {within:?}")]
     Time {
         /// The host and port.
         authority: String,
+        /// How long it had.
+        within: Duration,
     },
     /// The server has said nothing for long, in a stream that goes on.
     #[error("{authority} says nothing any more")]
@@ -93,10 +97,17 @@ impl CallError {
     }
 }
 
-/// What a server says of a call that it refuses.
+/// What a server says of a call that it refuses: operators are told a `message`, clients a problem as
+/// RFC 9457 has it.
 #[derive(Deserialize)]
 struct Refusal {
+    #[serde(alias = "detail")]
     message: String,
+    retry_after_ms: Option<u32>,
+}
+
+pub(crate) fn late(server: &ServerUrl, within: Duration) -> CallError {
+    CallError::Time { authority: server.authority().to_owned(), within }
 }
 
 pub(crate) fn broken(server: &ServerUrl, source: impl Into<Fault>) -> CallError {
@@ -107,13 +118,19 @@ pub(crate) fn broken(server: &ServerUrl, source: impl Into<Fault>) -> CallError 
 pub(crate) fn refused(server: &ServerUrl, status: StatusCode, body: &[u8]) -> CallError {
     let message = serde_json::from_slice(body).map_or_else(
         |_| String::from_utf8_lossy(&body[..body.len().min(SAID_BYTES_MAX)]).into_owned(),
-        |Refusal { message }| message,
+        |Refusal { message, retry_after_ms }| {
+            let again = retry_after_ms.map(|ms| format!("; try again in {ms} ms"));
+            message + &again.unwrap_or_default()
+        },
     );
     CallError::Refused { authority: server.authority().to_owned(), status, message }
 }
 
 /// A new connection; what it is driven by ends with it.
-pub(crate) async fn dial(server: &ServerUrl) -> Result<SendRequest<Full<Bytes>>, CallError> {
+pub(crate) async fn dial<B>(server: &ServerUrl) -> Result<SendRequest<B>, CallError>
+where
+    B: Body<Data = Bytes, Error: Into<Fault>> + Send + 'static,
+{
     let stream = connect::dial(server).await?;
     // Small messages, each of which somebody waits for; a system that refuses is only slower.
     _ = stream.set_nodelay(true);
@@ -125,23 +142,36 @@ pub(crate) async fn dial(server: &ServerUrl) -> Result<SendRequest<Full<Bytes>>,
     Ok(link)
 }
 
-/// A call, with all that is shown to the server.
-pub(crate) fn request(
+/// An admin call, with all that is shown to the server; `path` is below `/v1/admin/`.
+pub(crate) fn admin_request(
     server: &ServerUrl,
     method: &Method,
     path: &str,
     body: &Bytes,
 ) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(body.clone()));
+    let content_type = (!body.is_empty()).then_some(JSON);
+    // Names of queues, pools and workers need no escape.
+    let request = request(server, method, &server.admin_path(path), content_type);
+    request.map(|()| Full::new(body.clone()))
+}
+
+/// A call without its body, with all that is shown to the server.
+pub(crate) fn request(
+    server: &ServerUrl,
+    method: &Method,
+    path: &str,
+    content_type: Option<HeaderValue>,
+) -> Request<()> {
+    let mut request = Request::new(());
     *request.method_mut() = method.clone();
-    // Names of queues, pools and workers need no escape; what cannot be a path finds nothing.
-    *request.uri_mut() = server.admin_path(path).parse().unwrap_or_default();
+    // What cannot be a path finds nothing.
+    *request.uri_mut() = path.parse().unwrap_or_default();
     let headers = request.headers_mut();
     if let Ok(host) = HeaderValue::from_str(server.authority()) {
         headers.insert(HOST, host);
     }
-    if !body.is_empty() {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(content_type) = content_type {
+        headers.insert(CONTENT_TYPE, content_type);
     }
     let shown = server.token().map(|token| HeaderValue::from_str(&format!("Bearer {token}")));
     if let Some(Ok(mut shown)) = shown {
@@ -149,4 +179,13 @@ pub(crate) fn request(
         headers.insert(AUTHORIZATION, shown);
     }
     request
+}
+
+/// Asks, and reads the answer to its end.
+pub(crate) async fn answer<B: Body + 'static>(
+    link: &mut SendRequest<B>,
+    request: Request<B>,
+) -> Result<(StatusCode, Bytes), Fault> {
+    let (head, body) = link.send_request(request).await?.into_parts();
+    Ok((head.status, Limited::new(body, ANSWER_BYTES_MAX).collect().await?.to_bytes()))
 }

@@ -1,5 +1,5 @@
-//! A small client of the WebSocket protocol: what `acequia submit` and `acequia bench` need; and one
-//! of the admin calls, which `acequia pool` and `acequia top` make.
+//! A small client of the WebSocket protocol: what `acequia submit` and `acequia bench` need; one of the
+//! admin calls, which `acequia pool` and `acequia top` make; and [`publish`], for `acequia publish`.
 //!
 //! ```no_run
 //! use acequia_client::{Client, ServerUrl};
@@ -18,11 +18,13 @@
 //! the wire.
 
 mod admin;
+mod asked_for;
 mod call;
 mod client;
 mod connect;
 mod live;
 mod nearby;
+mod publish;
 mod url;
 
 pub use acequia_tls::BadTls;
@@ -32,4 +34,5 @@ pub use client::{Client, ClientError, Frame};
 pub use connect::ConnectError;
 pub use live::Live;
 pub use nearby::LeftNearby;
+pub use publish::{Message, PublishError, publish};
 pub use url::{BadServerUrl, ServerUrl};

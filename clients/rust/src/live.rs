@@ -14,7 +14,9 @@ use serde::de::DeserializeOwned;
 use sse_stream::{Sse, SseByteStream};
 use tokio::time::timeout;
 
-use crate::call::{ANSWER_BYTES_MAX, CALL_TIME_MAX, CallError, broken, dial, refused, request};
+use crate::call::{
+    ANSWER_BYTES_MAX, CALL_TIME_MAX, CallError, admin_request, broken, dial, late, refused,
+};
 use crate::url::ServerUrl;
 
 /// What is called, below `/v1/admin/`.
@@ -58,13 +60,13 @@ impl Live {
     }
 
     async fn open_at(server: &ServerUrl, path: &str) -> Result<Self, CallError> {
-        let late = || CallError::Time { authority: server.authority().to_owned() };
-        timeout(CALL_TIME_MAX, Self::dial(server, path)).await.map_err(|_| late())?
+        let dialled = timeout(CALL_TIME_MAX, Self::dial(server, path)).await;
+        dialled.map_err(|_| late(server, CALL_TIME_MAX))?
     }
 
     async fn dial(server: &ServerUrl, path: &str) -> Result<Self, CallError> {
         let mut link = dial(server).await?;
-        let request = request(server, &Method::GET, path, &Bytes::new());
+        let request = admin_request(server, &Method::GET, path, &Bytes::new());
         let response = link.send_request(request).await;
         let response = response.map_err(|source| broken(server, source))?;
         let status = response.status();

@@ -18,7 +18,7 @@ const PATH: &str = "/v1/ws";
 /// `wss://HOST:PORT/PATH`.
 ///
 /// `ws://` and `http://` name the same port. A path of `ws://` that ends in neither `/v1/ws` nor `/` is
-/// taken as it is for sessions; there is no knowing then where admin calls are but at `/v1/admin`.
+/// taken as it is for sessions; there is no knowing then where calls over HTTP are but below `/v1/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerUrl {
     /// `HOST:PORT`, which is what is dialled.
@@ -114,7 +114,12 @@ impl ServerUrl {
     }
 
     pub(crate) fn admin_path(&self, path: &str) -> String {
-        format!("{}/v1/admin/{path}", self.prefix)
+        self.path_below(&format!("admin/{path}"))
+    }
+
+    /// Where a call is made, `path` below `/v1/`.
+    pub(crate) fn path_below(&self, path: &str) -> String {
+        format!("{}/v1/{path}", self.prefix)
     }
 
     /// Whether it is dialled by TLS.

@@ -4,12 +4,15 @@ mod bench;
 mod completions;
 mod config;
 mod demo;
+mod failure;
 mod log;
 mod login;
 mod man;
 mod operators;
+mod payload;
 mod pool;
 mod pool_guard;
+mod publish;
 mod serve;
 mod settings;
 mod stop;
@@ -86,6 +89,7 @@ enum Task {
     Worker(worker::Args),
     Pool(pool::Args),
     Submit(submit::Args),
+    Publish(publish::Args),
     Top(top::Args),
     Bench(bench::Args),
     #[command(hide = true)]
@@ -125,7 +129,8 @@ fn run(threads: Option<NonZeroUsize>, log: log::Format, task: Task) -> anyhow::R
         // Before anything that takes its time. The guard of a pool ends with the pool, and by no signal
         // that is meant for it.
         if !matches!(task, Task::PoolGuard(_)) {
-            stop::catch(matches!(task, Task::Submit(_))).context("cannot catch signals")?;
+            let hears_hangup = matches!(task, Task::Submit(_) | Task::Publish(_));
+            stop::catch(hears_hangup).context("cannot catch signals")?;
         }
         match task {
             Task::Demo(args) => demo::run(args, log).await,
@@ -133,6 +138,7 @@ fn run(threads: Option<NonZeroUsize>, log: log::Format, task: Task) -> anyhow::R
             Task::Worker(args) => worker::run(args).await,
             Task::Pool(args) => pool::run(args).await,
             Task::Submit(args) => submit::run(args).await,
+            Task::Publish(args) => publish::run(args).await,
             Task::Top(args) => top::run(args).await,
             Task::Bench(args) => bench::run(args).await,
             Task::PoolGuard(args) => Ok(pool_guard::run(&args)),

@@ -6,21 +6,21 @@ mod follow;
 mod json;
 mod waiting;
 
-use std::io::{IsTerminal as _, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use acequia::client::{Client, ConnectError, ServerUrl};
+use acequia::client::{Client, ServerUrl};
 use acequia_wire::client::{Encoding, Event, HelloOp, OnDisconnect, Op, Submit};
 use acequia_wire::limits::{ATTEMPTS_MAX, PRIORITY_DEFAULT, PRIORITY_MAX};
 use acequia_wire::{ContentType, Limits, Payload, QueueName};
-use bytes::Bytes;
 
 use self::display::Display;
-use self::failure::{Failure, LOST, Outcome, REJECTED, USAGE, gone, lost, stopped, too_large};
+use self::failure::{gone, lost, stopped, too_large};
 use self::follow::{Following, ID};
-use crate::login::{Login, remedy};
-use crate::{stop, words};
+use crate::failure::{Failure, Outcome, REJECTED, USAGE, unconnected};
+use crate::login::Login;
+use crate::payload::STDIN;
+use crate::{payload, stop, words};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,7 +41,7 @@ connection to the server, 130 cancelled, also by Ctrl-C; 143 and 129 ended by SI
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The payload; `-` is standard input
-    #[arg(default_value = "-", value_name = "FILE|-")]
+    #[arg(default_value = STDIN, value_name = "FILE|-")]
     file: PathBuf,
 
     /// The server: http://HOST:PORT, with the path below which a proxy has put it if there is one, or
@@ -120,7 +120,7 @@ async fn prepare(args: &Args, display: &Display) -> Outcome<(Client, Payload)> {
     let server = args.login.at(args.server.clone());
     let server = server.map_err(|error| Failure(USAGE, words::told(&error)))?;
     let connected = Client::connect(&server, encoding).await;
-    let mut client = connected.map_err(|error| unconnected(args, &error))?;
+    let mut client = connected.map_err(|error| unconnected(&args.server, &error))?;
     let limits = greet(&mut client).await?;
     let size = payload.bytes().len();
     // A message that is much too large costs the connection, and its end would not say why.
@@ -132,14 +132,8 @@ async fn prepare(args: &Args, display: &Display) -> Outcome<(Client, Payload)> {
 
 impl Args {
     async fn payload(&self, display: &Display) -> Outcome<Payload> {
-        let is_stdin = self.file.as_os_str() == "-";
-        if is_stdin && std::io::stdin().is_terminal() {
-            display.state("type the payload and end it with Ctrl-D");
-        }
-        let file = (!is_stdin).then(|| self.file.clone());
-        // A thread of its own, since nobody knows when it ends, and signals are heard here.
-        let read = tokio::task::spawn_blocking(move || read(file.as_deref())).await;
-        let bytes = read.map_err(|panic| Failure(USAGE, panic.to_string()))??;
+        let file = (self.file.as_os_str() != STDIN).then(|| self.file.clone());
+        let bytes = payload::read(file, "payload", |text| display.state(text)).await?;
         let content_type = if self.json { ContentType::Json } else { ContentType::Octets };
         Payload::new(content_type, bytes).map_err(|_| {
             let message = "--json: the payload is not one JSON value; correct it, or leave --json \
@@ -166,20 +160,6 @@ impl Args {
     }
 }
 
-/// The bytes of a file, or of standard input.
-fn read(file: Option<&Path>) -> Outcome<Bytes> {
-    let (read, what) = match file {
-        Some(file) => (std::fs::read(file), file.display().to_string()),
-        None => {
-            let mut bytes = Vec::new();
-            let read = std::io::stdin().lock().read_to_end(&mut bytes);
-            (read.map(|_| bytes), "standard input".to_owned())
-        }
-    };
-    read.map(Bytes::from)
-        .map_err(|error| Failure(USAGE, format!("cannot read the payload from {what}: {error}")))
-}
-
 /// Asks the server what it allows.
 async fn greet(client: &mut Client) -> Outcome<Limits> {
     let broken = |error| lost(&error);
@@ -194,9 +174,4 @@ async fn greet(client: &mut Client) -> Outcome<Limits> {
             _ => {}
         }
     }
-}
-
-fn unconnected(args: &Args, error: &ConnectError) -> Failure {
-    let remedy = remedy(error, args.server.authority());
-    Failure(LOST, format!("{error}{remedy}"))
 }

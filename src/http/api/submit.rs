@@ -9,7 +9,7 @@ use acequia_wire::client::{Event, JobEvent, Refusal, Submit, SubmitFields, Submi
 use acequia_wire::code::RejectCode;
 use acequia_wire::limits::{CORRELATION_ID_BYTES_MAX, KEY_BYTES_MAX, OPS_PER_MESSAGE_MAX};
 use acequia_wire::{ContentType, CorrelationId, JobId, Payload, TraceParent};
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -435,6 +435,10 @@ pub(super) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Problem>
         Problem::from(Refusal::new(RejectCode::TooLarge, message))
     };
     let broken = || Problem::bad_request("the body breaks off");
+    // Whoever asks first whether to send it (`Expect: 100-continue`) is told before it is on its way.
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(too_large());
+    }
     match timeout(BODY_TIME_MAX, to_bytes(body, bytes_max)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) => {

@@ -10,6 +10,7 @@ use acequia_wire::{ContentType, Payload};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::json;
+use crate::failure::tell;
 
 /// A bar's length. Workers count in units of their own, fractions among them.
 const BAR_STEPS: f64 = 1000.0;
@@ -47,8 +48,7 @@ impl Display {
     }
 
     fn tell(&self, text: &str) {
-        // Much of it is what others wrote. Nobody is left to tell if standard error is gone.
-        self.bar.suspend(|| _ = writeln!(io::stderr().lock(), "acequia: {}", plain(text)));
+        self.bar.suspend(|| tell(text));
     }
 
     pub(super) fn started(&mut self, attempt: u32, worker: &str) {

@@ -4,22 +4,11 @@ use acequia::client::ClientError;
 use acequia_wire::JobId;
 use acequia_wire::code::RejectCode;
 
+use crate::failure::{FAILED, Failure, LOST, REJECTED};
 use crate::stop::Signal;
 
-/// The job failed, or its result could not be written, or not all of it is there.
-pub(super) const FAILED: u8 = 1;
-/// The payload is not to be had.
-pub(super) const USAGE: u8 = 2;
-/// The server did not take the job.
-pub(super) const REJECTED: u8 = 3;
-/// There is no server, or it went.
-pub(super) const LOST: u8 = 4;
 /// Ctrl-C, or somebody else did not want the job any more.
 pub(super) const INTERRUPTED: u8 = 130;
-
-pub(super) struct Failure(pub(super) u8, pub(super) String);
-
-pub(super) type Outcome<T> = Result<T, Failure>;
 
 /// Where a job is that goes on without this command.
 pub(super) struct Left<'a> {

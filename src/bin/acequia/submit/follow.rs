@@ -9,10 +9,10 @@ use tokio::time::timeout;
 
 use super::display::Display;
 use super::failure::{
-    FAILED, Failure, INTERRUPTED, Left, Outcome, gone_with, incomplete, left, lost_with,
-    outcome_lost, rejected, unwritable,
+    INTERRUPTED, Left, gone_with, incomplete, left, lost_with, outcome_lost, rejected, unwritable,
 };
 use super::waiting::{For, Waiting};
+use crate::failure::{FAILED, Failure, Outcome};
 use crate::stop::{self, Signal};
 
 /// How long a cancelled job may take to say so.
