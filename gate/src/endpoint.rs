@@ -5,8 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Longest path or name of an ipc endpoint, in bytes: `sun_path` holds 108, one of them a zero.
-const IPC_PATH_BYTES_MAX: usize = 107;
+use crate::unix::PATH_BYTES_MAX;
 
 /// Where a gate listens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -97,7 +96,7 @@ fn parse_ipc(rest: &str) -> Result<Endpoint, &'static str> {
     if rest.is_empty() || rest == "@" {
         return Err("there is no path");
     }
-    if rest.len() > IPC_PATH_BYTES_MAX {
+    if rest.len() > PATH_BYTES_MAX {
         return Err("the path is longer than the 107 bytes that a socket may have");
     }
     if rest.contains('\0') {
@@ -167,7 +166,7 @@ mod tests {
             assert!(error.contains(why), "{text:?} gave: {error}");
             assert!(error.contains(&format!("{text:?}")) && error.contains("tcp://127.0.0.1:5557"));
         }
-        let long = format!("ipc://{}", "a".repeat(IPC_PATH_BYTES_MAX + 1));
+        let long = format!("ipc://{}", "a".repeat(PATH_BYTES_MAX + 1));
         assert!(long.parse::<Endpoint>().unwrap_err().to_string().contains("107"));
     }
 }

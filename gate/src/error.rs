@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::endpoint::Endpoint;
+use crate::unix::SocketError;
 
 /// A gate could not be bound.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +85,17 @@ impl GateError {
             io::ErrorKind::PermissionDenied => Self::Denied { endpoint },
             io::ErrorKind::AddrNotAvailable => Self::NotLocal { endpoint },
             _ => Self::Bind { endpoint, source },
+        }
+    }
+
+    /// The error of a socket of `endpoint` that is not to be had.
+    pub(crate) fn of_socket(endpoint: &Endpoint, error: SocketError) -> Self {
+        match error {
+            SocketError::Live { .. } => Self::LiveSocket { endpoint: endpoint.clone() },
+            SocketError::NotASocket { .. } => Self::NotASocket { endpoint: endpoint.clone() },
+            // Who made the endpoint saw to its length.
+            SocketError::TooLong { .. } => Self::of_bind(endpoint, io::Error::other(error)),
+            SocketError::System { source, .. } => Self::of_bind(endpoint, source),
         }
     }
 }

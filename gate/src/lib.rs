@@ -29,7 +29,7 @@
 //! | `spoken` | what somebody speaks who does not get in |
 //! | `shortage` | whether there are files for more connections |
 //! | `lease` | a connection that has a place |
-//! | `listener`, `tcp`, `endpoint` | the public side |
+//! | `listener`, `tcp`, `unix`, `endpoint` | the public side |
 
 mod admission;
 mod config;
@@ -53,6 +53,7 @@ mod spoken;
 mod state;
 mod stats;
 mod tcp;
+mod unix;
 
 pub use config::{
     CONNECTIONS_MAX, EVICTIONS_UNDER_WAY_MAX, FRAME_BYTES_MAX, GateConfig, HANDSHAKE_TIME_MAX,
@@ -71,5 +72,6 @@ pub use reason::CloseReason;
 pub use role::{Jobs, Results, Role};
 pub use stats::{GateStats, GateStatsSnapshot};
 pub use tcp::TcpListeners;
+pub use unix::{SocketAccess, SocketError, SocketFile};
 /// The message type of the sockets behind the gate, so that a caller needs no `zeromq` of its own.
 pub use zeromq::ZmqMessage;

@@ -1,7 +1,5 @@
 //! The public side: a TCP or ipc listener, and the streams it accepts.
 
-mod ipc;
-
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,6 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::error::GateError;
 use crate::peer::Peer;
 use crate::tcp::TcpListeners;
+use crate::unix::{self, SocketAccess, SocketFile};
 
 pub(crate) struct PublicListener {
     listener: Listener,
@@ -23,7 +22,7 @@ pub(crate) struct PublicListener {
 
 enum Listener {
     Tcp(TcpListeners),
-    Ipc { listener: UnixListener, _file: Option<ipc::SocketFile> },
+    Ipc { listener: UnixListener, _file: Option<SocketFile> },
 }
 
 impl PublicListener {
@@ -37,12 +36,15 @@ impl PublicListener {
                 Ok(Self { listener: Listener::Tcp(listener), endpoint })
             }
             Endpoint::Ipc { path } => {
-                let (listener, file) = ipc::bind_path(endpoint, path)?;
+                // Whoever may open the socket may run as a worker.
+                let bound = SocketFile::listen(path, SocketAccess::Owner);
+                let (listener, file) =
+                    bound.map_err(|error| GateError::of_socket(endpoint, error))?;
                 let listener = Listener::Ipc { listener, _file: Some(file) };
                 Ok(Self { listener, endpoint: endpoint.clone() })
             }
             Endpoint::Abstract { name } => {
-                let listener = ipc::bind_abstract(name)
+                let listener = unix::bind_abstract(name)
                     .map_err(|source| GateError::of_bind(endpoint, source))?;
                 let listener = Listener::Ipc { listener, _file: None };
                 Ok(Self { listener, endpoint: endpoint.clone() })
