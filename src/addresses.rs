@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use acequia_gate::Endpoint;
 
@@ -12,6 +13,8 @@ pub struct Addresses {
     pub http: SocketAddr,
     /// Admin calls and the dashboard, if they are not there.
     pub admin: Option<SocketAddr>,
+    /// Unix sockets that are the same as `http`.
+    pub sockets: Vec<PathBuf>,
     /// Where workers fetch jobs.
     pub jobs: Endpoint,
     /// Where workers bring results.
@@ -20,8 +23,9 @@ pub struct Addresses {
 
 impl fmt::Display for Addresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { http, admin, jobs, results } = self;
+        let Self { http, admin, sockets, jobs, results } = self;
         write!(f, "acequia ready http={http} jobs={jobs} results={results}")?;
-        admin.map_or(Ok(()), |admin| write!(f, " admin={admin}"))
+        admin.map_or(Ok(()), |admin| write!(f, " admin={admin}"))?;
+        sockets.iter().try_for_each(|path| write!(f, " unix={}", path.display()))
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use acequia_gate::{Endpoint, EndpointError, GateError};
+use acequia_gate::{Endpoint, EndpointError, GateError, SocketAccess, SocketError};
 use acequia_journal::{OpenError, ReadError};
 use acequia_tls::{BadTls, TlsFiles};
 use acequia_wire::{Limits, TraceRatio};
@@ -19,6 +19,11 @@ use crate::pipeline::durability::NotRecovered;
 pub struct Config {
     /// Where HTTP and WebSocket listen, `HOST:PORT`; port 0 lets the system choose.
     pub listen: String,
+    /// Paths of unix sockets where the same is found as at [`listen`](Self::listen), without TLS and without
+    /// the PROXY protocol: for programs of the same machine.
+    pub sockets: Vec<PathBuf>,
+    /// Who may connect to them.
+    pub socket_access: SocketAccess,
     /// Where admin calls and the dashboard listen, `HOST:PORT`. With `None` they are where HTTP is.
     pub admin_listen: Option<String>,
     /// The certificate and key that HTTP and WebSocket are encrypted with. With `None` they are
@@ -100,6 +105,8 @@ impl Default for Config {
         let endpoint = |text: &str| text.parse().expect("a default endpoint is one");
         Self {
             listen: Self::LISTEN.to_owned(),
+            sockets: Vec::new(),
+            socket_access: SocketAccess::default(),
             admin_listen: None,
             tls: None,
             jobs: endpoint(Self::JOBS),
@@ -141,6 +148,9 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// A socket of HTTP is not to be had.
+    #[error("--listen: {0}")]
+    Socket(#[from] SocketError),
     /// An endpoint for workers is not one.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),

@@ -43,5 +43,5 @@ pub use server::Server;
 pub use spans::{BadOtlpEndpoint, OtlpEndpoint};
 
 // What an embedding program needs to fill in a `Config`.
-pub use acequia_gate::Endpoint;
+pub use acequia_gate::{Endpoint, SocketAccess};
 pub use acequia_wire::{Limits, TraceRatio};

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acequia_client::{AdminClient, InProcess, ServerUrl};
-use acequia_gate::{GateConfig, JobsGate, Limits as FrameLimits, ResultsGate, TcpListeners};
+use acequia_gate::{
+    GateConfig, JobsGate, Limits as FrameLimits, ResultsGate, SocketFile, TcpListeners,
+};
 use acequia_scheduler::Config as SchedulerConfig;
 use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::UnixListener;
 #[cfg(feature = "otlp")]
 use tokio::sync::oneshot;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -20,7 +23,9 @@ use crate::access::{self, Access, Pages, Proxies, Refusals, Secret, TokenDoor, W
 use crate::addresses::Addresses;
 use crate::clock::Clock;
 use crate::config::{Config, StartError};
-use crate::http::{self, About, Door, Front, Greeting, Keys, Rules, STREAMS_MAX, Scrape};
+use crate::http::{
+    self, About, Door, Front, Greeting, Keys, Places, Port, Rules, STREAMS_MAX, Scrape,
+};
 use crate::metrics::{Metrics, RefusedRequests};
 use crate::parts::{Broken, Parts};
 use crate::pipeline::{INBOX, Input, Pipeline, Times, durability};
@@ -36,6 +41,7 @@ const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
 /// A server that holds its ports and its journal. Nothing is served before [`run`](Self::run).
 pub struct Server {
     http: TcpListeners,
+    sockets: Vec<(UnixListener, SocketFile)>,
     admin: Option<TcpListeners>,
     keys: Option<Keys>,
     proxies: Arc<Proxies>,
@@ -70,6 +76,9 @@ impl Server {
     /// If one of them is not to be had; the message says what to do.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let (http, address) = listen("--listen", &config.listen).await?;
+        let bound =
+            config.sockets.iter().map(|path| SocketFile::listen(path, config.socket_access));
+        let sockets = bound.collect::<Result<_, _>>()?;
         let admin = match &config.admin_listen {
             Some(admin) => Some(listen("--admin-listen", admin).await?),
             None => None,
@@ -80,6 +89,7 @@ impl Server {
         let addresses = Addresses {
             http: address,
             admin: admin_address,
+            sockets: config.sockets.clone(),
             jobs: jobs.local_endpoint().clone(),
             results: results.local_endpoint().clone(),
         };
@@ -130,6 +140,7 @@ impl Server {
         let greeting = Greeting::new(&addresses, &access, config.demo);
         Ok(Self {
             http,
+            sockets,
             admin,
             keys,
             proxies,
@@ -177,6 +188,7 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Broken> {
         let Self {
             http,
+            sockets,
             admin,
             keys,
             proxies,
@@ -212,20 +224,31 @@ impl Server {
         within.send_replace(Some(http::in_process(http::for_own_process(door.clone()))));
         let refusals = door.access.refusals.clone();
         let (closing, closes) = http::closing();
-        let mut serve = |part, listener, app, proxy_protocol| {
-            let (proxies, refusals) = (proxies.clone(), refusals.clone());
-            let (keys, refused) = (keys.clone(), refused.clone());
-            let (limits, closes) = (front.limits, closes.clone());
-            let rules = Rules { limits, keys, proxies, proxy_protocol, closes, refused, refusals };
-            parts.start(part, http::serve(listener, app, rules));
+        let rules = |proxy_protocol| Rules {
+            places: Arc::new(Places::new(proxies.clone(), &front.limits)),
+            limits: front.limits,
+            keys: keys.clone(),
+            proxies: proxies.clone(),
+            proxy_protocol,
+            closes: closes.clone(),
+            refused: refused.clone(),
+            refusals: refusals.clone(),
         };
-        match admin {
+        let app = match admin {
             Some(admin) => {
-                serve("the admin port", admin, http::for_operators(door.clone()), false);
-                serve("the HTTP port", http, http::without_admin_calls(door), proxy_protocol);
+                let app = http::for_operators(door.clone());
+                parts.start("the admin port", http::serve(Port::Tcp(admin), app, rules(false)));
+                http::without_admin_calls(door)
             }
-            None => serve("the HTTP port", http, http::for_all(door), proxy_protocol),
+            None => http::for_all(door),
+        };
+        let rules = rules(proxy_protocol);
+        let (sockets, _files): (Vec<_>, Vec<_>) = sockets.into_iter().unzip();
+        for socket in sockets {
+            let serve = http::serve(Port::Socket(socket), app.clone(), rules.clone());
+            parts.start("a socket of HTTP", serve);
         }
+        parts.start("the HTTP port", http::serve(Port::Tcp(http), app, rules));
         // The ports have it.
         drop(closes);
 

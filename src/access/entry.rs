@@ -1,12 +1,10 @@
 //! How a client comes in: with a token in its request, or with one that it says first.
 
-use std::net::IpAddr;
-
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Access, Grant, Knock, bearer};
+use super::{Access, Grant, Knock, Peer, bearer};
 use crate::metrics::RefusedToken;
 
 /// What a subprotocol begins with that is a token. A browser can say nothing else with a WebSocket.
@@ -29,10 +27,10 @@ pub(crate) enum Entry {
 }
 
 impl Entry {
-    /// Judges a request for a WebSocket of somebody at `peer`.
+    /// Judges a request for a WebSocket of `peer`.
     pub(crate) fn of(
         access: &Access,
-        peer: IpAddr,
+        peer: Peer,
         headers: &HeaderMap,
     ) -> Result<Self, Box<Response>> {
         let Some(knock) = Knock::at(access, peer) else { return Ok(Self::Open) };

@@ -1,11 +1,11 @@
 //! Somebody at the door of tokens: what they show is judged, and the log is told of a refusal.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Access;
+use super::peer::Peer;
 use super::refusals::Refusals;
 use super::tokens::{Grant, TokenDoor};
 use crate::metrics::{Reason as _, RefusedToken};
@@ -15,12 +15,12 @@ use crate::metrics::{Reason as _, RefusedToken};
 pub(crate) struct Knock {
     pub(super) tokens: Arc<TokenDoor>,
     pub(super) refusals: Arc<Refusals>,
-    pub(super) peer: IpAddr,
+    pub(super) peer: Peer,
 }
 
 impl Knock {
-    /// That of somebody at `peer`; `None` where clients need no tokens.
-    pub(crate) fn at(access: &Access, peer: IpAddr) -> Option<Self> {
+    /// That of `peer`; `None` where clients need no tokens.
+    pub(crate) fn at(access: &Access, peer: Peer) -> Option<Self> {
         let tokens = access.tokens.clone()?;
         Some(Self { tokens, refusals: access.refusals.clone(), peer })
     }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::origin::{AllowedOrigin, host_name, is_opaque, is_own};
 use super::own_name::{OwnName, is_nobodys};
+use super::peer::Peer;
 
 /// So much of a foreign header is repeated in a refusal.
 const SHOWN_MAX: usize = 200;
@@ -67,7 +68,7 @@ impl Pages {
     }
 
     /// Whether the page that a request comes from, if it comes from one, may open sessions.
-    pub(crate) fn check(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), Foreign> {
+    pub(crate) fn check(&self, peer: Peer, headers: &HeaderMap) -> Result<(), Foreign> {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         // Not a browser.
         let Some(origin) = origins.next() else { return Ok(()) };
@@ -97,7 +98,7 @@ impl Pages {
     /// That takes a browser near the server, which comes straight to it: no proxy has added a header;
     /// not by TLS, since nobody has a certificate for that name and this server; and by a name. The
     /// browser then says the port, unless the server is where nobody has to.
-    fn may_be_rebound(&self, peer: IpAddr, headers: &HeaderMap, origin: &str, host: &str) -> bool {
+    fn may_be_rebound(&self, peer: Peer, headers: &HeaderMap, origin: &str, host: &str) -> bool {
         let name = host_name(host);
         let says_port = name.len() < host.len() || self.port == PORT_OF_HTTP;
         let by_tls = origin.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
@@ -107,19 +108,22 @@ impl Pages {
     }
 }
 
-/// Whether an address is of this machine or of a network that is not open to the world: from there
-/// alone a page gains something by a browser.
-fn is_near(address: IpAddr) -> bool {
+/// Whether somebody is on this machine or in a network that is not open to the world: from there alone a
+/// page gains something by a browser. No browser dials a socket, but it may come by a tunnel that does.
+fn is_near(peer: Peer) -> bool {
     /// 100.64.0.0/10, which providers and overlay networks use.
     fn is_shared(address: Ipv4Addr) -> bool {
         let [a, b, ..] = address.octets();
         a == 100 && b & 0xc0 == 64
     }
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
+    match peer.canonical() {
+        Peer::User(_) => true,
+        Peer::Address(IpAddr::V4(v4)) => {
             v4.is_loopback() || v4.is_private() || v4.is_link_local() || is_shared(v4)
         }
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+        Peer::Address(IpAddr::V6(v6)) => {
+            v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local()
+        }
     }
 }
 
@@ -188,8 +192,9 @@ mod tests {
 
     const FAR: &str = "192.0.2.1";
     const HERE: &str = "127.0.0.1";
-    const NEAR: [&str; 8] = [
+    const NEAR: [&str; 9] = [
         HERE,
+        "a socket",
         "::1",
         "::ffff:127.0.0.1",
         "10.1.2.3",
@@ -207,7 +212,8 @@ mod tests {
         for (name, value) in headers {
             map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        let judged = pages.check(peer.parse().expect("an address"), &map);
+        let peer = peer.parse().map_or(Peer::User(1_000), Peer::Address);
+        let judged = pages.check(peer, &map);
         judged.map_err(|foreign| foreign.to_string())
     }
 

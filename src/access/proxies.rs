@@ -7,18 +7,28 @@ use axum::http::HeaderMap;
 use ipnet::IpNet;
 
 use super::forwarded;
+use super::peer::Peer;
 
-/// The address of a proxy, or a network in which nobody but proxies is.
+/// The address of a proxy, a network in which nobody but proxies is, or whoever comes by a unix socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TrustedProxy(IpNet);
+pub struct TrustedProxy(Trusted);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trusted {
+    Network(IpNet),
+    Sockets,
+}
+
+/// What stands for whoever comes by a unix socket.
+const SOCKETS: &str = "unix";
 
 /// A text that is neither an address nor a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadTrustedProxy {
     /// It is something else.
     #[error(
-        "{0:?} is no proxy's address; it is one such as 10.1.2.3 or 2001:db8::1, or a network such as \
-         10.1.2.0/24"
+        "{0:?} is no proxy's address; it is one such as 10.1.2.3 or 2001:db8::1, a network such as \
+         10.1.2.0/24, or `unix` for whoever comes by a unix socket"
     )]
     Neither(String),
     /// It is an address in a network: one of the two is meant, and they are not trusted alike.
@@ -32,12 +42,15 @@ impl FromStr for TrustedProxy {
     type Err = BadTrustedProxy;
 
     fn from_str(text: &str) -> Result<Self, BadTrustedProxy> {
+        if text == SOCKETS {
+            return Ok(Self(Trusted::Sockets));
+        }
         if let Ok(address) = text.parse::<IpAddr>() {
-            return Ok(Self(address.to_canonical().into()));
+            return Ok(Self(Trusted::Network(address.to_canonical().into())));
         }
         let network: IpNet = text.parse().map_err(|_| BadTrustedProxy::Neither(text.into()))?;
         if network.trunc() == network {
-            return Ok(Self(network));
+            return Ok(Self(Trusted::Network(network)));
         }
         let whole = network.trunc().to_string();
         Err(BadTrustedProxy::Both(text.into(), network.addr(), whole))
@@ -45,9 +58,14 @@ impl FromStr for TrustedProxy {
 }
 
 impl TrustedProxy {
+    /// Whether it is whoever comes by a unix socket.
+    pub fn is_socket(&self) -> bool {
+        self.0 == Trusted::Sockets
+    }
+
     /// Whether everybody is trusted.
     pub fn is_anybody(&self) -> bool {
-        self.0.prefix_len() == 0
+        matches!(self.0, Trusted::Network(network) if network.prefix_len() == 0)
     }
 }
 
@@ -60,19 +78,23 @@ impl Proxies {
         Self(trusted)
     }
 
-    /// Whether somebody at this address is one of them.
-    pub(crate) fn trust(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.0.iter().any(|TrustedProxy(network)| network.contains(&address))
+    /// Whether this is one of them.
+    pub(crate) fn trust(&self, peer: Peer) -> bool {
+        let peer = peer.canonical();
+        self.0.iter().any(|TrustedProxy(trusted)| match (trusted, peer) {
+            (Trusted::Network(network), Peer::Address(address)) => network.contains(&address),
+            (Trusted::Sockets, Peer::User(_)) => true,
+            _ => false,
+        })
     }
 
     /// Whose request it is that comes from `peer`: each proxy is asked for the one before it, until
-    /// somebody is none. Where a proxy names no address, it is the proxy's own.
-    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let mut client = peer.to_canonical();
+    /// somebody is none. Where a proxy names no address, it is the proxy itself.
+    pub(crate) fn client(&self, peer: Peer, headers: &HeaderMap) -> Peer {
+        let mut client = peer.canonical();
         for named in forwarded::nearest_first(headers) {
             let Some(named) = named.filter(|_| self.trust(client)) else { break };
-            client = named;
+            client = named.into();
         }
         client
     }
@@ -86,10 +108,14 @@ mod tests {
         Proxies::new(trusted.iter().map(|text| text.parse().expect("a proxy")).collect())
     }
 
+    fn at(address: &str) -> Peer {
+        Peer::Address(address.parse().expect("an address"))
+    }
+
     fn client(trusted: &[&str], peer: &str, said: &'static str) -> String {
         let headers =
             [("x-forwarded-for".parse().expect("a name"), said.parse().expect("a value"))];
-        let peer = peer.parse().expect("an address");
+        let peer = peer.parse().map_or_else(|_| Peer::User(1_000), Peer::Address);
         proxies(trusted).client(peer, &HeaderMap::from_iter(headers)).to_string()
     }
 
@@ -104,10 +130,10 @@ mod tests {
             "2001:db8::7",
             "192.0.2.1",
         ] {
-            assert!(some.trust(known.parse().expect("an address")), "{known}");
+            assert!(some.trust(at(known)), "{known}");
         }
         for other in ["10.0.0.2", "172.32.0.1", "2001:db9::1", "127.0.0.1", "::1"] {
-            assert!(!some.trust(other.parse().expect("an address")), "{other}");
+            assert!(!some.trust(at(other)), "{other}");
         }
         assert!("0.0.0.0/0".parse::<TrustedProxy>().expect("a network").is_anybody());
     }
@@ -139,5 +165,14 @@ mod tests {
         assert_eq!(client(&two, "10.0.0.1", "192.0.2.1, unknown, 10.0.0.2"), "10.0.0.2");
         assert_eq!(client(&two, "10.0.0.1", "10.0.0.2, 10.0.0.1"), "10.0.0.2", "all are proxies");
         assert_eq!(client(&two, "10.0.0.1", "unknown"), "10.0.0.1");
+    }
+
+    #[test]
+    fn who_comes_by_a_socket_is_believed_if_that_is_said() {
+        assert_eq!(client(&["0.0.0.0/0", "::/0"], "a socket", "192.0.2.1"), "unix:user=1000");
+        assert_eq!(client(&["unix"], "a socket", "192.0.2.1"), "192.0.2.1");
+        assert_eq!(client(&["unix"], "a socket", "unknown"), "unix:user=1000");
+        assert_eq!(client(&["unix"], "a socket", "192.0.2.1, 10.0.0.1"), "10.0.0.1");
+        assert_eq!(client(&["unix"], "10.0.0.1", "192.0.2.1"), "10.0.0.1", "it came by TCP");
     }
 }

@@ -1,6 +1,5 @@
 //! What all routes share.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -10,7 +9,7 @@ use super::about::About;
 use super::greeting::Greeting;
 use super::scrape::Scrape;
 use super::session::{Front, Place};
-use crate::access::Access;
+use crate::access::{Access, Peer};
 use crate::metrics::{RefusedRequest, RefusedRequests};
 use crate::pipeline::desk::tick::Tick;
 use crate::pipeline::{Input, readiness};
@@ -36,7 +35,7 @@ pub(crate) struct Door {
 
 impl Door {
     /// A place among the sessions for somebody at `peer`, if there is one.
-    pub(super) fn session_place(&self, peer: IpAddr) -> Option<Place> {
+    pub(super) fn session_place(&self, peer: Peer) -> Option<Place> {
         let place = self.front.place();
         if place.is_none() {
             self.refused.count(RefusedRequest::Sessions);

@@ -18,7 +18,7 @@ pub(super) async fn only_known_pages(
     request: Request,
     next: Next,
 ) -> Response {
-    let (access, peer) = (&door.access, caller.address());
+    let (access, peer) = (&door.access, caller.peer());
     match access.pages.check(peer, request.headers()) {
         Ok(()) => next.run(request).await,
         Err(foreign) => {

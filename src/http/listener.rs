@@ -1,22 +1,21 @@
-//! Connections to the HTTP port, from accept to upgrade: how many an address may have, and how long
-//! they may take to say what they want.
+//! Connections to a port of HTTP, or to a socket, from accept to upgrade: how many an address may have,
+//! and how long they may take to say what they want.
 
 mod caller;
 mod closing;
 mod frames;
 mod place;
 mod places;
+mod port;
 mod proxy_header;
 mod rules;
 mod upgraded;
 
 use std::convert::Infallible;
 use std::io;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use acequia_gate::TcpListeners;
 use acequia_restraint::AcceptFailures;
 use acequia_tls::Stream;
 use axum::Router;
@@ -29,8 +28,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -41,9 +40,13 @@ pub(super) use self::caller::Caller;
 pub(crate) use self::closing::closing;
 use self::frames::FrameByFrame;
 use self::place::Place;
-use self::places::{Connection, Places};
+use self::places::Connection;
+pub(crate) use self::places::Places;
+use self::port::Accepted;
+pub(crate) use self::port::Port;
 use self::proxy_header::NoHeader;
 pub(crate) use self::rules::Rules;
+use crate::access::Peer;
 use crate::metrics::RefusedRequest;
 
 /// A silent client is asked by the kernel this often whether its host is still there.
@@ -63,20 +66,19 @@ const TOO_MANY: &str = "this address has as many connections as it may; close ot
 /// When it may come again.
 const RETRY_AFTER_S: &str = "5";
 
-/// Accepts connections, by TLS if there are keys, and serves `app` to them, until the server closes and
-/// all that was asked has been answered.
-pub(crate) async fn serve(listener: TcpListeners, app: Router, mut rules: Rules) {
-    let places = Arc::new(Places::new(rules.proxies.clone(), &rules.limits));
+/// Accepts connections, those of TCP by TLS if there are keys, and serves `app` to them, until the server
+/// closes and all that was asked has been answered.
+pub(crate) async fn serve(port: Port, app: Router, mut rules: Rules) {
     let mut connections = JoinSet::new();
     let mut failures = AcceptFailures::default();
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = port.accept() => accepted,
             Some(_) = connections.join_next() => continue,
             () = rules.closes.told() => break,
         };
         let (stream, peer) = match accepted {
-            Ok((stream, address)) => (stream, address.ip().to_canonical()),
+            Ok(accepted) => accepted,
             Err(error) => {
                 let Some(held) = failures.failed(&error, Instant::now()) else { continue };
                 if let Some(left_out) = held.line {
@@ -87,45 +89,62 @@ pub(crate) async fn serve(listener: TcpListeners, app: Router, mut rules: Rules)
             }
         };
         failures.succeeded();
-        let Some(place) = places.place(peer) else {
+        let place = rules.places.place(peer);
+        if place.is_none() {
             rules.refuse_address(peer);
+        }
+        let (app, rules) = (app.clone(), rules.clone());
+        match (stream, place) {
+            (Accepted::Tcp(stream), Some(place)) => {
+                if let Err(error) = tune(&stream) {
+                    tracing::debug!(%error, "a connection keeps the system's settings");
+                }
+                connections.spawn(welcome(stream, peer, place, app, rules));
+            }
+            (Accepted::Socket(stream), Some(place)) => {
+                connections.spawn(welcome_by_socket(stream, peer, place, app, rules));
+            }
             // Without a handshake there is no way to say why.
-            if rules.keys.is_none() {
+            (Accepted::Tcp(_), None) if rules.keys.is_some() => {}
+            (Accepted::Tcp(stream), None) => {
                 connections.spawn(turn_away(stream));
             }
-            continue;
-        };
-        if let Err(error) = tune(&stream) {
-            tracing::debug!(%error, "a connection keeps the system's settings");
+            (Accepted::Socket(stream), None) => {
+                connections.spawn(turn_away(stream));
+            }
         }
-        connections.spawn(welcome(stream, peer, place, places.clone(), app.clone(), rules.clone()));
     }
     while connections.join_next().await.is_some() {}
 }
 
-/// Serves one connection until it ends or is upgraded.
-async fn welcome(
-    mut stream: TcpStream,
-    peer: IpAddr,
-    mut place: Place,
-    places: Arc<Places>,
+/// Serves one connection by a socket, which needs neither TLS nor a header of a proxy: nobody is between.
+async fn welcome_by_socket(
+    stream: UnixStream,
+    peer: Peer,
+    place: Place,
     app: Router,
     rules: Rules,
 ) {
-    let handshake = Duration::from_secs(rules.limits.handshake_s as u64);
-    let mut address = peer;
+    let on = Connection { peer, place: Arc::new(place), upgraded: Arc::default() };
+    serve_connection(stream, on, app, rules).await;
+}
+
+/// Serves one connection of TCP until it ends or is upgraded.
+async fn welcome(mut stream: TcpStream, peer: Peer, mut place: Place, app: Router, rules: Rules) {
+    let handshake = rules.handshake();
+    let mut client = peer;
     if rules.proxy_protocol && rules.proxies.trust(peer) {
         // Apart from the connection, which would be as large for as long as it lives.
         match Box::pin(introduced(&mut stream, peer, handshake, &rules)).await {
-            Some(Introduced::Client(client)) => {
-                let Some(of_client) = places.place(client) else {
-                    rules.refuse_address(client);
+            Some(Introduced::Client(introduced)) => {
+                let Some(of_client) = rules.places.place(introduced) else {
+                    rules.refuse_address(introduced);
                     if rules.keys.is_none() {
                         Box::pin(turn_away(stream)).await;
                     }
                     return;
                 };
-                (address, place) = (client, of_client);
+                (client, place) = (introduced, of_client);
             }
             Some(Introduced::Proxy) => {}
             None => return,
@@ -135,32 +154,29 @@ async fn welcome(
     let stream = match secure(stream, acceptor, handshake).await {
         Ok(stream) => stream,
         Err(error) => {
-            return rules.refuse_tls(address, &error);
+            return rules.refuse_tls(client, &error);
         }
     };
-    let place = Arc::new(place);
-    let connection = Connection { address, place, upgraded: Arc::default() };
-    if let Err(error) = serve_connection(stream, connection, places, app, rules, handshake).await {
-        tracing::debug!(peer = %address, %error, "a connection ended early");
-    }
+    let on = Connection { peer: client, place: Arc::new(place), upgraded: Arc::default() };
+    serve_connection(stream, on, app, rules).await;
 }
 
 /// For whom a proxy has opened a connection.
 enum Introduced {
-    Client(IpAddr),
+    Client(Peer),
     Proxy,
 }
 
 /// Reads whom the proxy at `peer` has opened this connection for; nothing if it does not say so.
 async fn introduced(
     stream: &mut TcpStream,
-    peer: IpAddr,
+    peer: Peer,
     handshake: Duration,
     rules: &Rules,
 ) -> Option<Introduced> {
     let header = timeout(handshake, proxy_header::read(stream)).await;
     match header.unwrap_or(Err(NoHeader::Late)) {
-        Ok(client) => Some(client.map_or(Introduced::Proxy, Introduced::Client)),
+        Ok(client) => Some(client.map_or(Introduced::Proxy, |ip| Introduced::Client(ip.into()))),
         Err(NoHeader::Nothing) => None,
         Err(why) => {
             rules.refused.count(RefusedRequest::ProxyHeader);
@@ -188,22 +204,21 @@ async fn secure(
 }
 
 async fn serve_connection(
-    stream: Stream,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     on: Connection,
-    places: Arc<Places>,
     app: Router,
     rules: Rules,
-    handshake: Duration,
-) -> hyper::Result<()> {
+) {
+    let peer = on.peer;
     let stream = FrameByFrame::new(stream, on.upgraded.clone());
     // The first request is waited for less long than the next ones: whoever dials has something to
     // say.
     let (first, has_come) = oneshot::channel::<()>();
     let first = Mutex::new(Some(first));
-    let mut closes = rules.closes.clone();
+    let (handshake, mut closes) = (rules.handshake(), rules.closes.clone());
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         drop(first.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let answer = places.caller(&on, request.headers()).map(|caller| {
+        let answer = rules.places.caller(&on, request.headers()).map(|caller| {
             let place = caller.place();
             request.extensions_mut().insert(caller);
             (app.clone().call(request.map(Body::new)), place)
@@ -223,18 +238,28 @@ async fn serve_connection(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
-    tokio::select! {
-        ended = &mut connection => return ended,
-        _ = has_come => {}
-        () = tokio::time::sleep(handshake) => return Ok(()),
-        () = closes.told() => return Ok(()),
+    let mut ended = tokio::select! {
+        ended = &mut connection => Some(ended),
+        _ = has_come => None,
+        () = tokio::time::sleep(handshake) => return,
+        () = closes.told() => return,
+    };
+    if ended.is_none() {
+        ended = tokio::select! {
+            ended = &mut connection => Some(ended),
+            () = closes.told() => None,
+        };
     }
-    tokio::select! {
-        ended = &mut connection => return ended,
-        () = closes.told() => {}
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "a connection ended early");
     }
-    connection.as_mut().graceful_shutdown();
-    connection.await
 }
 
 /// A body that keeps the place of whoever asked for it until it has been sent.
@@ -251,7 +276,7 @@ fn too_many() -> Response {
         .into_response()
 }
 
-async fn turn_away(mut stream: TcpStream) {
+async fn turn_away(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let answer = format!(
         "HTTP/1.1 429 Too Many Requests\r\nretry-after: {RETRY_AFTER_S}\r\nconnection: close\r\n\
          content-type: text/plain\r\ncontent-length: {}\r\n\r\n{TOO_MANY}",
@@ -260,7 +285,7 @@ async fn turn_away(mut stream: TcpStream) {
     // Whoever does not want to know is not waited for.
     _ = timeout(REFUSAL_TIME_MAX, async {
         // An answer that comes before the question confuses clients.
-        stream.readable().await?;
+        stream.read_u8().await?;
         stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await?;
         // What is left unread would reset the connection, and the answer with it.

@@ -1,6 +1,5 @@
 //! From a request to a WebSocket.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use acequia_wire::client::Encoding;
@@ -12,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::door::Door;
 use super::listener::Caller;
 use super::session;
-use crate::access::{Entry, offered};
+use crate::access::{Entry, Peer, offered};
 use crate::metrics::RefusedRequest;
 
 /// Memory that an idle session holds for what may come; the default of 128 KiB would be all of
@@ -31,7 +30,7 @@ pub(super) async fn upgrade(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let peer = caller.address();
+    let peer = caller.peer();
     let entry = match Entry::of(&door.access, peer, &headers) {
         Ok(entry) => entry,
         Err(refusal) => return *refusal,
@@ -62,7 +61,7 @@ pub(super) async fn upgrade(
 
 /// A browser ends a connection for which none of the subprotocols that it offered was chosen, and does
 /// not tell its page why. Other clients may go on in JSON.
-fn note_unknown_subprotocol(door: &Door, peer: IpAddr, headers: &HeaderMap) {
+fn note_unknown_subprotocol(door: &Door, peer: Peer, headers: &HeaderMap) {
     door.refused.count(RefusedRequest::Subprotocol);
     if let Some(left_out) = door.access.refusals.line("subprotocol", peer) {
         let offered: Vec<&str> = offered(headers).take(OFFERED_SHOWN_MAX).map(shortened).collect();

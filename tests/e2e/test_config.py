@@ -122,7 +122,7 @@ def test_where_each_value_is_from(folder):
     assert line(told, "log") == 'log = "warn" # from ./acequia.toml:1'
     assert line(told, "idle_s") == "idle_s = 60 # from ./acequia.toml:3"
     assert line(told, "allow_origin") == 'allow_origin = ["https://a.example"] # from ./acequia.toml:4'
-    assert line(told, "listen") == 'listen = "[::1]:0" # from --listen'
+    assert line(told, "listen") == 'listen = ["[::1]:0"] # from --listen'
     assert line(told, "grace_s") == "grace_s = 3 # from ACEQUIA_GRACE_S"
     assert line(told, "allow_open_workers") == "allow_open_workers = false # default"
     assert line(told, "tls_cert") == '#tls_cert = "FILE"'

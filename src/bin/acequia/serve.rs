@@ -2,6 +2,7 @@
 
 mod access;
 mod limits;
+mod listen;
 mod traces;
 
 use std::collections::HashSet;
@@ -21,17 +22,36 @@ use futures_util::future::select;
 use tokio::sync::oneshot;
 
 use self::limits::LimitArgs;
+use self::listen::{Listen, ListenAccess};
 use crate::{log, operators, pool_guard};
 
 /// Run the server: browsers on one port, workers on two
 ///
-/// When it takes jobs it prints one line: `acequia ready http=… jobs=… results=…`. Port 0 lets the
-/// system choose a port. SIGTERM or SIGINT stops it: running jobs may end; a second one is at once.
+/// When it takes jobs it prints one line: `acequia ready http=… jobs=… results=…`, and `unix=…` for each
+/// socket. Port 0 lets the system choose a port. SIGTERM or SIGINT stops it: running jobs may end; a second one is at once.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Where HTTP and WebSocket listen
-    #[arg(long, env = "ACEQUIA_LISTEN", default_value = Config::LISTEN, value_name = "HOST:PORT")]
-    listen: String,
+    /// Where HTTP and WebSocket listen: HOST:PORT, and beside it unix:PATH, a socket file for programs of
+    /// this machine, given several times; by sockets there is no TLS. A file that a server left there which
+    /// was killed is replaced
+    #[arg(
+        long,
+        env = "ACEQUIA_LISTEN",
+        default_value = Config::LISTEN,
+        value_delimiter = ',',
+        value_name = "HOST:PORT|unix:PATH"
+    )]
+    listen: Vec<Listen>,
+
+    /// Who may connect to the sockets of --listen unix:PATH: the user that the server runs as, the group
+    /// of the file too, or all users of this machine. Admin calls need the admin token all the same
+    #[arg(
+        long,
+        env = "ACEQUIA_LISTEN_ACCESS",
+        default_value = "owner",
+        value_name = "owner|group|all"
+    )]
+    listen_access: ListenAccess,
 
     /// Where admin calls and the dashboard listen, apart from clients; the line that says that the
     /// server is ready tells this port too. Not given, they are where HTTP is
@@ -184,8 +204,11 @@ impl Args {
         let jobs = endpoint("--jobs", &self.jobs)?;
         let results = endpoint("--results", &self.results)?;
         let worker_connections = self.limits.worker_connections;
+        let (listen, sockets) = listen::split(self.listen)?;
         let config = Config {
-            listen: self.listen,
+            listen,
+            sockets,
+            socket_access: self.listen_access.into(),
             admin_listen: self.admin_listen,
             tls: self.tls_cert.zip(self.tls_key).map(|(cert, key)| TlsFiles { cert, key }),
             jobs,

@@ -24,7 +24,7 @@ pub(super) async fn only_for_operators(
     request: Request,
     next: Next,
 ) -> Response {
-    let (access, peer) = (&door.access, caller.address());
+    let (access, peer) = (&door.access, caller.peer());
     if names(request.headers(), &access.admin_token) {
         return next.run(request).await;
     }

@@ -1,6 +1,5 @@
 //! What whoever makes a call may do.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use acequia_scheduler::ClientId;
@@ -13,7 +12,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 
 use super::problem::Problem;
-use crate::access::{CHALLENGE, Grant, Knock, bearer};
+use crate::access::{CHALLENGE, Grant, Knock, Peer, bearer};
 use crate::http::door::Door;
 use crate::http::listener::Caller;
 use crate::http::session::{limited, not_for_queue};
@@ -26,7 +25,7 @@ pub(super) struct Rights {
     /// What its token allows, if clients need one.
     grant: Option<Grant>,
     /// Where it comes from.
-    peer: IpAddr,
+    peer: Peer,
 }
 
 impl<S: Sync> FromRequestParts<S> for Rights
@@ -39,7 +38,7 @@ where
         let door = Arc::<Door>::from_ref(state);
         // Each request has one.
         let caller = parts.extensions.get::<Caller>().ok_or_else(Problem::unavailable)?;
-        let peer = caller.address();
+        let peer = caller.peer();
         let Some(knock) = Knock::at(&door.access, peer) else {
             return Ok(Self { grant: None, peer });
         };
@@ -65,7 +64,7 @@ impl Rights {
         self.grant.as_ref().map_or(Whose::Callers, |grant| Whose::Proven(grant.client))
     }
 
-    pub(super) fn peer(&self) -> IpAddr {
+    pub(super) fn peer(&self) -> Peer {
         self.peer
     }
 

@@ -1,30 +1,30 @@
 //! Who makes a request.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::place::Place;
 use super::upgraded::Upgraded;
+use crate::access::Peer;
 
 /// Who makes a request, as the routes see them.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Caller {
-    address: IpAddr,
+    peer: Peer,
     place: Arc<Place>,
     upgraded: Arc<Upgraded>,
 }
 
 impl Caller {
-    pub(super) fn new(address: IpAddr, place: Arc<Place>, upgraded: Arc<Upgraded>) -> Self {
-        Self { address, place, upgraded }
+    pub(super) fn new(peer: Peer, place: Arc<Place>, upgraded: Arc<Upgraded>) -> Self {
+        Self { peer, place, upgraded }
     }
 
-    /// The client's address: that of the connection, or what a trusted proxy says.
-    pub(in crate::http) fn address(&self) -> IpAddr {
-        self.address
+    /// The client: who is at the other end of the connection, or who a trusted proxy says it is.
+    pub(in crate::http) fn peer(&self) -> Peer {
+        self.peer
     }
 
-    /// The place among those of their address.
+    /// The place among those of this client.
     pub(super) fn place(&self) -> Arc<Place> {
         self.place.clone()
     }

@@ -206,7 +206,7 @@ mod tests {
     }
 
     async fn read(bytes: &[u8], at_once: usize, upgraded: bool) -> Vec<Vec<u8>> {
-        let address = std::net::Ipv4Addr::LOCALHOST.into();
+        let address = crate::access::Peer::User(1_000);
         let place = Arc::new(Arc::new(Addresses::new(1)).place(address).expect("a place"));
         let state = Arc::new(Upgraded::default());
         if upgraded {

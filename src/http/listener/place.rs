@@ -1,23 +1,25 @@
-//! How many connections, or requests through a proxy, an address may have.
+//! How many connections, or requests through a proxy, an address may have, or a user of this machine.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many each address has.
+use crate::access::Peer;
+
+/// How many each has.
 #[derive(Debug)]
 pub(super) struct Addresses {
     max: usize,
     // Touched once when a connection begins and once when it ends.
-    open: Mutex<HashMap<IpAddr, usize>>,
+    open: Mutex<HashMap<Peer, usize>>,
 }
 
-/// A place among what an address has, given back when it is dropped.
+/// A place among those of one peer, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     addresses: Arc<Addresses>,
-    network: IpAddr,
+    network: Peer,
 }
 
 impl Addresses {
@@ -25,9 +27,9 @@ impl Addresses {
         Self { max, open: Mutex::default() }
     }
 
-    /// A place for one more of this address, if there is one.
-    pub(super) fn place(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let network = network(address);
+    /// A place for one more of this peer, if there is one.
+    pub(super) fn place(self: &Arc<Self>, peer: Peer) -> Option<Place> {
+        let network = network(peer);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(network).or_default();
         if *count >= self.max {
@@ -53,10 +55,12 @@ impl Drop for Place {
 
 /// What counts as one address: of IPv6 the network, since a host has as many addresses there as it
 /// likes.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !0 << 64).into(),
-        address @ IpAddr::V4(_) => address,
+fn network(peer: Peer) -> Peer {
+    match peer.canonical() {
+        Peer::Address(IpAddr::V6(address)) => {
+            Peer::Address(Ipv6Addr::from_bits(address.to_bits() & !0 << 64).into())
+        }
+        peer => peer,
     }
 }
 
@@ -64,8 +68,8 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> IpAddr {
-        text.parse().expect("an address")
+    fn address(text: &str) -> Peer {
+        Peer::Address(text.parse().expect("an address"))
     }
 
     #[test]

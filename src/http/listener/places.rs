@@ -1,7 +1,6 @@
 //! Who gets a place: each address has so many, and what comes through a trusted proxy takes those of its
 //! client.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use acequia_wire::{Limits, limits};
@@ -10,26 +9,28 @@ use axum::http::HeaderMap;
 use super::caller::Caller;
 use super::place::{Addresses, Place};
 use super::upgraded::Upgraded;
-use crate::access::Proxies;
+use crate::access::{Peer, Proxies};
 
-/// All places of a port.
-pub(super) struct Places {
+/// All places at a port, and at the sockets that are the same as it.
+#[derive(Debug)]
+pub(crate) struct Places {
     believed: Arc<Proxies>,
     clients: Arc<Addresses>,
-    /// Apart: a client may share the network of a proxy, and not have to do without because of it.
+    /// Apart: a client may share the network of a proxy, and not have to do without because of it. Here are
+    /// those who come by a socket, too: whom its mode lets in is a backend, which speaks for many.
     proxies: Arc<Addresses>,
 }
 
 /// A connection, as far as it takes a place.
 pub(super) struct Connection {
     /// Who is at its other end, or for whom a proxy said that it is.
-    pub(super) address: IpAddr,
+    pub(super) peer: Peer,
     pub(super) place: Arc<Place>,
     pub(super) upgraded: Arc<Upgraded>,
 }
 
 impl Places {
-    pub(super) fn new(believed: Arc<Proxies>, limits: &Limits) -> Self {
+    pub(crate) fn new(believed: Arc<Proxies>, limits: &Limits) -> Self {
         // A proxy's connections are its clients', and counted as theirs while they ask for something.
         // Those that wait are bounded too, out of the way of any number of sessions.
         let proxy_connections = limits.sessions.saturating_add(limits::ADDRESS_CONNECTIONS_MAX);
@@ -40,17 +41,17 @@ impl Places {
         }
     }
 
-    /// A place for a connection of somebody at this address, if there is one.
-    pub(super) fn place(&self, address: IpAddr) -> Option<Place> {
-        let addresses = if self.believed.trust(address) { &self.proxies } else { &self.clients };
-        addresses.place(address)
+    /// A place for a connection of this peer, if there is one.
+    pub(super) fn place(&self, peer: Peer) -> Option<Place> {
+        let for_many = self.believed.trust(peer) || matches!(peer, Peer::User(_));
+        if for_many { &self.proxies } else { &self.clients }.place(peer)
     }
 
     /// Who makes a request on a connection; or their address, if it has all places that it may. A client
     /// that a proxy speaks for has a place of its own for it.
-    pub(super) fn caller(&self, on: &Connection, headers: &HeaderMap) -> Result<Caller, IpAddr> {
-        let client = self.believed.client(on.address, headers);
-        let place = if client == on.address {
+    pub(super) fn caller(&self, on: &Connection, headers: &HeaderMap) -> Result<Caller, Peer> {
+        let client = self.believed.client(on.peer, headers);
+        let place = if client == on.peer {
             on.place.clone()
         } else {
             Arc::new(self.clients.place(client).ok_or(client)?)
@@ -63,8 +64,8 @@ impl Places {
 mod tests {
     use super::*;
 
-    fn ip(text: &str) -> IpAddr {
-        text.parse().expect("an address")
+    fn ip(text: &str) -> Peer {
+        Peer::Address(text.parse().expect("an address"))
     }
 
     fn places() -> Places {
@@ -75,7 +76,7 @@ mod tests {
 
     fn connection(places: &Places, from: &str) -> Connection {
         let place = Arc::new(places.place(ip(from)).expect("a place"));
-        Connection { address: ip(from), place, upgraded: Arc::default() }
+        Connection { peer: ip(from), place, upgraded: Arc::default() }
     }
 
     fn said(client: &'static str) -> HeaderMap {
@@ -90,7 +91,7 @@ mod tests {
         let places = places();
         let (one, other) = (connection(&places, "10.0.0.1"), connection(&places, "10.0.0.1"));
         let first = places.caller(&one, &said("192.0.2.1")).expect("a place");
-        assert_eq!(first.address(), ip("192.0.2.1"));
+        assert_eq!(first.peer(), ip("192.0.2.1"));
         assert!(places.caller(&other, &said("192.0.2.1")).is_err(), "it has one");
         assert!(places.place(ip("192.0.2.1")).is_none(), "also if it comes directly");
         assert!(places.caller(&other, &said("192.0.2.2")).is_ok());
@@ -115,7 +116,19 @@ mod tests {
         let connection = connection(&places, "192.0.2.1");
         for forged in ["127.0.0.1", "10.0.0.1", "192.0.2.2, 10.0.0.1"] {
             let caller = places.caller(&connection, &said(forged)).expect("the connection's place");
-            assert_eq!(caller.address(), ip("192.0.2.1"));
+            assert_eq!(caller.peer(), ip("192.0.2.1"));
         }
+    }
+
+    #[test]
+    fn backends_of_this_machine_have_many_each_user_their_own() {
+        let limits = Limits { address_connections: 1, sessions: 1, ..Limits::default() };
+        let places = Places::new(Arc::new(Proxies::new(Vec::new())), &limits);
+        let all = 1 + limits::ADDRESS_CONNECTIONS_MAX;
+        let open: Vec<_> = (0..all).map(|_| places.place(Peer::User(1)).expect("one")).collect();
+        assert!(places.place(Peer::User(1)).is_none());
+        assert!(places.place(Peer::User(2)).is_some());
+        drop(open);
+        assert!(places.place(Peer::User(1)).is_some());
     }
 }

@@ -1,19 +1,21 @@
 //! What holds on a port.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use acequia_wire::Limits;
 
 use super::closing::Closes;
-use crate::access::{Proxies, Refusals};
+use super::places::Places;
+use crate::access::{Peer, Proxies, Refusals};
 use crate::http::keys::Keys;
 use crate::metrics::{RefusedRequest, RefusedRequests};
 
 /// What holds on a port.
 #[derive(Clone)]
 pub(crate) struct Rules {
+    pub(crate) places: Arc<Places>,
     pub(crate) limits: Limits,
     /// With what connections are encrypted, if they are.
     pub(crate) keys: Option<Keys>,
@@ -30,7 +32,7 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// Somebody at `peer` has as many connections as an address may.
-    pub(super) fn refuse_address(&self, peer: IpAddr) {
+    pub(super) fn refuse_address(&self, peer: Peer) {
         self.refused.count(RefusedRequest::Address);
         if let Some(left_out) = self.refusals.line("address", peer) {
             let limit = self.limits.address_connections;
@@ -43,7 +45,7 @@ impl Rules {
     }
 
     /// Somebody at `peer` does not speak TLS, or not as we do.
-    pub(super) fn refuse_tls(&self, peer: IpAddr, why: &io::Error) {
+    pub(super) fn refuse_tls(&self, peer: Peer, why: &io::Error) {
         self.refused.count(RefusedRequest::Tls);
         // Somebody looked whether the port is open.
         if why.kind() == io::ErrorKind::UnexpectedEof {
@@ -56,5 +58,10 @@ impl Rules {
                  and have to trust the certificate{left_out}"
             );
         }
+    }
+
+    /// How long a connection may take to say what it wants.
+    pub(super) fn handshake(&self) -> Duration {
+        Duration::from_secs(self.limits.handshake_s as u64)
     }
 }

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use acequia::{
-    AllowedOrigin, ClientTokens, Config, Endpoint, KeySource, OwnName, Secret, TrustedProxy,
+    AllowedOrigin, ClientTokens, Config, Endpoint, KeySource, OwnName, Secret, SocketAccess,
+    TrustedProxy,
 };
 use anyhow::{Context as _, bail};
 
@@ -25,12 +26,13 @@ pub(super) struct AccessArgs {
     own_name: Vec<OwnName>,
 
     /// A proxy in front of the server, by its address, or a network of them, such as 10.1.2.0/24, in which
-    /// nobody else is: clients have the address that it names in X-Forwarded-For, or in Forwarded; may be
-    /// given several times. Of others these headers are not looked at
+    /// nobody else is, or `unix` for whoever comes by a socket of --listen: clients have the address that it
+    /// names in X-Forwarded-For, or in Forwarded; may be given several times. Of others these headers are not
+    /// looked at
     #[arg(long, env = "ACEQUIA_TRUSTED_PROXY", value_delimiter = ',', value_name = "ADDRESS")]
     trusted_proxy: Vec<TrustedProxy>,
 
-    /// Connections of trusted proxies to the port of --listen begin with a header of the PROXY protocol,
+    /// Connections of trusted proxies to the port of --listen, not to its sockets, begin with a header of the PROXY protocol,
     /// version 1 or 2, that names the client; those without one are refused
     #[arg(long, env = "ACEQUIA_PROXY_PROTOCOL")]
     proxy_protocol: bool,
@@ -101,7 +103,15 @@ impl AccessArgs {
                 "--trusted-proxy for all addresses: any client may say that it comes from any other"
             );
         }
-        if self.proxy_protocol && self.trusted_proxy.is_empty() {
+        if config.socket_access == SocketAccess::All
+            && self.trusted_proxy.iter().any(TrustedProxy::is_socket)
+        {
+            tracing::warn!(
+                "--trusted-proxy unix and --listen-access all: any user of this machine may say that it comes \
+                 from any address"
+            );
+        }
+        if self.proxy_protocol && self.trusted_proxy.iter().all(TrustedProxy::is_socket) {
             bail!(
                 "--proxy-protocol: whose headers are believed? Give --trusted-proxy with the proxy's address"
             );

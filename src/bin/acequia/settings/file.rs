@@ -206,6 +206,10 @@ fn typed(key: Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<Value, Bad> {
         (Kind::List, DeValue::Array(items)) => {
             items.iter().map(|item| element(key, item)).collect::<Result<_, _>>().map(Value::Many)
         }
+        // A command of one word is no list of one.
+        (Kind::List, DeValue::String(_)) if !key.arg().is_last_set() => {
+            element(key, value).map(|only| Value::Many(vec![only]))
+        }
         (_, other) => Err(wrong_type(key, value, other)),
     }
 }
@@ -272,6 +276,7 @@ mod tests {
         assert_eq!(value("threads = 1.5"), one("1.5"));
         assert_eq!(value("[worker]\nstream = true"), Value::Switch(true));
         assert_eq!(value("[worker]\nqueue = []"), Value::Many(Vec::new()));
+        assert_eq!(value("[worker]\nqueue = 'a'"), Value::Many(vec!["a".into()]));
         assert_eq!(value("worker.queue = [\n'a', # first\n'b',\n]"), {
             Value::Many(vec!["a".into(), "b".into()])
         });
@@ -310,11 +315,11 @@ mod tests {
             ("[bench]", "1:2", &["[bench]", "[serve], [worker]"]),
             ("[log]", "1:2", &["[log]"]),
             ("serve = 1", "1:9", &["serve", "a table"]),
-            ("[serve]\nlisten = 1", "2:10", &["listen", "a string", "a number"]),
-            ("[serve]\nlisten = ['a']", "2:10", &["listen", "a string", "a list"]),
+            ("[serve]\njobs = 1", "2:8", &["jobs", "a string", "a number"]),
+            ("[serve]\njobs = ['a']", "2:8", &["jobs", "a string", "a list"]),
             ("[serve]\nidle_s = '1'", "2:10", &["idle_s", "a number", "a string"]),
             ("[worker]\nraw = 'yes'", "2:7", &["raw", "true or false", "a string"]),
-            ("[worker]\nqueue = 'a'", "2:9", &["queue", "a list of strings", "a string"]),
+            ("[worker]\ncommand = 'a b'", "2:11", &["command", "a list of strings", "a string"]),
             ("[worker]\nqueue = ['a', 1]", "2:15", &["queue", "a list of strings", "a number"]),
             ("[worker]\nqueue = ['a,b']", "2:10", &["queue", "`,`"]),
             ("[worker.queue]", "1:1", &["queue", "a list of strings", "a table"]),
