@@ -7,7 +7,7 @@ import pytest
 
 from harness import run_acequia
 
-COMMANDS = {"demo", "serve", "worker", "submit", "publish", "bench", "config", "completions", "man"}
+COMMANDS = {"demo", "serve", "worker", "submit", "watch", "publish", "bench", "config", "completions", "man"}
 
 
 @pytest.fixture(scope="module")

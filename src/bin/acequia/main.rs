@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod demo;
 mod failure;
+mod job;
 mod log;
 mod login;
 mod man;
@@ -18,6 +19,7 @@ mod settings;
 mod stop;
 mod submit;
 mod top;
+mod watch;
 mod words;
 mod worker;
 
@@ -89,6 +91,7 @@ enum Task {
     Worker(worker::Args),
     Pool(pool::Args),
     Submit(submit::Args),
+    Watch(watch::Args),
     Publish(publish::Args),
     Top(top::Args),
     Bench(bench::Args),
@@ -129,7 +132,7 @@ fn run(threads: Option<NonZeroUsize>, log: log::Format, task: Task) -> anyhow::R
         // Before anything that takes its time. The guard of a pool ends with the pool, and by no signal
         // that is meant for it.
         if !matches!(task, Task::PoolGuard(_)) {
-            let hears_hangup = matches!(task, Task::Submit(_) | Task::Publish(_));
+            let hears_hangup = matches!(task, Task::Submit(_) | Task::Watch(_) | Task::Publish(_));
             stop::catch(hears_hangup).context("cannot catch signals")?;
         }
         match task {
@@ -138,6 +141,7 @@ fn run(threads: Option<NonZeroUsize>, log: log::Format, task: Task) -> anyhow::R
             Task::Worker(args) => worker::run(args).await,
             Task::Pool(args) => pool::run(args).await,
             Task::Submit(args) => submit::run(args).await,
+            Task::Watch(args) => watch::run(args).await,
             Task::Publish(args) => publish::run(args).await,
             Task::Top(args) => top::run(args).await,
             Task::Bench(args) => bench::run(args).await,

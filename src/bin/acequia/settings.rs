@@ -225,7 +225,7 @@ mod tests {
         let mut root = Cli::command();
         root.build();
         let names: Vec<_> = tables(&root).map(Command::get_name).collect();
-        for name in ["serve", "worker", "pool", "submit", "publish", "top"] {
+        for name in ["serve", "worker", "pool", "submit", "watch", "publish", "top"] {
             assert!(names.contains(&name), "{name} is not among {names:?}");
         }
         for command in tables(&root).chain([&root]) {

@@ -1,23 +1,16 @@
 //! `acequia submit`: one job from the command line, its result on standard output.
 
-mod display;
-mod failure;
-mod follow;
-mod json;
-mod waiting;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use acequia::client::{Client, ServerUrl};
 use acequia_wire::client::{Encoding, Event, HelloOp, OnDisconnect, Op, Submit};
 use acequia_wire::limits::{ATTEMPTS_MAX, PRIORITY_DEFAULT, PRIORITY_MAX};
 use acequia_wire::{ContentType, Limits, Payload, QueueName};
 
-use self::display::Display;
-use self::failure::{gone, lost, stopped, too_large};
-use self::follow::{Following, ID};
 use crate::failure::{Failure, Outcome, REJECTED, USAGE, unconnected};
+use crate::job::{Display, Following, ID, Whose, gone, lost, stopped, too_large};
 use crate::login::Login;
 use crate::payload::STDIN;
 use crate::{payload, stop, words};
@@ -105,10 +98,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 async fn submit(args: &Args, display: &mut Display) -> Outcome<()> {
     let (client, payload) = tokio::select! {
         ready = prepare(args, display) => ready?,
-        signal = stop::first() => return Err(stopped(signal)),
+        signal = stop::first() => return Err(stopped(signal, "the job was submitted")),
     };
-    let mut following = Following::new(client, display, args.delay_ms, &args.server, &args.queue);
-    let ended = following.run(args.job(payload)).await;
+    let delay = Duration::from_millis(args.delay_ms.into());
+    let whose = Whose::Own { queue: &args.queue, delay };
+    let mut following = Following::new(client, display, &args.server, whose);
+    let ended = following.run(&Op::Submit(args.job(payload))).await;
     following.close().await;
     ended
 }

@@ -11,7 +11,7 @@ const FACTOR: u32 = 10;
 
 /// What a job waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum For {
+pub(crate) enum For {
     /// The server's word that it took it.
     Acceptance,
     /// A worker.
@@ -21,7 +21,7 @@ pub(super) enum For {
 }
 
 /// What the job waits for, and since when.
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     what: For,
     since: Instant,
     due: Instant,
@@ -29,13 +29,13 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// It waits for this once `delay` has passed.
-    pub(super) fn new(what: For, delay: Duration) -> Self {
+    pub(crate) fn new(what: For, delay: Duration) -> Self {
         let since = Instant::now() + delay;
         Self { what, since, due: since + FIRST }
     }
 
     /// Resolves when it has waited for long: for what, and for how long. May be cancelled.
-    pub(super) async fn long(&mut self) -> (For, Duration) {
+    pub(crate) async fn long(&mut self) -> (For, Duration) {
         if self.what == For::Nothing {
             std::future::pending::<()>().await;
         }

@@ -1,9 +1,9 @@
-//! A job on its way, from its submit to its end.
+//! A job on its way to its end.
 
 use std::time::Duration;
 
 use acequia::client::{Client, ServerUrl};
-use acequia_wire::client::{Event, JobEvent, Op, Submit};
+use acequia_wire::client::{Event, JobEvent, Op};
 use acequia_wire::{CorrelationId, JobId, QueueName};
 use tokio::time::timeout;
 
@@ -18,14 +18,25 @@ use crate::stop::{self, Signal};
 /// How long a cancelled job may take to say so.
 const CANCEL_TIME_MAX: Duration = Duration::from_secs(2);
 /// The one job of this session.
-pub(super) const ID: CorrelationId = CorrelationId::Int(1);
+pub(crate) const ID: CorrelationId = CorrelationId::Int(1);
+
+/// Who wants the job.
+pub(crate) enum Whose<'a> {
+    /// This command: it is cancelled with it.
+    Own {
+        queue: &'a QueueName,
+        /// It does not start before.
+        delay: Duration,
+    },
+    /// Somebody else: it goes on without this command.
+    Another(JobId),
+}
 
 /// The one job of a session.
-pub(super) struct Following<'a> {
+pub(crate) struct Following<'a> {
     client: Client,
     display: &'a mut Display,
-    delay_ms: u32,
-    queue: &'a QueueName,
+    whose: Whose<'a>,
     /// `http://HOST:PORT`.
     server: String,
     job: Option<JobId>,
@@ -35,36 +46,45 @@ pub(super) struct Following<'a> {
 }
 
 impl<'a> Following<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         client: Client,
         display: &'a mut Display,
-        delay_ms: u32,
         server: &ServerUrl,
-        queue: &'a QueueName,
+        whose: Whose<'a>,
     ) -> Self {
         let scheme = if server.is_secure() { "https" } else { "http" };
         let server = format!("{scheme}://{}", server.authority());
-        let waiting = Waiting::new(For::Acceptance, Duration::ZERO);
-        Self { client, display, delay_ms, queue, server, job: None, waiting, has_gap: false }
+        let (job, what) = match whose {
+            Whose::Own { .. } => (None, For::Acceptance),
+            Whose::Another(job) => {
+                display.joins_late();
+                (Some(job), For::Nothing)
+            }
+        };
+        let waiting = Waiting::new(what, Duration::ZERO);
+        Self { client, display, whose, server, job, waiting, has_gap: false }
     }
 
-    /// Submits the job, and shows what happens to it until it ends or a signal comes.
-    pub(super) async fn run(&mut self, job: Submit) -> Outcome<()> {
-        let submitted = async {
-            self.send(&Op::Submit(job)).await?;
+    /// Submits or watches the job by this op, and shows what happens to it until it ends or a signal comes.
+    pub(crate) async fn run(&mut self, op: &Op) -> Outcome<()> {
+        let is_own = matches!(self.whose, Whose::Own { .. });
+        let begun = async {
+            self.send(op).await?;
             self.follow().await
         };
         let (ended, why) = tokio::select! {
-            ended = submitted => (Some(ended), "what it returns cannot be written"),
+            ended = begun => (Some(ended), "what it returns cannot be written"),
             signal = stop::first() => match signal {
-                Signal::Interrupt => (None, "Ctrl-C"),
+                Signal::Interrupt if is_own => (None, "Ctrl-C"),
                 other => return Err(left(other, &self.left())),
             },
         };
         match ended {
             Some(Err(Unfollowed::Unwritable(failure))) => {
-                // Nobody is there for what the job would go on to make.
-                _ = self.cancel(why).await;
+                if is_own {
+                    // Nobody is there for what the job would go on to make.
+                    _ = self.cancel(why).await;
+                }
                 Err(failure)
             }
             Some(Err(Unfollowed::Ended(failure))) => Err(failure),
@@ -73,7 +93,7 @@ impl<'a> Following<'a> {
         }
     }
 
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         self.client.close().await;
     }
 
@@ -123,7 +143,11 @@ impl<'a> Following<'a> {
         match what {
             JobEvent::Accepted => {
                 self.display.state(&format!("accepted: job {job}"));
-                self.waiting = Waiting::new(For::Start, ms(self.delay_ms));
+                let delay = match self.whose {
+                    Whose::Own { delay, .. } => delay,
+                    Whose::Another(_) => Duration::ZERO,
+                };
+                self.waiting = Waiting::new(For::Start, delay);
             }
             JobEvent::Started { attempt, worker } => {
                 self.display.started(attempt, &worker);
@@ -157,16 +181,19 @@ impl<'a> Following<'a> {
     }
 
     fn say_that_it_waits(&self, what: For, waited: Duration) {
-        let queue = self.queue;
-        match what {
-            For::Acceptance => self.display.state(&format!(
+        match (what, &self.whose) {
+            (For::Acceptance, _) => self.display.state(&format!(
                 "the server has not said for {waited:?} that it took the job; it may be slow to write it down"
             )),
-            For::Start => self.display.state(&format!(
+            (For::Start, Whose::Own { queue, .. }) => self.display.state(&format!(
                 "the job waits: no worker has begun it for {waited:?}. Does one serve the queue {queue}, has \
                  it a free slot, and is the queue not paused? One more: acequia worker --queue {queue} -- CMD"
             )),
-            For::Nothing => {}
+            (For::Start, Whose::Another(_)) => self.display.state(&format!(
+                "the job waits: no worker has begun it for {waited:?}. Does one serve its queue, has it a free \
+                 slot, and is the queue not paused? The job may have a delay, too"
+            )),
+            (For::Nothing, _) => {}
         }
     }
 

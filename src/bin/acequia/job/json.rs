@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 /// The JSON of a MessagePack value; none if JSON cannot say it: bytes, keys that are no texts, numbers
 /// that are none.
-pub(super) fn of_msgpack(bytes: &[u8]) -> Option<String> {
+pub(crate) fn of_msgpack(bytes: &[u8]) -> Option<String> {
     let mut json = String::new();
     let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
     Value(&mut json).deserialize(&mut reader).ok()?;

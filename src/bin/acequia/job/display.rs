@@ -15,34 +15,49 @@ use crate::failure::tell;
 /// A bar's length. Workers count in units of their own, fractions among them.
 const BAR_STEPS: f64 = 1000.0;
 
-pub(super) struct Display {
+pub(crate) struct Display {
     quiet: bool,
     json: bool,
     bar: ProgressBar,
     /// The last chunk of this run that was written.
     last_chunk: u32,
     missed_chunks: bool,
+    /// Whether chunks may have come before the first that is heard.
+    is_late: bool,
     /// The beginning of a character, at the end of what was shown on a terminal.
     begun: Vec<u8>,
 }
 
 impl Display {
-    pub(super) fn new(quiet: bool, json: bool) -> Self {
+    pub(crate) fn new(quiet: bool, json: bool) -> Self {
         let bar = ProgressBar::no_length();
         // Hidden until there is progress to show.
         bar.set_draw_target(ProgressDrawTarget::hidden());
-        Self { quiet, json, bar, last_chunk: 0, missed_chunks: false, begun: Vec::new() }
+        Self {
+            quiet,
+            json,
+            bar,
+            last_chunk: 0,
+            missed_chunks: false,
+            is_late: false,
+            begun: Vec::new(),
+        }
+    }
+
+    /// The job has begun before this looked.
+    pub(crate) fn joins_late(&mut self) {
+        self.is_late = true;
     }
 
     /// Says on standard error how the job stands.
-    pub(super) fn state(&self, text: &str) {
+    pub(crate) fn state(&self, text: &str) {
         if !self.quiet {
             self.tell(text);
         }
     }
 
     /// Says on standard error what went wrong.
-    pub(super) fn complain(&self, text: &str) {
+    pub(crate) fn complain(&self, text: &str) {
         self.bar.finish_and_clear();
         self.tell(text);
     }
@@ -51,7 +66,7 @@ impl Display {
         self.bar.suspend(|| tell(text));
     }
 
-    pub(super) fn started(&mut self, attempt: u32, worker: &str) {
+    pub(crate) fn started(&mut self, attempt: u32, worker: &str) {
         match attempt {
             1 => self.state(&format!("started by {worker}")),
             _ => self.state(&format!("started by {worker}, attempt {attempt}")),
@@ -59,10 +74,11 @@ impl Display {
         self.starts_over();
     }
 
-    pub(super) fn retrying(&mut self, retry: &Retry) {
+    pub(crate) fn retrying(&mut self, retry: &Retry) {
         let Retry { attempt, code, message, in_ms } = retry;
         let code = code.as_str();
         self.state(&format!("{code}: {message}; attempt {attempt} follows in {in_ms} ms"));
+        self.is_late = false;
         self.starts_over();
     }
 
@@ -76,7 +92,7 @@ impl Display {
         self.begun.clear();
     }
 
-    pub(super) fn progress(&mut self, progress: &Progress) {
+    pub(crate) fn progress(&mut self, progress: &Progress) {
         if self.quiet || !io::stderr().is_terminal() {
             return;
         }
@@ -100,19 +116,24 @@ impl Display {
         }
     }
 
-    pub(super) fn chunk(&mut self, n: u32, data: &Payload) -> io::Result<()> {
-        self.missed_chunks |= n != self.last_chunk.saturating_add(1);
+    pub(crate) fn chunk(&mut self, n: u32, data: &Payload) -> io::Result<()> {
+        let follows = n == self.last_chunk.saturating_add(1);
+        if std::mem::take(&mut self.is_late) && !follows {
+            self.state(&format!("what had come before partial result {n} is not shown"));
+        } else {
+            self.missed_chunks |= !follows;
+        }
         self.last_chunk = n;
         self.write(data, self.json)
     }
 
-    pub(super) fn result(&mut self, result: &Payload) -> io::Result<()> {
+    pub(crate) fn result(&mut self, result: &Payload) -> io::Result<()> {
         self.bar.finish_and_clear();
         self.write(result, false)
     }
 
     /// Whether every chunk was written that the last run sent.
-    pub(super) fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         !self.missed_chunks
     }
 
