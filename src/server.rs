@@ -76,9 +76,10 @@ impl Server {
     /// If one of them is not to be had; the message says what to do.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let (http, address) = listen("--listen", &config.listen).await?;
-        let bound =
-            config.sockets.iter().map(|path| SocketFile::listen(path, config.socket_access));
-        let sockets = bound.collect::<Result<_, _>>()?;
+        let mut sockets = Vec::with_capacity(config.sockets.len());
+        for path in &config.sockets {
+            sockets.push(SocketFile::listen(path, config.socket_access).await?);
+        }
         let admin = match &config.admin_listen {
             Some(admin) => Some(listen("--admin-listen", admin).await?),
             None => None,

@@ -37,7 +37,7 @@ impl PublicListener {
             }
             Endpoint::Ipc { path } => {
                 // Whoever may open the socket may run as a worker.
-                let bound = SocketFile::listen(path, SocketAccess::Owner);
+                let bound = SocketFile::listen(path, SocketAccess::Owner).await;
                 let (listener, file) =
                     bound.map_err(|error| GateError::of_socket(endpoint, error))?;
                 let listener = Listener::Ipc { listener, _file: Some(file) };

@@ -1,20 +1,27 @@
 //! Unix sockets: whose their files are, who may open them, and who removes them.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::UnixListener;
+use tokio::time::{sleep, timeout};
 
 use crate::config::BACKLOG;
 
 /// Longest path or name of a socket, in bytes: `sun_path` holds 108, one of them a zero.
 pub(crate) const PATH_BYTES_MAX: usize = 107;
+
+/// How long others are waited for who make a socket in the same folder. It takes them no time.
+const TURN_TIME_MAX: Duration = Duration::from_secs(1);
+/// How often is looked whether they have.
+const TURN_LOOK: Duration = Duration::from_millis(2);
 
 /// Who may connect to a socket, by the mode of its file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,11 +105,15 @@ impl SocketFile {
     ///
     /// # Errors
     /// If there is something else, or somebody listens there.
-    pub fn listen(path: &Path, access: SocketAccess) -> Result<(UnixListener, Self), SocketError> {
+    pub async fn listen(
+        path: &Path,
+        access: SocketAccess,
+    ) -> Result<(UnixListener, Self), SocketError> {
         if path.as_os_str().as_bytes().len() > PATH_BYTES_MAX {
             return Err(SocketError::TooLong { path: path.into() });
         }
         let failed = |source| SocketError::System { path: path.into(), source };
+        let _turn = turn(path).await;
         let socket = match bind(path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 remove_stale(path)?;
@@ -132,6 +143,21 @@ impl Drop for SocketFile {
             tracing::debug!(%error, path = %self.path.display(), "a socket file stays behind");
         }
     }
+}
+
+/// A turn among those who make sockets in the same folder: two that find the same stale file, or one that
+/// nobody listens on yet, would each take it for their own. Where folders cannot be locked there are none.
+async fn turn(path: &Path) -> Option<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new("."))).ok()?;
+    let taken = async {
+        while matches!(folder.try_lock(), Err(TryLockError::WouldBlock)) {
+            sleep(TURN_LOOK).await;
+        }
+    };
+    // Whoever keeps it for longer is after something else.
+    _ = timeout(TURN_TIME_MAX, taken).await;
+    Some(folder)
 }
 
 fn remove_stale(path: &Path) -> Result<(), SocketError> {

@@ -2,7 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use acequia_gate::{Endpoint, GateConfig, GateError, JobsGate};
+use acequia_gate::{
+    Endpoint, GateConfig, GateError, JobsGate, SocketAccess, SocketError, SocketFile,
+};
 
 async fn bind(endpoint: &str) -> Result<JobsGate, GateError> {
     JobsGate::bind(&endpoint.parse().unwrap(), GateConfig::default()).await
@@ -61,6 +63,29 @@ async fn a_stale_socket_file_is_replaced_and_a_live_one_is_not() {
     assert!(path.exists());
     drop(gate);
     assert!(!path.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_who_find_a_stale_socket_file_one_gets_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("gate.sock");
+    for _ in 0..400 {
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        let binds = (0..8).map(|_| {
+            let path = path.clone();
+            tokio::spawn(async move { SocketFile::listen(&path, SocketAccess::All).await })
+        });
+        let binds: Vec<_> = binds.collect();
+        let mut bound = Vec::new();
+        for bind in binds {
+            match bind.await.unwrap() {
+                Ok(socket) => bound.push(socket),
+                Err(error) => assert!(matches!(error, SocketError::Live { .. }), "{error:?}"),
+            }
+        }
+        assert_eq!(bound.len(), 1);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o666);
+    }
 }
 
 #[tokio::test]
