@@ -265,7 +265,8 @@ def test_the_worker_stops_without_a_server(tutorial, reporter):
 
 def test_a_worker_that_is_killed_is_not_missed(tutorial, reporter):
     workers = {f"reports-{worker.pid}": worker for worker in (reporter(), reporter())}
-    long = tutorial.start("long.sh", "sh", "-ec", "exec " + tutorial.text("long.sh").replace("50", "5"))
+    shorter = tutorial.text("long.sh").replace('"rows": 50', '"rows": 5')
+    long = tutorial.start("long.sh", "sh", "-ec", f"exec {shorter}")
     with Client(tutorial.server) as client:
         # The job is found as an operator finds it: by whoever runs it.
         id = client.submit({"rows": 5}, queue="reports")
@@ -280,7 +281,7 @@ def test_the_backend_and_the_plug(tutorial, reporter):
     reporter()
     port = quiet_port()
     path = tutorial.save("backend.py")
-    path.write_text(path.read_text().replace("8000", str(port)))
+    path.write_text(path.read_text().replace(", 8000)", f", {port})"))
     tutorial.save("index.html")
     backend = tutorial.start("backend.sh")
     eventually(lambda: listens(port), "the backend")
