@@ -23,7 +23,7 @@ pub(crate) use knock::Knock;
 pub(crate) use made::made;
 pub use origin::{AllowedOrigin, BadOrigin};
 pub use own_name::{BadOwnName, OwnName};
-pub(crate) use pages::Pages;
+pub(crate) use pages::{Foreign, Pages};
 pub(crate) use peer::Peer;
 pub(crate) use proxies::Proxies;
 pub use proxies::{BadTrustedProxy, TrustedProxy};

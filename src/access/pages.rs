@@ -133,26 +133,26 @@ impl fmt::Display for Foreign {
         match why {
             Why::Origins => write!(
                 f,
-                "a page may not open sessions with several Origin headers; a browser sends one, \
+                "a page may not do this with several Origin headers; a browser sends one, \
                  {origin:?} is the first"
             ),
             Why::NoHost => write!(
                 f,
-                "a page of Origin {origin:?} may not open sessions: there is no Host header that \
+                "a page of Origin {origin:?} may not do this: there is no Host header that \
                  says that it is this server's own. A proxy has to pass on the browser's (nginx: \
                  proxy_set_header Host $http_host); {}",
                 Allow(origin)
             ),
             Why::OtherHost => write!(
                 f,
-                "a page of Origin {origin:?} may not open sessions here: the header Host is {host:?}, \
+                "a page of Origin {origin:?} may not do this here: the header Host is {host:?}, \
                  which is another address. If the page is this server's own, a proxy has replaced \
                  Host and has to pass on the browser's (nginx: proxy_set_header Host $http_host); {}",
                 Allow(origin)
             ),
             Why::Name => write!(
                 f,
-                "a page of Origin {origin:?} may not open sessions here: anybody can have a name point \
+                "a page of Origin {origin:?} may not do this here: anybody can have a name point \
                  at this server, and {:?} in Host is none that it knows. It goes by its addresses and \
                  localhost; an operator adds the name with --own-name {}; {}",
                 host_name(host),

@@ -217,8 +217,9 @@ def test_events_come_as_they_happen_and_end_with_the_outcome(api, new_worker, ma
         pass
     assert (event[0], event[2]["result"], event[2]["job"]) == ("done", "x", job.name)
     assert events.next() is None, "the stream is over"
-    # Who comes later is told at once.
+    # Who comes later is told at once, and who has seen it that there is no more.
     assert make(Events(api, job.name)).next()[0] == "done"
+    assert api.get(f"/v1/jobs/{job.name}/events", Last_Event_ID=event[1]).status == 204
 
 
 def test_a_page_watches_what_a_backend_submits(api, new_worker, client):
@@ -288,7 +289,8 @@ def test_foreign_pages_are_kept_out_and_allowed_ones_let_in(new_server):
     server = new_server("--allow-origin", "https://app.example")
     api = Api(server)
     for type in ("application/json", "text/plain"):
-        assert api.submit("1", type=type, Origin="https://evil.example").status == 403
+        problem = api.submit("1", type=type, Origin="https://evil.example").refused(403, "forbidden")
+        assert "--allow-origin https://evil.example" in problem["detail"]
     answer = api.submit("1", Origin="https://app.example")
     assert answer.status == 202
     assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example"

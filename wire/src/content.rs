@@ -193,13 +193,11 @@ impl Body {
 pub enum BadBody {
     /// Not one JSON value.
     #[error(
-        "not valid JSON: {0}; declare another `type` in the head, such as text/plain or application/octet-stream"
+        "not valid JSON: {0}; declare another type, such as text/plain or application/octet-stream"
     )]
     Json(json::BadJson),
     /// Not one MessagePack value.
-    #[error(
-        "not valid MessagePack: {0}; declare another `type` in the head, such as application/octet-stream"
-    )]
+    #[error("not valid MessagePack: {0}; declare another type, such as application/octet-stream")]
     MsgPack(msgpack::BadMsgPack),
 }
 

@@ -140,7 +140,7 @@ def good_from_worker():
     yield one("done_msgpack", ["done", JOB, EMPTY, pack([1, {"a": b""}])],
               result("done", pack([1, {"a": b""}])), canonical=True, of_type=MSGPACK)
     for name, value, of_type, says in [
-        ("shouted_json", '{"A":TRUE}', JSON, "declare another `type`"),
+        ("shouted_json", '{"A":TRUE}', JSON, "declare another type"),
         ("nothing", "", JSON, "not valid JSON"),
         ("two_values", "1 2", JSON, "not valid JSON"),
         ("not_utf8", b'"\xff"', JSON, "not UTF-8 at byte 1"),

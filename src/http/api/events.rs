@@ -6,7 +6,7 @@ use std::sync::Arc;
 use acequia_wire::JobId;
 use acequia_wire::client::{Event, JobEvent, Refusal};
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
@@ -36,6 +36,7 @@ const OF_A_RUN: u64 = 1 << 24;
     ),
     responses(
         (status = OK, description = "`event` is the `ev` and `data` the event of a JSON session (docs/client-protocol.md)", content_type = "text/event-stream", body = String),
+        (status = NO_CONTENT, description = "The outcome was seen: there is no more"),
         (status = NOT_FOUND, description = NOT_THERE, content_type = PROBLEM, body = Details),
     ),
 )]
@@ -47,6 +48,10 @@ pub(super) async fn stream(
 ) -> Result<Response, Problem> {
     let job = job_id(&job)?;
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    // An `EventSource` asks again whenever a stream ends, until it is answered like this.
+    if seen == Some(LAST) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let mut call = watch(&door, &rights, job).await?;
     // A job that is not there is told of before anything else is.
     let first = match call.next().await {

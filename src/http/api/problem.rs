@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::{Content, Ref, RefOr, Response as Described, ResponseBuilder};
 
+use crate::access::Foreign;
 use crate::schema;
 
 /// The media type of problems.
@@ -104,6 +105,11 @@ impl Problem {
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
         Refusal::bad_request(detail).into()
+    }
+
+    /// A page of elsewhere asks.
+    pub(super) fn foreign(foreign: &Foreign) -> Self {
+        Refusal::new(RejectCode::Forbidden, foreign.to_string()).into()
     }
 
     /// The server stops, or does not answer.

@@ -14,6 +14,7 @@ use axum::http::request::Parts;
 use super::problem::Problem;
 use crate::access::{CHALLENGE, Grant, Knock, Peer, bearer};
 use crate::http::door::Door;
+use crate::http::known_pages;
 use crate::http::listener::Caller;
 use crate::http::session::{limited, not_for_queue};
 use crate::metrics::RefusedToken;
@@ -38,6 +39,8 @@ where
         let door = Arc::<Door>::from_ref(state);
         // Each request has one.
         let caller = parts.extensions.get::<Caller>().ok_or_else(Problem::unavailable)?;
+        known_pages::check(&door, caller, &parts.headers)
+            .map_err(|foreign| Problem::foreign(&foreign))?;
         let peer = caller.peer();
         let Some(knock) = Knock::at(&door.access, peer) else {
             return Ok(Self { grant: None, peer });
