@@ -1,6 +1,7 @@
 // The box that submits one text job and lists what comes back.
 
 import { readable } from './readable.js';
+import { now, spell } from './times.js';
 
 const EVENTS = ['accepted', 'started', 'progress', 'chunk', 'retrying', 'done', 'failed', 'cancelled', 'rejected'];
 const ENDS = new Set(['done', 'failed', 'cancelled', 'rejected']);
@@ -9,7 +10,7 @@ const ENDS = new Set(['done', 'failed', 'cancelled', 'rejected']);
 const LISTED_MAX = 300;
 const PATIENCE_MS = 3000;
 
-/** @param {import('../client/index.js').Acequia} client a JSON session */
+/** @param {import('../client/index.js').Acequia} client a JSON session with a storage, just made */
 export function wireJobBox(client) {
   const byId = (id) => document.getElementById(id);
   const [form, text, queue] = ['job-form', 'job-text', 'job-queue'].map(byId);
@@ -24,16 +25,19 @@ export function wireJobBox(client) {
   function start() {
     if (job && !job.ended) return;
     const name = queue.value.trim();
-    const submittedAt = performance.now();
-    const ms = () => performance.now() - submittedAt;
+    const label = { box: 'text', queue: name || 'default', at: now() };
+    follow(client.submit(text.value, { ...(name && { queue: name }), label }));
+    say('waiting', client.state === 'open' ? 'Submitted …' : 'Waits for the connection …');
+  }
+
+  function follow(current) {
+    const ms = () => now() - current.label.at;
     list.replaceChildren();
     time.textContent = '';
-
-    const current = (job = client.submit(text.value, name ? { queue: name } : {}));
+    job = current;
     setLive(true);
-    say('waiting', client.state === 'open' ? 'Submitted …' : 'Waits for the connection …');
     const impatient = setTimeout(() => {
-      if (client.state === 'open') say('waiting', `Nothing has started yet: does a worker serve the queue “${name || 'default'}”?`);
+      if (client.state === 'open') say('waiting', `Nothing has started yet: does a worker serve the queue “${current.label.queue}”?`);
     }, PATIENCE_MS);
 
     for (const type of EVENTS) {
@@ -44,7 +48,7 @@ export function wireJobBox(client) {
         if (type === 'started') say('waiting', 'Started …');
         if (!ENDS.has(type)) return;
         setLive(false);
-        time.textContent = `${type === 'done' ? 'round trip' : 'after'} ${milliseconds(ms())}`;
+        time.textContent = `${type === 'done' ? 'round trip' : 'after'} ${spell(ms())}`;
         if (type === 'done') say('done', readable(detail.result));
         else if (type === 'cancelled') say('cancelled', 'Cancelled.');
         else say(type, `${detail.code}: ${detail.message}`);
@@ -69,12 +73,18 @@ export function wireJobBox(client) {
   for (const button of form.querySelectorAll('[data-queue]')) {
     button.addEventListener('click', () => (queue.value = button.dataset.queue));
   }
+
+  const restored = client.jobs.findLast(({ label }) => label?.box === 'text');
+  if (restored) {
+    follow(restored);
+    say('waiting', 'This page was loaded again; the job goes on …');
+  }
 }
 
 function listEvent(list, event, ms) {
   const item = document.createElement('li');
   item.dataset.ev = event.ev;
-  for (const [name, words] of [['ms', milliseconds(ms)], ['ev', event.ev], ['what', describe(event)]]) {
+  for (const [name, words] of [['ms', spell(ms)], ['ev', event.ev], ['what', describe(event)]]) {
     const cell = document.createElement('span');
     cell.className = name;
     cell.textContent = words;
@@ -106,5 +116,3 @@ function describe(event) {
       return '';
   }
 }
-
-const milliseconds = (ms) => `${ms.toFixed(ms < 100 ? 1 : 0)} ms`;

@@ -6,6 +6,8 @@ const PREVIEW_ALPHA = 0.4;
 /** Of a tile's owner, in a corner; in pixels of the picture. */
 const CORNER_MIN = 7;
 const CORNER_SHARE = 0.16;
+/** On the picture, in light and dark alike. */
+const LOST = '#ff6b5e';
 
 export class Picture {
   /** @param {HTMLCanvasElement} canvas @param {HTMLCanvasElement} marks */
@@ -49,14 +51,13 @@ export class Picture {
     }
   }
 
-  /** Paints a tile. @param {Uint8Array} bytes little-endian u16, row by row */
-  tile({ x, y, width, height }, bytes) {
-    const counts = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  /** Paints a tile. @param {Uint16Array} counts row by row */
+  tile({ x, y, width, height }, counts) {
     const image = new ImageData(width, height);
     const pixels = new Uint32Array(image.data.buffer);
     const rowLength = this.canvas.width;
     for (let i = 0; i < pixels.length; i++) {
-      const n = Math.min(counts.getUint16(i * 2, true), this.#maxIter);
+      const n = Math.min(counts[i], this.#maxIter);
       pixels[i] = this.#colours[n];
       this.iterations[(y + Math.floor(i / width)) * rowLength + x + (i % width)] = n;
     }
@@ -79,6 +80,17 @@ export class Picture {
     this.#clear(tile);
     this.#owned.set(tile, colour);
     if (this.showMarks) this.#markOwner(tile, colour);
+  }
+
+  /** Whoever had it is gone, and it waits for another: shown whether or not marks are. */
+  markLost(tile) {
+    const { x, y, width, height } = tile;
+    const mark = this.#clear(tile);
+    mark.strokeStyle = LOST;
+    mark.lineWidth = 3;
+    mark.setLineDash([6, 5]);
+    mark.strokeRect(x + 2, y + 2, width - 4, height - 4);
+    mark.setLineDash([]);
   }
 
   /** Nobody has it any more. */

@@ -33,8 +33,11 @@ export class Pool {
     return [...this.#lanes.values()].filter(({ done }) => done > 0).length;
   }
 
-  /** A rendering begins: counts from 0. Who had no part in all of the last one has left. */
-  begin() {
+  /**
+   * A rendering begins: counts from 0. Who had no part in all of the last one has left.
+   * @param {number} [passed] ms since it began, of one from before a reload
+   */
+  begin(passed) {
     for (const tile of [...this.#runs.keys()]) this.#end(tile);
     for (const [name, lane] of this.#lanes) {
       if (this.#rested && lane.since === null) {
@@ -45,7 +48,7 @@ export class Pool {
     }
     this.#count.textContent = this.#lanes.size || '';
     this.#rested = false;
-    this.#clock.start();
+    this.#clock.start(passed);
   }
 
   /** The rendering ended: time stands still. */
@@ -56,22 +59,30 @@ export class Pool {
   }
 
   /** @returns {string} the worker's colour */
-  started(tile, name) {
-    this.#end(tile); // a second run of it: the first came to nothing
+  started(tile, name, at = this.#clock.now()) {
+    this.#end(tile, at); // a second run of it: the first came to nothing
     const lane = this.#lanes.get(name) ?? this.#add(name);
-    this.#runs.set(tile, { lane, run: lane.start(this.#clock.now()) });
+    this.#runs.set(tile, { lane, run: lane.start(at) });
     return lane.colour;
   }
 
   /** @returns {string | undefined} the worker's colour, if its start was heard of */
-  done(tile) {
-    const lane = this.#end(tile);
+  done(tile, at = this.#clock.now()) {
+    const lane = this.#end(tile, at);
     if (lane) lane.done += 1;
     return lane?.colour;
   }
 
+  /** @returns {string | undefined} the worker that had it */
   stopped(tile) {
-    this.#end(tile);
+    return this.#end(tile)?.name;
+  }
+
+  /** A run from before a reload. @param {import('./kept.js').Run} run @returns {string} the worker's colour */
+  restored(tile, { worker, from, to }) {
+    const colour = this.started(tile, worker, from);
+    if (to !== null) this.done(tile, to);
+    return colour;
   }
 
   draw() {
@@ -93,11 +104,11 @@ export class Pool {
     return lane;
   }
 
-  #end(tile) {
+  #end(tile, at = this.#clock.now()) {
     const running = this.#runs.get(tile);
     if (!running) return undefined;
     this.#runs.delete(tile);
-    running.lane.end(running.run, this.#clock.now());
+    running.lane.end(running.run, at);
     return running.lane;
   }
 }
@@ -114,6 +125,7 @@ class Lane {
   #flow;
 
   constructor(name, colour) {
+    this.name = name;
     this.colour = colour;
     this.element = make('li', 'lane new');
     this.element.dataset.worker = name;
@@ -134,7 +146,7 @@ class Lane {
   }
 
   start(now) {
-    this.since ??= now;
+    this.since = Math.min(this.since ?? now, now); // after a reload, in any order
     this.#running += 1;
     const run = { from: now, to: null };
     this.#runs.push(run);
@@ -178,8 +190,9 @@ class Clock {
     return this.#passed + (this.#startedAt === null ? 0 : performance.now() - this.#startedAt);
   }
 
-  start() {
-    this.#startedAt ??= performance.now();
+  start(passed = this.now()) {
+    this.#passed = passed;
+    this.#startedAt = performance.now();
   }
 
   stop() {

@@ -48,7 +48,7 @@ function around(rest, x, y, step) {
   return { ...rest, step, x0: x - (rest.width / 2) * step, y0: y - (rest.height / 2) * step };
 }
 
-/** The tiles, from the middle outwards. @param {View} view */
+/** The tiles, from the middle outwards, each with its index in that order. @param {View} view */
 export function tilesOf({ width, height, tile }) {
   const tiles = [];
   for (let y = 0; y < height; y += tile) {
@@ -57,7 +57,8 @@ export function tilesOf({ width, height, tile }) {
     }
   }
   const distance = (t) => Math.hypot(t.x + t.width / 2 - width / 2, t.y + t.height / 2 - height / 2);
-  return tiles.sort((a, b) => distance(a) - distance(b));
+  tiles.sort((a, b) => distance(a) - distance(b));
+  return tiles.map((tile, index) => ({ ...tile, index }));
 }
 
 /** What the worker of the queue `mandelbrot` is asked. @param {View} view */

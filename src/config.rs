@@ -12,6 +12,7 @@ use acequia_wire::{Limits, TraceRatio};
 use crate::access::{
     AllowedOrigin, BadKeys, BadSecret, ClientTokens, OwnName, Secret, TrustedProxy,
 };
+use crate::demo::Demo;
 use crate::pipeline::durability::NotRecovered;
 
 /// How a server is set up.
@@ -68,8 +69,8 @@ pub struct Config {
     pub default_timeout: Option<Duration>,
     /// How long running jobs may take to end once the server is told to stop.
     pub grace: Duration,
-    /// Whether the page at `/` is that of the demo, which submits jobs to it.
-    pub demo: bool,
+    /// With it the page at `/` is that of the demo, which submits jobs.
+    pub demo: Option<Demo>,
     /// Whether jobs are counted and measured, for Prometheus and the dashboard.
     pub measures: bool,
     /// Which of the jobs begin a trace that come without a `traceparent`.
@@ -126,7 +127,7 @@ impl Default for Config {
             lease: Self::LEASE,
             default_timeout: None,
             grace: Self::GRACE,
-            demo: false,
+            demo: None,
             measures: true,
             traces: TraceRatio::default(),
             #[cfg(feature = "otlp")]

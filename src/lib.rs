@@ -19,6 +19,7 @@ mod access;
 mod addresses;
 mod clock;
 mod config;
+mod demo;
 mod http;
 mod metrics;
 mod parts;
@@ -37,6 +38,7 @@ pub use acequia_client as client;
 pub use acequia_tls::{BadTls, TlsFiles};
 pub use addresses::Addresses;
 pub use config::{Config, StartError};
+pub use demo::{Demo, Kill};
 pub use parts::Broken;
 pub use server::Server;
 #[cfg(feature = "otlp")]

@@ -23,6 +23,7 @@ use crate::access::{self, Access, Pages, Proxies, Refusals, Secret, TokenDoor, W
 use crate::addresses::Addresses;
 use crate::clock::Clock;
 use crate::config::{Config, StartError};
+use crate::demo::Demo;
 use crate::http::{
     self, About, Door, Front, Greeting, Keys, Places, Port, Rules, STREAMS_MAX, Scrape,
 };
@@ -56,6 +57,7 @@ pub struct Server {
     refused: RefusedRequests,
     access: Access,
     greeting: Greeting,
+    demo: Option<Demo>,
     front: Arc<Front>,
     /// Admin calls of this process itself, while the server runs.
     within: watch::Sender<Option<InProcess>>,
@@ -138,7 +140,7 @@ impl Server {
         };
         let proxies = Arc::new(Proxies::new(config.trusted_proxies));
         let proxy_protocol = config.proxy_protocol;
-        let greeting = Greeting::new(&addresses, &access, config.demo);
+        let greeting = Greeting::new(&addresses, &access, config.demo.as_ref());
         Ok(Self {
             http,
             sockets,
@@ -156,6 +158,7 @@ impl Server {
             refused,
             access,
             greeting,
+            demo: config.demo,
             front,
             within: watch::Sender::new(None),
             #[cfg(feature = "otlp")]
@@ -210,6 +213,7 @@ impl Server {
             inbox: inbox.clone(),
             access: self.access,
             greeting: self.greeting,
+            demo: self.demo,
             metrics,
             scrape: Scrape::default(),
             refused: refused.clone(),

@@ -10,7 +10,7 @@ use acequia_wire::QueueName;
 use anyhow::{Context as _, bail};
 use hyper::StatusCode;
 use rustix::process::Signal;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::errands::{self, Errand, News};
@@ -40,7 +40,7 @@ const LATE: Duration = Duration::from_secs(30);
 /// # Errors
 /// If it cannot begin: the server does not let it, or the program cannot be started.
 pub(crate) async fn run(
-    setup: Setup,
+    mut setup: Setup,
     client: AdminClient,
     printer: Printer,
     stop: impl Future<Output = ()>,
@@ -54,6 +54,7 @@ pub(crate) async fn run(
     let guard = setup.guard.map(|of| Guard::start(of(setup.rules.grace)?)).transpose();
     let guard = guard.context("cannot start the process that guards the others")?;
     let guard = guard.map(|guard| Arc::new(Mutex::new(guard)));
+    let mut kills = setup.kills.take();
     let start = Instant::now();
     let mut engine = Engine {
         sizer: Sizer::new(setup.rules.clone()),
@@ -81,6 +82,10 @@ pub(crate) async fn run(
         let event = tokio::select! {
             // The engine has one end of the channel itself.
             Some(news) = incoming.recv() => engine.hear(news)?,
+            Some(wish) = wish(&mut kills) => {
+                engine.kill_one(wish);
+                Event::Tick
+            }
             () = &mut stop, if !engine.stopping => {
                 engine.stopping = true;
                 engine.look_at = Instant::now();
@@ -97,6 +102,16 @@ pub(crate) async fn run(
     // The last report is under way.
     _ = server.await;
     Ok(())
+}
+
+/// The next wish that a process be killed. Pending where nobody has one.
+async fn wish(
+    kills: &mut Option<mpsc::Receiver<oneshot::Sender<String>>>,
+) -> Option<oneshot::Sender<String>> {
+    match kills {
+        Some(kills) => kills.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// A process of the pool.
@@ -376,6 +391,28 @@ impl Engine {
             tracing::warn!(pool, name, pid, "does not end, and is killed");
         }
         own.running.signal(signal);
+    }
+
+    /// Kills the process that has served longest, and tells its name; without one, drops the wish.
+    fn kill_one(&mut self, wish: oneshot::Sender<String>) {
+        let serving = self
+            .running
+            .iter()
+            .filter(|(process, own)| !own.told && self.sizer.was_ready(**process));
+        let Some(process) = serving.min_by_key(|(_, own)| own.started).map(|(process, _)| *process)
+        else {
+            return;
+        };
+        let Own { name, running, .. } = &self.running[&process];
+        tracing::info!(
+            pool = self.setup.name,
+            name,
+            pid = running.pid,
+            "is killed, as was asked for"
+        );
+        // Who asked may have gone.
+        _ = wish.send(name.clone());
+        self.signal(process, Signal::KILL);
     }
 
     fn start(&mut self, process: ProcessId, place: usize) -> anyhow::Result<()> {

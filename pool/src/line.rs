@@ -61,6 +61,7 @@ fn setup(words: &[String]) -> anyhow::Result<Setup> {
         jobs: None,
         results: None,
         guard: None,
+        kills: None,
     };
     head.iter().try_for_each(|word| apply(&mut setup, word))?;
     Ok(setup)

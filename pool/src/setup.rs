@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use acequia_gate::Endpoint;
 use anyhow::bail;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::program::Program;
 use crate::sizer::{Bounds, Rules};
@@ -22,7 +23,7 @@ const PROCESSES_MAX: usize = 1_000;
 pub type GuardCommand = fn(Duration) -> io::Result<Command>;
 
 /// All that a pool is told.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Setup {
     /// Its processes are NAME-1, NAME-2 and so on.
     pub name: String,
@@ -36,6 +37,9 @@ pub struct Setup {
     pub results: Option<Endpoint>,
     /// What ends the processes if this one is killed. Those that see it by themselves need none.
     pub guard: Option<GuardCommand>,
+    /// Who wants a process killed, to see what becomes of its jobs. That is the one that has served
+    /// longest; its name is sent, or the sender dropped if none serves. With `None` nobody does.
+    pub kills: Option<mpsc::Receiver<oneshot::Sender<String>>>,
 }
 
 impl Bounds {

@@ -10,6 +10,7 @@ use super::greeting::Greeting;
 use super::scrape::Scrape;
 use super::session::{Front, Place};
 use crate::access::{Access, Peer};
+use crate::demo::Demo;
 use crate::metrics::{RefusedRequest, RefusedRequests};
 use crate::pipeline::desk::tick::Tick;
 use crate::pipeline::{Input, readiness};
@@ -28,6 +29,7 @@ pub(crate) struct Door {
     pub(crate) readiness: readiness::Watcher,
     pub(crate) about: About,
     pub(crate) greeting: Greeting,
+    pub(crate) demo: Option<Demo>,
     pub(crate) ticks: watch::Receiver<Option<Arc<Tick>>>,
     /// Places for those who watch.
     pub(crate) streams: Arc<Semaphore>,

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::access::Access;
 use crate::addresses::Addresses;
+use crate::demo::Demo;
 
 /// What is told to any page of the server.
 #[derive(Debug, Serialize)]
@@ -16,15 +17,15 @@ pub(crate) struct Greeting {
     command: String,
     /// What workers and clients have to show.
     needs: Vec<&'static str>,
-    /// Whether the page is that of the demo.
-    #[serde(skip)]
-    pub(super) is_demo: bool,
+    /// Whether the page may have a worker process killed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    can_kill: bool,
 }
 
 impl Greeting {
-    pub(crate) fn new(addresses: &Addresses, access: &Access, is_demo: bool) -> Self {
+    pub(crate) fn new(addresses: &Addresses, access: &Access, demo: Option<&Demo>) -> Self {
         // Where the program lies is nothing to strangers, and a demo is for whoever started it.
-        let program = if is_demo { std::env::current_exe().ok() } else { None };
+        let program = demo.and_then(|_| std::env::current_exe().ok());
         let needs =
             [("worker_token", access.has_worker_token), ("client_token", access.tokens.is_some())];
         Self {
@@ -34,7 +35,7 @@ impl Greeting {
             results: addresses.results.to_string(),
             command: program.map_or_else(|| "acequia".to_owned(), |it| it.display().to_string()),
             needs: needs.into_iter().filter(|(_, is)| *is).map(|(what, _)| what).collect(),
-            is_demo,
+            can_kill: demo.is_some_and(|demo| demo.kills.is_some()),
         }
     }
 }

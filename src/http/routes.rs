@@ -10,6 +10,7 @@ use axum::{Router, middleware};
 
 use super::admin;
 use super::api;
+use super::demo;
 use super::door::Door;
 use super::headers::harden;
 use super::known_pages::only_known_pages;
@@ -43,6 +44,7 @@ pub(crate) fn for_own_process(door: Arc<Door>) -> Router {
 fn for_clients(door: &Arc<Door>) -> Router<Arc<Door>> {
     let known_pages = middleware::from_fn_with_state(door.clone(), only_known_pages);
     monitors::router()
+        .merge(demo::router(door))
         .route("/v1/about", get(greet))
         .route("/v1/ws", any(upgrade).layer(known_pages))
         .nest(api::ROOT, api::router(door, openapi::client_calls()))
@@ -72,7 +74,7 @@ async fn file(
         return Redirect::permanent("../dashboard").into_response();
     }
     let path = match uri.path() {
-        "/" if door.greeting.is_demo => "demo",
+        "/" if door.demo.is_some() => "demo",
         "/" => "start",
         path => path,
     };

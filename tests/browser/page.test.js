@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 
-import { binary, quietPorts, sample, shell, start, startWorker } from './harness.js';
+import { binary, eventually, quietPorts, sample, shell, start, startWorker } from './harness.js';
 import { closeBrowser, open, screenshot, useDemo, waitFor } from './page.js';
 
 after(closeBrowser);
@@ -77,6 +77,7 @@ test('it loads without complaint and is live', async (t) => {
 test('the whole set is painted, to the last bit', async (t) => {
   const demo = await start(t, 'demo');
   const page = await open(t, demo.url);
+  await page.selectOption('#max-iter', '2000');
   await waitFor(page, DONE);
   const { view, painted } = await comparePicture(page);
   assert.equal(view.maxIter, 2000);
@@ -146,11 +147,94 @@ test('a worker that is killed leaves no hole', async (t) => {
   const victim = await startWorker(t, server, '--demo', '--name', 'victim', '--slots', '4');
   await startWorker(t, server, '--demo', '--name', 'survivor', '--slots', '2');
   const page = await open(t, server.url);
+  await page.selectOption('#max-iter', '2000');
   await waitFor(page, '#lanes li[data-worker=victim]');
   await waitFor(page, '#mandelbrot[data-state=rendering]');
   await victim.kill();
   await waitFor(page, DONE);
   await comparePicture(page);
+});
+
+test('the button kills a worker, whose tiles run elsewhere', async (t) => {
+  const demo = await start(t, 'demo');
+  const page = await open(t, demo.url);
+  await page.selectOption('#max-iter', '2000');
+  const flash = page.waitForSelector('#frame .flash');
+  await page.click('#kill');
+  await flash;
+  assert.match(await page.textContent('#kill-news'), /^demo-\d was killed/);
+  await demo.process.said(/is killed, as was asked for/);
+  await screenshot(page, 'page-killed');
+  await waitFor(page, DONE);
+  const { lost, again } = await page.locator('#losses').evaluate(({ dataset }) => ({ ...dataset }));
+  assert.ok(Number(lost) > 0);
+  assert.equal(again, lost);
+  assert.match(await page.textContent('#losses'), /lost with demo-\d.*ran again, by .*Nothing is missing/);
+  await comparePicture(page);
+  assert.deepEqual(page.trouble, []);
+});
+
+const counted = async (server, name) => {
+  const metrics = await (await fetch(`${server.url}metrics`)).text();
+  return Number(metrics.match(new RegExp(`^acequia_${name} (\\d+)$`, 'm'))[1]);
+};
+
+test('a page that is loaded again goes on with its picture, and submits nothing twice', async (t) => {
+  const server = await alone(t);
+  const worker = await startWorker(t, server, '--demo', '--slots', '2');
+  const page = await open(t, server.url);
+  await waitFor(page, '#mandelbrot[data-state=rendering]');
+  const done = () => counted(server, 'jobs_ended_total{queue="mandelbrot",outcome="done"}');
+  await page.waitForFunction(() => Number(document.querySelector('#mandelbrot').dataset.tilesDone) > 0);
+  // It goes on while there is no page, and stands still while there is one.
+  worker.child.kill('SIGSTOP');
+  await page.goto('about:blank');
+  const before = await done();
+  worker.child.kill('SIGCONT');
+  await eventually(async () => (await done()) > before + 1, 'tiles that are done meanwhile');
+  worker.child.kill('SIGSTOP');
+  await page.goto(server.url);
+  await waitFor(page, '#picture-news');
+  assert.match(await page.textContent('#picture-news'), /^Loaded again: of \d+ tiles \d+ are there, \d+ go on. Nothing was submitted again\.$/);
+  worker.child.kill('SIGCONT');
+  await waitFor(page, DONE);
+  await comparePicture(page);
+  const { tilesDone, tilesTotal } = await page.locator('#mandelbrot').evaluate(({ dataset }) => ({ ...dataset }));
+  assert.equal(tilesDone, tilesTotal);
+  assert.equal(await counted(server, 'jobs_submitted_total{queue="mandelbrot"}'), Number(tilesTotal));
+  assert.deepEqual(page.trouble, []);
+});
+
+test('words are read as they come, also over a reload, and can be cancelled', async (t) => {
+  const demo = await start(t, 'demo');
+  const page = await open(t, demo.url);
+  await quickPicture(page);
+  const told = () => page.locator('#words-progress').evaluate(({ value, max }) => [value, max]);
+  const some = (count) => page.waitForFunction((count) => document.querySelector('#words-said').textContent.split(' ').length > count, count);
+  await page.fill('#words-text', 'Water is shared out fairly, turn by  turn,\nand none is lost.');
+  await page.click('#words-start');
+  await some(2);
+  await page.reload();
+  assert.match(await page.textContent('#words-said'), /^Water is /);
+  await waitFor(page, '#words-said[data-state=done]');
+  assert.equal(await page.textContent('#words-said'), 'Water is shared out fairly, turn by  turn,\nand none is lost.');
+  assert.equal(await page.textContent('#words-state'), 'All 12 words told.');
+  assert.deepEqual(await told(), [12, 12]);
+  assert.match(await page.textContent('#words-time'), /^round trip .*, first word after /);
+
+  await page.fill('#words-text', Array.from({ length: 900 }, (_, n) => `${n} `).join(''));
+  await page.click('#words-start');
+  await some(2);
+  await page.click('#words-cancel');
+  await waitFor(page, '#words-said[data-state=cancelled]');
+  assert.match(await page.textContent('#words-said'), /^0 1 /);
+  const [value, max] = await told();
+  assert.ok(value < max);
+  // The slot is free again.
+  await page.fill('#words-text', 'again');
+  await page.click('#words-start');
+  await waitFor(page, '#words-said[data-state=done]');
+  assert.deepEqual(page.trouble, []);
 });
 
 test('without a worker it says what to do, which is done as it stands there, and goes on by itself', async (t) => {
@@ -159,10 +243,12 @@ test('without a worker it says what to do, which is done as it stands there, and
   await waitFor(page, '#no-worker code');
   const command = await page.textContent('#no-worker code');
   assert.equal(command, `${binary} worker --demo --jobs ${server.jobs} --results ${server.results}`);
-  assert.deepEqual(await page.locator('[data-copy]').evaluateAll((buttons) => buttons.map(({ dataset }) => dataset.copy)), [command, command]);
+  assert.deepEqual(await page.locator('[data-copy]').evaluateAll((buttons) => buttons.map(({ dataset }) => dataset.copy)), [command, command, `${binary} worker --jobs ${server.jobs} --results ${server.results} --queue count -- wc -w`]);
+  assert.ok(!(await page.isVisible('#kill')), 'no worker of its own that it could kill');
   await screenshot(page, 'page-no-worker');
   shell(t, command);
   await page.locator('#no-worker').waitFor({ state: 'hidden' });
+  await page.selectOption('#max-iter', '250');
   await waitFor(page, DONE);
   assert.deepEqual(page.trouble, []);
 });

@@ -1,5 +1,6 @@
 """`acequia demo`: a server, its workers and the page, with one command."""
 
+import json
 import os
 import re
 import signal
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Client, Process, Server, acequia, eventually
+from harness import Client, Process, Server, acequia_worker, acequia, eventually
 from harness.server import clean_env
 
 FREE = ["--listen", "127.0.0.1:0", "--jobs", "tcp://127.0.0.1:0", "--results", "tcp://127.0.0.1:0"]
@@ -61,6 +62,49 @@ def test_its_workers_end_with_it(number):
         for pid in workers:
             if runs(pid):
                 os.kill(pid, signal.SIGKILL)
+
+
+def test_its_page_kills_a_worker_whose_jobs_run_again(make):
+    demo = Demo("--workers", "1")
+    demo.wait_workers(1)
+    (before,) = demo.process.children()
+    assert json.loads(demo.get("/v1/about")[2])["can_kill"] is True
+    client = make(Client(demo))
+    job = client.submit("turn by turn", queue="words")
+    client.heard("chunk", id=job, n=1)
+    # A page of elsewhere may not.
+    assert demo.request("POST", "/v1/demo/kill", {"Origin": "http://evil.example"})[0] == 403
+    status, _, said = demo.request("POST", "/v1/demo/kill", {"Origin": f"http://{demo.http}"})
+    assert (status, json.loads(said)) == (200, {"worker": "demo-1"})
+    assert client.heard("retrying", id=job)["code"] == "worker_lost"
+    assert client.result(job) == 3
+    assert not runs(before)
+    assert "signal: 9" not in demo.process.log(), "it is no trouble that somebody asked for"
+    demo.check()
+    assert demo.stop() == 0
+
+
+@pytest.mark.parametrize("start", [Server, lambda: Demo("--workers", "0")], ids=["serve", "no worker of its own"])
+def test_elsewhere_no_worker_can_be_killed(start):
+    server = start()
+    acequia_worker(server, "--demo")
+    server.wait_workers(1)
+    assert server.request("POST", "/v1/demo/kill")[0] == 404
+    assert "can_kill" not in json.loads(server.get("/v1/about")[2])
+    server.check()
+    assert server.stop() == 0
+
+
+def test_words_stop_where_they_are_cancelled(make):
+    demo = Demo()
+    client = make(Client(demo))
+    job = client.submit("word " * 1000, queue="words")
+    assert client.heard("progress", id=job)["total"] == 1000
+    client.cancel(job)
+    assert client.outcome(job)["ev"] == "cancelled"
+    assert client.outcome(client.submit("word " * 1001, queue="words"))["code"] == "bad_input"
+    demo.check()
+    assert demo.stop() == 0
 
 
 def test_twice_at_a_time(make):

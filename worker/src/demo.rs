@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`echo`] | anything | the same, of the same type |
 //! | [`upper`] | text, or JSON or MessagePack that holds some | the same in upper case |
+//! | [`words`] | text, or a string of JSON or MessagePack | how many words it has; each is a chunk before |
 //! | [`mandelbrot`] | a [`Tile`] | how long each of its points stays |
 //! | [`thumbnail`] | a picture | a JPEG that fits 256 × 256 |
 //!
@@ -12,13 +13,16 @@
 
 mod bad_input;
 mod mandelbrot;
+mod text;
 mod thumbnail;
 mod upper;
 mod value;
+mod words;
 
 pub use mandelbrot::{Tile, mandelbrot};
 pub use thumbnail::thumbnail;
 pub use upper::upper;
+pub use words::words;
 
 use crate::failure::Failure;
 use crate::job::Job;
@@ -26,9 +30,9 @@ use crate::reply::Reply;
 use crate::worker::Worker;
 
 /// The names of the queues.
-pub const QUEUES: [&str; 4] = ["echo", "upper", "mandelbrot", "thumbnail"];
+pub const QUEUES: [&str; 5] = ["echo", "upper", "words", "mandelbrot", "thumbnail"];
 
-/// Adds all four queues to a worker.
+/// Adds all five queues to a worker.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), acequia_worker::WorkerError> {
@@ -39,10 +43,11 @@ pub const QUEUES: [&str; 4] = ["echo", "upper", "mandelbrot", "thumbnail"];
 /// # }
 /// ```
 pub fn queues(worker: Worker) -> Worker {
-    let [in_echo, in_upper, in_mandelbrot, in_thumbnail] = QUEUES;
+    let [in_echo, in_upper, in_words, in_mandelbrot, in_thumbnail] = QUEUES;
     worker
         .queue(in_echo, async |job: Job| echo(&job))
         .queue(in_upper, async |job: Job| upper(&job))
+        .queue(in_words, async |job: Job| words(&job).await)
         .blocking_queue(in_mandelbrot, |job: Job| mandelbrot(&job))
         .blocking_queue(in_thumbnail, |job: Job| thumbnail(&job))
 }

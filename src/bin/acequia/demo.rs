@@ -4,18 +4,23 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use acequia::{Addresses, Config, Endpoint, Server, StartError};
+use acequia::{Addresses, Config, Demo, Endpoint, Server, StartError};
 use acequia_pool::{Bounds, GRACE, IDLE, Program, Rules, Setup};
 use anyhow::Context as _;
 use futures_util::FutureExt as _;
+use tokio::sync::mpsc;
 
 use crate::serve::run_with_pools;
 use crate::{log, operators};
 
+/// Wishes of pages that a worker be killed. One that finds no place is refused.
+const KILLS: usize = 16;
+
 /// See it work: a server, two worker processes and a page to open
 ///
-/// The page submits jobs and paints a picture that the workers compute. Start one more worker in
-/// another terminal with `acequia worker --demo` and watch it join.
+/// The page submits jobs and paints a picture that the workers compute. It can be loaded again in the
+/// middle, and kill a worker: nothing is lost. Start one more in another terminal with `acequia worker
+/// --demo` and watch it join.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Where the page is [default: 127.0.0.1:8080, or a free port if that is taken]
@@ -41,11 +46,14 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, log: log::Format) -> anyhow::Result<ExitCode> {
     crate::serve::raise_file_limit();
-    let server = bind(&args).await?;
+    // Without workers of its own there is none that it could kill.
+    let (kills, wishes) = (args.workers > 0).then(|| mpsc::channel(KILLS)).unzip();
+    let server = bind(&args, Demo { kills }).await?;
     let addresses = server.addresses().clone();
     let mut pools = Vec::new();
     if args.workers > 0 {
-        pools.push((workers(args.workers, args.slots)?, server.operator()));
+        let setup = Setup { kills: wishes, ..workers(args.workers, args.slots)? };
+        pools.push((setup, server.operator()));
     }
     let stop = crate::stop::signal().shared();
     let _left = operators::let_in(&server, false, log);
@@ -56,7 +64,7 @@ pub(crate) async fn run(args: Args, log: log::Format) -> anyhow::Result<ExitCode
 }
 
 /// The usual ports if they are free, so that what the documents say works; else any.
-async fn bind(args: &Args) -> Result<Server, StartError> {
+async fn bind(args: &Args, demo: Demo) -> Result<Server, StartError> {
     let usual = Config::default();
     let config = Config {
         listen: args.listen.clone().unwrap_or(usual.listen),
@@ -64,7 +72,7 @@ async fn bind(args: &Args) -> Result<Server, StartError> {
         results: args.results.clone().unwrap_or(usual.results),
         // A demo leaves nothing behind.
         journal: None,
-        demo: true,
+        demo: Some(demo),
         ..Config::default()
     };
     let chosen = args.listen.is_some() || args.jobs.is_some() || args.results.is_some();
@@ -104,6 +112,7 @@ fn workers(count: usize, slots: u32) -> anyhow::Result<Setup> {
         results: None,
         // They see by themselves that this process is gone.
         guard: None,
+        kills: None,
     })
 }
 

@@ -123,6 +123,7 @@ impl Args {
             jobs: self.jobs,
             results: self.results,
             guard: Some(pool_guard::command),
+            kills: None,
         })
     }
 }

@@ -81,7 +81,7 @@ pub(crate) struct Args {
     #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = 30, value_name = "SECONDS")]
     grace_s: u64,
 
-    /// Serve the demo's queues (echo, upper, mandelbrot, thumbnail) instead of a command
+    /// Serve the demo's queues (echo, upper, words, mandelbrot, thumbnail) instead of a command
     #[arg(long, conflicts_with_all = ["command", "queue", "stream", "content_type", "raw"])]
     demo: bool,
 

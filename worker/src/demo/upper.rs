@@ -3,7 +3,7 @@
 use acequia_wire::ContentType;
 use bytes::Bytes;
 
-use super::bad_input::bad_input;
+use super::text::utf8;
 use super::value::Value;
 use crate::failure::Failure;
 use crate::job::Job;
@@ -22,10 +22,6 @@ pub fn upper(job: &Job) -> Result<Reply, Failure> {
         ContentType::MsgPack => {
             Reply::msgpack(&job.msgpack::<Value>()?.map_text(&str::to_uppercase))
         }
-        _ => {
-            let text = std::str::from_utf8(job.payload())
-                .map_err(|error| bad_input(format_args!("the payload is not UTF-8: {error}")))?;
-            Ok(Reply::same_type(Bytes::from(text.to_uppercase())))
-        }
+        _ => Ok(Reply::same_type(Bytes::from(utf8(job)?.to_uppercase()))),
     }
 }

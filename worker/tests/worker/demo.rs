@@ -63,6 +63,53 @@ async fn upper_changes_text_wherever_it_is() {
 }
 
 #[tokio::test]
+async fn words_come_one_by_one_with_progress() {
+    for (content_type, payload) in [
+        (ContentType::Text, "turn by\nturn".as_bytes().to_vec()),
+        (ContentType::Json, br#""turn by\nturn""#.to_vec()),
+        (ContentType::MsgPack, msgpack(&"turn by\nturn")),
+    ] {
+        let mut server = Server::bind().await;
+        let running = Running::start(demo::queues(server.worker()));
+        let mut said = vec![server.run_one(message(1, "words", content_type, payload)).await];
+        while !matches!(said.last(), Some(FromWorker::Done { .. })) {
+            said.push(server.recv().await);
+        }
+        running.end().await;
+        let chunks: Vec<_> = said
+            .iter()
+            .filter_map(|said| match said {
+                FromWorker::Chunk { body, .. } => Some(body.bytes().clone()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(chunks, ["turn ", "by\n", "turn"]);
+        let steps: Vec<_> = said
+            .iter()
+            .filter_map(|said| match said {
+                FromWorker::Progress { progress, .. } => Some((progress.done, progress.total)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(steps, [1.0, 2.0, 3.0].map(|done| (Some(done), Some(3.0))));
+        let Some(FromWorker::Done { body, .. }) = said.last() else { unreachable!("it ended") };
+        assert_eq!(body.bytes().as_ref(), b"3");
+    }
+}
+
+#[tokio::test]
+async fn words_are_text_and_not_too_many() {
+    let many = "word ".repeat(1001);
+    for (content_type, payload) in [
+        (ContentType::Octets, vec![0xff]),
+        (ContentType::Json, b"1".to_vec()),
+        (ContentType::Text, many.into_bytes()),
+    ] {
+        assert_eq!(run("words", content_type, payload).await.unwrap_err().0, "bad_input");
+    }
+}
+
+#[tokio::test]
 async fn upper_refuses_what_is_no_text() {
     for (content_type, payload) in [
         (ContentType::Octets, vec![0xff]),
