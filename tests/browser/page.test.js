@@ -302,10 +302,9 @@ for (const [what, journal] of [['its sessions', true], ['nothing', false]]) {
   });
 }
 
-test('the sample of the README', async (t) => {
-  const server = await start(t, 'serve');
-  await startWorker(t, server, '--', 'tr', 'a-z', 'A-Z');
-  const page = await open(t, server.url);
+test('the sample of the README, on the page of the demo', async (t) => {
+  const demo = await start(t, 'demo');
+  const page = await open(t, demo.url);
   const said = page.waitForEvent('console', (message) => message.type() === 'log' && message.text() === 'HELLO');
   await page.route('**/sample.js', (route) => route.fulfill({ contentType: 'text/javascript', body: sample('browser.js') }));
   await page.addScriptTag({ url: '/sample.js', type: 'module' });

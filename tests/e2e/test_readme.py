@@ -1,5 +1,8 @@
 """The samples of the README do what it says. `browser.js` is run by tests/browser."""
 
+import os
+import re
+import subprocess
 import sys
 
 import pytest
@@ -8,7 +11,9 @@ from harness import Client, Process, Server
 from harness.documents import block, on_ports_of, with_acequia
 from harness.server import ROOT, clean_env
 
-LANGUAGES = {"worker.py": "python", "worker.sh": "sh", "worker.rs": "rust", "browser.js": "js"}
+LANGUAGES = {
+    "worker.py": "python", "worker.sh": "sh", "worker.rs": "rust", "browser.js": "js", "backend.sh": "sh",
+}
 
 
 def sample(name):
@@ -48,6 +53,18 @@ def test_worker_sh(server, client, tmp_path):
     # `exec`, so that it is the worker that is ended with the test.
     Process(["sh", "-ec", f"exec {sample('worker.sh')}"], name="worker.sh", env=clean_env(env))
     assert client.result(client.submit("fair shares of water", queue="wc")).split() == ["4"]
+
+
+def test_backend_sh(server, tmp_path):
+    """With the worker that is printed for it."""
+    script = tmp_path / "worker.py"
+    script.write_text(on_ports_of(server, sample("worker.py")))
+    Process([sys.executable, script], name="worker.py")
+    command = sample("backend.sh")
+    assert "http://127.0.0.1:8080/" in command
+    command = command.replace("127.0.0.1:8080", server.http)
+    done = subprocess.run(["sh", "-ec", command], capture_output=True, timeout=60, check=True)
+    assert done.stdout == b'"HELLO"', done.stderr
 
 
 def test_worker_rs():
