@@ -152,6 +152,16 @@ pub enum StartError {
     /// A socket of HTTP is not to be had.
     #[error("--listen: {0}")]
     Socket(#[from] SocketError),
+    /// Something is asked of a mounted server that only one with a port of its own can do.
+    #[error(
+        "`Config::{setting}` is for a server with a port of its own, and this one is mounted: {remedy}"
+    )]
+    NoPort {
+        /// Its name.
+        setting: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// An endpoint for workers is not one.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),

@@ -1,17 +1,6 @@
 //! Acequia: jobs from a browser to a pool of workers in any language, and their results live back.
 //!
-//! A Rust program embeds the whole server:
-//!
-//! ```no_run
-//! use acequia::{Config, Server};
-//!
-//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let server = Server::bind(Config::default()).await?;
-//! println!("{}", server.addresses());
-//! server.run(async { _ = tokio::signal::ctrl_c().await }).await?;
-//! # Ok(())
-//! # }
-//! ```
+#![doc = include_str!("../docs/embedding.md")]
 //!
 //! `ARCHITECTURE.md` has the picture; the stages are crates of their own.
 
@@ -39,6 +28,7 @@ pub use acequia_tls::{BadTls, TlsFiles};
 pub use addresses::Addresses;
 pub use config::{Config, StartError};
 pub use demo::{Demo, Kill};
+pub use http::{ClientAddress, Routes};
 pub use parts::Broken;
 pub use server::Server;
 #[cfg(feature = "otlp")]

@@ -13,7 +13,6 @@ use acequia_gate::{
 use acequia_scheduler::Config as SchedulerConfig;
 use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::UnixListener;
 #[cfg(feature = "otlp")]
 use tokio::sync::oneshot;
@@ -23,11 +22,11 @@ use crate::access::{self, Access, Pages, Proxies, Refusals, Secret, TokenDoor, W
 use crate::addresses::Addresses;
 use crate::clock::Clock;
 use crate::config::{Config, StartError};
-use crate::demo::Demo;
 use crate::http::{
-    self, About, Door, Front, Greeting, Keys, Places, Port, Rules, STREAMS_MAX, Scrape,
+    self, About, Closes, Door, Front, Greeting, Keys, Places, Port, Routes, Rules, STREAMS_MAX,
+    Scrape,
 };
-use crate::metrics::{Metrics, RefusedRequests};
+use crate::metrics::Metrics;
 use crate::parts::{Broken, Parts};
 use crate::pipeline::{INBOX, Input, Pipeline, Times, durability};
 #[cfg(feature = "otlp")]
@@ -39,30 +38,33 @@ const LONG: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 /// How long sessions may take to close at the end.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
 
+/// What is said where admin calls would be if they had no port of their own.
+const OTHER_PORT: &str = "admin calls have a port of their own here: that of --admin-listen";
+
 /// A server that holds its ports and its journal. Nothing is served before [`run`](Self::run).
 pub struct Server {
+    /// None if a program has them.
+    ports: Option<Ports>,
+    jobs: JobsGate,
+    results: ResultsGate,
+    addresses: Addresses,
+    pipeline: Pipeline,
+    inputs: mpsc::Receiver<Input>,
+    door: Arc<Door>,
+    /// Admin calls of this process itself, while the server runs.
+    within: watch::Sender<Option<InProcess>>,
+    #[cfg(feature = "otlp")]
+    exporter: Option<Exporter>,
+}
+
+/// Where HTTP comes in.
+struct Ports {
     http: TcpListeners,
     sockets: Vec<(UnixListener, SocketFile)>,
     admin: Option<TcpListeners>,
     keys: Option<Keys>,
     proxies: Arc<Proxies>,
     proxy_protocol: bool,
-    jobs: JobsGate,
-    results: ResultsGate,
-    addresses: Addresses,
-    pipeline: Pipeline,
-    inbox: mpsc::Sender<Input>,
-    inputs: mpsc::Receiver<Input>,
-    metrics: PrometheusHandle,
-    refused: RefusedRequests,
-    access: Access,
-    greeting: Greeting,
-    demo: Option<Demo>,
-    front: Arc<Front>,
-    /// Admin calls of this process itself, while the server runs.
-    within: watch::Sender<Option<InProcess>>,
-    #[cfg(feature = "otlp")]
-    exporter: Option<Exporter>,
 }
 
 impl fmt::Debug for Server {
@@ -87,6 +89,59 @@ impl Server {
             None => None,
         };
         let (admin, admin_address) = admin.unzip();
+        let keys = config.tls.clone().map(Keys::open).transpose()?;
+        let proxies = Arc::new(Proxies::new(config.trusted_proxies.clone()));
+        let proxy_protocol = config.proxy_protocol;
+        let ports = Ports { http, sockets, admin, keys, proxies, proxy_protocol };
+        let server = Self::open(config, address, admin_address).await?;
+        Ok(Self { ports: Some(ports), ..server })
+    }
+
+    /// The same without a port for HTTP: for a program that has one, at `address`, and mounts the
+    /// [`Routes`] there. Workers have their two ports as ever.
+    ///
+    /// The program accepts connections. So TLS, the time that a request's head may take, how many
+    /// connections there are and how long they may be idle are its own matters, and [`listen`](Config::listen)
+    /// is not looked at. The server counts what each address asks for: a request, or a session for as long as
+    /// it is open, takes one of the places of [`address_connections`](acequia_wire::Limits::address_connections);
+    /// [`trusted_proxies`](Config::trusted_proxies) are believed as on a port of its own.
+    ///
+    /// [`run`](Self::run) has to be polled beside the program's own server, and to be told to stop not
+    /// after that one: it says goodbye to all sessions, and answers what was asked.
+    ///
+    /// # Errors
+    /// As of [`bind`](Self::bind); and if `tls`, `admin_listen`, `sockets` or `proxy_protocol` are given,
+    /// which need a port.
+    pub async fn mounted(
+        config: Config,
+        address: SocketAddr,
+    ) -> Result<(Self, Routes), StartError> {
+        let of_ports = [
+            (config.tls.is_some(), "tls", "encrypt where the program accepts connections"),
+            (
+                config.admin_listen.is_some(),
+                "admin_listen",
+                "mount `Routes::for_clients` on one port and `Routes::for_operators` on the other",
+            ),
+            (config.proxy_protocol, "proxy_protocol", "give requests a `ClientAddress`"),
+            (!config.sockets.is_empty(), "sockets", "have the program accept connections there"),
+        ];
+        if let Some((_, setting, remedy)) = of_ports.into_iter().find(|(is_given, ..)| *is_given) {
+            return Err(StartError::NoPort { setting, remedy });
+        }
+        let proxies = Arc::new(Proxies::new(config.trusted_proxies.clone()));
+        let config = Config { listen: address.to_string(), ..config };
+        let server = Self::open(config, address, None).await?;
+        let routes = Routes::new(server.door.clone(), proxies);
+        Ok((server, routes))
+    }
+
+    /// All but ports for HTTP.
+    async fn open(
+        config: Config,
+        address: SocketAddr,
+        admin_address: Option<SocketAddr>,
+    ) -> Result<Self, StartError> {
         let jobs = JobsGate::bind(&config.jobs, jobs_gate(&config)).await?;
         let results = ResultsGate::bind(&config.results, results_gate(&config)).await?;
         let addresses = Addresses {
@@ -103,7 +158,6 @@ impl Server {
         let refused_tokens = metrics.refused();
         let tokens = tokens.map(|of| TokenDoor::open(of, refused_tokens)).transpose()?;
         let tokens = tokens.map(Arc::new);
-        let keys = config.tls.clone().map(Keys::open).transpose()?;
         let (inbox, inputs) = mpsc::channel(INBOX);
         #[cfg(feature = "otlp")]
         let dropped_spans = metrics.refused();
@@ -138,28 +192,28 @@ impl Server {
             tokens,
             refusals: Arc::new(Refusals::default()),
         };
-        let proxies = Arc::new(Proxies::new(config.trusted_proxies));
-        let proxy_protocol = config.proxy_protocol;
-        let greeting = Greeting::new(&addresses, &access, config.demo.as_ref());
+        let door = Door {
+            greeting: Greeting::new(&addresses, &access, config.demo.as_ref()),
+            demo: config.demo,
+            about: About::new(pipeline.start_time().as_millis(), &addresses, front.limits),
+            front,
+            inbox,
+            access,
+            metrics: handle,
+            scrape: Scrape::default(),
+            refused,
+            readiness: pipeline.readiness(),
+            ticks: pipeline.ticks(),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        };
         Ok(Self {
-            http,
-            sockets,
-            admin,
-            keys,
-            proxies,
-            proxy_protocol,
+            ports: None,
             jobs,
             results,
             addresses,
             pipeline,
-            inbox,
             inputs,
-            metrics: handle,
-            refused,
-            access,
-            greeting,
-            demo: config.demo,
-            front,
+            door: Arc::new(door),
             within: watch::Sender::new(None),
             #[cfg(feature = "otlp")]
             exporter,
@@ -175,10 +229,10 @@ impl Server {
 
     /// What admin calls have to name: the configured token, or the one that this server made.
     pub fn admin_token(&self) -> &Secret {
-        &self.access.admin_token
+        &self.door.access.admin_token
     }
 
-    /// Where the server listens.
+    /// Where the server listens, or the program that it is mounted in.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
     }
@@ -190,70 +244,16 @@ impl Server {
     /// If a part of the server ends that it cannot be without. The process should then end too, so
     /// that whoever looks after it starts it anew: no accepted job is lost by that.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Broken> {
-        let Self {
-            http,
-            sockets,
-            admin,
-            keys,
-            proxies,
-            proxy_protocol,
-            refused,
-            jobs,
-            results,
-            pipeline,
-            inbox,
-            inputs,
-            metrics,
-            front,
-            within,
-            ..
-        } = self;
-        let door = Arc::new(Door {
-            front: front.clone(),
-            inbox: inbox.clone(),
-            access: self.access,
-            greeting: self.greeting,
-            demo: self.demo,
-            metrics,
-            scrape: Scrape::default(),
-            refused: refused.clone(),
-            readiness: pipeline.readiness(),
-            about: About::new(pipeline.start_time().as_millis(), &self.addresses, front.limits),
-            ticks: pipeline.ticks(),
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
-        });
+        let Self { ports, jobs, results, pipeline, inputs, door, within, .. } = self;
+        let (front, inbox) = (door.front.clone(), door.inbox.clone());
         let mut parts = Parts::default();
         parts.start("the pipeline", pipeline.run(inputs));
         parts.start("the jobs port", accept_jobs(jobs, inbox.clone()));
         parts.start("the results port", accept_results(results, inbox.clone()));
         within.send_replace(Some(http::in_process(http::for_own_process(door.clone()))));
-        let refusals = door.access.refusals.clone();
         let (closing, closes) = http::closing();
-        let rules = |proxy_protocol| Rules {
-            places: Arc::new(Places::new(proxies.clone(), &front.limits)),
-            limits: front.limits,
-            keys: keys.clone(),
-            proxies: proxies.clone(),
-            proxy_protocol,
-            closes: closes.clone(),
-            refused: refused.clone(),
-            refusals: refusals.clone(),
-        };
-        let app = match admin {
-            Some(admin) => {
-                let app = http::for_operators(door.clone());
-                parts.start("the admin port", http::serve(Port::Tcp(admin), app, rules(false)));
-                http::without_admin_calls(door)
-            }
-            None => http::for_all(door),
-        };
-        let rules = rules(proxy_protocol);
-        let (sockets, _files): (Vec<_>, Vec<_>) = sockets.into_iter().unzip();
-        for socket in sockets {
-            let serve = http::serve(Port::Socket(socket), app.clone(), rules.clone());
-            parts.start("a socket of HTTP", serve);
-        }
-        parts.start("the HTTP port", http::serve(Port::Tcp(http), app, rules));
+        // They are taken away at the end.
+        let _files = ports.map(|ports| serve(ports, &door, &closes, &mut parts));
         // The ports have it.
         drop(closes);
 
@@ -283,6 +283,37 @@ impl Server {
         }
         ended
     }
+}
+
+/// Serves HTTP at the server's own ports and sockets. Returns the files of the latter.
+fn serve(ports: Ports, door: &Arc<Door>, closes: &Closes, parts: &mut Parts) -> Vec<SocketFile> {
+    let Ports { http, sockets, admin, keys, proxies, proxy_protocol } = ports;
+    let rules = |proxy_protocol| Rules {
+        places: Arc::new(Places::new(proxies.clone(), &door.front.limits)),
+        limits: door.front.limits,
+        keys: keys.clone(),
+        proxies: proxies.clone(),
+        proxy_protocol,
+        closes: closes.clone(),
+        refused: door.refused.clone(),
+        refusals: door.access.refusals.clone(),
+    };
+    let app = match admin {
+        Some(admin) => {
+            let app = http::for_operators(door.clone());
+            parts.start("the admin port", http::serve(Port::Tcp(admin), app, rules(false)));
+            http::without_admin_calls(door.clone(), OTHER_PORT)
+        }
+        None => http::for_all(door.clone()),
+    };
+    let rules = rules(proxy_protocol);
+    let (sockets, files): (Vec<_>, Vec<_>) = sockets.into_iter().unzip();
+    for socket in sockets {
+        let serve = http::serve(Port::Socket(socket), app.clone(), rules.clone());
+        parts.start("a socket of HTTP", serve);
+    }
+    parts.start("the HTTP port", http::serve(Port::Tcp(http), app, rules));
+    files
 }
 
 async fn listen(flag: &'static str, at: &str) -> Result<(TcpListeners, SocketAddr), StartError> {

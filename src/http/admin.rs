@@ -68,9 +68,7 @@ pub(crate) fn router(door: &Arc<Door>, calls: OpenApiRouter<Arc<Door>>) -> Route
         .layer(middleware::from_fn_with_state(door.clone(), guard::only_for_operators))
 }
 
-/// What answers where admin calls are on another port.
-pub(crate) fn elsewhere() -> Router<Arc<Door>> {
-    Router::new().fallback(|| async {
-        Refused::not_found("admin calls have a port of their own here: that of --admin-listen")
-    })
+/// What answers where admin calls are not.
+pub(crate) fn elsewhere(why: &'static str) -> Router<Arc<Door>> {
+    Router::new().fallback(move || async move { Refused::not_found(why) })
 }

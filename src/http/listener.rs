@@ -37,7 +37,7 @@ use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
 
 pub(super) use self::caller::Caller;
-pub(crate) use self::closing::closing;
+pub(crate) use self::closing::{Closes, closing};
 use self::frames::FrameByFrame;
 use self::place::Place;
 use self::places::Connection;
@@ -263,15 +263,16 @@ async fn serve_connection(
 }
 
 /// A body that keeps the place of whoever asked for it until it has been sent.
-fn holding(body: Body, place: Arc<Place>) -> Body {
+pub(super) fn holding(body: Body, place: Arc<Place>) -> Body {
     Body::new(body.map_err(move |error| {
         let _held = &place;
         error
     }))
 }
 
-/// The answer to a client whose other requests through a proxy are all that it may make at one time.
-fn too_many() -> Response {
+/// The answer to a client whose other requests are all that it may make at one time, where connections
+/// are not its own or not ours to count.
+pub(super) fn too_many() -> Response {
     (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, RETRY_AFTER_S)], TOO_MANY)
         .into_response()
 }

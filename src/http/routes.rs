@@ -26,9 +26,9 @@ pub(crate) fn for_all(door: Arc<Door>) -> Router {
     finish(app, door)
 }
 
-/// What is left for the port of clients if operators have one of their own.
-pub(crate) fn without_admin_calls(door: Arc<Door>) -> Router {
-    finish(for_clients(&door).nest("/v1/admin", admin::elsewhere()), door)
+/// What is left for clients if admin calls are elsewhere, and what whoever looks for them here is told.
+pub(crate) fn without_admin_calls(door: Arc<Door>, elsewhere: &'static str) -> Router {
+    finish(for_clients(&door).nest("/v1/admin", admin::elsewhere(elsewhere)), door)
 }
 
 /// What operators find on a port of their own.

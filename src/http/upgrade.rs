@@ -56,7 +56,11 @@ pub(super) async fn upgrade(
     // JSON also where no subprotocol was offered.
     let encoding = encoding.unwrap_or(Encoding::Json);
     caller.upgrade();
-    upgrade.on_upgrade(move |socket| session::serve(socket, encoding, place, entry))
+    upgrade.on_upgrade(move |socket| async move {
+        session::serve(socket, encoding, place, entry).await;
+        // Their place among those of their address is theirs until then, whoever has the connection.
+        drop(caller);
+    })
 }
 
 /// A browser ends a connection for which none of the subprotocols that it offered was chosen, and does

@@ -1,7 +1,5 @@
 """The samples of the README do what it says. `browser.js` is run by tests/browser."""
 
-import os
-import re
 import subprocess
 import sys
 

@@ -25,12 +25,12 @@ impl Caller {
     }
 
     /// The place among those of this client.
-    pub(super) fn place(&self) -> Arc<Place> {
+    pub(in crate::http) fn place(&self) -> Arc<Place> {
         self.place.clone()
     }
 
     /// From now on a WebSocket is read from their connection.
-    pub(in crate::http) fn upgrade(self) {
-        self.upgraded.upgrade(self.place);
+    pub(in crate::http) fn upgrade(&self) {
+        self.upgraded.upgrade(self.place());
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Addresses {
 
 /// A place among those of one peer, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(in crate::http) struct Place {
     addresses: Arc<Addresses>,
     network: Peer,
 }

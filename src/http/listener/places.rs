@@ -11,7 +11,7 @@ use super::place::{Addresses, Place};
 use super::upgraded::Upgraded;
 use crate::access::{Peer, Proxies};
 
-/// All places at a port, and at the sockets that are the same as it.
+/// All places at a port, and at the sockets that are the same as it; or at what stands for a port.
 #[derive(Debug)]
 pub(crate) struct Places {
     believed: Arc<Proxies>,
@@ -57,6 +57,18 @@ impl Places {
             Arc::new(self.clients.place(client).ok_or(client)?)
         };
         Ok(Caller::new(client, place, on.upgraded.clone()))
+    }
+
+    /// Who makes a request on a connection of this peer that others have accepted, and count; or who
+    /// it is, if they have all places that they may. The request has a place of its own.
+    pub(in crate::http) fn caller_from(
+        &self,
+        peer: Peer,
+        headers: &HeaderMap,
+    ) -> Result<Caller, Peer> {
+        let client = self.believed.client(peer, headers);
+        let place = self.place(client).ok_or(client)?;
+        Ok(Caller::new(client, Arc::new(place), Arc::default()))
     }
 }
 
