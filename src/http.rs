@@ -3,6 +3,7 @@
 mod about;
 mod admin;
 mod api;
+mod asyncapi;
 mod demo;
 mod door;
 mod greeting;

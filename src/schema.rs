@@ -1,7 +1,9 @@
 //! How the names, ids and limits of the wire are told as JSON, for documents that describe it. A
 //! field of such a type says so: `#[schema(value_type = schema::QueueName)]`.
 
-use acequia_wire::limits::{ATTEMPTS_MAX, DURATION_MS_MAX, PRIORITY_MAX, QUEUE_NAME_BYTES_MAX};
+use acequia_wire::limits::{
+    ATTEMPTS_MAX, DURATION_MS_MAX, KEY_BYTES_MAX, PRIORITY_MAX, QUEUE_NAME_BYTES_MAX,
+};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, SchemaType};
 use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Ref, SchemaFormat, Type};
@@ -52,6 +54,16 @@ described! {
     DurationMs = up_to(DURATION_MS_MAX).minimum(Some(1));
     /// How often a job may be tried.
     Attempts = up_to(u64::from(ATTEMPTS_MAX)).minimum(Some(1));
+    /// What a client calls a batch, or the key of a job.
+    Name = text().min_length(Some(1)).max_length(Some(KEY_BYTES_MAX));
+    /// What becomes of a job when its client is gone, in a word.
+    KeepOrCancel = text().enum_values(Some(["keep", "cancel"]));
+    /// What becomes of a job when its client is gone.
+    OnDisconnect = OneOfBuilder::new().item(KeepOrCancel::schema()).item(
+        ObjectBuilder::new()
+            .property("cancel_after_ms", DurationMs::schema())
+            .required("cancel_after_ms"),
+    );
     /// Any number of 64 bits without a sign.
     Number = up_to(u64::MAX);
     /// Any number of 32 bits without a sign.

@@ -10,6 +10,7 @@ use axum::{Router, middleware};
 
 use super::admin;
 use super::api;
+use super::asyncapi;
 use super::demo;
 use super::door::Door;
 use super::headers::harden;
@@ -46,6 +47,7 @@ fn for_clients(door: &Arc<Door>) -> Router<Arc<Door>> {
     monitors::router()
         .merge(demo::router(door))
         .route("/v1/about", get(greet))
+        .route("/v1/asyncapi.json", get(asyncapi::read))
         .route("/v1/ws", any(upgrade).layer(known_pages))
         .nest(api::ROOT, api::router(door, openapi::client_calls()))
 }
@@ -80,7 +82,7 @@ async fn file(
     };
     let Some(page) = page::find(path) else {
         let known = "nothing here; there is / (the page), /dashboard, /v1/ws, /v1/jobs, /v1/queues/QUEUE/jobs, /v1/topics/TOPIC, \
-                     /v1/openapi.json, /v1/admin/, /metrics, \
+                     /v1/openapi.json, /v1/asyncapi.json, /v1/admin/, /metrics, \
                      /healthz, /readyz\n";
         return (StatusCode::NOT_FOUND, known).into_response();
     };

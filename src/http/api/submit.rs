@@ -58,7 +58,7 @@ pub(super) struct Fields {
     #[param(inline, value_type = Option<schema::Attempts>)]
     attempts: Option<String>,
     /// What becomes of the job when the call is over: `keep` or `cancel`.
-    #[param(inline, value_type = Option<KeepOrCancel>)]
+    #[param(inline, value_type = Option<schema::KeepOrCancel>)]
     on_disconnect: Option<String>,
     /// The batch that it belongs to.
     #[param(min_length = 1, max_length = 128)]
@@ -66,7 +66,6 @@ pub(super) struct Fields {
 }
 
 schema::described! {
-    KeepOrCancel = schema::text().enum_values(Some(["keep", "cancel"]));
     /// What a body in JSON is to be: one submit or many.
     OneOrMany = OneOfBuilder::new()
         .item(described())
@@ -78,11 +77,6 @@ schema::described! {
 
 /// A submit as JSON describes it.
 fn described() -> ObjectBuilder {
-    let name = |max| schema::text().min_length(Some(1)).max_length(Some(max));
-    let until_gone = ObjectBuilder::new()
-        .property("cancel_after_ms", schema::DurationMs::schema())
-        .required("cancel_after_ms");
-    let on_disconnect = OneOfBuilder::new().item(KeepOrCancel::schema()).item(until_gone);
     let id = schema::text().max_length(Some(CORRELATION_ID_BYTES_MAX));
     let id = OneOfBuilder::new().item(schema::up_to(i64::MAX as u64)).item(id);
     ObjectBuilder::new()
@@ -96,9 +90,9 @@ fn described() -> ObjectBuilder {
         .property("timeout_ms", schema::DurationMs::schema())
         .property("ttl_ms", schema::DurationMs::schema())
         .property("attempts", schema::Attempts::schema())
-        .property("key", name(KEY_BYTES_MAX))
-        .property("on_disconnect", on_disconnect)
-        .property("batch", name(KEY_BYTES_MAX))
+        .property("key", schema::Name::schema())
+        .property("on_disconnect", schema::OnDisconnect::schema())
+        .property("batch", schema::Name::schema())
         .property("traceparent", schema::TraceParent::schema())
 }
 

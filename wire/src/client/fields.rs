@@ -21,10 +21,14 @@ macro_rules! keys {
     ($($key:ident => $text:literal of $ops:expr,)*) => {
         /// A key that some op knows.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Key { $($key,)* }
+        pub enum Key { $(
+            #[doc = concat!("`", $text, "`.")]
+            $key,
+        )* }
 
         impl Key {
-            const ALL: &'static [Self] = &[$(Self::$key,)*];
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$key,)*];
 
             pub(super) fn of(text: &str) -> Option<Self> {
                 match text {
@@ -33,12 +37,13 @@ macro_rules! keys {
                 }
             }
 
-            pub(super) const fn as_str(self) -> &'static str {
+            /// As it is written.
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$key => $text,)* }
             }
 
             /// The ops that know it.
-            const fn ops(self) -> &'static [&'static str] {
+            pub const fn ops(self) -> &'static [&'static str] {
                 match self { $(Self::$key => $ops,)* }
             }
 
@@ -65,7 +70,8 @@ macro_rules! keys {
 
 const SUBMIT: &[&str] = &["submit"];
 const HELLO: &[&str] = &["hello"];
-const OPS: &[&str] = &["hello", "submit", "cancel", "watch", "ack", "subscribe", "unsubscribe"];
+/// The names of all ops.
+pub const OPS: &[&str] = &["hello", "submit", "cancel", "watch", "ack", "subscribe", "unsubscribe"];
 
 keys! {
     Op => "op" of OPS,
