@@ -37,7 +37,7 @@ pub struct Config {
     /// Where accepted jobs are kept, so that they survive the server: a file, which is created if
     /// it does not exist. With `None` jobs live as long as the server.
     pub journal: Option<PathBuf>,
-    /// How long the outcome of an accepted job is kept for whoever asks for it.
+    /// How long the outcome of an accepted job is kept for those who ask later.
     pub retention: Duration,
     /// Pages that may open sessions beside the server's own.
     pub allowed_origins: Vec<AllowedOrigin>,
@@ -56,7 +56,7 @@ pub struct Config {
     pub admin_token: Option<Secret>,
     /// Whose tokens let clients in. With `None` they need none.
     pub client_tokens: Option<ClientTokens>,
-    /// How long a session that can be resumed goes on without a connection.
+    /// How long a resumable session lives without a connection.
     pub absence: Duration,
     /// What clients may do.
     pub limits: Limits,
@@ -67,7 +67,7 @@ pub struct Config {
     pub lease: Duration,
     /// After how long a run is given up of a job that says nothing of it. With `None` it never is.
     pub default_timeout: Option<Duration>,
-    /// How long running jobs may take to end once the server is told to stop.
+    /// How long running jobs may take to finish once the server is told to stop.
     pub grace: Duration,
     /// With it the page at `/` is that of the demo, which submits jobs.
     pub demo: Option<Demo>,

@@ -35,7 +35,7 @@ Load is for servers of your own only.";
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Load this running server instead of an own one; its workers must serve the queue
+    /// Load this running server instead of starting one; its workers must serve the queue
     #[arg(long, value_name = "URL")]
     server: Option<ServerUrl>,
 
@@ -46,7 +46,7 @@ pub(crate) struct Args {
     #[arg(long, requires = "server", value_name = "PID")]
     server_pid: Option<u32>,
 
-    /// The journal of the own server
+    /// The journal of the server that it starts
     #[arg(long, default_value = "none", conflicts_with = "server", value_name = "FILE|none")]
     journal: String,
 
@@ -58,7 +58,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 16, value_parser = at_least_one(), value_name = "N")]
     in_flight: u32,
 
-    /// Bytes of a payload, and of its result
+    /// Bytes of each payload, and of its result
     #[arg(long, default_value_t = 128, value_name = "BYTES")]
     payload: usize,
 
@@ -75,15 +75,15 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 5, value_parser = at_least_one(), value_name = "N")]
     rounds: u32,
 
-    /// Slots of each own worker
+    /// Slots of each worker that it starts
     #[arg(long, default_value_t = 512, value_parser = at_least_one(), value_name = "N")]
     slots: u32,
 
-    /// Own workers
+    /// Workers that it starts
     #[arg(long, default_value_t = 1, value_parser = at_least_one(), value_name = "N")]
     workers: u32,
 
-    /// The own workers take and give one message at a time
+    /// These workers take and send one message at a time
     #[arg(long)]
     no_pack: bool,
 
@@ -99,14 +99,14 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Load a bare WebSocket echo server of the same stack in turn with Acequia: the ratios say
-    /// what a job costs beside a message
+    /// Load a bare WebSocket echo server of the same stack in turn with Acequia: the ratios show
+    /// what a job costs compared to a message
     #[arg(long, conflicts_with = "server", group = "mode")]
     echo: bool,
 
-    /// --echo for packed messages, single messages, and one job in flight a connection, the last also
-    /// beside an echo server with the library's default settings; and for a gateway over the same
-    /// crates as it is glued in an afternoon, without slots, limits or redelivery
+    /// --echo for packed messages, single messages, and one job in flight a connection, the last
+    /// also beside an echo server with the library's default settings; and for a gateway that is
+    /// glued together in an afternoon from the same crates, without slots, limits or redelivery
     #[arg(long, conflicts_with = "server", group = "mode")]
     suite: bool,
 

@@ -12,23 +12,23 @@ use crate::settings::{self, Key, Kind, Refusal, Settings, keys, tables};
 const WIDTH: usize = 98;
 
 const ABOUT: &str = "\
-All that can be told to `acequia` in a file, with what holds where it says nothing. It is read from \
-./acequia.toml, or from where --config FILE or ACEQUIA_CONFIG says. A flag goes before a variable, a \
-variable before this file. Relative paths are of the folder where the command is started. `acequia \
-config` prints what holds, and why.";
+Every setting that a file can give to `acequia`, with its default. The file is ./acequia.toml, or the \
+one that --config FILE or ACEQUIA_CONFIG names. A flag overrides a variable, and a variable this file. \
+Relative paths start from the folder where the command is started. `acequia config` prints the \
+settings in effect, and where each comes from.";
 
 const EXAMPLES: &str = "\
 Examples:
   acequia config
-      what each command is told in this folder and environment
+      the settings of each command in this folder and environment
   acequia config serve --listen 0.0.0.0:8080
-      what `acequia serve --listen 0.0.0.0:8080` would be told
+      the settings of `acequia serve --listen 0.0.0.0:8080`
   acequia config --example > acequia.toml
-      all keys with their defaults, to begin with";
+      all keys with their defaults, as a start";
 
-/// Print the configuration: each value, and whether a flag, a variable or the file says it
+/// Print the configuration: each value, and which flag, variable or file set it
 ///
-/// What it prints is a file that can be used with --config.
+/// The output can be used as a file for --config.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -36,8 +36,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "command")]
     example: bool,
 
-    /// A command, with the flags that it would be started with [default: each command without
-    /// flags]
+    /// A command with its flags [default: each command without flags]
     #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<OsString>,
 }

@@ -35,7 +35,7 @@ pub(crate) struct Args {
     #[arg(long, env = "ACEQUIA_RESULTS", value_name = "URL")]
     results: Option<Endpoint>,
 
-    /// How many worker processes are started
+    /// How many worker processes to start
     #[arg(long, default_value_t = 2, value_name = "N")]
     workers: usize,
 

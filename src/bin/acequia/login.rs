@@ -11,12 +11,11 @@ const TOKEN_BYTES_MAX: u64 = 8 << 10;
 
 #[derive(clap::Args)]
 pub(crate) struct Login {
-    /// The JSON Web Token to show to a server that asks for one, in a file
+    /// The file with the JSON Web Token for a server that asks for one
     #[arg(long, env = "ACEQUIA_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
 
-    /// The certificates of those who vouch for the server, in PEM, for wss:// [default: those that
-    /// this system trusts]
+    /// The file with the authorities to trust for wss://, in PEM [default: those of this system]
     #[arg(long, env = "ACEQUIA_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
 }
@@ -43,7 +42,7 @@ impl Login {
 /// The same, of a command that makes admin calls.
 #[derive(clap::Args)]
 pub(crate) struct AdminLogin {
-    /// The server: http://HOST:PORT, or https:// by TLS, and the path below which a proxy has put it
+    /// The server: http://HOST:PORT, or https:// for TLS, with its path if it is behind a proxy
     #[arg(
         long,
         env = "ACEQUIA_SERVER",
@@ -52,13 +51,12 @@ pub(crate) struct AdminLogin {
     )]
     server: ServerUrl,
 
-    /// The certificates of those who vouch for the server, in PEM, for https:// [default: those
-    /// that this system trusts]
+    /// The file with the authorities to trust for https://, in PEM [default: those of this system]
     #[arg(long, env = "ACEQUIA_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
 
-    /// The server's admin token, in a file: the same as its --admin-token-file [default: what a server
-    /// of this user on this machine has left]
+    /// The file with the server's admin token: the same as its --admin-token-file [default: found
+    /// for your own server on this machine]
     #[arg(long, env = "ACEQUIA_ADMIN_TOKEN_FILE", value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
 }

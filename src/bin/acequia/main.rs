@@ -48,12 +48,12 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// What is logged to standard error: error, warn, info, debug or trace, also by module
+    /// What is logged to standard error: error, warn, info, debug or trace, also per module
     /// (`info,acequia_gate=debug`)
     #[arg(long, global = true, env = "ACEQUIA_LOG", default_value = "info", value_name = "FILTER")]
     log: String,
 
-    /// How it is logged: lines for people, or JSON, an object a line
+    /// The format of the log: lines for people, or one JSON object per line
     #[arg(
         long,
         global = true,
@@ -67,7 +67,7 @@ struct Cli {
     #[arg(long, global = true, env = "ACEQUIA_THREADS", value_name = "N")]
     threads: Option<NonZeroUsize>,
 
-    /// The file that says what flags and variables do not; `acequia config` prints it [default:
+    /// The file for settings that no flag or variable gives; `acequia config` prints it [default:
     /// acequia.toml in this folder, if there is one]
     // Read before the command line is: see `settings`.
     #[arg(long, global = true, env = "ACEQUIA_CONFIG", value_name = "FILE|none")]

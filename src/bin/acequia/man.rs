@@ -12,7 +12,7 @@ use clap_mangen::Man;
 /// there is a page for each command as well: acequia-serve(1), acequia-worker(1) and so on.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The folder, which has to exist
+    /// The folder, which must exist
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
 }

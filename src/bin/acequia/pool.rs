@@ -30,17 +30,17 @@ The processes get ACEQUIA_JOBS, ACEQUIA_RESULTS, ACEQUIA_QUEUE (separated by com
 /// Keep as many worker processes as there is work for
 ///
 /// It starts processes of any worker program when jobs wait and no slot is free, stops those that
-/// have been idle, and starts those anew that die. None that holds a job is stopped. SIGTERM or
-/// SIGINT ends the pool: its processes get no more jobs, end those that they have, and are stopped;
-/// a second one is at once.
+/// have been idle, and replaces those that die. It stops none that holds a job. SIGTERM or SIGINT
+/// ends the pool: its processes get no more jobs, finish those that they have, and are stopped. A
+/// second signal ends it at once.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Processes that there are at least
+    /// The fewest processes
     #[arg(long, default_value_t = 0, value_name = "N")]
     min: usize,
 
-    /// Processes that there are at most
+    /// The most processes
     #[arg(long, default_value_t = 8, value_name = "N")]
     max: usize,
 
@@ -57,22 +57,22 @@ pub(crate) struct Args {
     #[command(flatten)]
     login: AdminLogin,
 
-    /// What the pool is called; its processes are NAME-1, NAME-2 and so on [default: the first
-    /// queue and this machine's name]
+    /// The pool's name; its processes are NAME-1, NAME-2 and so on [default: the first queue and
+    /// this machine's name]
     #[arg(long, value_name = "NAME")]
     name: Option<PoolName>,
 
-    /// Jobs that a process holds at a time: told to it in ACEQUIA_SLOTS, and gone by until one is
-    /// ready and shows how many it really does [default: 1]
+    /// Jobs that a process holds at a time: passed to it as ACEQUIA_SLOTS, and assumed until one is
+    /// ready and shows its real number [default: 1]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=SLOTS_MAX as i64), value_name = "N")]
     slots: Option<u32>,
 
-    /// How long processes have to be too many before they are stopped
+    /// How long there must be too many processes before any is stopped
     #[arg(long, default_value_t = IDLE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     idle_s: u64,
 
-    /// How long a process that was told to end may take before it is killed; and how long its jobs
-    /// may take to end when the pool is stopped
+    /// How long a process that was told to end may take before it is killed; also how long jobs may
+    /// take to finish when the pool is stopped
     #[arg(long, default_value_t = GRACE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400))]
     grace_s: u64,
 
@@ -80,11 +80,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL")]
     jobs: Option<Endpoint>,
 
-    /// Where the processes bring results [default: what the server says]
+    /// Where the processes deliver results [default: what the server says]
     #[arg(long, value_name = "URL")]
     results: Option<Endpoint>,
 
-    /// The worker token that the server asks for, in a file, whose name is told to the processes
+    /// The file with the worker token that the server asks for; the processes are told its name
     #[arg(long, env = "ACEQUIA_WORKER_TOKEN_FILE", value_name = "FILE")]
     worker_token_file: Option<PathBuf>,
 

@@ -27,8 +27,9 @@ use crate::{log, operators, pool_guard};
 
 /// Run the server: browsers on one port, workers on two
 ///
-/// When it takes jobs it prints one line: `acequia ready http=… jobs=… results=…`, and `unix=…` for each
-/// socket. Port 0 lets the system choose a port. SIGTERM or SIGINT stops it: running jobs may end; a second one is at once.
+/// When it is ready for jobs it prints one line: `acequia ready http=… jobs=… results=…`, and `unix=…`
+/// for each socket. Port 0 lets the system choose a port. SIGTERM or SIGINT stops it: running jobs may
+/// finish. A second signal stops it at once.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Where HTTP and WebSocket listen: HOST:PORT, and beside it unix:PATH, a socket file for programs of
@@ -53,13 +54,13 @@ pub(crate) struct Args {
     )]
     listen_access: ListenAccess,
 
-    /// Where admin calls and the dashboard listen, apart from clients; the line that says that the
-    /// server is ready tells this port too. Not given, they are where HTTP is
+    /// A separate address for admin calls and the dashboard, which the ready line then names too
+    /// [default: that of --listen]
     #[arg(long, env = "ACEQUIA_ADMIN_LISTEN", value_name = "HOST:PORT")]
     admin_listen: Option<String>,
 
-    /// The certificate for HTTPS and WSS, and behind it those that lead to its authority, in PEM.
-    /// Read again when it changes
+    /// The certificate for HTTPS and WSS, followed by those that lead to its authority, in PEM.
+    /// Reloaded when it changes
     #[arg(long, env = "ACEQUIA_TLS_CERT", requires = "tls_key", value_name = "FILE")]
     tls_cert: Option<PathBuf>,
 
@@ -71,28 +72,28 @@ pub(crate) struct Args {
     #[arg(long, env = "ACEQUIA_JOBS", default_value = Config::JOBS, value_name = "URL")]
     jobs: String,
 
-    /// Where workers bring results: tcp://HOST:PORT or ipc://PATH
+    /// Where workers deliver results: tcp://HOST:PORT or ipc://PATH
     #[arg(long, env = "ACEQUIA_RESULTS", default_value = Config::RESULTS, value_name = "URL")]
     results: String,
 
-    /// Where accepted jobs are kept, so that none is lost with the server; with `none` they live
-    /// as long as it
+    /// Where accepted jobs are kept, so that none is lost with the server; `none` keeps them in
+    /// memory only
     #[arg(long, env = "ACEQUIA_JOURNAL", default_value = Config::JOURNAL, value_name = "FILE|none")]
     journal: PathBuf,
 
-    /// How long the outcome of an accepted job is kept for whoever asks for it
+    /// How long the outcome of an accepted job is kept for those who ask later
     #[arg(long, env = "ACEQUIA_RETENTION_S", default_value_t = Config::RETENTION.as_secs(), value_name = "SECONDS")]
     retention_s: u64,
 
-    /// How long a session that can be resumed goes on without a connection
+    /// How long a resumable session lives without a connection
     #[arg(long, env = "ACEQUIA_SESSION_S", default_value_t = Config::ABSENCE.as_secs(), value_name = "SECONDS")]
     session_s: u64,
 
     #[command(flatten)]
     limits: LimitArgs,
 
-    /// How long a worker that beats may be silent while it holds jobs before others get them; the
-    /// SDKs beat every 5 seconds
+    /// How long a worker that sends beats may be silent before its jobs go to others; the SDKs beat
+    /// every 5 seconds
     #[arg(
         long,
         env = "ACEQUIA_LEASE_S",
@@ -102,8 +103,7 @@ pub(crate) struct Args {
     )]
     lease_s: u64,
 
-    /// After how long a run is given up of a job without a `timeout_ms` of its own, as if it had this
-    /// one; by default never
+    /// How long a run may take if its job has no `timeout_ms` of its own [default: no limit]
     #[arg(
         long,
         env = "ACEQUIA_TIMEOUT_S",
@@ -112,17 +112,17 @@ pub(crate) struct Args {
     )]
     timeout_s: Option<u64>,
 
-    /// How long running jobs may take to end once the server is told to stop
+    /// How long running jobs may take to finish once the server is told to stop
     #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = Config::GRACE.as_secs(), value_name = "SECONDS")]
     grace_s: u64,
 
-    /// Worker processes that are kept beside the server, as many as there is work for:
-    /// 'NAME: MIN..MAX queue=A,B -- CMD ARGS' (docs/pools.md); may be given several times
+    /// A pool of worker processes beside the server, as many as there is work for: 'NAME: MIN..MAX
+    /// queue=A,B -- CMD ARGS' (docs/pools.md); may be given several times
     #[arg(long, env = "ACEQUIA_POOL", value_name = "POOL")]
     pool: Vec<String>,
 
-    /// Do not count or measure jobs: their metrics and the history stay empty, and each job costs some
-    /// percent less
+    /// Do not count or measure jobs: their metrics and the history stay empty, and each job costs a
+    /// few percent less
     #[arg(long, env = "ACEQUIA_NO_MEASURES")]
     no_measures: bool,
 

@@ -28,8 +28,9 @@ connection to the server, 130 cancelled, also by Ctrl-C; 143 and 129 ended by SI
 ///
 /// The payload is the bytes of a file or of standard input. What the worker returns is written as
 /// it is: bytes as bytes, text as text, values as JSON; partial results as they come. Progress and
-/// states go to standard error. Ctrl-C cancels the job. SIGTERM and SIGHUP leave it to the server, and say
-/// how it is seen and cancelled there. On a terminal, text is shown without what terminals obey.
+/// states go to standard error. Ctrl-C cancels the job. SIGTERM and SIGHUP leave it to the server,
+/// and say how to see and cancel it there. On a terminal, control characters in text are not
+/// obeyed.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -37,8 +38,8 @@ pub(crate) struct Args {
     #[arg(default_value = STDIN, value_name = "FILE|-")]
     file: PathBuf,
 
-    /// The server: http://HOST:PORT, with the path below which a proxy has put it if there is one, or
-    /// ws://HOST:PORT/v1/ws; https:// or wss:// by TLS
+    /// The server: http://HOST:PORT, with its path if it is behind a proxy, or
+    /// ws://HOST:PORT/v1/ws; https:// or wss:// for TLS
     #[arg(
         long,
         env = "ACEQUIA_SERVER",
@@ -58,27 +59,27 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = PRIORITY_DEFAULT, value_parser = clap::value_parser!(u8).range(..=i64::from(PRIORITY_MAX)), value_name = "N")]
     priority: u8,
 
-    /// Do not start before so many milliseconds have passed
+    /// Do not start before this many milliseconds have passed
     #[arg(long, default_value_t = 0, value_name = "MS")]
     delay_ms: u32,
 
-    /// Give a run up after so many milliseconds
+    /// Give up a run after this many milliseconds
     #[arg(long, value_name = "MS")]
     timeout_ms: Option<u32>,
 
-    /// Give the job up if it has not started within so many milliseconds
+    /// Give up the job if it has not started within this many milliseconds
     #[arg(long, value_name = "MS")]
     ttl_ms: Option<u32>,
 
-    /// How often the job may be tried if its worker fails it
+    /// How many times the job may be tried if its worker fails it
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(ATTEMPTS_MAX)), value_name = "N")]
     attempts: u32,
 
-    /// The payload is JSON, and the result is written as JSON; each partial result is a line
+    /// The payload is JSON, and the result is written as JSON; each partial result is one line
     #[arg(long)]
     json: bool,
 
-    /// Nothing on standard error but errors
+    /// Write only errors to standard error
     #[arg(long, short)]
     quiet: bool,
 }

@@ -21,16 +21,16 @@ Keys: Tab or 1 to 4 for another panel, arrows for another row, s to sort, ? for 
 
 /// Watch a server in a terminal, and operate it
 ///
-/// Queues, workers, pools and the newest failures, as the server tells them every two seconds, and
-/// the last ten minutes as charts. Queues can be paused, workers drained, pools scaled and failed jobs
-/// run again. Without colours if NO_COLOR is set.
+/// Shows queues, workers, pools and the newest failures, updated every two seconds, and charts of
+/// the last ten minutes. You can pause queues, drain workers, scale pools and run failed jobs
+/// again. There are no colours if NO_COLOR is set.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
     login: AdminLogin,
 
-    /// Print one picture as plain text, and end
+    /// Print one picture as plain text, and exit
     #[arg(long)]
     once: bool,
 }

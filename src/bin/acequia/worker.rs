@@ -23,11 +23,11 @@ Examples:
 
 /// Serve a queue with any command: payload on its stdin, result from its stdout
 ///
-/// Exit code 0 is done; another fails the job, with the end of stderr as the message. A JSON string
-/// arrives as its text, other payloads byte for byte. A cancelled job's command gets SIGTERM, then
-/// SIGKILL. The job is described in ACEQUIA_JOB, ACEQUIA_QUEUE, ACEQUIA_ATTEMPT, ACEQUIA_TYPE and
-/// ACEQUIA_TIMEOUT_MS; one that is part of a trace also in TRACEPARENT. Nothing of a payload is ever
-/// an argument, and no shell is involved.
+/// Exit code 0 is done; any other fails the job, with the end of stderr as the message. A JSON
+/// string arrives as its text, other payloads byte for byte. A cancelled job's command gets
+/// SIGTERM, then SIGKILL. The job is described in ACEQUIA_JOB, ACEQUIA_QUEUE, ACEQUIA_ATTEMPT,
+/// ACEQUIA_TYPE and ACEQUIA_TIMEOUT_MS; one that is part of a trace also in TRACEPARENT. Nothing of
+/// a payload is ever an argument, and no shell is involved.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, env = "ACEQUIA_RESULTS", default_value = Config::RESULTS, value_name = "URL")]
     results: String,
 
-    /// The worker token that the server asks for, in a file: the same as its --worker-token-file
+    /// The file with the worker token that the server asks for: the same as its --worker-token-file
     #[arg(long, env = "ACEQUIA_WORKER_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
 
@@ -53,11 +53,11 @@ pub(crate) struct Args {
     )]
     queue: Vec<String>,
 
-    /// How many jobs run at a time, each in a process of its own
+    /// How many jobs run at a time, each in its own process
     #[arg(long, env = "ACEQUIA_SLOTS", value_name = "N")]
     slots: Option<u32>,
 
-    /// What people call this worker [default: the command's name and this process's id]
+    /// The worker's name for people [default: the command's name and this process's id]
     #[arg(long, env = "ACEQUIA_NAME")]
     name: Option<String>,
 
@@ -69,15 +69,15 @@ pub(crate) struct Args {
     #[arg(long = "type", value_name = "TYPE")]
     content_type: Option<String>,
 
-    /// Pass a JSON string on as JSON, with its quotes
+    /// Pass a JSON string to the command as JSON, with its quotes
     #[arg(long)]
     raw: bool,
 
-    /// Log what the command says on stderr
+    /// Log what the command writes to stderr
     #[arg(long)]
     verbose: bool,
 
-    /// How long running jobs may take to end once the worker is told to stop
+    /// How long running jobs may take to finish once the worker is told to stop
     #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = 30, value_name = "SECONDS")]
     grace_s: u64,
 

@@ -12,23 +12,23 @@ use anyhow::{Context as _, bail};
 #[derive(clap::Args)]
 #[command(next_help_heading = "Who may come in")]
 pub(super) struct AccessArgs {
-    /// Pages of this origin, such as https://app.example, or of all names below one, https://*.app.example,
-    /// may open sessions; may be given several times. `null` and file:// let pages in that have no
-    /// address, `*` every page that a browser of one of your users has open: both are dangerous unless
-    /// clients need tokens
+    /// Pages of this origin, such as https://app.example, or of all names below one,
+    /// https://*.app.example, may open sessions; may be given several times. `null` and file:// let
+    /// in pages without an address, `*` every page that one of your users has open: both are
+    /// dangerous unless clients need tokens
     #[arg(long, env = "ACEQUIA_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
     allow_origin: Vec<AllowedOrigin>,
 
-    /// A name that the server is called by, such as jobs.example, beside its addresses, localhost and the
-    /// host of --listen; may be given several times. A page that browsers near the server open by another
-    /// name over plain HTTP may not open sessions: anybody can have a name point anywhere
+    /// A name of the server, such as jobs.example, besides its addresses, localhost and the host of
+    /// --listen; may be given several times. Over plain HTTP, pages opened near the server by any
+    /// other name may not open sessions: anybody can point a name anywhere
     #[arg(long, env = "ACEQUIA_OWN_NAME", value_delimiter = ',', value_name = "NAME")]
     own_name: Vec<OwnName>,
 
-    /// A proxy in front of the server, by its address, or a network of them, such as 10.1.2.0/24, in which
-    /// nobody else is, or `unix` for whoever comes by a socket of --listen: clients have the address that it
-    /// names in X-Forwarded-For, or in Forwarded; may be given several times. Of others these headers are not
-    /// looked at
+    /// The address of a proxy in front of the server, a network of nothing but proxies, such as
+    /// 10.1.2.0/24, or `unix` for whoever comes by a socket of --listen; may be given several times.
+    /// Clients have the address that it names in X-Forwarded-For, or in Forwarded. From others these
+    /// headers are ignored
     #[arg(long, env = "ACEQUIA_TRUSTED_PROXY", value_delimiter = ',', value_name = "ADDRESS")]
     trusted_proxy: Vec<TrustedProxy>,
 
@@ -37,7 +37,7 @@ pub(super) struct AccessArgs {
     #[arg(long, env = "ACEQUIA_PROXY_PROTOCOL")]
     proxy_protocol: bool,
 
-    /// Workers have to know the token in this file before they get jobs
+    /// The file with the token that workers must know before they get jobs
     #[arg(long, env = "ACEQUIA_WORKER_TOKEN_FILE", value_name = "FILE")]
     worker_token_file: Option<PathBuf>,
 
@@ -45,16 +45,16 @@ pub(super) struct AccessArgs {
     #[arg(long, env = "ACEQUIA_ALLOW_OPEN_WORKERS")]
     allow_open_workers: bool,
 
-    /// What clients prove who they are with: nothing, or a JSON Web Token
+    /// How clients prove who they are: not at all, or by a JSON Web Token
     #[arg(long, env = "ACEQUIA_CLIENT_AUTH", default_value = "none", value_name = "none|jwt")]
     client_auth: ClientAuth,
 
-    /// The secret that clients' tokens are signed with, by HS256. Read again when it changes
+    /// The file with the secret that signs clients' tokens, by HS256. Reloaded when it changes
     #[arg(long, env = "ACEQUIA_JWT_SECRET_FILE", value_name = "FILE")]
     jwt_secret_file: Option<PathBuf>,
 
-    /// Public keys of those who sign clients' tokens, by RS256, ES256 or EdDSA: in PEM, or a JSON
-    /// Web Key Set. Read again when they change
+    /// The file with the public keys of those who sign clients' tokens, by RS256, ES256 or EdDSA:
+    /// in PEM, or a JSON Web Key Set. Reloaded when it changes
     #[arg(
         long,
         env = "ACEQUIA_JWT_KEYS_FILE",
@@ -63,17 +63,17 @@ pub(super) struct AccessArgs {
     )]
     jwt_keys_file: Option<PathBuf>,
 
-    /// The audience that clients' tokens have to be for; without it none may name one
+    /// The audience that clients' tokens must name; without it they must name none
     #[arg(long, env = "ACEQUIA_JWT_AUDIENCE", value_name = "AUD")]
     jwt_audience: Option<String>,
 
-    /// Who has to have issued clients' tokens
+    /// The issuer that clients' tokens must name
     #[arg(long, env = "ACEQUIA_JWT_ISSUER", value_name = "ISS")]
     jwt_issuer: Option<String>,
 
-    /// Admin calls have to name the token in this file. Without it the server makes one, which it keeps
-    /// beside the journal as FILE.admin-token; `top` and `pool` of the same user on the same machine find
-    /// it, and it is in the dashboard's address that is told at the start
+    /// The file with the token that admin calls need. Without it the server makes one and keeps it
+    /// beside the journal as FILE.admin-token. `top` and `pool` of the same user on the same
+    /// machine find it, and the dashboard's address, printed at the start, contains it
     #[arg(long, env = "ACEQUIA_ADMIN_TOKEN_FILE", value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
 }

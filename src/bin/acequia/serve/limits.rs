@@ -16,15 +16,15 @@ const OP_BYTES: usize = 4_096;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub(super) struct LimitArgs {
-    /// The payload of a job
+    /// The largest payload of a job
     #[arg(long, env = "ACEQUIA_PAYLOAD_BYTES", default_value_t = limits::PAYLOAD_BYTES_MAX, value_name = "BYTES", value_parser = bytes())]
     payload_bytes: usize,
 
-    /// A result, or a chunk of one
+    /// The largest result, or chunk of one
     #[arg(long, env = "ACEQUIA_RESULT_BYTES", default_value_t = limits::RESULT_BYTES_MAX, value_name = "BYTES", value_parser = bytes())]
     result_bytes: usize,
 
-    /// A client's message: room for several ops
+    /// The largest message of a client, which may hold several ops
     #[arg(long, env = "ACEQUIA_MESSAGE_BYTES", default_value_t = limits::MESSAGE_BYTES_MAX, value_name = "BYTES", value_parser = bytes())]
     message_bytes: usize,
 
@@ -48,16 +48,16 @@ pub(super) struct LimitArgs {
     #[arg(long, env = "ACEQUIA_SESSIONS", default_value_t = limits::SESSIONS_MAX, value_name = "N")]
     sessions: usize,
 
-    /// Connections from one address at one time; those of a trusted proxy count for its clients. Behind
-    /// one that is not trusted, all come from its own
+    /// Connections from one address at one time. Those of a trusted proxy count for its clients;
+    /// behind an untrusted one, all come from its address
     #[arg(long, env = "ACEQUIA_ADDRESS_CONNECTIONS", default_value_t = limits::ADDRESS_CONNECTIONS_MAX, value_name = "N")]
     address_connections: usize,
 
-    /// Ops of one client in a second; as many more may be saved up
+    /// Ops of one client per second; as many more may be saved up
     #[arg(long, env = "ACEQUIA_OPS_PER_S", default_value_t = limits::OPS_PER_S_MAX, value_name = "N", value_parser = at_least_one())]
     ops_per_s: usize,
 
-    /// Time until a connection's request is there
+    /// How long a connection may take to send its request
     #[arg(long, env = "ACEQUIA_HANDSHAKE_S", default_value_t = limits::HANDSHAKE_S_MAX, value_name = "SECONDS", value_parser = seconds())]
     handshake_s: usize,
 
@@ -65,7 +65,7 @@ pub(super) struct LimitArgs {
     #[arg(long, env = "ACEQUIA_IDLE_S", default_value_t = limits::IDLE_S_MAX, value_name = "SECONDS", value_parser = seconds())]
     idle_s: usize,
 
-    /// Connections of workers, of which each has one to the jobs port and one to the results port
+    /// Connections of workers; each worker has one to the jobs port and one to the results port
     #[arg(long, env = "ACEQUIA_WORKER_CONNECTIONS", default_value_t = Config::WORKER_CONNECTIONS, value_name = "N", value_parser = at_least_one())]
     pub(super) worker_connections: usize,
 }

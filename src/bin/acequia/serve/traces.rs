@@ -6,7 +6,7 @@ use anyhow::Context as _;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Traces")]
 pub(super) struct TraceArgs {
-    /// Which share of the jobs begin a trace that come without a traceparent: 0 for none, 1 for all
+    /// The share of jobs without a traceparent that begin a trace: 0 for none, 1 for all
     #[arg(long, env = "ACEQUIA_TRACE_RATIO", default_value_t = 0.0, value_name = "RATIO")]
     trace_ratio: f64,
 
