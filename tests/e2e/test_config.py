@@ -160,7 +160,7 @@ def test_what_cannot_be_shown():
     ("[serve]\nlisten = ", "./acequia.toml:2:10: not TOML"),
     ("[serve]\nlisen = 'x'", "./acequia.toml:2:1: there is no key `lisen` in [serve]; do you mean `listen`?"),
     ("[serv]", "./acequia.toml:1:2: there is no table [serv]; do you mean [serve]?"),
-    ("[submit]\nttl_ms = 'x'", "./acequia.toml:2:10: ttl_ms: it has to be a number, and is a string"),
+    ("[submit]\nttl_ms = 'x'", "./acequia.toml:2:10: ttl_ms: it must be a number, but is a string"),
     ("[serve]\nclient_jobs = -1", "--client-jobs is from ./acequia.toml:2"),
     ("[serve]\nmessage_bytes = 2000", "--message-bytes is from ./acequia.toml:2"),
     ("[serve]\nclient_auth = 'jwt'", "--client-auth is from ./acequia.toml:2"),

@@ -92,7 +92,7 @@ fn effective(
     for line in lines {
         let settings = settings::look(root, line)?;
         let (name, matches) =
-            settings.matches.subcommand().context("there is no command to look at")?;
+            settings.matches.subcommand().context("there is no command to show")?;
         if text.is_empty() {
             told(&mut text, built, built, &settings, matches)?;
         }
@@ -105,7 +105,7 @@ fn effective(
 fn table<'a>(root: &'a Command, name: &str) -> anyhow::Result<&'a Command> {
     tables(root).find(|command| command.get_name() == name).with_context(|| {
         let names: Vec<_> = tables(root).map(Command::get_name).collect();
-        format!("`{name}` has no configuration; there is one of {}", names.join(", "))
+        format!("`{name}` has no configuration; these commands have one: {}", names.join(", "))
     })
 }
 

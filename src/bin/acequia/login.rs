@@ -102,9 +102,7 @@ pub(crate) fn remedy(error: &ConnectError, authority: &str) -> String {
             )
         }
         ConnectError::Refused { .. } | ConnectError::Authorities(_) => String::new(),
-        ConnectError::Tls { .. } => {
-            "; --ca-file names the certificate of whoever vouches for the server".to_owned()
-        }
+        ConnectError::Tls { .. } => "; pass its authority's certificate with --ca-file".to_owned(),
         ConnectError::Handshake { .. } | ConnectError::Time { .. } => {
             "; is another program on that port? Name the server with --server".to_owned()
         }

@@ -195,7 +195,7 @@ impl Args {
         let pools: Vec<_> = pools.collect::<anyhow::Result<_>>()?;
         let mut names = HashSet::new();
         if let Some(twice) = pools.iter().find(|pool| !names.insert(&pool.name)) {
-            bail!("--pool: there are two pools {:?}; give each a name of its own", twice.name);
+            bail!("--pool: there are two pools {:?}; give each its own name", twice.name);
         }
         Ok(pools)
     }

@@ -46,7 +46,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let server = args.login.server()?;
     if !args.once && !std::io::stdout().is_terminal() {
         bail!(
-            "standard output is no terminal: use `acequia top --once`, or for JSON `curl -H \
+            "standard output is not a terminal: use `acequia top --once`, or for JSON `curl -H \
              \"Authorization: Bearer TOKEN\" {}`",
             server.admin_url("server")
         );

@@ -85,7 +85,7 @@ impl Display {
     /// A run begins, and counts its chunks from 1.
     fn starts_over(&mut self) {
         if self.last_chunk > 0 {
-            self.state("the partial results that were written are those of a run that failed");
+            self.state("the partial results written so far are from a run that failed");
         }
         self.last_chunk = 0;
         self.missed_chunks = false;

@@ -44,11 +44,11 @@ pub(crate) fn lost_with(error: &ClientError, left: &Left<'_>) -> Failure {
 }
 
 pub(crate) fn gone(reason: &str) -> Failure {
-    Failure(LOST, format!("the server says goodbye: {reason}; submit again once it is back"))
+    Failure(LOST, format!("the server said goodbye: {reason}; submit again once it is back"))
 }
 
 pub(crate) fn gone_with(reason: &str, left: &Left<'_>) -> Failure {
-    Failure(LOST, format!("the server says goodbye: {reason}; {}", left.told()))
+    Failure(LOST, format!("the server said goodbye: {reason}; {}", left.told()))
 }
 
 pub(crate) fn rejected(code: RejectCode, message: &str, retry_after_ms: Option<u32>) -> Failure {

@@ -183,7 +183,7 @@ impl<'a> Following<'a> {
     fn say_that_it_waits(&self, what: For, waited: Duration) {
         match (what, &self.whose) {
             (For::Acceptance, _) => self.display.state(&format!(
-                "the server has not said for {waited:?} that it took the job; it may be slow to write it down"
+                "the server has not accepted the job for {waited:?}; its journal may be slow"
             )),
             (For::Start, Whose::Own { queue, .. }) => self.display.state(&format!(
                 "the job waits: no worker has begun it for {waited:?}. Does one serve the queue {queue}, has \

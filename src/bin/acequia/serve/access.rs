@@ -99,9 +99,7 @@ impl AccessArgs {
             );
         }
         if self.trusted_proxy.iter().any(TrustedProxy::is_anybody) {
-            tracing::warn!(
-                "--trusted-proxy for all addresses: any client may say that it comes from any other"
-            );
+            tracing::warn!("--trusted-proxy for all addresses: any client can claim any address");
         }
         if config.socket_access == SocketAccess::All
             && self.trusted_proxy.iter().any(TrustedProxy::is_socket)
@@ -113,7 +111,7 @@ impl AccessArgs {
         }
         if self.proxy_protocol && self.trusted_proxy.iter().all(TrustedProxy::is_socket) {
             bail!(
-                "--proxy-protocol: whose headers are believed? Give --trusted-proxy with the proxy's address"
+                "--proxy-protocol: whose headers should count? Add --trusted-proxy with the proxy's address"
             );
         }
         if self.worker_token_file.is_none() && !self.allow_open_workers {
@@ -157,7 +155,7 @@ impl AccessArgs {
             (ClientAuth::None, keys)
                 if keys.is_some() || self.jwt_audience.is_some() || self.jwt_issuer.is_some() =>
             {
-                bail!("--jwt-…: clients' tokens are not looked at without --client-auth jwt")
+                bail!("--jwt-…: clients' tokens are ignored without --client-auth jwt")
             }
             (ClientAuth::None, _) => Ok(None),
         }

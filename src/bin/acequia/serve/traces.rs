@@ -21,7 +21,7 @@ impl TraceArgs {
     pub(super) fn apply(self, config: Config) -> anyhow::Result<Config> {
         let ratio = self.trace_ratio;
         let traces = TraceRatio::new(ratio).with_context(|| {
-            format!("--trace-ratio {ratio}: it has to be from 0 to 1, such as 0.1")
+            format!("--trace-ratio {ratio}: it must be from 0 to 1, such as 0.1")
         })?;
         // A variable that is empty is none, as OpenTelemetry has it.
         #[cfg(feature = "otlp")]

@@ -66,7 +66,7 @@ fn trusted(file: &fs::Metadata) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!(
-        "{USUAL}: it {}; say `--config {USUAL}` if it is meant, or `--config {NONE}`",
+        "{USUAL}: it {}; pass `--config {USUAL}` if you mean it, or `--config {NONE}`",
         if own { "can be written by anybody" } else { "belongs to another user" }
     )
 }
@@ -80,7 +80,7 @@ pub(super) fn read(path: &Path, root: &Command) -> anyhow::Result<Said> {
         .with_context(|| format!("configuration file {shown}"))?;
     if bytes.len() as u64 > BYTES_MAX {
         bail!(
-            "configuration file {shown}: it has more than {BYTES_MAX} bytes; is it the right file?"
+            "configuration file {shown}: it has more than {BYTES_MAX} bytes; is this the right file?"
         );
     }
     let Ok(text) = str::from_utf8(&bytes) else {
@@ -129,10 +129,7 @@ fn check(text: &str, root: &Command) -> Result<Vec<Entry>, Bad> {
             }
             (Some(command), _) => {
                 let name = command.get_name();
-                return Err(Bad::new(
-                    value,
-                    format_args!("{name}: it has to be a table, [{name}]"),
-                ));
+                return Err(Bad::new(value, format_args!("{name}: it must be a table, [{name}]")));
             }
             (None, DeValue::Table(_)) => return Err(no_table(root, name)),
             (None, _) => entries.push(entry(text, root, root, name, value)?),
@@ -221,7 +218,10 @@ fn element(key: Key<'_>, item: &Spanned<DeValue<'_>>) -> Result<String, Bad> {
     match key.arg().get_value_delimiter() {
         Some(delimiter) if text.contains(delimiter) => Err(Bad::new(
             item,
-            format_args!("{}: no element may hold `{delimiter}`; make it several", key.name()),
+            format_args!(
+                "{}: no element may contain `{delimiter}`; make it several elements",
+                key.name()
+            ),
         )),
         _ => Ok(text.to_string()),
     }
@@ -242,7 +242,7 @@ fn wrong_type<T>(key: Key<'_>, at: &Spanned<T>, found: &DeValue<'_>) -> Bad {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     };
-    Bad::new(at, format_args!("{}: it has to be {expected}, and is {found}", key.name()))
+    Bad::new(at, format_args!("{}: it must be {expected}, but is {found}", key.name()))
 }
 
 #[cfg(test)]
