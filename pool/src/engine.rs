@@ -270,7 +270,7 @@ impl Engine {
 
     fn miss(&mut self, error: CallError) -> anyhow::Result<Event> {
         if self.ports.is_none() && error.status() == Some(StatusCode::UNAUTHORIZED) {
-            bail!("{error}; name the file of the server's admin token: --admin-token-file");
+            bail!("{error}; pass the file with the server's admin token: --admin-token-file");
         }
         self.misses = self.misses.saturating_add(1);
         let pause = QUICK.saturating_mul(2_u32.saturating_pow(self.misses)).min(AWAY_MAX);
@@ -282,7 +282,10 @@ impl Engine {
         let has_moved = self.ports.as_ref().is_some_and(|old| *old != ports);
         self.ports = Some(ports);
         if has_moved {
-            tracing::info!(pool = self.setup.name, "the server has other ports: others take over");
+            tracing::info!(
+                pool = self.setup.name,
+                "the server has other ports: new processes take over"
+            );
             self.handle(Event::Moved)?;
         }
         Ok(())
@@ -377,9 +380,9 @@ impl Engine {
         let Some(own) = self.running.get(&process) else { return };
         let (pool, name, pid) = (&self.setup.name, &own.name, own.running.pid);
         let why = match why {
-            Hang::Silent => "the server hears nothing of it",
+            Hang::Silent => "the server hears nothing from it",
             Hang::Void => "it holds on to runs that timed out, were cancelled or went to others",
-            Hang::Gone => "it has left the server and lives on",
+            Hang::Gone => "it has left the server but still runs",
         };
         tracing::warn!(pool, name, pid, "hangs, and is replaced: {why}");
     }

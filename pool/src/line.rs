@@ -42,10 +42,10 @@ fn setup(words: &[String]) -> anyhow::Result<Setup> {
     let (head, command) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let [name, head @ ..] = head else { bail!("there is no name; {RIGHT}") };
     let Some(name) = name.strip_suffix(':') else {
-        bail!("{name:?} is no name with a colon behind it; {RIGHT}")
+        bail!("{name:?} is not a name followed by a colon; {RIGHT}")
     };
     let name: PoolName = name.parse().map_err(anyhow::Error::msg)?;
-    let [program, ..] = command else { bail!("there is no command behind `--`; {RIGHT}") };
+    let [program, ..] = command else { bail!("there is no command after `--`; {RIGHT}") };
     check_program(program.as_ref())?;
     let mut setup = Setup {
         name: name.into(),
@@ -92,7 +92,9 @@ fn apply(setup: &mut Setup, word: &str) -> anyhow::Result<()> {
             let grace = seconds(word, time, 0)?;
             (setup.rules.grace, setup.program.grace) = (grace, grace);
         }
-        _ => bail!("{word:?} is none of MIN..MAX, queue=, slots=, idle-s= and grace-s=; {RIGHT}"),
+        _ => {
+            bail!("{word:?} is not one of MIN..MAX, queue=, slots=, idle-s= and grace-s=; {RIGHT}")
+        }
     }
     Ok(())
 }
@@ -135,10 +137,10 @@ mod tests {
     fn what_is_wrong_is_named_with_what_is_right() {
         for (line, named) in [
             ("", "there is no name; such as"),
-            ("thumbs 0..8 -- cat", "\"thumbs\" is no name with a colon"),
+            ("thumbs 0..8 -- cat", "\"thumbs\" is not a name followed by a colon"),
             ("a/b: -- cat", "'/'"),
-            ("t: 0..8", "no command behind `--`; such as"),
-            ("t: 0..8 --", "no command behind `--`; such as"),
+            ("t: 0..8", "no command after `--`; such as"),
+            ("t: 0..8 --", "no command after `--`; such as"),
             ("t: 0..x -- cat", "0..x"),
             ("t: 3..2 -- cat", "--min 3 --max 2"),
             ("t: 0..0 -- cat", "1 to 1000"),
@@ -146,7 +148,7 @@ mod tests {
             ("t: slots=0 -- cat", "slots=0"),
             ("t: idle-s=0 -- cat", "idle-s=0"),
             ("t: grace-s=x -- cat", "grace-s=x"),
-            ("t: colour=red -- cat", "\"colour=red\" is none of"),
+            ("t: colour=red -- cat", "\"colour=red\" is not one of"),
             ("t: -- no-such-program", "no-such-program"),
             ("t: -- sh -c 'open", "left open"),
         ] {

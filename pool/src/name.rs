@@ -42,7 +42,7 @@ impl FromStr for PoolName {
             ));
         }
         match text.chars().find(|c| !is_of_name(*c)) {
-            Some(c) => Err(format!("{c:?} cannot be in a pool's name: it is of [A-Za-z0-9._-]")),
+            Some(c) => Err(format!("{c:?} cannot be in a pool's name: use [A-Za-z0-9._-]")),
             None => Ok(Self(text.to_owned())),
         }
     }

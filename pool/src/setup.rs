@@ -52,7 +52,7 @@ impl Bounds {
             bail!("at most {max} processes: that is 1 to {PROCESSES_MAX}, by --max");
         }
         if min > max {
-            bail!("--min {min} --max {max}: there cannot be more at least than at most");
+            bail!("--min {min} --max {max}: the minimum must not exceed the maximum");
         }
         Ok(Self { min, max })
     }
