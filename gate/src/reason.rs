@@ -121,7 +121,7 @@ impl CloseReason {
                  mechanism NULL?"
             }
             Self::BadFrame | Self::CommandTooLarge => {
-                "it sent something that is not ZMTP: mend or replace its ZeroMQ library"
+                "it sent something that is not ZMTP: fix or replace its ZeroMQ library"
             }
             Self::FrameTooLarge => {
                 "it announced a frame over the limit: keep results below the `max_body` of \
@@ -145,12 +145,12 @@ impl CloseReason {
                  newcomer: look at who opens them, or start fewer workers at a time"
             }
             Self::ConnectionLimit => {
-                "as many workers are connected as there may be: start fewer, with more slots each"
+                "the limit of worker connections is reached: start fewer workers, with more slots each"
             }
             Self::OutOfResources => {
                 "the system has no open files left for it: raise the limit (ulimit -n)"
             }
-            Self::Stalled => "it does not read what is sent to it: look whether it hangs",
+            Self::Stalled => "it does not read what is sent to it: check whether it hangs",
             Self::PeerClosed => "it closed the connection",
             Self::HostDead => "its host does not answer",
             Self::ClosedByServer => "it was closed",
