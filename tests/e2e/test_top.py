@@ -92,7 +92,7 @@ def test_a_pool_is_scaled_key_by_key(server, admin, top):
     terminal.press("3")
     terminal.line("painters", "red")
     terminal.press("+++>")
-    terminal.line("painters is to have 1 to 5 processes")
+    terminal.line("painters now keeps 1 to 5 processes")
     terminal.line("│painters", " 1 ", " 5 ")
     (pool,) = admin.get("pools")["pools"]
     assert (pool["min"], pool["max"]) == (1, 5)
@@ -164,7 +164,7 @@ def test_a_server_that_hangs(new_server, make):
     terminal.line("ready, up")
     server.process.signal(signal.SIGSTOP)
     try:
-        terminal.line("no connection", "says nothing any more")
+        terminal.line("no connection", "has gone silent")
     finally:
         server.process.signal(signal.SIGCONT)
     terminal.line("ready, up")
@@ -197,7 +197,7 @@ def test_other_sizes(top):
     terminal.resize(60, 12)
     terminal.line("80x24 shows more")
     terminal.resize(20, 5)
-    terminal.line("acequia top wants")
+    terminal.line("acequia top needs")
     terminal.resize(80, 24)
     terminal.line("q quit")
     quit_by(terminal)

@@ -82,7 +82,7 @@ impl Answer {
             Self::Worker(Worker { name, state, .. }) => format!("{name} is {state}"),
             Self::Redriven { as_job, .. } => format!("it runs again as {as_job}"),
             Self::Pool(Pool { pool, min, max, .. }) => {
-                format!("{pool} is to have {min} to {max} processes")
+                format!("{pool} now keeps {min} to {max} processes")
             }
         }
     }

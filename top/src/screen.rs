@@ -47,14 +47,14 @@ pub(crate) async fn run(
     let mut hangup = signal(SignalKind::hangup())?;
     let (commands, mut answers) = operator(client, remedy);
     let theme = Theme::of_environment();
-    let mut screen = Screen::take().context("cannot have the terminal")?;
+    let mut screen = Screen::take().context("cannot use the terminal")?;
     let mut keys = EventStream::new();
     loop {
         screen.0.draw(|frame| view::draw(frame, &mut app, &theme))?;
         tokio::select! {
             told = told.recv() => match told {
                 Some(told) => app.hear(told),
-                None => anyhow::bail!("nothing is told any more"),
+                None => anyhow::bail!("the server sends nothing any more"),
             },
             Some(answer) = answers.recv() => app.answered(answer),
             event = keys.next() => match event {

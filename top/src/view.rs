@@ -32,8 +32,10 @@ pub(crate) fn draw(frame: &mut Frame<'_>, app: &mut App, theme: &Theme) {
     let has = |(width, height): (u16, u16)| area.width >= width && area.height >= height;
     if !has(LEAST) {
         let (width, height) = WANTED;
-        let text =
-            format!("acequia top wants {width}x{height}; here are {}x{}", area.width, area.height);
+        let text = format!(
+            "acequia top needs {width}x{height}; this terminal has {}x{}",
+            area.width, area.height
+        );
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
         return;
     }

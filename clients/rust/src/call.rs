@@ -49,7 +49,7 @@ pub enum CallError {
         within: Duration,
     },
     /// The server has said nothing for long, in a stream that goes on.
-    #[error("{authority} says nothing any more")]
+    #[error("{authority} has gone silent")]
     Silent {
         /// The host and port.
         authority: String,
