@@ -391,7 +391,7 @@ impl Pipeline {
             Input::Alive(answer) => _ = answer.send(()),
             Input::Desk(call) => self.desk(now, instant, |desk| desk.take(call)),
             Input::Drain => {
-                tracing::info!(grace = ?self.grace, "draining: running jobs may end");
+                tracing::info!(grace = ?self.grace, "draining: running jobs may finish");
                 self.stop_due = Some(instant + self.grace);
                 self.readiness.send_replace(Readiness::Draining);
                 self.handle(now, Event::Drain);

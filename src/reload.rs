@@ -61,7 +61,7 @@ pub(crate) async fn keep<T, E>(
             }
             Ok(Some((now, Err(error)))) => {
                 stamp = now;
-                tracing::warn!(%error, "not read again, those from before stay: {what}");
+                tracing::warn!(%error, "not read again, the previous ones stay in use: {what}");
             }
             Ok(None) | Err(_) => {}
         }

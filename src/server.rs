@@ -39,7 +39,7 @@ const LONG: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// What is said where admin calls would be if they had no port of their own.
-const OTHER_PORT: &str = "admin calls have a port of their own here: that of --admin-listen";
+const OTHER_PORT: &str = "admin calls have their own port here: that of --admin-listen";
 
 /// A server that holds its ports and its journal. Nothing is served before [`run`](Self::run).
 pub struct Server {

@@ -53,7 +53,7 @@ fn remedy(why: RefusedToken) -> &'static str {
              subprotocol `acequia.token.TOKEN`, or in its `hello`"
         }
         RefusedToken::Crowd => {
-            "too many others have not said theirs yet; have it send the token with the request"
+            "too many others have yet to send theirs; have it send the token with the request"
         }
         RefusedToken::Malformed => {
             "it is no JSON Web Token, or has a claim of the wrong type: `sub` is a text, `exp` a number, `acequia` \
@@ -67,20 +67,20 @@ fn remedy(why: RefusedToken) -> &'static str {
             "none of the keys has the name in its `kid`; is --jwt-keys-file up to date?"
         }
         RefusedToken::Signature => {
-            "it is signed with another key than those of --jwt-secret-file or --jwt-keys-file"
+            "it is signed with a key that is not in --jwt-secret-file or --jwt-keys-file"
         }
         RefusedToken::Expired => {
-            "its `exp` is over; its client has to get a new one, and both clocks have to be right"
+            "its `exp` has passed; its client must get a new one, and both clocks must be right"
         }
-        RefusedToken::NotYet => "its `nbf` is to come; both clocks have to be right",
+        RefusedToken::NotYet => "its `nbf` is in the future; both clocks must be right",
         RefusedToken::Audience => {
-            "its `aud` is not that of --jwt-audience, without which none may have one"
+            "its `aud` is not that of --jwt-audience, without which a token must have none"
         }
         RefusedToken::Issuer => "its `iss` is not that of --jwt-issuer",
         RefusedToken::Claims => {
             "a claim is missing or not as it should be: `sub` is a text of 1 to 1,024 bytes or a whole \
              number, `exp` a time in seconds; queues in `acequia` have the names of queues"
         }
-        RefusedToken::Subject => "a connection goes on with tokens of the same `sub` only",
+        RefusedToken::Subject => "a connection only accepts further tokens of the same `sub`",
     }
 }

@@ -23,7 +23,7 @@ enum Allowed {
 /// A text that is no origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no origin; it is SCHEME://HOST or SCHEME://HOST:PORT without a path, such as https://app.example or https://*.app.example; null or file:// for pages that have none; or * for any"
+    "{0:?} is not an origin; write SCHEME://HOST or SCHEME://HOST:PORT without a path, such as https://app.example or https://*.app.example; null or file:// for pages that have none; or * for any"
 )]
 pub struct BadOrigin(String);
 

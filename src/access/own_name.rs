@@ -13,7 +13,7 @@ pub struct OwnName(String);
 /// A text that is no host name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no host name; it is what stands in an address between // and : or /, such as jobs.example"
+    "{0:?} is not a host name; write what an address has between // and : or /, such as jobs.example"
 )]
 pub struct BadOwnName(String);
 

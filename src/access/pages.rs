@@ -177,9 +177,9 @@ impl fmt::Display for Allow<'_> {
                  and sandboxed frames of any page, which is dangerous unless clients need tokens"
             )
         } else if origin.parse::<AllowedOrigin>().is_ok() {
-            write!(f, "an operator lets in pages of elsewhere with --allow-origin {origin}")
+            write!(f, "an operator lets in pages from other origins with --allow-origin {origin}")
         } else {
-            write!(f, "an operator lets in pages of elsewhere with --allow-origin")
+            write!(f, "an operator lets in pages from other origins with --allow-origin")
         }
     }
 }

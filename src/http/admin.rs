@@ -61,7 +61,7 @@ pub(crate) fn router(door: &Arc<Door>, calls: OpenApiRouter<Arc<Door>>) -> Route
     Router::from(calls)
         .fallback(|| async { Refused::not_found("no such admin call; docs/admin.md lists them") })
         .method_not_allowed_fallback(|| async {
-            let message = "not this way; docs/admin.md says how each call is made";
+            let message = "wrong method; docs/admin.md says how each call is made";
             Refused::new(StatusCode::METHOD_NOT_ALLOWED, "bad_request", message)
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

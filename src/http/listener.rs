@@ -82,7 +82,7 @@ pub(crate) async fn serve(port: Port, app: Router, mut rules: Rules) {
             Err(error) => {
                 let Some(held) = failures.failed(&error, Instant::now()) else { continue };
                 if let Some(left_out) = held.line {
-                    tracing::warn!(%error, "no connection can be accepted for now{left_out}");
+                    tracing::warn!(%error, "no connection can be accepted at the moment{left_out}");
                 }
                 tokio::time::sleep(held.pause).await;
                 continue;

@@ -50,7 +50,7 @@ impl Routes {
     /// Everything but admin calls, which the program may make by
     /// [`Server::operator`](crate::Server::operator) all the same.
     pub fn for_clients(&self) -> Router {
-        let elsewhere = "admin calls are not to be had here";
+        let elsewhere = "there are no admin calls here";
         self.below_a_path(routes::without_admin_calls(self.door.clone(), elsewhere))
     }
 

@@ -355,7 +355,7 @@ impl Durability {
     pub(crate) fn look(&mut self, now: Instant) -> bool {
         let is_too_long = self.silence.look(now);
         if is_too_long {
-            tracing::error!(why = SILENT, "no more jobs are taken; those that were go on");
+            tracing::error!(why = SILENT, "no new jobs are accepted; accepted ones go on");
         }
         is_too_long
     }
@@ -377,12 +377,12 @@ impl Durability {
                 Some(Event::Durable { up_to: Ticket(up_to) })
             }
             Notice::Failed { message } => {
-                tracing::error!(why = %message, "no more jobs are taken; those that were go on");
+                tracing::error!(why = %message, "no new jobs are accepted; accepted ones go on");
                 self.fault = Some(message);
                 None
             }
             Notice::Resumed => {
-                tracing::info!("the journal is written again, and jobs are taken");
+                tracing::info!("the journal can be written again, and jobs are accepted");
                 self.fault = None;
                 if self.durable < self.handed_over {
                     self.silence.begin(now);
@@ -407,7 +407,7 @@ impl Durability {
     pub(crate) fn fault(&self) -> Option<&str> {
         let silent = || self.silence.is_too_long().then_some(SILENT);
         let behind = || self.writer.as_ref().is_some_and(Writer::is_behind);
-        let too_slow = "more waits for the journal than its disk can take";
+        let too_slow = "the journal's disk cannot keep up";
         self.fault.as_deref().or_else(silent).or_else(|| behind().then_some(too_slow))
     }
 

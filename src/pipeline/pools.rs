@@ -116,10 +116,10 @@ fn told_report() -> RefOr<Schema> {
 pub(crate) enum Refused {
     #[error("{0}")]
     Bad(String),
-    #[error("no pool {0:?} reports itself; GET /v1/admin/pools lists those that do")]
+    #[error("there is no pool {0:?}; GET /v1/admin/pools lists those that report")]
     Unknown(String),
     #[error(
-        "another pool {name:?} reports itself: process {pid} on {host}; give this one a name of its own (--name)"
+        "another pool already reports as {name:?}: process {pid} on {host}; give this one its own name (--name)"
     )]
     Taken { name: String, host: String, pid: u32 },
     #[error("{POOLS_MAX} pools report themselves, the limit")]

@@ -83,7 +83,7 @@ impl Pipeline {
             (None, Err(error)) => error.to_string(),
             (None, Ok(_)) => SILENT.to_owned(),
         };
-        tracing::error!(%why, "what came last is not in the journal; none of it was accepted");
+        tracing::error!(%why, "the last records are not in the journal; none of them was accepted");
     }
 
     fn hear_last(&mut self, input: Input) {

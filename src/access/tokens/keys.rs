@@ -99,7 +99,7 @@ impl KeySource {
                     parsed.map_err(|why| BadKeys::InFile { path: path.clone(), why })?;
                 if let Some((first, others)) = bad.split_first() {
                     let (path, others) = (path.display(), others.len());
-                    tracing::warn!(others, "{path}: a key is of no use, the others count: {first}");
+                    tracing::warn!(others, "{path}: a key cannot be used, the others can: {first}");
                 }
                 Ok(Keys(keys))
             }
@@ -160,7 +160,7 @@ fn of_pem(text: &str) -> Result<Parsed, String> {
         let label = rest[at + "-----BEGIN ".len()..].split("-----").next().unwrap_or_default();
         let end = format!("-----END {label}-----");
         let Some(length) = rest[at..].find(&end).map(|length| length + end.len()) else {
-            parsed.bad.push(format!("key {blocks}: a key in PEM that has no end"));
+            parsed.bad.push(format!("key {blocks}: its PEM block has no end"));
             break;
         };
         let key = of_block(label, &rest[at..at + length]);
@@ -184,7 +184,7 @@ fn of_block(label: &str, pem: &str) -> Result<Key, String> {
         .map(|key| (Algorithm::RS256, key))
         .or_else(|_| DecodingKey::from_ec_pem(pem).map(|key| (Algorithm::ES256, key)))
         .or_else(|_| DecodingKey::from_ed_pem(pem).map(|key| (Algorithm::EdDSA, key)))
-        .map_err(|_| "a public key of a kind that is not known; it is RSA, P-256 or Ed25519")?;
+        .map_err(|_| "a public key of an unknown kind; use RSA, P-256 or Ed25519")?;
     check(algorithm, &decoding)?;
     Ok(Key { kid: None, algorithm, decoding })
 }
@@ -216,7 +216,7 @@ const KINDS: [(&str, Option<&str>, Algorithm); 3] = [
 /// `None` if it is for something else.
 fn of_jwk(key: Value) -> Result<Option<Key>, String> {
     let text = |name: &str| key.get(name).and_then(Value::as_str);
-    let kind = text("kty").ok_or("it does not say in `kty` of what kind it is")?;
+    let kind = text("kty").ok_or("it has no `kty` that says its kind")?;
     let curve = text("crv");
     let known = KINDS.iter().find(|(kty, crv, _)| *kty == kind && (crv.is_none() || *crv == curve));
     let is_for_other_use = text("use").is_some_and(|of| of != "sig");

@@ -293,7 +293,7 @@ fn files_without_a_good_key_say_what_is_wrong() {
         (&short_ed.to_string(), "Ed25519"),
         ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "-pubout"),
         ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "CERTIFICATE"),
-        ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "not known"),
+        ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "unknown kind"),
         ("-----BEGIN PUBLIC KEY-----\nAAAA\n", "no end"),
         (&"x".repeat(2 << 20), "bytes"),
     ] {

@@ -30,7 +30,7 @@ pub(super) async fn only_for_operators(
     }
     door.refused.count(RefusedRequest::AdminToken);
     if let Some(left_out) = access.refusals.line("admin_token", peer) {
-        tracing::warn!(%peer, "an admin call is refused: it does not name the admin token{left_out}");
+        tracing::warn!(%peer, "an admin call was refused: it did not send the admin token{left_out}");
     }
     challenge()
 }

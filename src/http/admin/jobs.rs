@@ -180,7 +180,7 @@ fn cursor_text(end: &JobCursor) -> String {
 }
 
 fn cursor(text: &str) -> Result<JobCursor, Refused> {
-    let bad = || Refused::bad_request(format!("after {text:?}: it is the `next` of a page"));
+    let bad = || Refused::bad_request(format!("after {text:?}: it must be the `next` of a page"));
     read_cursor(text).ok_or_else(bad)
 }
 

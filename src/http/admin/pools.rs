@@ -99,7 +99,7 @@ fn read<T: DeserializeOwned>(body: Body) -> Result<T, Refused> {
     })?;
     // A list would be taken for the values of the keys.
     if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(Refused::bad_request("body: it is a JSON object"));
+        return Err(Refused::bad_request("body: it must be a JSON object"));
     }
     let mut reader = serde_json::Deserializer::from_slice(&body);
     let read = serde_path_to_error::deserialize(&mut reader).map_err(|bad| bad.to_string());

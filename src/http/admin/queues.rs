@@ -77,7 +77,7 @@ pub(super) async fn read(State(door): State<Arc<Door>>, Path(queue): Path<String
     let name = queue_name(&queue)?;
     let found = at_desk(&door, move |desk| desk.queue(&name)).await?;
     let found = found.ok_or_else(|| {
-        Refused::not_found(format!("nothing is known of a queue {queue}: no job, no worker"))
+        Refused::not_found(format!("there is no queue {queue}: it has no job and no worker"))
     })?;
     Ok(as_json(&found))
 }
@@ -116,7 +116,7 @@ async fn set_paused(door: &Door, queue: &str, is_paused: bool) -> Answer {
     let name = queue_name(queue)?;
     let set = at_desk(door, move |desk| desk.set_paused(name, is_paused)).await?;
     let set = set.ok_or_else(|| {
-        let message = "as many queues are in use as there may be; try again when one is not";
+        let message = "the limit of queues in use is reached; try again when one is free";
         Refused::new(StatusCode::CONFLICT, "queue_full", message)
     })?;
     Ok(as_json(&set))

@@ -98,7 +98,7 @@ pub(super) async fn drain(State(door): State<Arc<Door>>, Path(worker): Path<Stri
 
 fn lane(text: &str) -> Result<LaneKey, Refused> {
     let number = text.parse().map(LaneKey);
-    number.map_err(|_| Refused::bad_request(format!("worker {text:?}: it is a number")))
+    number.map_err(|_| Refused::bad_request(format!("worker {text:?}: it must be a number")))
 }
 
 fn gone(worker: &str) -> Refused {

@@ -15,7 +15,7 @@ const BYTES_MAX: usize = 4 << 10;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoHeader {
     /// It ended before it began: somebody looked whether the port is open.
-    #[error("it closed without a word")]
+    #[error("it closed without sending anything")]
     Nothing,
     /// It begins with something else.
     #[error("it does not begin with a header of the PROXY protocol")]
@@ -140,7 +140,7 @@ mod tests {
     async fn anything_else_is_refused() {
         let long = v2(0x21, 0, &[0; BYTES_MAX]);
         for (bytes, told) in [
-            (&b""[..], "without a word"),
+            (&b""[..], "without sending anything"),
             (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "does not begin"),
             (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "does not begin"),
             (b"PROXY TCP4 192.0.2.7 10.0.0.1 4711 443", "does not begin"),
