@@ -56,8 +56,8 @@ const UNANSWERED_TIME_MAX: Duration = Duration::from_secs(90);
 /// How long a connection may wait for its next request: longer than proxies (nginx and ALB 60 s)
 /// keep theirs, so that they close it and none of their requests meets a closed one.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(100);
-/// Bytes of a request's head.
-const HEAD_BYTES_MAX: usize = 32 << 10;
+/// Bytes of a request's head, and so of the buffer that a connection is read into.
+pub(super) const HEAD_BYTES_MAX: usize = 32 << 10;
 /// How long whoever is turned away may take to read why.
 const REFUSAL_TIME_MAX: Duration = Duration::from_secs(1);
 

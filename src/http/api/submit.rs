@@ -26,6 +26,7 @@ use super::problem::{Details, PROBLEM, Problem};
 use super::rights::Rights;
 use super::wait::Wait;
 use crate::http::door::Door;
+use crate::http::listener::HEAD_BYTES_MAX;
 use crate::http::query::{self, Given};
 use crate::schema;
 
@@ -394,7 +395,9 @@ fn place(nth: usize) -> CorrelationId {
 const _: () = assert!(OPS_PER_MESSAGE_MAX < i64::MAX as usize);
 
 fn request(submit: Submit) -> Request {
-    Request::Submit { job: JobId::now(), spec: Arc::new(submit) }
+    // What came in one piece is a slice of the buffer that the connection was read into.
+    let payload = submit.payload.owned_if_small(HEAD_BYTES_MAX);
+    Request::Submit { job: JobId::now(), spec: Arc::new(Submit { payload, ..submit }) }
 }
 
 /// The answer for a job that is taken and has, as far as its caller wants to know, not ended.
@@ -484,4 +487,26 @@ fn traceparent(headers: &HeaderMap) -> Result<Option<Box<TraceParent>>, Problem>
     let value = value.to_str().map_err(|_| bad(&"it is no text"))?;
     let parsed = value.parse::<TraceParent>().map_err(|error| bad(&error))?;
     Ok(Some(Box::new(parsed)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_does_not_keep_the_buffer_of_its_connection() {
+        let buffer = Bytes::from(vec![b'1'; 2 * HEAD_BYTES_MAX]);
+        let spec = |len| {
+            let payload = Payload::new(ContentType::Json, buffer.slice(..len)).expect("a number");
+            let fields = SubmitFields::default();
+            let submit = fields.submit(UNNAMED, payload, &acequia_wire::Limits::default());
+            match request(submit.expect("a job")) {
+                Request::Submit { spec, .. } => spec,
+                other => panic!("{other:?}"),
+            }
+        };
+        for len in [1, HEAD_BYTES_MAX / 2 - 1] {
+            assert!(spec(len).payload.bytes().is_unique(), "{len} bytes");
+        }
+    }
 }
