@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use acequia_wire::JobId;
-use redb::{ReadableTable as _, Table, WriteTransaction};
+use redb::{ReadableTable as _, Table, TableDefinition, WriteTransaction};
 use rustc_hash::FxHashMap;
 
 use crate::codec::{Block, Builder, Contents, Fate, Glance};
@@ -16,7 +16,9 @@ use crate::error::Fault;
 use crate::group::{GivenUp, Group};
 use crate::options::Retention;
 use crate::shelf::Shelf;
-use crate::tables::OUTCOMES;
+
+/// The table of blocks, by the place of the first outcome of each.
+pub(crate) const OUTCOMES: TableDefinition<u64, &[u8]> = TableDefinition::new("outcomes");
 
 /// Has the outcomes of a group come, those that it gives up be given up, and those leave that are
 /// too old. The shelf goes along; if the transaction fails it has to be read anew.

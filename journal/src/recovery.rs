@@ -12,9 +12,10 @@ use redb::{
 use crate::codec::{Block, Names, decode_job, decode_letter};
 use crate::entry::{BatchEnd, Counts, DeadLetter, Kept, LiveJob, Session, Tally};
 use crate::error::ReadError;
+use crate::outcomes::OUTCOMES;
 use crate::tables::{
-    self, BATCH_ENDS, BATCHES, BatchEnds, Batches, COUNTS, DEAD_LETTERS, JOBS, OUTCOMES, PAUSED,
-    SESSIONS, meta,
+    self, BATCH_ENDS, BATCHES, BatchEnds, Batches, COUNTS, DEAD_LETTERS, JOBS, PAUSED, SESSIONS,
+    meta,
 };
 
 /// The jobs, dead letters and outcomes of a store that has just been opened.

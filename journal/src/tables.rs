@@ -30,7 +30,7 @@ use crate::error::{CannotOpen, Fault};
 use crate::group::Group;
 use crate::medium::Medium;
 use crate::options::Retention;
-use crate::outcomes;
+use crate::outcomes::{self, OUTCOMES};
 use crate::shelf::Shelf;
 
 /// The format that this program reads and writes.
@@ -56,7 +56,6 @@ pub(crate) const BATCHES: TableDefinition<(u64, &str), Tallied> = TableDefinitio
 pub(crate) const BATCH_ENDS: TableDefinition<(u64, u64), Ended> =
     TableDefinition::new("batch_ends");
 pub(crate) const PAUSED: TableDefinition<&str, ()> = TableDefinition::new("paused");
-pub(crate) const OUTCOMES: TableDefinition<u64, &[u8]> = TableDefinition::new("outcomes");
 
 /// Keys of the table `acequia`.
 pub(crate) mod meta {
