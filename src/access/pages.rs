@@ -92,7 +92,7 @@ impl Pages {
         Err(Foreign { why, origin: shown(origin), host: shown(host) })
     }
 
-    /// Whether a page of elsewhere may have had its name point here, so that it is of the server's own
+    /// Whether a page of another origin may have had its name point here, so that it is of the server's own
     /// address to a browser (DNS rebinding).
     ///
     /// That takes a browser near the server, which comes straight to it: no proxy has added a header;

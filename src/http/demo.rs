@@ -24,7 +24,7 @@ pub(super) fn router(door: &Arc<Door>) -> Router<Arc<Door>> {
     if door.demo.as_ref().is_none_or(|demo| demo.kills.is_none()) {
         return Router::new();
     }
-    // Who may open sessions may do this: a page of elsewhere may not.
+    // Who may open sessions may do this: a page of another origin may not.
     let known_pages = middleware::from_fn_with_state(door.clone(), only_known_pages);
     Router::new().route("/v1/demo/kill", post(kill).layer(known_pages))
 }

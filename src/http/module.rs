@@ -1,4 +1,4 @@
-//! The client library, for pages of elsewhere that may open sessions: they import it from here.
+//! The client library, for pages of other origins that may open sessions: they import it from here.
 
 use std::sync::Arc;
 

@@ -73,7 +73,7 @@ describe('who does not get in', () => {
     });
   }
 
-  test('a page of elsewhere', async (t) => {
+  test('a page of another origin', async (t) => {
     const server = await start(t, 'serve');
     class Foreign extends WebSocket {
       constructor(url, protocols) {

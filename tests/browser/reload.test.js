@@ -203,7 +203,7 @@ test('a page that the browser puts aside lets go of its connection, and comes ba
   assert.deepEqual(await page.evaluate(() => seen.map(([, what]) => what)), ['started', 'a', 'b', 'done']);
 });
 
-test('a page of elsewhere is told that it is one', async (t) => {
+test('a page of another origin is told that it is one', async (t) => {
   const server = await start(t, 'serve');
   const it = await context(t);
   await it.route('http://elsewhere.test/', (route) => route.fulfill({ contentType: 'text/html', body: `<!doctype html><script type="module">

@@ -72,7 +72,7 @@ def test_its_page_kills_a_worker_whose_jobs_run_again(make):
     client = make(Client(demo))
     job = client.submit("turn by turn", queue="words")
     client.heard("chunk", id=job, n=1)
-    # A page of elsewhere may not.
+    # A page of another origin may not.
     assert demo.request("POST", "/v1/demo/kill", {"Origin": "http://evil.example"})[0] == 403
     status, _, said = demo.request("POST", "/v1/demo/kill", {"Origin": f"http://{demo.http}"})
     assert (status, json.loads(said)) == (200, {"worker": "demo-1"})

@@ -35,7 +35,7 @@ pub(super) async fn only_for_operators(
     challenge()
 }
 
-/// Whether a request names the token. A page of elsewhere cannot have a browser do that, and a page
+/// Whether a request names the token. A page of another origin cannot have a browser do that, and a page
 /// that knows it may, so nothing else is looked at.
 fn names(headers: &HeaderMap, token: &Secret) -> bool {
     bearer(headers).is_some_and(|given| token.is(given.as_bytes()))

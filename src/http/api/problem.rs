@@ -107,7 +107,7 @@ impl Problem {
         Refusal::bad_request(detail).into()
     }
 
-    /// A page of elsewhere asks.
+    /// A page of another origin asks.
     pub(super) fn foreign(foreign: &Foreign) -> Self {
         Refusal::new(RejectCode::Forbidden, foreign.to_string()).into()
     }
