@@ -10,7 +10,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 
-from .process import Process, eventually
+from .process import PATIENCE_S, Process, eventually
 from .server import ROOT, quiet_port
 
 FOLDER = ROOT / "deploy/proxies"
@@ -127,12 +127,16 @@ class ReverseProxy:
         # Caddy leaves something at home.
         home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
         self.process = Process(command, name=kind.file, cwd=folder, env=home)
-        eventually(self._listens, f"{kind.file} to listen")
+        eventually(self._answers, f"{kind.file} to answer")
 
-    def _listens(self):
+    def _answers(self):
+        """Whether it does all that it is for. One that listens may have processes that are not up yet,
+        and Apache's may leave what they accept then without an answer."""
         assert self.process.alive, self.process.log()
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        try:
+            return self.status("127.0.0.1", "GET", "/v1/about", timeout_s=5) == 200
+        except (OSError, http.client.HTTPException):
+            return False
 
     def stop(self):
         """Has it end with all processes that it has started."""
@@ -150,12 +154,12 @@ class ReverseProxy:
     def context(self):
         return ssl.create_default_context(cadata=self._authority.pem.decode())
 
-    def dial(self, source):
+    def dial(self, source, timeout_s=PATIENCE_S):
         """A connection from this address of the machine, before TLS."""
-        return socket.create_connection(("127.0.0.1", self.port), 30, (source, 0))
+        return socket.create_connection(("127.0.0.1", self.port), timeout_s, (source, 0))
 
-    def dial_tls(self, source):
-        dialled = self.dial(source)
+    def dial_tls(self, source, timeout_s=PATIENCE_S):
+        dialled = self.dial(source, timeout_s)
         try:
             return self.context().wrap_socket(dialled, server_hostname=NAME)
         except OSError:
@@ -163,10 +167,10 @@ class ReverseProxy:
             raise
 
     @contextlib.contextmanager
-    def asked(self, source, method, path, *, headers=None, body=None):
+    def asked(self, source, method, path, *, headers=None, body=None, timeout_s=PATIENCE_S):
         """The answer to a request, to be read as it comes."""
         connection = http.client.HTTPSConnection(NAME, self.port)
-        connection.sock = self.dial_tls(source)
+        connection.sock = self.dial_tls(source, timeout_s)
         try:
             connection.request(method, self.kind.prefix + path, body, headers or {})
             with connection.getresponse() as answer:
