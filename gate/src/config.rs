@@ -42,6 +42,9 @@ pub const HELD_MAX: usize = 64;
 /// the worker may hear nothing, so that an idle one finds out that the server's host is gone
 /// although nobody told its library to look.
 pub const PING_EVERY: Duration = Duration::from_secs(10);
+/// How soon after a message there is another PING. What libzmq was told by the last one it forgets
+/// with the first thing that it hears after that.
+pub const PING_AFTER: Duration = Duration::from_secs(1);
 /// How long a worker may hear nothing. Long enough for a server that is stopped for a while.
 pub const PING_TTL: Duration = Duration::from_secs(50);
 
@@ -53,6 +56,7 @@ const _: () =
     assert!(NOT_READY_FRAME_BYTES_MAX + FRAME_OVERHEAD_BYTES <= NOT_READY_MESSAGE_BYTES_MAX);
 const _: () = assert!(MESSAGE_FRAMES_MAX as u64 * FRAME_OVERHEAD_BYTES <= MESSAGE_BYTES_MAX);
 const _: () = assert!(NOT_READY_MAX <= CONNECTIONS_MAX);
+const _: () = assert!(PING_AFTER.as_millis() < PING_EVERY.as_millis());
 const _: () = assert!(2 * PING_EVERY.as_millis() <= PING_TTL.as_millis());
 const _: () = assert!(
     PING_TTL.as_millis() / 100 <= u16::MAX as u128,
@@ -77,8 +81,10 @@ pub struct GateConfig {
     pub connections_max: usize,
     /// Most connections that are not ready; the oldest is evicted for a newcomer.
     pub not_ready_max: usize,
-    /// How often a worker is sent a PING, and how long it may hear nothing.
+    /// How often a worker is sent a PING.
     pub ping_every: Duration,
+    /// How soon after a message at the latest.
+    pub ping_after: Duration,
     /// How long a TCP connection is silent before the kernel probes it.
     pub keepalive_idle: Duration,
     /// Time between two such probes.
@@ -105,6 +111,7 @@ impl Default for GateConfig {
             connections_max: CONNECTIONS_MAX,
             not_ready_max: NOT_READY_MAX,
             ping_every: PING_EVERY,
+            ping_after: PING_AFTER,
             keepalive_idle: KEEPALIVE_IDLE,
             keepalive_interval: KEEPALIVE_INTERVAL,
             tcp_user_timeout: TCP_USER_TIMEOUT,

@@ -69,6 +69,8 @@ pub(crate) struct Relay {
     pong: Option<Vec<u8>>,
     /// When the worker gets the next PING; `None` until it is known to understand one.
     next_ping: Option<Pin<Box<Sleep>>>,
+    /// Whether something has passed down since the last PING, so that the next one is soon.
+    is_ping_soon: bool,
     ping_is_due: bool,
     /// The rest of our greeting, and then our READY, until the worker's has come.
     kept_back: Vec<u8>,
@@ -109,6 +111,7 @@ impl Relay {
             down: Flow::new(FrameReader::new(server, Limits::NONE)),
             pong: None,
             next_ping: None,
+            is_ping_soon: false,
             ping_is_due: false,
             kept_back: Vec::new(),
             has_greeted: false,
@@ -247,7 +250,23 @@ impl Relay {
         let timer = self.next_ping.get_or_insert_with(|| Box::pin(tokio::time::sleep(now)));
         while timer.as_mut().poll(cx).is_ready() {
             self.ping_is_due = true;
+            self.is_ping_soon = false;
             timer.as_mut().reset(Instant::now() + every);
+        }
+    }
+
+    /// Sees to it that something is said after what passes down now: with it the worker's library
+    /// forgets how long it may hear nothing. Touches the timer once between two PINGs.
+    fn ping_soon(&mut self, cx: &mut Context<'_>) {
+        if self.is_ping_soon {
+            return;
+        }
+        let Some(timer) = &mut self.next_ping else { return };
+        self.is_ping_soon = true;
+        let soon = Instant::now() + self.handle.registry.config.ping_after;
+        if soon < timer.deadline() {
+            timer.as_mut().reset(soon);
+            self.poll_ping(cx);
         }
     }
 
@@ -301,6 +320,7 @@ impl Relay {
 
     /// Passes on what our socket sent. It is walked only to know where a PONG may go in between.
     fn pass_down(&mut self, cx: &mut Context<'_>, input: &[u8]) -> io::Result<()> {
+        self.ping_soon(cx);
         let mut at = 0;
         loop {
             let walk = self.down.reader.walk(&input[at..]);

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use acequia_gate::{CloseReason, GateConfig, Jobs, Results};
+use acequia_gate::{CloseReason, GateConfig, Jobs, JobsConnection, Results};
 
-use crate::harness::{RawWorker, eventually, greeting, message, ready, serve, serve_tcp, within};
+use crate::harness::{
+    RawWorker, Served, eventually, greeting, message, ready, serve, serve_tcp, within,
+};
 
 #[tokio::test]
 async fn we_say_no_more_than_the_worker_has() {
@@ -46,20 +48,27 @@ async fn one_that_leaves_in_the_handshake_is_counted_and_one_that_only_looked_is
     eventually(|| gate.closed(CloseReason::PeerClosed) == 1).await;
 }
 
+const PING: &[u8] = b"\x04\x07\x04PING\x01\xf4";
+
+/// A jobs connection that speaks ZMTP 3.1.
+async fn with_pings(gate: &Served<JobsConnection>) -> RawWorker {
+    let mut worker = RawWorker::connect(gate.address()).await;
+    let mut greeting = greeting();
+    greeting[11] = 1;
+    worker.say(&[greeting, ready("PULL")].concat()).await;
+    worker.hear(64).await;
+    let length = worker.hear(2).await[1];
+    worker.hear(length.into()).await;
+    worker
+}
+
 #[tokio::test]
 async fn workers_are_pinged_that_speak_a_version_with_pings() {
-    const PING: &[u8] = b"\x04\x07\x04PING\x01\xf4";
     let config = GateConfig { ping_every: Duration::from_millis(1), ..GateConfig::default() };
     let mut gate = serve::<Jobs>("tcp://127.0.0.1:0", config).await;
     let mut old = RawWorker::shaken(gate.address(), "PULL").await;
     let mut to_old = gate.next().await;
-    let mut new = RawWorker::connect(gate.address()).await;
-    let mut with_pings = greeting();
-    with_pings[11] = 1;
-    new.say(&[with_pings, ready("PULL")].concat()).await;
-    new.hear(64).await;
-    let length = new.hear(2).await[1];
-    new.hear(length.into()).await;
+    let mut new = with_pings(&gate).await;
     let mut to_new = gate.next().await;
     for _ in 0..5 {
         assert_eq!(new.hear(PING.len()).await, PING);
@@ -75,6 +84,26 @@ async fn workers_are_pinged_that_speak_a_version_with_pings() {
     }
     to_old.try_send(message(&[b"job"])).unwrap();
     assert_eq!(old.hear(5).await, b"\0\x03job", "nothing else came before");
+}
+
+/// libzmq forgets with each message how long it may hear nothing: a worker whose host dies between
+/// its first message and the next PING would wait for ever.
+#[tokio::test]
+async fn a_message_is_followed_by_a_ping() {
+    let config = GateConfig {
+        ping_every: Duration::from_secs(3600),
+        ping_after: Duration::from_millis(1),
+        ..GateConfig::default()
+    };
+    let mut gate = serve::<Jobs>("tcp://127.0.0.1:0", config).await;
+    let mut worker = with_pings(&gate).await;
+    let mut to_worker = gate.next().await;
+    assert_eq!(worker.hear(PING.len()).await, PING, "the first, at once");
+    for _ in 0..3 {
+        to_worker.try_send(message(&[b"job"])).unwrap();
+        assert_eq!(worker.hear(5).await, b"\0\x03job");
+        assert_eq!(worker.hear(PING.len()).await, PING);
+    }
 }
 
 #[tokio::test]
