@@ -129,6 +129,11 @@ def test_what_has_a_reason_is_no_fault():
     add(book, known, 10, "hanging", timeout_ms=50)
     do(book, "pause_server", 100.05)
     do(book, "resume_server", 102.5)
+    # It lay at its worker until its time was over, and longer.
+    fail(book, known, 8, "timeout")
+    (run,) = book.runs("j18")
+    run.at_ns, run.through_ns = 105 * S, 106 * S
+    known["j18"] = None
     # Forgotten after a while.
     book.retention_ns = 20 * S
     known["j3"] = None

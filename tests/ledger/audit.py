@@ -59,7 +59,11 @@ def in_order(books, _):
 
 def may_be_forgotten(books, submit, job, at_ns):
     """Whether its outcome may be older by then than those that are kept."""
-    seen = [submit.at_ns, *(at_ns for run in books.runs(job) for at_ns in (run.at_ns, run.through_ns or 0))]
+    runs = books.runs(job)
+    if "timeout_ms" in submit.fields:
+        # The last may have lain at its worker, behind others, until its time was over: it began after its end.
+        runs = runs[:-1]
+    seen = [submit.at_ns, *(at_ns for run in runs for at_ns in (run.at_ns, run.through_ns or 0))]
     return at_ns - max(seen) >= books.retention_ns
 
 
