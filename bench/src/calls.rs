@@ -20,20 +20,12 @@ use super::compare::{Comparison, Measurement};
 use super::load::{Load, MEASURING, STOPPING, Seen, Tally, count};
 use super::options::Options;
 use super::report;
-use super::role::Role;
 use super::system::{System, Workers};
 use super::throughput::{ROUND_TIME, load};
 
 /// Both on one server, in turn.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
-    let workers = Workers {
-        role: Role::Worker,
-        count: options.workers,
-        slots: options.slots,
-        packed: options.packed,
-        together: false,
-    };
-    let system = System::acequia(options, workers).await?;
+    let system = System::acequia(options, Workers::of(options)).await?;
     let load = load(options, 1, ROUND_TIME);
     let payload = load.payload()?;
     let frames = load.jobs(&options.queue, &payload);

@@ -13,7 +13,6 @@ use super::jobs::one_job;
 use super::options::Options;
 use super::process::{Memory, allow_files, memory};
 use super::report::{self, mib};
-use super::role::Role;
 use super::system::{SETTLE, System, Workers};
 
 /// Files that a process opens beside its sessions.
@@ -25,14 +24,7 @@ const OPENING_MAX: usize = 32;
 pub(crate) async fn run(options: &Options, sessions: u32) -> anyhow::Result<()> {
     // Before the server is started, which gets the same limit.
     allow_files(u64::from(sessions) + OTHER_FILES)?;
-    let workers = Workers {
-        role: Role::Worker,
-        count: options.workers,
-        slots: options.slots,
-        packed: options.packed,
-        together: false,
-    };
-    let system = System::acequia(options, workers).await?;
+    let system = System::acequia(options, Workers::of(options)).await?;
     let Some(pid) = system.server else {
         bail!("--idle needs --server-pid to measure the memory of a server that is not its own");
     };

@@ -34,6 +34,19 @@ pub(crate) struct Workers {
     pub(crate) together: bool,
 }
 
+impl Workers {
+    /// As the options ask for.
+    pub(crate) const fn of(options: &Options) -> Self {
+        Self {
+            role: Role::Worker,
+            count: options.workers,
+            slots: options.slots,
+            packed: options.packed,
+            together: false,
+        }
+    }
+}
+
 /// Something that is loaded, with the processes to be watched.
 pub(crate) struct System {
     pub(crate) url: ServerUrl,

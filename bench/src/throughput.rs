@@ -6,7 +6,6 @@ use super::compare::{Comparison, Measurement, in_turn};
 use super::load::Load;
 use super::options::Options;
 use super::report;
-use super::role::Role;
 use super::system::{System, Workers};
 
 /// How long a measurement takes, unless told otherwise.
@@ -112,13 +111,7 @@ async fn compare(options: &Options, case: Case) -> anyhow::Result<Comparison> {
 }
 
 fn workers(options: &Options, case: Case) -> Workers {
-    Workers {
-        role: Role::Worker,
-        count: options.workers,
-        slots: options.slots,
-        packed: case.packed,
-        together: false,
-    }
+    Workers { packed: case.packed, ..Workers::of(options) }
 }
 
 /// The load that the arguments ask for, with so many jobs in flight a connection; for `time`
