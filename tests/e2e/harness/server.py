@@ -179,13 +179,17 @@ class Server:
 
     def request(self, method, path, headers=None):
         """Status, headers and body."""
-        connection = http.client.HTTPConnection(*self.address("http"), timeout=30)
+        connection = self.connection()
         try:
             connection.request(method, path, headers=headers or {})
             response = connection.getresponse()
             return response.status, response.headers, response.read().decode()
         finally:
             connection.close()
+
+    def connection(self):
+        """One on which requests are made."""
+        return http.client.HTTPConnection(*self.address("http"), timeout=30)
 
     def metrics(self):
         """All samples, as `samples_of` has them."""

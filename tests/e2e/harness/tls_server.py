@@ -20,14 +20,8 @@ class TlsServer(Server):
     def ws(self):
         return f"wss://{self.http}/v1/ws"
 
-    def request(self, method, path, headers=None):
-        connection = http.client.HTTPSConnection(*self.address(self._asked), timeout=30, context=self.context)
-        try:
-            connection.request(method, path, headers=headers or {})
-            response = connection.getresponse()
-            return response.status, response.headers, response.read().decode()
-        finally:
-            connection.close()
+    def connection(self):
+        return http.client.HTTPSConnection(*self.address(self._asked), timeout=30, context=self.context)
 
     def result(self, payload):
         """Has a job done over a session of its own."""
