@@ -6,6 +6,7 @@ use acequia::client::{ConnectError, ServerUrl};
 use acequia_plain::plain;
 
 use crate::login::remedy;
+use crate::words::told;
 
 /// The job failed, or its result could not be written, or not all of it is there.
 pub(crate) const FAILED: u8 = 1;
@@ -19,6 +20,13 @@ pub(crate) const LOST: u8 = 4;
 pub(crate) struct Failure(pub(crate) u8, pub(crate) String);
 
 pub(crate) type Outcome<T> = Result<T, Failure>;
+
+impl Failure {
+    /// The command cannot be what it is asked to be.
+    pub(crate) fn usage(error: &anyhow::Error) -> Self {
+        Self(USAGE, told(error))
+    }
+}
 
 /// There is no connection to the server.
 pub(crate) fn unconnected(server: &ServerUrl, error: &ConnectError) -> Failure {

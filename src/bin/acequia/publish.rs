@@ -12,7 +12,7 @@ use hyper::StatusCode;
 use crate::failure::{Failure, LOST, Outcome, REJECTED, USAGE, tell, unconnected};
 use crate::login::Login;
 use crate::payload::STDIN;
-use crate::{payload, stop, words};
+use crate::{payload, stop};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -96,8 +96,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// Publishes the message; returns what is said of that.
 async fn send(args: &Args) -> Outcome<String> {
-    let server = args.login.at(args.server.clone());
-    let server = server.map_err(|error| Failure(USAGE, words::told(&error)))?;
+    let server = args.login.at(args.server.clone()).map_err(|error| Failure::usage(&error))?;
     let message =
         Message { topic: args.topic.clone(), data: args.data().await?, retain: args.retain };
     let told = publish(&server, &message).await.map_err(|error| failure(args, error))?;

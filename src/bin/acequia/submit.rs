@@ -13,7 +13,7 @@ use crate::failure::{Failure, Outcome, REJECTED, USAGE, unconnected};
 use crate::job::{Display, Following, ID, Whose, gone, lost, stopped, too_large};
 use crate::login::Login;
 use crate::payload::STDIN;
-use crate::{payload, stop, words};
+use crate::{payload, stop};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,14 +86,8 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut display = Display::new(args.quiet, args.json);
-    let code = match submit(&args, &mut display).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure(code, message)) => {
-            display.complain(&message);
-            ExitCode::from(code)
-        }
-    };
-    Ok(code)
+    let ended = submit(&args, &mut display).await;
+    Ok(display.conclude(ended))
 }
 
 async fn submit(args: &Args, display: &mut Display) -> Outcome<()> {
@@ -113,8 +107,7 @@ async fn submit(args: &Args, display: &mut Display) -> Outcome<()> {
 async fn prepare(args: &Args, display: &Display) -> Outcome<(Client, Payload)> {
     let payload = args.payload(display).await?;
     let encoding = if args.json { Encoding::Json } else { Encoding::MsgPack };
-    let server = args.login.at(args.server.clone());
-    let server = server.map_err(|error| Failure(USAGE, words::told(&error)))?;
+    let server = args.login.at(args.server.clone()).map_err(|error| Failure::usage(&error))?;
     let connected = Client::connect(&server, encoding).await;
     let mut client = connected.map_err(|error| unconnected(&args.server, &error))?;
     let limits = greet(&mut client).await?;

@@ -6,10 +6,10 @@ use acequia::client::{Client, ServerUrl};
 use acequia_wire::JobId;
 use acequia_wire::client::{Encoding, Op, Watched};
 
-use crate::failure::{Failure, Outcome, USAGE, unconnected};
+use crate::failure::{Failure, Outcome, unconnected};
 use crate::job::{Display, Following, ID, Whose, stopped};
 use crate::login::Login;
-use crate::{stop, words};
+use crate::stop;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,18 +54,12 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut display = Display::new(args.quiet, args.json);
-    Ok(match watch(&args, &mut display).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure(code, message)) => {
-            display.complain(&message);
-            ExitCode::from(code)
-        }
-    })
+    let ended = watch(&args, &mut display).await;
+    Ok(display.conclude(ended))
 }
 
 async fn watch(args: &Args, display: &mut Display) -> Outcome<()> {
-    let server = args.login.at(args.server.clone());
-    let server = server.map_err(|error| Failure(USAGE, words::told(&error)))?;
+    let server = args.login.at(args.server.clone()).map_err(|error| Failure::usage(&error))?;
     let encoding = if args.json { Encoding::Json } else { Encoding::MsgPack };
     let client = tokio::select! {
         connected = Client::connect(&server, encoding) => {

@@ -2,6 +2,7 @@
 //! standard output.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::process::ExitCode;
 
 use acequia_plain::{escaped_json, plain, plain_lines};
 use acequia_wire::client::Retry;
@@ -10,7 +11,7 @@ use acequia_wire::{ContentType, Payload};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::json;
-use crate::failure::tell;
+use crate::failure::{Failure, Outcome, tell};
 
 /// A bar's length. Workers count in units of their own, fractions among them.
 const BAR_STEPS: f64 = 1000.0;
@@ -56,10 +57,12 @@ impl Display {
         }
     }
 
-    /// Says on standard error what went wrong.
-    pub(crate) fn complain(&self, text: &str) {
+    /// Says on standard error what went wrong, if anything did. Returns the exit code.
+    pub(crate) fn conclude(&self, ended: Outcome<()>) -> ExitCode {
+        let Err(Failure(code, message)) = ended else { return ExitCode::SUCCESS };
         self.bar.finish_and_clear();
-        self.tell(text);
+        self.tell(&message);
+        ExitCode::from(code)
     }
 
     fn tell(&self, text: &str) {
