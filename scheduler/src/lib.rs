@@ -41,8 +41,9 @@
 //!
 //! # Outcomes
 //!
-//! The outcome of a job that was accepted, was redriven, has a key or will be asked for is kept for a while, for
-//! whoever asks what became of it: [`Scheduler::find`] tells of any job by its id, live or ended.
+//! The outcome of a job that was accepted, was redriven, has a key or will be asked for is kept for
+//! a while, for whoever asks what became of it: [`Scheduler::find`] tells of any job by its id, live
+//! or ended.
 //! Another job that ended before it was accepted leaves no outcome behind.
 //!
 //! # Dead letters

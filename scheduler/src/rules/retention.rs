@@ -14,7 +14,8 @@ use crate::time::Time;
 
 impl Scheduler {
     /// Keeps the outcome of a job of which somebody may ask: one that was accepted, that whoever had it
-    /// run may ask for in any case, or that has a key. The key answers with it, unless the job was cancelled: nobody wanted that outcome.
+    /// run may ask for in any case, or that has a key. The key answers with it, unless the job was
+    /// cancelled: nobody wanted that outcome.
     pub(crate) fn retain(
         &mut self,
         step: &Step<'_>,

@@ -284,11 +284,11 @@ async fn one(
             Event::Rejected { code, message, retry_after_ms, .. } => {
                 return Err(Refusal { retry_after_ms, ..Refusal::new(code, message) }.into());
             }
-            Event::Job { job, what, .. } => match (what, wait) {
-                (JobEvent::Accepted, _) => taken = Some(job),
-                (JobEvent::Started { .. }, _) => state = answer::State::Running,
-                (JobEvent::Retrying(_), _) => state = answer::State::Waiting,
-                (what, wait) => {
+            Event::Job { job, what, .. } => match what {
+                JobEvent::Accepted => taken = Some(job),
+                JobEvent::Started { .. } => state = answer::State::Running,
+                JobEvent::Retrying(_) => state = answer::State::Waiting,
+                what => {
                     let Some(ended) = answer::State::of_outcome(&what) else { continue };
                     let waits = wait.is_some_and(|wait| Instant::now() <= wait.until);
                     return Ok(match waits {
@@ -343,8 +343,11 @@ async fn many(
     let mut call = Call::open(door, rights, requests).await?;
     let taken_until = Instant::now() + TAKEN_TIME_MAX;
     while untaken > 0 || (open > 0 && wait.is_some()) {
-        let until = if untaken > 0 { Some(taken_until) } else { wait.map(|wait| wait.until) };
-        let heard = timeout_at(until.unwrap_or(taken_until), call.next()).await;
+        let until = match wait {
+            Some(wait) if untaken == 0 => wait.until,
+            _ => taken_until,
+        };
+        let heard = timeout_at(until, call.next()).await;
         let Ok(Some(heard)) = heard else { break };
         match heard {
             Event::Rejected { id, code, message, retry_after_ms } => {
