@@ -11,7 +11,6 @@ from harness.certificates import Authority
 from harness.prefixed import Prefixed
 from harness.server import quiet_port
 from harness.tls_server import TlsServer
-from harness.tls_session import TlsSession
 from harness.tokens import SECRET, token
 
 LARGEST = 1 << 20
@@ -136,12 +135,12 @@ def test_by_tls(make, tmp_path):
     (tmp_path / "ca").write_bytes(authority.pem)
     server = TlsServer(authority, "--tls-cert", tmp_path / "cert", "--tls-key", tmp_path / "key")
     url = f"https://{server.http}"
-    with TlsSession(server.ws, server.context) as subscriber:
+    with server.client() as subscriber:
         subscriber.send([{"op": "subscribe", "topic": "t"}, {"op": "cancel", "id": 1}])
-        assert subscriber.recv()["ev"] == "error"
+        assert subscriber.wait(lambda events: events, "an answer")[0]["ev"] == "error"
         code, out, said = run_acequia("publish", "--server", url, "--ca-file", tmp_path / "ca", "t", "x")
         assert (code, out) == (0, b"told 1 session\n"), said
-        assert subscriber.recv()["data"] == "x"
+        assert subscriber.wait(lambda events: events[1:], "the message")[0]["data"] == "x"
     code, out, said = run_acequia("publish", "--server", url, "t", "x")
     assert (code, out) == (4, b"") and "--ca-file" in said, said
     server.check()

@@ -44,8 +44,7 @@ class Behind:
         self.server, self.proxy, self.operator = server, proxy, operator
 
     def client(self, source=STRANGER, **options):
-        return Client(self.server, uri=self.proxy.ws, sock=self.proxy.dial(source), ssl=self.proxy.context(),
-                      **options)
+        return Client(self.server, uri=self.proxy.ws, sock=self.proxy.tunnel(source), **options)
 
     def refused_log(self):
         return self.server.process.line(lambda line: "WARN" in line and "evil.example" in line, of="stderr")

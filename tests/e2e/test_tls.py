@@ -12,7 +12,6 @@ from harness import Process, Server, Serving, acequia, eventually, run_acequia
 from harness.certificates import Authority
 from harness.server import clean_env, starts_not
 from harness.tls_server import TlsServer
-from harness.tls_session import TlsSession
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +98,7 @@ def test_handshakes_that_do_not_get_on(server, make):
 
 def test_a_new_certificate_is_taken_up(server, authority, files):
     before = server.serial()
-    with TlsSession(server.ws, server.context) as session:
+    with server.client() as client:
         # A key that is not the certificate's: the old pair stays.
         pair, other = authority.issue(), authority.issue()
         files.write((pair[0], other[1]))
@@ -108,8 +107,8 @@ def test_a_new_certificate_is_taken_up(server, authority, files):
         files.write(pair)
         eventually(lambda: server.serial() != before, "the new certificate")
         # Who was there before goes on.
-        session.send({"op": "hello"})
-        assert session.recv()["ev"] == "welcome"
+        client.send({"op": "hello"})
+        assert client.wait(lambda events: events, "an answer")[0]["ev"] == "welcome"
     log = server.process.log()
     assert "PRIVATE KEY" not in log
 

@@ -10,8 +10,9 @@ import socket
 import ssl
 from dataclasses import dataclass
 
-from .process import PATIENCE_S, Process, eventually
+from .process import Process, eventually
 from .server import ROOT, quiet_port
+from .tls_tunnel import tunnel
 
 FOLDER = ROOT / "deploy/proxies"
 NAME = "jobs.example"
@@ -57,9 +58,7 @@ def _caddy_command(folder, config, port):
 
 
 def _apache_command(folder, config, port):
-    # A thread for each connection. Under `mpm_event`, soon after the start on a loaded machine, a request
-    # was twice left without an answer, and its listener did not wake up for the stop either.
-    modules = "mpm_worker authn_core authz_core authz_host alias headers proxy proxy_http rewrite ssl"
+    modules = "mpm_event authn_core authz_core authz_host alias headers proxy proxy_http rewrite ssl"
     loaded = "\n".join(
         f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in modules.split())
     main = folder / "main.conf"
@@ -129,16 +128,12 @@ class ReverseProxy:
         # Caddy leaves something at home.
         home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
         self.process = Process(command, name=kind.file, cwd=folder, env=home)
-        eventually(self._answers, f"{kind.file} to answer")
+        eventually(self._listens, f"{kind.file} to listen")
 
-    def _answers(self):
-        """Whether it does all that it is for. One that listens may have processes that are not up yet,
-        and Apache's may leave what they accept then without an answer."""
+    def _listens(self):
         assert self.process.alive, self.process.log()
-        try:
-            return self.status("127.0.0.1", "GET", "/v1/about", timeout_s=5) == 200
-        except (OSError, http.client.HTTPException):
-            return False
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def stop(self):
         """Has it end with all processes that it has started."""
@@ -151,17 +146,22 @@ class ReverseProxy:
 
     @property
     def ws(self):
-        return f"wss://{self.host}{self.kind.prefix}/v1/ws"
+        """For a client that is at the end of a `tunnel`."""
+        return f"ws://{self.host}{self.kind.prefix}/v1/ws"
 
     def context(self):
         return ssl.create_default_context(cadata=self._authority.pem.decode())
 
-    def dial(self, source, timeout_s=PATIENCE_S):
+    def dial(self, source):
         """A connection from this address of the machine, before TLS."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout_s, (source, 0))
+        return socket.create_connection(("127.0.0.1", self.port), 30, (source, 0))
 
-    def dial_tls(self, source, timeout_s=PATIENCE_S):
-        dialled = self.dial(source, timeout_s)
+    def tunnel(self, source):
+        """A plain socket to it, whose other end does the TLS."""
+        return tunnel(self.dial(source), self.context(), NAME)
+
+    def dial_tls(self, source):
+        dialled = self.dial(source)
         try:
             return self.context().wrap_socket(dialled, server_hostname=NAME)
         except OSError:
@@ -169,10 +169,10 @@ class ReverseProxy:
             raise
 
     @contextlib.contextmanager
-    def asked(self, source, method, path, *, headers=None, body=None, timeout_s=PATIENCE_S):
+    def asked(self, source, method, path, *, headers=None, body=None):
         """The answer to a request, to be read as it comes."""
         connection = http.client.HTTPSConnection(NAME, self.port)
-        connection.sock = self.dial_tls(source, timeout_s)
+        connection.sock = self.dial_tls(source)
         try:
             connection.request(method, self.kind.prefix + path, body, headers or {})
             with connection.getresponse() as answer:

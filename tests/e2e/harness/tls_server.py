@@ -4,8 +4,9 @@ import http.client
 import socket
 import ssl
 
+from .client import Client
 from .server import Server
-from .tls_session import TlsSession
+from .tls_tunnel import tunnel
 
 
 class TlsServer(Server):
@@ -23,14 +24,15 @@ class TlsServer(Server):
     def connection(self):
         return http.client.HTTPSConnection(*self.address(self._asked), timeout=30, context=self.context)
 
+    def client(self):
+        """A session; its client does not see the TLS."""
+        sock = tunnel(socket.create_connection(self.address("http"), 30), self.context, "localhost")
+        return Client(self, uri=f"ws://{self.http}/v1/ws", sock=sock)
+
     def result(self, payload):
         """Has a job done over a session of its own."""
-        with TlsSession(self.ws, self.context) as session:
-            session.send({"op": "submit", "id": 1, "payload": payload})
-            while True:
-                event = session.recv()
-                if event["ev"] == "done":
-                    return event["result"]
+        with self.client() as client:
+            return client.result(client.submit(payload))
 
     def serial(self):
         """The serial number of the certificate that it shows."""
