@@ -9,6 +9,7 @@ mod places;
 mod port;
 mod proxy_header;
 mod rules;
+mod unread;
 mod upgraded;
 
 use std::convert::Infallible;
@@ -46,6 +47,7 @@ use self::port::Accepted;
 pub(crate) use self::port::Port;
 use self::proxy_header::NoHeader;
 pub(crate) use self::rules::Rules;
+use self::unread::read_to_end;
 use crate::access::Peer;
 use crate::metrics::RefusedRequest;
 
@@ -216,12 +218,15 @@ async fn serve_connection(
     let (first, has_come) = oneshot::channel::<()>();
     let first = Mutex::new(Some(first));
     let (handshake, mut closes) = (rules.handshake(), rules.closes.clone());
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
         drop(first.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let (head, body) = request.into_parts();
+        let body = read_to_end(body, &head.headers, &rules.closes);
+        let mut request = axum::http::Request::from_parts(head, body);
         let answer = rules.places.caller(&on, request.headers()).map(|caller| {
             let place = caller.place();
             request.extensions_mut().insert(caller);
-            (app.clone().call(request.map(Body::new)), place)
+            (app.clone().call(request), place)
         });
         if let Err(client) = &answer {
             rules.refuse_address(*client);

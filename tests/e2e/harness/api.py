@@ -36,7 +36,11 @@ class Api:
         """Makes a call, and returns the connection on which its answer comes."""
         connection = http.client.HTTPConnection(*self._server.address("http"), timeout=PATIENCE_S)
         named = {name.replace("_", "-"): str(value) for name, value in headers.items()}
-        connection.request(method, path, body, {**self._headers, **named})
+        try:
+            connection.request(method, path, body, {**self._headers, **named})
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def call(self, method, path, body=None, **headers):
