@@ -37,11 +37,20 @@ class Pool:
 
     def pids(self):
         """Its worker processes, and not the one that guards them."""
-        return [pid for pid in self.process.children() if b"pool-guard" not in command(pid)]
+        pids = []
+        for pid in self.process.children():
+            what = command(pid)
+            # Either may be seen before it has become what it was started as.
+            if b"pool-guard" not in what and what != command(self.process.pid):
+                pids.append(pid)
+        return pids
 
     def wait_processes(self, count, patience_s=30):
-        return eventually(lambda: len(self.pids()) == count and (self.pids() or True),
-                          f"{count} processes of {self.name}", patience_s)
+        def as_many():
+            pids = self.pids()
+            return len(pids) == count and (pids or True)
+
+        return eventually(as_many, f"{count} processes of {self.name}", patience_s)
 
     def stop(self):
         self.process.signal(signal.SIGTERM)
