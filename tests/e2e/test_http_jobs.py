@@ -76,6 +76,10 @@ def test_a_wait_that_is_over_is_answered_with_where_the_job_is(api, new_worker):
     assert answer.status == 202 and answer.headers["Preference-Applied"] == "wait=0"
     job = worker.job()
     assert api.get(f"/v1/jobs/{job.name}?wait=0").json["state"] == "running"
+    # It is told where the job is by then, not where it was when somebody asked.
+    later = api.submit("1", queue="later", query="?delay_ms=200").json
+    assert later["state"] == "delayed"
+    assert api.get(f"/v1/jobs/{later['job']}?wait=2").json["state"] == "waiting"
 
 
 def test_a_job_that_fails_is_a_problem(api, new_worker):

@@ -120,9 +120,9 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     let (job, wait) = (job_id(&job)?, waiting(query)?);
     let mut found = find(&door, &rights, job).await?;
-    if let (Found::Live(_), Some(wait)) = (&found, wait)
-        && outcome(&door, &rights, job, wait).await?.is_some()
-    {
+    if let (Found::Live(_), Some(wait)) = (&found, wait) {
+        outcome(&door, &rights, job, wait).await?;
+        // Whether it has ended or not: much may have become of it.
         found = find(&door, &rights, job).await?;
     }
     Ok(axum::Json(told(&found)).into_response())
