@@ -57,9 +57,9 @@ final class Worker extends Serving
         #[\SensitiveParameter] ?string $token = null,
         ?string $tokenFile = null,
         int $pack = Options::PACK,
-        float $grace = 30.0,
-        float $cancelGrace = 5.0,
-        float $beat = 3.0,
+        float $grace = Options::GRACE_S,
+        float $cancelGrace = Options::CANCEL_GRACE_S,
+        float $beat = Options::BEAT_S,
         ?bool $isolate = null,
         ?LoggerInterface $logger = null,
     ) {

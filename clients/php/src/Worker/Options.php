@@ -16,6 +16,9 @@ final class Options
 {
     /** Messages that a worker takes in one ZeroMQ message. */
     public const PACK = 256;
+    public const GRACE_S = 30.0;
+    public const CANCEL_GRACE_S = 5.0;
+    public const BEAT_S = 3.0;
 
     /** @var non-empty-list<Server> */
     public readonly array $servers;
@@ -35,17 +38,17 @@ final class Options
      * @param float $beat the longest silence while jobs are held, in seconds; below the server's lease
      */
     public function __construct(
-        string|array|null $jobs,
-        string|array|null $results,
-        ?int $slots,
-        ?string $name,
-        #[\SensitiveParameter] ?string $token,
-        ?string $tokenFile,
-        public readonly int $pack,
-        public readonly float $grace,
-        public readonly float $cancelGrace,
-        public readonly float $beat,
-        ?LoggerInterface $logger,
+        string|array|null $jobs = null,
+        string|array|null $results = null,
+        ?int $slots = null,
+        ?string $name = null,
+        #[\SensitiveParameter] ?string $token = null,
+        ?string $tokenFile = null,
+        public readonly int $pack = self::PACK,
+        public readonly float $grace = self::GRACE_S,
+        public readonly float $cancelGrace = self::CANCEL_GRACE_S,
+        public readonly float $beat = self::BEAT_S,
+        ?LoggerInterface $logger = null,
     ) {
         $this->servers = Server::all(
             $jobs ?? self::variable('ACEQUIA_JOBS') ?? 'tcp://127.0.0.1:5557',

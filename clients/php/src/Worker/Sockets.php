@@ -37,6 +37,15 @@ final class Sockets
         return $this->pull->recvMulti(\ZMQ::MODE_NOBLOCK) ?: null;
     }
 
+    /**
+     * Takes in what the socket for results was told since it was last used, so that its descriptor
+     * is quiet until there is news.
+     */
+    public function settle(): void
+    {
+        $this->push->getSockOpt(\ZMQ::SOCKOPT_EVENTS);
+    }
+
     /** What was sent is still written when the sockets close. */
     public function linger(): void
     {
