@@ -56,7 +56,7 @@ final class Reply
         try {
             return new self(self::JSON, json_encode($value, self::JSON_FLAGS, Limits::NESTING_MAX));
         } catch (\JsonException $error) {
-            throw Failure::badResult("the result cannot be written as JSON: {$error->getMessage()}");
+            throw Failure::badResult("the value cannot be written as JSON: {$error->getMessage()}");
         }
     }
 
@@ -70,7 +70,7 @@ final class Reply
         try {
             return new self(self::MSGPACK, MsgPack::pack($value));
         } catch (MsgPackException $error) {
-            throw Failure::badResult("the result cannot be written as MessagePack: {$error->getMessage()}");
+            throw Failure::badResult("the value cannot be written as MessagePack: {$error->getMessage()}");
         }
     }
 
