@@ -66,14 +66,14 @@ final class Job
     }
 
     /**
-     * The payload, read as MessagePack.
+     * The payload, read as MessagePack; maps as arrays unless `$assoc` is false.
      *
      * @throws Failure with code `bad_input`, not worth another attempt, if it is not MessagePack
      */
-    public function msgpack(): mixed
+    public function msgpack(bool $assoc = true): mixed
     {
         try {
-            return MsgPack::unpack($this->payload);
+            return MsgPack::unpack($this->payload, $assoc);
         } catch (MsgPackException $error) {
             throw $this->unreadable('MessagePack', $error);
         }

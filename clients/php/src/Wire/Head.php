@@ -21,11 +21,11 @@ final class Head
             throw new Malformed('a head of ' . strlen($bytes) . ' bytes; the most is ' . Limits::HEAD_BYTES_MAX);
         }
         try {
-            $keys = MsgPack::unpack($bytes);
+            $keys = MsgPack::unpack($bytes, assoc: false);
         } catch (MsgPackException $error) {
             throw new Malformed("a head is not MessagePack: {$error->getMessage()}");
         }
-        return new self(is_array($keys) ? $keys : throw new Malformed('a head must be a map'));
+        return new self($keys instanceof \stdClass ? (array) $keys : throw new Malformed('a head must be a map'));
     }
 
     public function text(string $key, string $default, int $bytesMax = PHP_INT_MAX): string
@@ -64,10 +64,10 @@ final class Head
             return [];
         }
         $map = $this->keys[$key];
-        // PHP has one form for the empty map and the empty array.
-        if (!is_array($map) || ($map !== [] && array_is_list($map))) {
+        if (!$map instanceof \stdClass) {
             throw new Malformed("`$key` is not as expected: expected a map");
         }
+        $map = (array) $map;
         foreach ($map as $value) {
             if (!is_string($value)) {
                 throw new Malformed("`$key` is not as expected: expected a string for each key");

@@ -38,9 +38,13 @@ final class MsgPack
         return Packer::map($map, 0);
     }
 
-    /** @throws MsgPackException if the bytes are not one value of MessagePack, or nested too deep */
-    public static function unpack(string $bytes): mixed
+    /**
+     * @param bool $assoc whether maps are read as arrays, or as objects (`stdClass`), which also tells
+     *     an empty one from an empty array
+     * @throws MsgPackException if the bytes are not one value of MessagePack, or nested too deep
+     */
+    public static function unpack(string $bytes, bool $assoc = true): mixed
     {
-        return (new Unpacker($bytes))->single();
+        return (new Unpacker($bytes, $assoc))->single();
     }
 }

@@ -9,7 +9,7 @@ final class Unpacker
 {
     private int $at = 0;
 
-    public function __construct(private readonly string $bytes)
+    public function __construct(private readonly string $bytes, private readonly bool $assoc)
     {
     }
 
@@ -124,8 +124,8 @@ final class Unpacker
         return $list;
     }
 
-    /** @return array<mixed> */
-    private function map(int $count, int $depth): array
+    /** @return array<mixed>|\stdClass */
+    private function map(int $count, int $depth): array|\stdClass
     {
         $this->check(2 * $count, $depth);
         $map = [];
@@ -136,7 +136,7 @@ final class Unpacker
             }
             $map[$key] = $this->value($depth + 1);
         }
-        return $map;
+        return $this->assoc ? $map : (object) $map;
     }
 
     /** An announced number of items is not believed if the bytes cannot hold them. */
