@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Acequia\Forked;
 
 use Acequia\Job;
-use Acequia\Wire\FromWorker;
 use Acequia\Wire\JobMessage;
 use Acequia\Worker\Line;
 use Acequia\Worker\Options;
@@ -30,14 +29,15 @@ final class Child implements Line
     /** Ends this process as if it had never been: nothing of what it inherited is taken down twice. */
     public static function vanish(): never
     {
-        while (ob_get_level() > 0 && ob_end_flush()) {
-        }
         posix_kill(posix_getpid(), SIGKILL);
         exit;
     }
 
     public function run(): never
     {
+        // What is in a buffer of the parent's is the parent's to print.
+        while (ob_get_level() > 0 && ob_end_clean()) {
+        }
         register_shutdown_function($this->tellFatal(...));
         $isBooted = false;
         while (($message = $this->line->next()) !== null) {
@@ -51,6 +51,8 @@ final class Child implements Line
                 $result = ($this->options->handler($job->queue))($job);
             } catch (\Throwable $error) {
                 $result = $error;
+            }
+            while (ob_get_level() > 0 && ob_end_flush()) {
             }
             $this->line->push(...$job->outcome($result));
             [$this->running, $this->then] = ['', []];
@@ -112,7 +114,7 @@ final class Child implements Line
         $error = error_get_last();
         $isFatal = $error !== null && ($error['type'] & (E_ERROR | E_CORE_ERROR | E_COMPILE_ERROR | E_USER_ERROR)) !== 0;
         if ($this->running !== '' && $isFatal) {
-            $this->line->push(...FromWorker::fail($this->running, 'worker_panic', $error['message'], true));
+            $this->line->push('fatal', $this->running, $error['message']);
         }
     }
 }

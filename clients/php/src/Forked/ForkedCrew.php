@@ -109,13 +109,15 @@ final class ForkedCrew implements Crew
         if ($slot->isForking) {
             $this->refuse($how, $code);
         } elseif ($slot->lane !== null) {
-            [$how, $code] = $slot->isKilled
-                ? ['the handler went on after its job was cancelled, and was ended', 'cancelled']
-                : [$how, $code];
+            [$how, $code] = match (true) {
+                $slot->isKilled => ['the handler went on after its job was cancelled, and was ended', 'cancelled'],
+                $slot->lastWords !== null => [$slot->lastWords, 'worker_panic'],
+                default => [$how, $code],
+            };
             $slot->lane->say(FromWorker::fail($slot->job, $code, $how, !$slot->isKilled));
         }
         $slot->isForking = $slot->isAlive = $slot->isKilled = false;
-        $slot->killAt = null;
+        $slot->killAt = $slot->lastWords = null;
         $slot->rest();
         $this->dispatch();
     }
@@ -156,6 +158,11 @@ final class ForkedCrew implements Crew
     private function hear(Slot $slot): void
     {
         while (($message = $slot->line->take()) !== null) {
+            if ($message[0] === 'fatal') {
+                // Not the end of the job: no other is handed to who is dying.
+                $slot->lastWords = $message[2];
+                continue;
+            }
             $slot->lane?->say($message);
             if ($message[0] === 'done' || $message[0] === 'fail') {
                 $slot->rest();

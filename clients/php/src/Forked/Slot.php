@@ -16,6 +16,8 @@ final class Slot
     /** When the child is killed, unless it has answered by then. */
     public ?float $killAt = null;
     public bool $isKilled = false;
+    /** What the child said of its own death. */
+    public ?string $lastWords = null;
 
     public function __construct(public readonly int $number, public readonly Channel $line)
     {

@@ -142,6 +142,7 @@ final class Connection
             $this->end();
             return;
         }
+        $this->options->log->info('stopping: no more jobs are taken, those that are held are finished');
         $this->crossedAt = $this->isParting ? $now : $now + self::CROSSING_S;
         $this->outbox->push(FromWorker::bye($this->lane->id));
         $this->turn();
