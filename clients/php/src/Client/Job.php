@@ -68,7 +68,7 @@ final class Job
         $until = Clock::now() + $wait;
         do {
             $slice = (int) ceil(min(self::WAIT_S_MAX, max(0.0, $until - Clock::now())));
-            $answer = $this->caller->call('GET', $this->path("?wait=$slice"), wait: $slice);
+            $answer = $this->caller->call('GET', $this->path($slice > 0 ? "?wait=$slice" : ''), wait: $slice);
             $status = Status::of($answer);
         } while (!$status->hasEnded() && Clock::now() < $until);
         return $status;
