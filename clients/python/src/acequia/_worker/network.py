@@ -85,8 +85,9 @@ class Network:
         polled = Polled(self._bell)
         while True:
             now = time.monotonic()
-            if self._stops:
+            if self._stops and not self._has_stopped:
                 self._has_stopped = True
+                _log.info("stopping: no more jobs are taken, those that are held are finished")
                 for connection in connections:
                     connection.stop(now)
             for connection in connections:
