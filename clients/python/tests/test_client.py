@@ -129,8 +129,9 @@ def test_a_job_that_fails(http, worker):
 
 
 def test_call_waits_as_long_as_it_may(http, worker):
-    with pytest.raises(StillRunning):
+    with pytest.raises(StillRunning) as still:
         http.call("wait", 1, wait_s=1)
+    assert http.job(still.value.job).cancel(), "it goes on"
 
 
 def test_many(http, worker):
@@ -206,7 +207,7 @@ def test_a_submit_whose_answer_is_lost_is_one_job(new_http_client, server, make)
     held = threading.Event()
 
     def cut():
-        server.wait_metric("acequia_jobs_submitted_total", 1)
+        eventually(lambda: server.total("acequia_jobs_submitted_total") >= 1, "the job")
         way.cut(1)
         held.set()
 
