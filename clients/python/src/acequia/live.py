@@ -26,7 +26,7 @@ from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple, T
 from ._backoff import Backoff
 from ._client.address import Token, address, authorization, tls
 from ._errors import AcequiaError, JobCancelled, Problem, Unreachable
-from ._limits import TOPIC_BYTES_MAX
+from ._limits import TOPIC_BYTES_MAX, TOPICS_PER_SESSION_MAX
 from ._live.events import BadEvent, Event, is_known
 from ._live.format import FORMATS, Op
 from ._live.job import LiveJob, ends
@@ -178,13 +178,15 @@ class Live:
     def subscribe(self, topic: str) -> Subscription:
         """The messages on a topic from now on, and the last one before if it was kept.
 
-        If the server refuses it, to iterate raises a `Problem`: `forbidden`, or `too_large` for more
-        topics than it allows. Raises `ValueError` if there can be no such topic.
+        If the token is not for it, to iterate raises a `Problem`, `forbidden`. Raises `ValueError` if
+        there can be no such topic, or it is more than the 64 that a session may have.
         """
         self._check_open()
         size = len(topic.encode(errors="replace"))
         if not 1 <= size <= TOPIC_BYTES_MAX:
             raise ValueError(f"a topic has 1 to {TOPIC_BYTES_MAX} bytes, this one has {size}")
+        if topic not in self._topics and len(self._topics) >= TOPICS_PER_SESSION_MAX:
+            raise ValueError(f"a session has at most {TOPICS_PER_SESSION_MAX} topics; close one first")
         subscription = Subscription(topic, self._unsubscribe)
         self._topics.setdefault(topic, []).append(subscription)
         self._say({"op": "subscribe", "topic": topic})
@@ -504,7 +506,7 @@ class Live:
         if event["code"] == _FOR_NOW:
             self._later(_after_s(event), self._subscribe_again)
             return
-        if event["code"] not in ("forbidden", "too_large"):
+        if event["code"] != "forbidden":
             return
         # The message names the topic, and the longest that it names is that one.
         named = [topic for topic in self._topics if topic in event["message"]]
