@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import pickle
 import socket
 import threading
 
@@ -303,3 +304,13 @@ def test_the_server_of_the_environment(server, worker, monkeypatch):
     monkeypatch.setenv("ACEQUIA_SERVER", f"http://{server.http}/")
     with Client() as client:
         assert client.call("echo", 1) == 1
+
+
+@pytest.mark.parametrize("error", [
+    Problem("queue_full", "too much", status=503, retry_after_ms=100, job="j"),
+    JobFailed("no_image", "not a picture", status=422, attempt=1), StillRunning("j"),
+    Failure("not a picture", code="no_image", retry=False),
+], ids=lambda error: type(error).__name__)
+def test_exceptions_travel_between_processes(error):
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
