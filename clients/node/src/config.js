@@ -35,7 +35,7 @@ export function configOf(options, queues, env) {
   return {
     servers: servers(options, env),
     config: {
-      name: options.name ?? (env.ACEQUIA_NAME || defaultName()),
+      name: options.name ?? (env.ACEQUIA_NAME || nameOf(process.argv[1] ?? 'node')),
       slots: integer('slots', options.slots ?? fromEnv(env, 'ACEQUIA_SLOTS') ?? 1, 1, SLOTS_MAX),
       pack: integer('pack', options.pack ?? PACK, 1, PACK_MAX),
       queues: [...queues].sort(),
@@ -104,7 +104,7 @@ function seconds(env, name) {
   return s === undefined ? undefined : s * 1_000;
 }
 
-function defaultName() {
-  const program = process.argv[1] ?? 'node';
+/** A worker without a name is called after its program and process. @param {string} program */
+export function nameOf(program) {
   return `${basename(program, extname(program))}-${process.pid}`;
 }

@@ -162,7 +162,7 @@ export class Job {
   #utf8() {
     const { payload } = this;
     if (!isUtf8(payload)) throw new TypeError('it is not UTF-8');
-    return payload.utf8Slice(0, payload.length);
+    return payload.toString();
   }
 
   /** @param {string} format @param {unknown} error */

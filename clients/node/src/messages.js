@@ -59,7 +59,7 @@ export class Messages {
   /** @param {Buffer} bytes */
   #jobHead(bytes) {
     if (this.#last && bytes.equals(this.#lastBytes)) return this.#last;
-    const key = bytes.latin1Slice();
+    const key = bytes.toString('latin1');
     let head = this.#heads.get(key);
     if (!head) {
       head = jobHead(headOf(bytes));

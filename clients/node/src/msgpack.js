@@ -162,7 +162,7 @@ class Writer {
     return this.#bytes.subarray(0, this.#at);
   }
 
-  /** @param {unknown} value */
+  /** @param {unknown} value @returns {void} */
   value(value, depth = 0) {
     switch (typeof value) {
       case 'string': return this.#string(value);
@@ -175,7 +175,7 @@ class Writer {
     }
   }
 
-  /** @param {any} value @param {number} depth */
+  /** @param {any} value @param {number} depth @returns {void} */
   #object(value, depth) {
     if (value instanceof ArrayBuffer) return this.#bin(new Uint8Array(value));
     if (ArrayBuffer.isView(value)) return this.#bin(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
@@ -200,7 +200,7 @@ class Writer {
     if (count > 31 && count < 256) this.#sized(0xd9, count, 1);
     else this.#header(count, 0xa0, 31, 0xda);
     const at = this.#room(count);
-    this.#bytes.utf8Write(text, at, count);
+    this.#bytes.write(text, at, count);
   }
 
   /** @param {Uint8Array} bytes */

@@ -135,7 +135,7 @@ export class MessagesWriter {
     const known = most > bytesMax || most > 64 << 10 ? Buffer.byteLength(text) : most;
     if (known > bytesMax) return known;
     const at = this.#lead(kind, ref, head, known);
-    const length = this.#bytes.utf8Write(text, at, known);
+    const length = this.#bytes.write(text, at, known);
     this.#close(at, length);
     return length;
   }

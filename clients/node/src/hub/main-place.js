@@ -2,7 +2,6 @@
 
 import { packJobs } from '../parcel.js';
 
-/** @implements {import('./held.js').Place} */
 export class MainPlace {
   #port;
 

@@ -14,7 +14,6 @@ import { Thread } from './thread.js';
  * @property {string[]} execArgv
  */
 
-/** @implements {import('./held.js').Place} */
 export class Threads {
   #options;
   #desk;
