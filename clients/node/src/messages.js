@@ -17,8 +17,16 @@ import { OCTETS_TYPE } from './types.js';
  * @typedef {Hello | JobMessage | { kind: 'cancel', id: Uint8Array } | { kind: 'bye', id: Uint8Array, reason: string }} ToWorker
  */
 
-/** The server broke the protocol, or is of another version of it. */
+/** The version of the protocol that this library speaks. */
+export const VERSION = 1;
+
+/** The server broke the protocol. */
 export class Malformed extends Error {}
+
+/** The server speaks another version of the protocol: to dial again is of no use. */
+export class OtherVersion extends Malformed {}
+
+const NOTHING = Buffer.alloc(0);
 
 /** Heads of jobs that came lately: most are alike. */
 const HEADS_MAX = 256;
@@ -33,14 +41,16 @@ export class Messages {
   #last;
 
   /**
-   * Those of one ZeroMQ message, in order. Those before one that is malformed count.
+   * Those of one ZeroMQ message, in order. Those before one that is malformed count. One alone may leave out frames at
+   * its end.
    *
    * @param {Buffer[]} frames
    * @returns {Generator<ToWorker, void>}
    */
   *read(frames) {
-    for (let at = 0; at + 4 <= frames.length; at += 4) yield this.#message(frames[at], frames[at + 1], frames[at + 2], frames[at + 3]);
-    if (frames.length === 0 || frames.length % 4 !== 0) throw new Malformed(`a message of ${frames.length} frames`);
+    const count = frames.length;
+    if (count < 2 || (count > 4 && count % 4 !== 0)) throw new Malformed(`a message of ${count} frames`);
+    for (let at = 0; at < count; at += 4) yield this.#message(frames[at], frames[at + 1], frames[at + 2] ?? NOTHING, frames[at + 3] ?? NOTHING);
   }
 
   /** @param {Buffer} kind @param {Buffer} id @param {Buffer} head @param {Buffer} body @returns {ToWorker} */
@@ -83,9 +93,14 @@ function headOf(bytes) {
 
 /** @param {Map<unknown, unknown>} head */
 function hello(head) {
+  const v = required(head, 'v', integer);
+  const server = optional(head, 'server', string, '');
+  if (v !== VERSION) {
+    throw new OtherVersion(`the server (${server}) speaks version ${v} of the worker protocol, and this library version ${VERSION}: update the older one`);
+  }
   const nonce = head.get('nonce');
   if (!(nonce instanceof Uint8Array) || nonce.length !== 32) throw new Malformed('a `nonce` that is not 32 bytes');
-  return { v: required(head, 'v', integer), nonce, maxBody: required(head, 'max_body', integer), server: optional(head, 'server', string, '') };
+  return { v, nonce, maxBody: required(head, 'max_body', integer), server };
 }
 
 /** @param {Map<unknown, unknown>} head @returns {JobHead} */

@@ -77,10 +77,9 @@ export class Caller {
     }, timeoutMs);
     try {
       const token = typeof this.#token === 'function' ? await this.#token() : this.#token;
-      const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
       const response = await this.#fetch(url, {
         method,
-        headers: { ...authorization, ...headers },
+        headers: token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` },
         body: /** @type {any} */ (body),
         signal: controller.signal,
       });

@@ -3,14 +3,12 @@
 import { performance } from 'node:perf_hooks';
 
 import { readyHead } from '../heads.js';
-import { Malformed, Messages } from '../messages.js';
+import { Malformed, Messages, OtherVersion } from '../messages.js';
 import { answer } from './auth.js';
 import { BEAT, BYE, READY } from './kinds.js';
 import { Lane } from './lane.js';
 import { Sockets } from './sockets.js';
 
-/** The version of the protocol. */
-const VERSION = 1;
 /** How long a server may take to say `hello`, once the connection is there. */
 const HELLO_MS = 10_000;
 /** How long jobs may still come that crossed our `bye` on the way, unless the server says its own. */
@@ -141,6 +139,7 @@ export class Connection {
         if (this.#ended) return;
       }
     } catch (error) {
+      if (error instanceof OtherVersion) return this.#finish({ why: error.message, lastedMs: 0, fatal: true });
       if (!(error instanceof Malformed)) throw error;
       return this.#lost(`the server's message is malformed: ${error.message}`);
     }
@@ -178,10 +177,6 @@ export class Connection {
   /** @param {import('../messages.js').Hello} hello */
   #greet(hello) {
     const owner = this.#owner;
-    if (hello.v !== VERSION) {
-      const why = `the server (${hello.server}) speaks version ${hello.v} of the worker protocol, and this library version ${VERSION}; update it`;
-      return this.#finish({ why, lastedMs: 0, fatal: true });
-    }
     if (this.#lane && !this.#lane.isIdle) owner.log('warn', 'the server opened a fresh lane; what was held is void');
     this.#void();
     const lane = new Lane(hello, (frames) => this.#sockets.send(frames), () => this.#stopIfIdle());
