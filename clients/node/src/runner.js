@@ -14,8 +14,12 @@ import { checkType, replyOf, tooLarge } from './reply.js';
 
 /** So long jobs are begun one after the other, before those that have ended are heard of. */
 const TURN_MS = 2;
-/** What waits for the end of a turn that has lasted so long is sent at once: the handler may compute for long. */
-const WAIT_MS = 5;
+/**
+ * What a job says is handed over at once, since its handler may compute for long now: so often in a turn of the event
+ * loop, and then only if the last time was so long ago. What ends a job waits for the end of the turn.
+ */
+const AT_ONCE_MAX = 16;
+const AT_ONCE_MS = 5;
 /** Whoever sends is told of it after so many bytes. */
 const TELL_BYTES = UNSENT_BYTES_MAX / 16;
 /** How often a loop that computes finds out whether its job was cancelled. */
@@ -33,7 +37,9 @@ export class Runner {
   #isTurnDue = false;
   #out = new MessagesWriter();
   #isFlushDue = false;
-  #flushedAtMs = 0;
+  /** How often something was handed over at once in this turn, and when the last time was. */
+  #atOnce = 0;
+  #atOnceMs = 0;
   #lookedAtMs = 0;
   /** Bytes that were handed over, and of which it was told that they are sent. */
   #handedOver = 0;
@@ -197,13 +203,13 @@ export class Runner {
     if (this.#unsent > UNSENT_BYTES_MAX) this.#drain();
     if (this.#unsent > UNSENT_BYTES_MAX) return;
     this.#write(PROGRESS, job, progressHead(number(done), number(total), note == null ? '' : String(note)));
-    this.#flushIfLate();
+    this.#flushNow();
   }
 
   /** @param {Job} job @param {unknown} value */
   async chunk(job, value) {
     this.#body(CHUNK, job, value, 'chunk');
-    this.#flushIfLate();
+    this.#flushNow();
     await this.#room();
   }
 
@@ -221,7 +227,7 @@ export class Runner {
     if (body.length > job.maxBody) throw tooLarge('published message', body.length, job.maxBody);
     this.#out.write(PUBLISH, Job.refOf(job), head, body);
     this.#flushSoon();
-    this.#flushIfLate();
+    this.#flushNow();
     await this.#room();
   }
 
@@ -259,17 +265,21 @@ export class Runner {
     this.#isFlushDue = true;
     setImmediate(() => {
       this.#isFlushDue = false;
+      this.#atOnce = 0;
       this.#flush();
     });
   }
 
-  #flushIfLate() {
-    if (this.#out.size >= PARCEL_BYTES_MAX || performance.now() - this.#flushedAtMs > WAIT_MS) this.#flush();
+  #flushNow() {
+    const now = performance.now();
+    if (this.#atOnce >= AT_ONCE_MAX && now - this.#atOnceMs < AT_ONCE_MS && this.#out.size < PARCEL_BYTES_MAX) return;
+    this.#atOnce += 1;
+    this.#atOnceMs = now;
+    this.#flush();
   }
 
   #flush() {
     if (this.#out.isEmpty) return;
-    this.#flushedAtMs = performance.now();
     const end = this.#out.size;
     const messages = this.#out.finish();
     this.#handedOver += end;

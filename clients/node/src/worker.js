@@ -88,10 +88,10 @@ export class Worker {
     const hub = new Thread(HUB, { workerData: { ...setup, port: port2 }, transferList: [port2], execArgv: [], name: 'acequia' });
     this.#stop.signal.addEventListener('abort', () => hub.postMessage('leave'));
     if (this.#stop.signal.aborted) hub.postMessage('leave');
-    /** @type {unknown} */
+    /** @type {WorkerError | undefined} */
     let fatal;
-    hub.on('message', ({ log: level, text, fatal: error }) => {
-      if (error) fatal ??= error;
+    hub.on('message', ({ log: level, text, fatal: why, stack }) => {
+      if (why !== undefined) fatal ??= new WorkerError(why, { cause: stack });
       else log[/** @type {'info'} */ (level)](text);
     });
     try {
@@ -99,7 +99,7 @@ export class Worker {
         hub.once('error', reject);
         hub.once('exit', resolve);
       });
-      if (fatal) throw new WorkerError(/** @type {Error} */ (fatal).message, { cause: fatal });
+      if (fatal) throw fatal;
       await this.#handlersEnd(runner, log, told);
     } finally {
       port1.close();

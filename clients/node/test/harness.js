@@ -3,9 +3,8 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-import WebSocket from 'ws';
-
 import { Worker } from '@acequia/worker';
+import WebSocket from 'ws';
 
 import { HttpClient } from '../../js/src/http/index.js';
 import { Acequia } from '../../js/src/index.js';
@@ -53,8 +52,8 @@ export async function work(t, { jobs, results }, queues, options = {}) {
     worker.stop();
     await ended;
   };
-  t.after(stop);
   await connected.promise;
+  t.after(stop);
   return { worker, lines, ended, stop };
 }
 

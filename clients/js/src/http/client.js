@@ -1,6 +1,6 @@
 // Jobs over HTTP, for backends: each call stands for itself, and no connection is kept.
 
-import { RejectedError } from '../errors.js';
+import { JobError, RejectedError } from '../errors.js';
 import { MESSAGE_BYTES_MAX, OPS_PER_MESSAGE_MAX, bytesOf } from '../limits.js';
 import { submitOp } from '../op.js';
 import { plain } from '../payload.js';
@@ -193,8 +193,11 @@ export class HttpClient {
   async #result(job, waitS, signal) {
     const answer = await this.#caller.call({ method: 'GET', path: `${pathOf(job)}/result?wait=${waitS}`, waitS, safe: true, signal });
     if (answer.status === 200) return valueOf(answer, this.#codec);
-    const isOutcome = answer.status === 404 && !NO_OUTCOME.has(problemOf(answer).code);
-    throw isOutcome ? jobErrorOf(answer) : httpErrorOf(answer);
+    const { code, attempt } = problemOf(answer);
+    if (answer.status !== 404 || NO_OUTCOME.has(code)) throw httpErrorOf(answer);
+    // What this answer says of the failure is more than its message.
+    const { message } = await this.status(job, { signal });
+    throw new JobError({ code, message, attempt, job });
   }
 }
 

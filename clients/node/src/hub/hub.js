@@ -9,6 +9,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 
+import { describe } from '../failure.js';
 import { Desk } from './desk.js';
 import { Held } from './held.js';
 import { MainPlace } from './main-place.js';
@@ -40,7 +41,8 @@ function leave() {
 
 /** It is of no use to go on. @param {unknown} error */
 function fail(error) {
-  control.postMessage({ fatal: error });
+  // An error of another thread may have lost what it is on its way.
+  control.postMessage({ fatal: describe(error), stack: error instanceof Error ? error.stack : undefined });
   leave();
 }
 
