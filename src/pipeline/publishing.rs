@@ -21,7 +21,8 @@ impl Pipeline {
             Subscribed::Now(Some(kept)) => _ = self.mailboxes.put(session, kept),
             Subscribed::TooMany => {
                 let message = format!(
-                    "this session has {TOPICS_PER_SESSION_MAX} topics, the limit; unsubscribe from one first"
+                    "no subscription to {topic:?}: this session has {TOPICS_PER_SESSION_MAX} topics, the limit; \
+                     unsubscribe from one first"
                 );
                 self.tell(session, Refusal::new(RejectCode::TooLarge, message).into());
             }
