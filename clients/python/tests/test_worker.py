@@ -88,7 +88,8 @@ def test_what_a_handler_raises_fails_the_job(client, new_worker, kind, error, co
         assert (outcome["ev"], outcome["code"], outcome["message"]) == ("failed", code, message)
 
 
-@pytest.mark.parametrize("returned", [object(), float("nan"), {1: {2}}, Reply(b"", "t" * 129)], ids=repr)
+@pytest.mark.parametrize("returned", [object(), float("nan"), {1: {2}}, Reply(b"", "t" * 129)],
+                         ids=["an object", "a NaN", "a set", "a long type"])
 def test_a_result_that_cannot_be_sent_fails_the_job(client, new_worker, returned):
     new_worker(served("default", lambda job: returned))
     outcome = client.outcome(client.submit(1, attempts=3))
