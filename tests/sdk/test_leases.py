@@ -1,0 +1,44 @@
+"""A worker beats as long as it lives, whatever its handlers do."""
+
+import signal
+
+import pytest
+
+from sdks import LONG
+
+# More than an SDK may be silent for, and no longer than need be.
+LEASE_S = 6
+
+
+@pytest.fixture
+def server(new_server):
+    return new_server("--lease-s", str(LEASE_S))
+
+
+@pytest.mark.parametrize("queue", ["hang", "sleep"])
+def test_a_long_job_keeps_its_lease(server, client, new_worker, sdk, queue):
+    new_worker(server, slots=2)
+    server.wait_workers(1)
+    id = client.submit(LONG, queue=queue)
+    client.heard("started", id=id)
+    # Done by the server's clock, after more than the lease; by the other slot, where there is one.
+    late = client.submit("late", queue="echo", delay_ms=LEASE_S * 1500)
+    if sdk.hangs_alone or queue == "sleep" and sdk.runs_at_once:
+        assert client.result(late) == "late"
+    else:
+        client.heard("started", id=late)
+    assert client.names(id)[-1] == "started"
+    assert server.metric("acequia_workers_silent") == 0
+
+
+def test_the_first_beat_comes_at_once(server, client, new_worker):
+    """So that no job goes without a lease: whoever is stopped right after its start loses what it holds."""
+    worker = new_worker(server)
+    server.wait_workers(1)
+    id = client.submit(LONG, queue="sleep")
+    client.heard("started", id=id)
+    worker.signal(signal.SIGSTOP)
+    assert client.heard("retrying", id=id)["code"] == "worker_lost"
+    worker.signal(signal.SIGCONT)
+    # It hears that the run is void, gives the slot back, and gets the job again.
+    client.heard("started", id=id, nth=2)
