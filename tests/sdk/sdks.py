@@ -6,7 +6,7 @@ they are written; all their settings come from the environment, as those of `ace
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness import Process, acequia
 from harness.server import ROOT, clean_env
@@ -19,34 +19,31 @@ LONG = 3_600_000
 
 @dataclass(frozen=True)
 class Sdk:
-    """The SDK of a language, and what that language cannot do."""
+    """The SDK of a language."""
 
     name: str
     program: tuple  # of its command, the file last
-    # Whether a handler that waits leaves the other slots to others.
-    runs_at_once: bool = True
-    # Whether a handler that blocks its thread does so too.
-    hangs_alone: bool = True
+    env: dict = field(default_factory=dict)
+    # Whether it has a handler that blocks for an hour and lets the worker go on: all but those for which a
+    # single thread is all there is.
+    hangs: bool = True
 
     @property
     def command(self):
         *before, file = self.program
-        file = ROOT / file if before else self.built(file)
+        # An example that cargo has built lies beside the binary.
+        file = ROOT / file if before else acequia().parent / "examples" / file
         assert file.is_file(), f"the conduct worker of {self.name} is not there: {file}"
         return [*before, file]
-
-    @staticmethod
-    def built(file):
-        """An example that cargo has built lies beside the binary."""
-        return acequia().parent / "examples" / file
 
 
 SDKS = [
     Sdk("rust", ("conduct",)),
-    Sdk("python", (sys.executable, "clients/python/tests/conduct.py")),
+    Sdk("python", (sys.executable, "clients/python/tests/conduct.py"),
+        env={"PYTHONPATH": str(ROOT / "clients/python/src")}),
     Sdk("node", ("node", "clients/node/test/conduct.js")),
     Sdk("php", ("php", "clients/php/tests/conduct.php")),
-    Sdk("php-react", ("php", "clients/php/tests/conduct_react.php")),
+    Sdk("php-react", ("php", "clients/php/tests/conduct_react.php"), hangs=False),
 ]
 
 
@@ -61,6 +58,7 @@ class Conduct(Process):
             "ACEQUIA_RESULTS": ",".join(server.results for server in servers),
             "ACEQUIA_SLOTS": str(slots),
             "ACEQUIA_NAME": name,
+            **sdk.env,
             **({"ACEQUIA_WORKER_TOKEN_FILE": str(token_file)} if token_file else {}),
             **(env or {}),
         }

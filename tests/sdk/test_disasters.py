@@ -31,12 +31,11 @@ def wait_running(api, jobs):
             pass
 
 
-def test_the_server_is_killed(kept_server, sdk, new_worker):
+def test_the_server_is_killed(kept_server, new_worker):
     """The worker comes back, forgets what it held, and gets it again."""
     server, api = kept_server, Api(kept_server)
-    slots = 4 if sdk.runs_at_once else 1
-    worker = new_worker(server, slots=slots)
-    held = submitted(api, "sleep", [3000] * slots)
+    worker = new_worker(server, slots=4)
+    held = submitted(api, "sleep", [3000] * 4)
     waiting = submitted(api, "echo", range(50))
     wait_running(api, held)
     server.crash()
@@ -73,7 +72,7 @@ def test_the_server_stops_in_order(kept_server, new_worker):
 
 
 @pytest.mark.parametrize("queue", ["sleep", "hang"])
-def test_the_server_is_killed_while_a_handler_runs_on(kept_server, sdk, new_worker, queue):
+def test_the_server_is_killed_while_a_handler_runs_on(kept_server, new_worker, queue):
     """A handler that heeds nothing keeps its worker from no other job."""
     server, api = kept_server, Api(kept_server)
     new_worker(server, slots=2)
@@ -81,9 +80,8 @@ def test_the_server_is_killed_while_a_handler_runs_on(kept_server, sdk, new_work
     wait_running(api, [held])
     server.crash()
     server.wait_workers(1)
-    if sdk.hangs_alone or queue == "sleep" and sdk.runs_at_once:
-        (job,) = submitted(api, "echo", ["well"])
-        assert result(api, job) == "well"
+    (job,) = submitted(api, "echo", ["well"])
+    assert result(api, job) == "well"
 
 
 def test_the_worker_is_killed(server, new_worker, make):

@@ -10,7 +10,7 @@ from harness.pool import Pool
 
 @pytest.fixture
 def new_pool(server, admin, sdk):
-    return lambda *args: Pool(server, admin, "--queue", "sleep", *args, "--", *sdk.command)
+    return lambda *args: Pool(server, admin, "--queue", "sleep", *args, "--", *sdk.command, env=sdk.env)
 
 
 def test_it_grows_and_shrinks(server, client, new_pool):

@@ -29,10 +29,9 @@ def test_an_idle_one_ends(server, worker, number):
 
 @BOTH
 def test_what_is_held_is_finished_and_told(server, admin, client, new_worker, sdk, number):
-    slots = 4 if sdk.runs_at_once else 1
-    worker = new_worker(server, slots=slots)
+    worker = new_worker(server, slots=4)
     server.wait_workers(1)
-    held = client.submit_many([2000] * slots, queue="sleep")
+    held = client.submit_many([2000] * 4, queue="sleep")
     for id in held:
         client.heard("started", id=id)
     worker.signal(number)

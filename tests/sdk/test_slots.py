@@ -1,30 +1,22 @@
 """A worker of several slots runs as many jobs at a time, and no more."""
 
-import pytest
-
 from sdks import LONG
 
-
-@pytest.fixture
-def slots(sdk):
-    return 8 if sdk.runs_at_once else 1
+SLOTS = 8
 
 
-def test_all_are_taken(server, client, new_worker, slots):
-    new_worker(server, slots=slots)
+def test_all_are_taken(server, client, new_worker):
+    new_worker(server, slots=SLOTS)
     server.wait_workers(1)
-    assert server.metric("acequia_slots_free") == slots
+    assert server.metric("acequia_slots_free") == SLOTS
 
 
-def test_none_waits_for_another(server, client, new_worker, slots, sdk):
+def test_none_waits_for_another(server, client, new_worker):
     """The last of them gets its answer although the others are busy for long, and these do run."""
-    if not sdk.runs_at_once:
-        assert slots == 1
-        return
-    new_worker(server, slots=slots)
+    new_worker(server, slots=SLOTS)
     server.wait_workers(1)
     client.send({"op": "subscribe", "topic": "cancelled"})
-    long = client.submit_many([LONG] * (slots - 1), queue="sleep")
+    long = client.submit_many([LONG] * (SLOTS - 1), queue="sleep")
     jobs = {client.heard("started", id=id)["job"] for id in long}
     for n in range(20):
         assert client.result(client.submit(n, queue="echo")) == n
@@ -39,11 +31,11 @@ def told(events):
     return [event["data"] for event in events if event["ev"] == "message"]
 
 
-def test_no_more_than_slots(server, admin, client, new_worker, slots):
-    new_worker(server, slots=slots)
+def test_no_more_than_slots(server, admin, client, new_worker):
+    new_worker(server, slots=SLOTS)
     server.wait_workers(1)
-    ids = client.submit_many([LONG] * (slots + 1), queue="sleep")
-    for id in ids[:slots]:
+    ids = client.submit_many([LONG] * (SLOTS + 1), queue="sleep")
+    for id in ids[:SLOTS]:
         client.heard("started", id=id)
     assert admin.get("queues/sleep")["waiting"] == 1
     client.cancel(ids[0])
