@@ -14,13 +14,14 @@ def servers(new_server):
 def works(server, count=1):
     with Client(server) as client:
         ids = client.submit_many(list(range(count)), queue="echo")
+        client.outcomes(count)
         assert [client.result(id) for id in ids] == list(range(count))
 
 
 def test_jobs_of_both_are_done(servers, new_worker):
     new_worker(*servers)
     for server in servers:
-        works(server, 100)
+        works(server, 500)
 
 
 def test_each_has_all_slots(servers, new_worker, sdk):
