@@ -71,6 +71,22 @@ def test_the_server_stops_in_order(kept_server, new_worker):
     assert worker.alive
 
 
+def test_the_server_stops_while_jobs_run(kept_server, new_worker, make):
+    """They end as if nothing were the matter, and are told by the old server; the worker waits for the next."""
+    server = kept_server
+    worker = new_worker(server, slots=4)
+    client = make(Client(server))
+    ids = client.submit_many([1500] * 4, queue="sleep")
+    for id in ids:
+        client.heard("started", id=id)
+    assert server.stop() == 0
+    for id in ids:
+        client.result(id)
+    server.start_again()
+    server.wait_workers(1)
+    assert worker.alive
+
+
 @pytest.mark.parametrize("queue", ["sleep", "hang"])
 def test_the_server_is_killed_while_a_handler_runs_on(kept_server, new_worker, queue):
     """A handler that heeds nothing keeps its worker from no other job."""
