@@ -23,8 +23,8 @@ pub const ANSWER_BYTES_MAX: usize = 64 << 20;
 const SAID_BYTES_MAX: usize = 200;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// What happened to a connection.
-pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
+/// What happened to a connection, or to whoever makes tokens.
+pub type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a call has no answer.
 #[derive(Debug, thiserror::Error)]
