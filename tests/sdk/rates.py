@@ -20,7 +20,7 @@ from cpu import cpu_s  # noqa: E402
 from harness import Process, Server, run_acequia  # noqa: E402
 from sdks import SDKS, Conduct  # noqa: E402
 
-TEN_LINES, RUST = "ten lines", "rust"
+TEN_LINES, RUST = "ten-lines", "rust"
 
 
 @dataclass
