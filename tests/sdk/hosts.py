@@ -1,7 +1,7 @@
 """Two hosts with a cable between them, which can be pulled: network namespaces of this machine.
 
-The thread that makes them goes over to the first host with all that it starts, so it needs to be root, at least
-in a user namespace of its own (`unshare --user --map-root-user`).
+The thread that makes them goes over to the first host with all that it starts, and back at the end. So it needs to
+be root: of the system, or of a user namespace and its network (`unshare --user --map-root-user --net`).
 """
 
 import ctypes
@@ -20,7 +20,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def _call(function, *args):
     if function(*args):
         error = ctypes.get_errno()
-        raise OSError(error, f"{os.strerror(error)}: network namespaces need root, or unshare --user --map-root-user")
+        raise OSError(error, f"{os.strerror(error)}: network namespaces need root, or unshare --user --map-root-user --net")
 
 
 class TwoHosts:
