@@ -20,7 +20,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def _call(function, *args):
     if function(*args):
         error = ctypes.get_errno()
-        raise OSError(error, f"{os.strerror(error)}: network namespaces need root, or unshare --user --map-root-user --net")
+        raise OSError(error, f"{os.strerror(error)}: become root, or unshare --user --map-root-user --net")
 
 
 class TwoHosts:

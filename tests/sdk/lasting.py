@@ -1,4 +1,4 @@
-"""One server and one worker of each SDK for all tests of a file, which do them no harm: the file imports these fixtures."""
+"""One server and one worker of each SDK for all tests of a file, which do them no harm, and imports these fixtures."""
 
 import pytest
 

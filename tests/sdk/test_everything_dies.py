@@ -12,7 +12,8 @@ from harness.process import eventually
 JOBS = int(os.environ.get("ACEQUIA_SDK_JOBS", "2000"))
 SLOTS = 8
 # At which shares of the outcomes who is killed.
-KILLED = [(0.1, "first"), (0.2, "server"), (0.35, "second"), (0.5, "server"), (0.6, "first"), (0.75, "second"), (0.85, "server")]
+KILLED = [(0.1, "first"), (0.2, "server"), (0.35, "second"), (0.5, "server"), (0.6, "first"), (0.75, "second"),
+          (0.85, "server")]
 
 
 class Session:
@@ -28,7 +29,7 @@ class Session:
     def submit(self, jobs):
         """Jobs that are on disk when this returns."""
         self._client.send([{"op": "submit", "id": id, **job} for id, job in jobs.items()])
-        self._client.wait(lambda _: jobs.keys() <= {event["id"] for event in self.events if "id" in event}, "their names")
+        self._client.wait(lambda events: jobs.keys() <= {event.get("id") for event in events}, "their names")
 
     def resume(self):
         """On the server that was started again."""
