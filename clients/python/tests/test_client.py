@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import pickle
 import socket
 import threading
 
@@ -129,8 +130,9 @@ def test_a_job_that_fails(http, worker):
 
 
 def test_call_waits_as_long_as_it_may(http, worker):
-    with pytest.raises(StillRunning):
+    with pytest.raises(StillRunning) as still:
         http.call("wait", 1, wait_s=1)
+    assert http.job(still.value.job).cancel(), "it goes on"
 
 
 def test_many(http, worker):
@@ -206,7 +208,7 @@ def test_a_submit_whose_answer_is_lost_is_one_job(new_http_client, server, make)
     held = threading.Event()
 
     def cut():
-        server.wait_metric("acequia_jobs_submitted_total", 1)
+        eventually(lambda: server.total("acequia_jobs_submitted_total") >= 1, "the job")
         way.cut(1)
         held.set()
 
@@ -302,3 +304,13 @@ def test_the_server_of_the_environment(server, worker, monkeypatch):
     monkeypatch.setenv("ACEQUIA_SERVER", f"http://{server.http}/")
     with Client() as client:
         assert client.call("echo", 1) == 1
+
+
+@pytest.mark.parametrize("error", [
+    Problem("queue_full", "too much", status=503, retry_after_ms=100, job="j"),
+    JobFailed("no_image", "not a picture", status=422, attempt=1), StillRunning("j"),
+    Failure("not a picture", code="no_image", retry=False),
+], ids=lambda error: type(error).__name__)
+def test_exceptions_travel_between_processes(error):
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))

@@ -166,10 +166,27 @@ def test_topics(url, worker):
             await live.submit("tell", 2).result
             assert await one.__anext__() == 2
         assert [message async for message in one] == []
-        with pytest.raises(Problem, match="topic"):
-            await live.subscribe("t" * 129).__anext__()
+        with pytest.raises(ValueError, match="1 to 128 bytes"):
+            live.subscribe("é" * 65)
 
     run(test, url)
+
+
+def test_topics_that_are_refused(new_server, tmp_path):
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    server = new_server("--client-auth", "jwt", "--jwt-secret-file", file)
+
+    async def test(live):
+        with pytest.raises(Problem, match="others") as refused:
+            await live.subscribe("others").__anext__()
+        assert refused.value.code == "forbidden"
+        for n in range(64):
+            live.subscribe(f"mine/{n}")
+        with pytest.raises(ValueError, match="at most 64 topics"):
+            live.subscribe("mine/64")
+
+    run(test, f"http://{server.http}", token(acequia={"subscribe": ["mine/*"]}))
 
 
 def test_a_connection_that_is_cut(server, worker, held, make):

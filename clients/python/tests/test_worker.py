@@ -184,9 +184,9 @@ def test_jobs_that_wait_run_side_by_side(client, new_worker):
         worker.queue("quick")(lambda job: job.data),
         worker.queue("default")(lambda job: together.wait(30)),
     ), slots=4)
-    ids = client.submit_many(list(range(400)), queue="quick")
+    ids = [client.submit(n, queue="quick") for n in range(400)]
     assert [client.result(id) for id in ids] == list(range(400))
-    for id in client.submit_many([None] * 4):
+    for id in [client.submit(None) for _ in range(4)]:
         assert client.result(id) in range(4)
 
 

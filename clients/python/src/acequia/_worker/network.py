@@ -71,6 +71,8 @@ class Network:
         try:
             self._serve()
         except BaseException as error:
+            # Who only started it may never ask.
+            _log.error("the worker cannot go on: %s", error)
             self.error = error
         finally:
             for runner in self._runners:
