@@ -1,5 +1,17 @@
-//! The Rust client of jobs, against a server and a worker in this process, and against a server that is a
-//! process and is killed.
+//! The Rust client: its jobs, over a WebSocket and over HTTP, against the real server. In most tests that is in
+//! this process; in others it is a process, which is killed.
 
-#[path = "client/sessions.rs"]
-mod sessions;
+#[path = "client/crashes.rs"]
+mod crashes;
+#[path = "client/http.rs"]
+mod http;
+#[path = "client/jobs.rs"]
+mod jobs;
+#[path = "client/process.rs"]
+mod process;
+#[path = "client/proxy.rs"]
+mod proxy;
+#[path = "client/topics.rs"]
+mod topics;
+#[path = "client/within.rs"]
+mod within;

@@ -3,20 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use acequia_wire::JobId;
 use acequia_wire::client::{Batch, Encoding, Op};
 use acequia_wire::limits::{CLIENT_JOBS_MAX, KEY_BYTES_MAX, TOPIC_BYTES_MAX};
+use acequia_wire::{ContentType, JobId, Payload};
 use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot, watch};
 
 use crate::call::Fault;
-use crate::command::{Command, Handle};
+use crate::command::{Command, Handle, Reader};
 use crate::driver::Driver;
+use crate::http::{HttpClient, HttpError};
 use crate::job::{Job, Known};
 use crate::job_error::JobError;
 use crate::machine::{NewJob, Policy};
 use crate::mailbox::{Budget, Mailbox};
+use crate::publish::Message;
 use crate::start::StartError;
 use crate::state::State;
 use crate::submit::{BadSubmit, Submit};
@@ -37,6 +39,7 @@ pub const UNSENT_BYTES_MAX: usize = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct Acequia {
     encoding: Encoding,
+    http: HttpClient,
     commands: mpsc::UnboundedSender<Command>,
     state: watch::Receiver<State>,
     ids: Arc<AtomicI64>,
@@ -229,8 +232,31 @@ impl Acequia {
         bounded("topic", topic, TOPIC_BYTES_MAX)?;
         let topic: Arc<str> = topic.into();
         let mailbox = Arc::new(Mailbox::new(&self.budget));
-        self.say(Command::Subscribe(Arc::clone(&topic), Arc::downgrade(&mailbox)))?;
+        let reader = Reader(Arc::downgrade(&mailbox));
+        self.say(Command::Subscribe(Arc::clone(&topic), reader))?;
         Ok(Subscription { topic, mailbox, commands: self.commands.clone() })
+    }
+
+    /// Publishes a message on a topic, by a call over HTTP; returns how many sessions are told.
+    ///
+    /// # Errors
+    /// If there is no such topic, no answer, or the server refuses; if the message cannot be written as JSON.
+    pub async fn publish<T: Serialize + ?Sized>(
+        &self,
+        topic: &str,
+        data: &T,
+    ) -> Result<usize, HttpError> {
+        let data = serde_json::to_vec(data).map_err(|error| error.to_string());
+        let data = data.and_then(|data| {
+            Payload::new(ContentType::Json, data.into()).map_err(|bad| bad.to_string())
+        });
+        let data = data.map_err(BadSubmit::Payload)?;
+        self.http.publish(&Message { topic: topic.to_owned(), data, retain: false }).await
+    }
+
+    /// Jobs over HTTP, and messages of any type, by the same server and with the same tokens.
+    pub fn http(&self) -> &HttpClient {
+        &self.http
     }
 
     /// How the client stands with its server, now and whenever that changes.
@@ -420,10 +446,12 @@ impl Builder {
         };
         let (commands, obeyed) = mpsc::unbounded_channel();
         let (tell, state) = watch::channel(State::Connecting);
+        let http = HttpClient::with_tokens(server.clone(), self.tokens.clone());
         let driver = Driver::new(server, self.tokens, policy, obeyed, tell, first);
         tokio::spawn(driver.run());
         Ok(Acequia {
             encoding: self.encoding,
+            http,
             commands,
             state,
             ids: Arc::new(AtomicI64::new(1)),

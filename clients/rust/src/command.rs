@@ -22,7 +22,7 @@ pub(crate) enum Command {
     /// Nobody wants to hear of what is watched any more.
     Forget(i64),
     AwaitBatch(i64, Box<str>, oneshot::Sender<Result<Batch, JobError>>),
-    Subscribe(Arc<str>, Weak<Mailbox<Message>>),
+    Subscribe(Arc<str>, Reader),
     /// Somebody who listened to it is gone.
     Unsubscribe(Arc<str>),
     /// Once what was submitted is accepted.
@@ -48,18 +48,39 @@ impl Handle {
             known.is_accepted |= is_accepted;
             is_new
         });
-        let mailbox = self.mailbox.upgrade();
-        if let Some(mailbox) = &mailbox {
+        if let Some(mailbox) = self.mailbox.upgrade() {
             let (bytes, may_be_dropped) = (event.size(), event.may_be_dropped());
             mailbox.put(event.clone(), bytes, may_be_dropped);
         }
         if let JobEvent::Ended(outcome) = event {
             self.known.send_modify(|known| known.outcome = Some(outcome));
-            mailbox.inspect(|mailbox| mailbox.end());
         }
     }
 
     pub(crate) fn miss(&self, events: u64) {
         self.mailbox.upgrade().inspect(|mailbox| mailbox.miss(events));
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.mailbox.upgrade().inspect(|mailbox| mailbox.end());
+    }
+}
+
+/// The other end of a [`Subscription`](crate::Subscription).
+#[derive(Debug)]
+pub(crate) struct Reader(pub(crate) Weak<Mailbox<Message>>);
+
+impl Reader {
+    /// Whether anybody reads there.
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.upgrade().is_some_and(|mailbox| !mailbox.is_over())
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.upgrade().inspect(|mailbox| mailbox.end());
     }
 }

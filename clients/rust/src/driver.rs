@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use acequia_wire::client::{BadEvent, Batch, Event};
@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 
 use crate::client::{Client, ClientError, Frame};
-use crate::command::{Command, Handle};
+use crate::command::{Command, Handle, Reader};
 use crate::connect::ConnectError;
 use crate::job_error::JobError;
 use crate::machine::{Down, Effect, Heard, Machine, Ms, Policy};
@@ -37,7 +37,7 @@ pub(crate) struct Driver {
     /// Whether there may be other commands.
     has_handles: bool,
     handles: HashMap<i64, Handle>,
-    topics: HashMap<Arc<str>, Vec<Weak<Mailbox<Message>>>>,
+    topics: HashMap<Arc<str>, Vec<Reader>>,
     batches: HashMap<Box<str>, Vec<oneshot::Sender<Result<Batch, JobError>>>>,
     state: watch::Sender<State>,
     /// Who waits for the first connection, and what became of it.
@@ -56,7 +56,7 @@ enum Link {
 }
 
 struct Dialled {
-    client: Client,
+    client: Box<Client>,
     /// What its token says of it.
     ops_per_s: Option<usize>,
 }
@@ -165,7 +165,7 @@ impl Driver {
     async fn heard(&mut self, step: Step) {
         match step {
             Step::Dialled(Ok(Dialled { client, ops_per_s })) => {
-                self.link = Link::Up { client: Box::new(client), is_writing: false };
+                self.link = Link::Up { client, is_writing: false };
                 self.machine.note_token(ops_per_s);
                 self.machine.dialled(self.now());
             }
@@ -242,14 +242,17 @@ impl Driver {
                     self.batches.entry(name.clone()).or_default().push(waiter);
                     self.machine.await_batch(id, name);
                 }
-                Command::Subscribe(topic, mailbox) => {
-                    self.topics.entry(Arc::clone(&topic)).or_default().push(mailbox);
+                Command::Subscribe(topic, reader) => {
+                    self.topics.entry(Arc::clone(&topic)).or_default().push(reader);
                     self.machine.subscribe(topic);
                 }
                 Command::Unsubscribe(topic) => {
-                    if self.readers(&topic).next().is_none() {
-                        self.topics.remove(&topic);
-                        self.machine.unsubscribe(&topic);
+                    if let Some(readers) = self.topics.get_mut(&topic) {
+                        readers.retain(Reader::is_there);
+                        if readers.is_empty() {
+                            self.topics.remove(&topic);
+                            self.machine.unsubscribe(&topic);
+                        }
                     }
                 }
                 Command::Close => self.machine.close(self.now()),
@@ -259,7 +262,7 @@ impl Driver {
 
     /// Those who still listen to a topic.
     fn readers(&self, topic: &str) -> impl Iterator<Item = Arc<Mailbox<Message>>> {
-        self.topics.get(topic).into_iter().flatten().filter_map(Weak::upgrade)
+        self.topics.get(topic).into_iter().flatten().filter_map(|reader| reader.0.upgrade())
     }
 
     /// Does what is to be done.
@@ -279,7 +282,6 @@ impl Driver {
                     for mailbox in self.readers(&topic) {
                         let (code, message) = (Arc::clone(&code), Arc::clone(&message));
                         mailbox.put(Err(SubscriptionError::Refused { code, message }), 0, false);
-                        mailbox.end();
                     }
                     self.topics.remove(&topic);
                 }
@@ -303,7 +305,7 @@ impl Driver {
             let server = tokens.at(&server).await.map_err(StartError::Token)?;
             let ops_per_s = server.token().as_deref().and_then(token::ops_per_s);
             let client = Client::connect(&server, encoding).await?;
-            Ok(Dialled { client, ops_per_s })
+            Ok(Dialled { client: Box::new(client), ops_per_s })
         }));
     }
 
@@ -332,7 +334,7 @@ impl Driver {
     fn miss(&self, events: u64) {
         tracing::warn!(server = %self.server, "the server has given up {events} events of this session");
         self.handles.values().for_each(|handle| handle.miss(events));
-        let mailboxes = self.topics.values().flatten().filter_map(Weak::upgrade);
+        let mailboxes = self.topics.values().flatten().filter_map(|reader| reader.0.upgrade());
         mailboxes.for_each(|mailbox| mailbox.miss(events));
     }
 

@@ -29,6 +29,10 @@ mod pace;
 mod recovery;
 mod refusal;
 mod session;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
 mod time;
 mod topics;
 mod watches;

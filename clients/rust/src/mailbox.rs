@@ -96,6 +96,11 @@ impl<T> Mailbox<T> {
         wake(inner);
     }
 
+    /// Whether nothing comes any more, or nobody reads it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().ended
+    }
+
     /// Nobody reads it any more.
     pub(crate) fn abandon(&self) {
         let mut inner = self.lock();

@@ -66,6 +66,9 @@ pub enum BadSubmit {
         "the payload is {0}, and a session in MessagePack sends values and bytes only: send it as bytes, or submit over HTTP"
     )]
     Typed(ContentType),
+    /// Over HTTP this can be said of a payload in JSON alone.
+    #[error("over HTTP, {0} can be said of a payload in JSON alone")]
+    NotOverHttp(&'static str),
     /// A number or a length is out of bounds.
     #[error("`{option}` is {given}; it may be from {least} to {most}")]
     Bounds {
@@ -193,6 +196,10 @@ impl Submit {
 
     pub(crate) fn is_patient(&self) -> bool {
         self.patient
+    }
+
+    pub(crate) fn is_cancelled_at_once(&self) -> bool {
+        matches!(self.on_disconnect, Gone::Cancel)
     }
 
     pub(crate) fn is_keyed(&self) -> bool {

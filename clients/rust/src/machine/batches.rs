@@ -55,7 +55,7 @@ impl Batches {
         if refusal.is(RejectCode::RateLimited) {
             return out.again.at(now + AGAIN_MS, Again::Batch(id));
         }
-        if let Some(name) = self.name_of(id).cloned() {
+        if let Some(name) = self.name_of(id).map(Box::<str>::from) {
             self.awaited.remove(&name);
             out.effects.push(Effect::Batch(name, Err(refusal.into_error())));
         }
@@ -67,8 +67,8 @@ impl Batches {
         }
     }
 
-    fn name_of(&self, id: i64) -> Option<&Box<str>> {
-        self.awaited.iter().find_map(|(name, known)| (*known == id).then_some(name))
+    fn name_of(&self, id: i64) -> Option<&str> {
+        self.awaited.iter().find_map(|(name, known)| (*known == id).then_some(&**name))
     }
 }
 

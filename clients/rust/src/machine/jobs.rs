@@ -1,6 +1,6 @@
 //! The live jobs by correlation id: what an event, a loss and a welcome do to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use acequia_wire::client::Op;
 use acequia_wire::code::RejectCode;
@@ -16,9 +16,10 @@ use super::time::{AGAIN_MS, Ms};
 use crate::job_error::{JobError, Loss};
 use crate::job_event::JobEvent;
 
-/// The id of a `cancel` for a job that there never was. Its answer comes after all that was sent again, so
-/// it marks the end of a replay. The ids of jobs are numbers.
-const REPLAY_END: &str = "replay-end";
+/// How the id of a `cancel` begins for a job that there never was. Its answer comes after all that was sent
+/// again, so it marks the end of a replay. It is another one on each connection: the answer of the one before
+/// is replayed too. The ids of jobs are numbers.
+const REPLAY_END: &str = "replay-end-";
 
 /// A job that is new.
 #[derive(Debug)]
@@ -37,14 +38,24 @@ pub(crate) struct NewJob {
 pub(super) struct Jobs {
     entries: BTreeMap<i64, Entry>,
     /// Sent on a lost connection and maybe not known to the server; the replay may have word of them.
-    unsure: Vec<i64>,
+    unsure: BTreeSet<i64>,
+    /// The replay goes on, and some wait for what it has to say.
+    is_replaying: bool,
+    /// Connections that there were.
+    connections: u64,
     /// Whether jobs of which the server may not know are sent again.
     resend: bool,
 }
 
 impl Jobs {
     pub(super) fn new(resend: bool) -> Self {
-        Self { entries: BTreeMap::new(), unsure: Vec::new(), resend }
+        Self {
+            entries: BTreeMap::new(),
+            unsure: BTreeSet::new(),
+            is_replaying: false,
+            connections: 0,
+            resend,
+        }
     }
 
     pub(super) fn add(&mut self, job: NewJob, out: &mut Out) {
@@ -118,6 +129,10 @@ impl Jobs {
     /// It was not taken.
     pub(super) fn refused(&mut self, id: i64, refusal: Refusal, now: Ms, out: &mut Out) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
+        if !refusal.is(RejectCode::DuplicateId) {
+            // What the replay has to say of it was said.
+            self.unsure.remove(&id);
+        }
         let is_limited = refusal.is(RejectCode::RateLimited);
         if is_limited {
             out.outbox.refused(now);
@@ -125,8 +140,9 @@ impl Jobs {
         if refusal.is(RejectCode::Draining) {
             // It is for the server that comes next; the end of this connection is near.
             entry.sent = entry.repeated;
-        } else if entry.repeated && refusal.is(RejectCode::DuplicateId) {
-            // It is live.
+        } else if refusal.is(RejectCode::DuplicateId) {
+            // It is live: ids are used once.
+            entry.sent = true;
             entry.heard = true;
         } else if is_limited || (refusal.passes() && (entry.repeated || entry.patient)) {
             entry.sent = entry.repeated;
@@ -152,8 +168,10 @@ impl Jobs {
         let is_limited = refusal.is(RejectCode::RateLimited);
         let id = match &refusal.id {
             Some(CorrelationId::Int(id)) => *id,
-            Some(CorrelationId::Text(text)) if &**text == REPLAY_END => {
-                if is_limited {
+            Some(CorrelationId::Text(text)) if text.starts_with(REPLAY_END) => {
+                if **text != *self.replay_end() {
+                    // Of a connection that is gone.
+                } else if is_limited {
                     // One that was one too many in its second may have overtaken the replay.
                     out.again.at(now + AGAIN_MS, Again::ReplayEnd);
                 } else {
@@ -175,19 +193,21 @@ impl Jobs {
 
     /// Says again, on a new connection, what must be.
     pub(super) fn welcome(&mut self, resumed: bool, had_session: bool, out: &mut Out) {
+        self.connections += 1;
         for id in self.ids() {
             if let Some(entry) = self.entries.get(&id) {
                 self.meet(id, entry.fate(resumed, self.resend), had_session, out);
             }
         }
-        if self.is_replaying() {
+        self.is_replaying = !self.unsure.is_empty();
+        if self.is_replaying {
             self.ask_for_replay_end(out);
         }
     }
 
     /// Whether some wait for the replay to tell of them.
     pub(super) fn is_replaying(&self) -> bool {
-        !self.unsure.is_empty()
+        self.is_replaying
     }
 
     /// What the server did not take before is said again.
@@ -203,6 +223,7 @@ impl Jobs {
     /// The connection ended; `resumable`: there is a session to go on with.
     pub(super) fn disconnect(&mut self, resumable: bool, out: &mut Out) {
         self.unsure.clear();
+        self.is_replaying = false;
         if resumable {
             // The next welcome decides.
             return;
@@ -228,11 +249,16 @@ impl Jobs {
         self.entries.keys().copied().collect()
     }
 
+    fn replay_end(&self) -> String {
+        format!("{REPLAY_END}{}", self.connections)
+    }
+
     fn ask_for_replay_end(&self, out: &mut Out) {
-        out.outbox.op(&Op::Cancel { id: CorrelationId::Text(REPLAY_END.into()) });
+        out.outbox.op(&Op::Cancel { id: CorrelationId::Text(self.replay_end().into()) });
     }
 
     fn replay_ended(&mut self, out: &mut Out) {
+        self.is_replaying = false;
         for id in std::mem::take(&mut self.unsure) {
             if let Some(entry) = self.entries.get(&id)
                 && !entry.is_safe()
@@ -254,7 +280,7 @@ impl Jobs {
                 out.outbox.job(id);
             }
             Fate::Cancel => out.cancel(id),
-            Fate::Unsure => self.unsure.push(id),
+            Fate::Unsure => _ = self.unsure.insert(id),
             Fate::Lost => {
                 let loss = entry.loss(had_session);
                 self.end(id, loss, out);
