@@ -10,10 +10,16 @@ def hears(client):
     client.barrier()
 
 
+def sleeping(client, count, **fields):
+    """Jobs whose handlers are at it: they have begun before one that has ended."""
+    ids = client.submit_many([LONG] * count, queue="sleep", **fields)
+    client.result(client.submit("well", queue="echo"))
+    return ids, [client.heard("started", id=id)["job"] for id in ids]
+
+
 def test_the_handler_hears_of_it(server, worker, client):
     hears(client)
-    id = client.submit(LONG, queue="sleep")
-    job = client.heard("started", id=id)["job"]
+    (id,), (job,) = sleeping(client, 1)
     client.cancel(id)
     assert client.outcome(id)["ev"] == "cancelled"
     client.heard("message", topic="cancelled", data=job)
@@ -34,13 +40,12 @@ def test_slots_are_used_again(server, worker, client):
 def test_one_of_several(server, worker, client):
     """The others do not hear of it."""
     hears(client)
-    ids = client.submit_many([LONG] * 4, queue="sleep")
-    jobs = [client.heard("started", id=id)["job"] for id in ids]
-    client.cancel(ids[2])
-    client.heard("message", topic="cancelled", data=jobs[2])
+    ids, jobs = sleeping(client, 3)
+    client.cancel(ids[1])
+    client.heard("message", topic="cancelled", data=jobs[1])
     assert client.result(client.submit("well", queue="echo")) == "well"
-    assert [event["data"] for event in client.events if event["ev"] == "message"] == [jobs[2]]
-    for id in (ids[0], ids[1], ids[3]):
+    assert [event["data"] for event in client.events if event["ev"] == "message"] == [jobs[1]]
+    for id in (ids[0], ids[2]):
         client.cancel(id)
 
 
@@ -61,7 +66,7 @@ def test_one_that_waits(server, worker, client):
 
 def test_its_time_is_over(server, worker, client):
     hears(client)
-    id = client.submit(LONG, queue="sleep", timeout_ms=300)
+    (id,), _ = sleeping(client, 1, timeout_ms=1500)
     outcome = client.outcome(id)
     assert (outcome["ev"], outcome["code"]) == ("failed", "timeout")
     client.heard("message", topic="cancelled", data=outcome["job"])

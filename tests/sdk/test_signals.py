@@ -27,6 +27,15 @@ def test_an_idle_one_ends(server, worker, number):
     server.wait_workers(0)
 
 
+def test_as_soon_as_they_are_ready(server, new_worker):
+    """Who is ready hears a signal, however busy it still is with its start."""
+    workers = [new_worker(server, name=f"worker {nth}") for nth in range(8)]
+    for worker in workers:
+        server.process.line(lambda line, name=worker.name: f'name={name} ' in line.replace('"', ""), of="stderr")
+        worker.signal(signal.SIGTERM)
+    assert [worker.wait() for worker in workers] == [0] * 8
+
+
 @BOTH
 def test_what_is_held_is_finished_and_told(server, admin, client, new_worker, sdk, number):
     worker = new_worker(server, slots=4)
