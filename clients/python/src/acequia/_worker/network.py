@@ -47,6 +47,7 @@ class Network:
             Connection(self._context, endpoints, settings, handlers, bell.ring)
             for endpoints in settings.servers
         ]
+        self._at_end: Callable[[], None]
         self._stops = False
         self._has_stopped = False
         self._thread = threading.Thread(target=self._run, name="acequia-network", daemon=True)
@@ -54,8 +55,9 @@ class Network:
         self.error: Optional[BaseException] = None
         """Why it ended, if it was not told to."""
 
-    def start(self) -> None:
-        """Begins. Once only."""
+    def start(self, at_end: Callable[[], None] = lambda: None) -> None:
+        """Begins. Once only. Calls `at_end` when it has ended."""
+        self._at_end = at_end
         self._thread.start()
 
     def stop(self) -> None:
@@ -81,6 +83,7 @@ class Network:
             self._context.destroy() if self.error else self._context.term()
             self._bell.close()
             self._ended.set()
+            self._at_end()
 
     def _serve(self) -> None:
         connections = self._connections
