@@ -12,12 +12,15 @@ def lasting(sdk):
     """The two; the worker has four slots."""
     server = Server("--result-bytes", str(RESULT_BYTES))
     worker = Conduct(sdk, server, slots=4)
-    server.wait_workers(1)
+    # From the tests, which would end them.
     take_all()
-    yield server, worker
-    server.check()
-    for process in (worker, server.process):
-        process.clear_away()
+    try:
+        server.wait_workers(1)
+        yield server, worker
+        server.check()
+    finally:
+        for process in (worker, server.process):
+            process.clear_away()
 
 
 @pytest.fixture
