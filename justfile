@@ -28,6 +28,10 @@ ledger *args="--rounds 30":
 autobahn:
     tests/run autobahn
 
+# What a job costs the worker of each SDK, and the ratios: tests/sdk/rates.py
+rates *args:
+    ACEQUIA_RATES="{{args}}" tests/run rates
+
 # Thousands of sessions that come, are cut off and come back at once
 storm sessions="10000":
     ACEQUIA_STORM={{sessions}} tests/run storm

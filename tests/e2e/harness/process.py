@@ -13,7 +13,7 @@ PATIENCE_S = 30
 _live = []
 
 
-def eventually(look, what="it", patience_s=PATIENCE_S):
+def eventually(look, what="it", patience_s=PATIENCE_S, pause_s=0.01):
     """Calls `look` until it returns something true, and returns that."""
     deadline = time.monotonic() + patience_s
     while True:
@@ -22,7 +22,7 @@ def eventually(look, what="it", patience_s=PATIENCE_S):
             return seen
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {patience_s} s in vain for {what}")
-        time.sleep(0.01)
+        time.sleep(pause_s)
 
 
 class Process:
