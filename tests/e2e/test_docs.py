@@ -61,7 +61,9 @@ def reader(server, tmp_path):
     return Reader(HTTP_API, server, tmp_path)
 
 
-@pytest.mark.parametrize("document", [HTTP_API, OPERATIONS, TUTORIAL, "docs/coming-from.md"])
+@pytest.mark.parametrize("document", [
+    HTTP_API, OPERATIONS, TUTORIAL, "docs/coming-from.md", "docs/workers-in-other-languages.md",
+])
 def test_links_lead_somewhere(document):
     text = without_code(ROOT / document)
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
