@@ -11,7 +11,7 @@ import { after, test } from 'node:test';
 import { build } from 'esbuild';
 
 import { eventually, start } from './harness.js';
-import { closeBrowser, open as openPage } from './page.js';
+import { closeBrowser, open as openPage, useTree } from './page.js';
 import { startTold } from './told-worker.js';
 
 after(closeBrowser);
@@ -199,6 +199,7 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
     await is(page, 'one', 'started');
     await cancel(page, 'one');
     await looks(page, 'one', { status: 'cancelled' });
+    await worker.done(next, 'too late'); // or the server would wait for it at its end
     await show(page, { jobs: { one: { watch: '01938c2e-7a3b-7c4d-9e5f-60718293a4b5' } } });
     await looks(page, 'one', { status: 'failed', error: 'not_found' });
     assert.match(await page.evaluate(() => { try { window.hooks.one.submit(1); } catch (error) { return error.message; } }), /does not submit/);
@@ -292,3 +293,34 @@ for (const name of ['React 19', 'React 18']) {
     assert.deepEqual(page.trouble, []);
   });
 }
+
+test('Vue 3 without a build step', async (t) => {
+  const server = await start(t, 'serve');
+  const worker = startTold(t, server, 'import');
+  const page = await openPage(t, 'about:blank');
+  await useTree(page.context(), '/client/');
+  const body = `<!doctype html><meta charset="utf-8"><title>hooks</title><link rel="icon" href="data:,"><p id="app"></p>
+    <script type="importmap">{"imports": {"vue": "/vue.js"}}</script>
+    <script type="module">
+      import { createApp, h } from 'vue';
+      import { Acequia } from '/client/index.js';
+      import { acequia, useJob } from '/client/hooks/vue.js';
+      createApp({
+        setup() {
+          const { submit, result } = useJob({ queue: 'import' });
+          return () => h('button', { onClick: () => submit(1) }, result.value);
+        },
+      }).use(acequia(() => new Acequia())).mount('#app');
+    </script>`;
+  await page.route('**/hooks.html', (route) => route.fulfill({ contentType: 'text/html', body }));
+  await page.route('**/vue.js', async (route, request) => {
+    if (new URL(request.url()).pathname !== '/vue.js') return route.fallback();
+    const path = fileURLToPath(new URL('node_modules/vue/dist/vue.esm-browser.prod.js', import.meta.url));
+    return route.fulfill({ contentType: 'text/javascript', path });
+  });
+  await page.goto(`${server.url}hooks.html`);
+  await page.click('button');
+  await worker.done(await worker.job(), 'made');
+  await page.locator('button', { hasText: 'made' }).waitFor();
+  assert.deepEqual(page.trouble, []);
+});

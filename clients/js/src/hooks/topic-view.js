@@ -82,7 +82,7 @@ export class TopicView {
   begin(client, name, onMessage) {
     const topic = name === null ? undefined : topicOf(client, name);
     this.#show(topic?.last);
-    return topic?.join((data) => {
+    return topic?.join((/** @type {any} */ data) => {
       this.#show(data);
       onMessage(data);
     }) ?? (() => {});
