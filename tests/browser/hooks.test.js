@@ -176,6 +176,9 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
     await worker.progress(run, 1, 2);
     await looks(page, 'two', { job: first, progress: { done: 1, total: 2 } });
     // On an open connection: one that is mounted twice does not ask twice.
+    await show(page, { jobs: { one: { watch: null }, two: { watch: first }, three: { watch: second } } });
+    await looks(page, 'three', { status: 'accepted', job: second });
+    assert.equal(ops(page, 'watch').length, 2);
     await show(page, { jobs: { one: { watch: second }, two: { watch: first } } });
     await looks(page, 'one', { status: 'accepted', job: second });
     assert.equal(ops(page, 'watch').length, 2);
