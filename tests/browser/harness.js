@@ -18,22 +18,22 @@ export const cache = fileURLToPath(new URL('tests/.cache/', ROOT));
 const runtime = mkdtempSync(join(tmpdir(), 'acequia-runtime-'));
 process.once('exit', () => rmSync(runtime, { recursive: true, force: true }));
 
-/** No setting of the caller's reaches the binary. */
-const environment = {
+/** No setting of the caller's reaches what is started. */
+export const environment = {
   ...Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('ACEQUIA_'))),
   ACEQUIA_JOURNAL: 'none',
   XDG_RUNTIME_DIR: runtime,
 };
 
-/** One run of the binary. */
-export class Process {
+/** One run of a program. */
+export class Program {
   lines = [];
   log = [];
   #waiters = new Set();
 
-  constructor(...args) {
-    this.args = args.map(String);
-    this.child = spawn(binary, this.args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor(command, args, { env = environment, cwd } = {}) {
+    this.args = args;
+    this.child = spawn(command, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
     createInterface({ input: this.child.stdout }).on('line', (line) => this.#take(this.lines, line));
     createInterface({ input: this.child.stderr }).on('line', (line) => this.#take(this.log, line));
     /** The exit code, or the signal. */
@@ -89,6 +89,13 @@ export class Process {
   async kill(signal = 'SIGKILL') {
     if (this.alive) this.child.kill(signal);
     return this.ended;
+  }
+}
+
+/** One run of the binary. */
+export class Process extends Program {
+  constructor(...args) {
+    super(binary, args.map(String));
   }
 }
 
