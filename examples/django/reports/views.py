@@ -39,7 +39,7 @@ def make(request):
         return JsonResponse({"error": form.errors.as_text()}, status=400)
     rows, key = form.cleaned_data["rows"], form.cleaned_data["key"]
     try:
-        with acequia.Client(settings.ACEQUIA_SERVER, tokens.for_jobs_of(request.user)) as client:
+        with acequia.Client(settings.ACEQUIA_SERVER, tokens.for_jobs_of(request.user), retry_s=5) as client:
             job = client.submit("reports", {"rows": rows}, key=str(key), attempts=3)
     except (acequia.Problem, acequia.Unreachable) as error:
         return JsonResponse({"error": str(error)}, status=503)
@@ -49,6 +49,6 @@ def make(request):
 @require_POST
 @login_required
 def news(request):
-    with acequia.Client(settings.ACEQUIA_SERVER, tokens.for_news()) as client:
+    with acequia.Client(settings.ACEQUIA_SERVER, tokens.for_news(), retry_s=5) as client:
         pages = client.publish("news", {"from": request.user.get_username(), "text": request.POST.get("text", "")})
     return JsonResponse({"pages": pages})

@@ -1,0 +1,178 @@
+"""The apps in `examples/`, begun as their READMEs say: each is a site to its visitors."""
+
+import os
+import re
+import subprocess
+import sys
+
+import requests
+
+from .process import PATIENCE_S, Process, eventually
+from .server import ROOT, clean_env, quiet_port
+
+EXAMPLES = ROOT / "examples"
+PYTHON = {"PYTHONPATH": str(ROOT / "clients/python/src"), "PYTHONDONTWRITEBYTECODE": "1"}
+PASSWORD = "a password of anna's"
+NAMES = ("anna", "berta")
+
+
+class Site:
+    """An app, begun beside a server that lets its pages in. `folder` is for what it writes."""
+
+    # Of `acequia serve`, whose clients have tokens where the app has users.
+    flags = ()
+    needs_tokens = False
+    worker = ()
+    worker_env = {}
+
+    def __init__(self, new_server, folder):
+        self.folder = folder
+        self.port = quiet_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.secret = folder / "jwt-secret"
+        flags = ["--allow-origin", self.url]
+        if self.needs_tokens:
+            self.secret.write_text(os.urandom(32).hex())
+            flags += ["--client-auth", "jwt", "--jwt-secret-file", self.secret]
+        self.server = new_server(*flags)
+        env = {"ACEQUIA_SERVER": f"http://{self.server.http}", "ACEQUIA_JWT_SECRET_FILE": str(self.secret)}
+        self.process = self.begin({**env, "PORT": str(self.port)})
+        eventually(lambda: answers(self.url) or not self.process.alive, type(self).__name__)
+        assert self.process.alive, self.process.log()
+
+    def begin(self, env):
+        raise NotImplementedError
+
+    def start(self, *command, env):
+        return Process(command, name=type(self).__name__, env=clean_env(env), cwd=EXAMPLES / self.of)
+
+    def start_worker(self):
+        env = {"ACEQUIA_JOBS": self.server.jobs, "ACEQUIA_RESULTS": self.server.results, **self.worker_env}
+        return self.start(*self.worker, env=env)
+
+    def visitor(self, name="anna"):
+        return Visitor(self.url)
+
+
+class Visitor:
+    """Somebody's browser, as far as it makes requests."""
+
+    def __init__(self, url):
+        self.url = url
+        self.session = requests.Session()
+        self.headers = {}
+
+    def post(self, path, body):
+        return self.session.post(f"{self.url}/{path}", json=body, headers=self.headers, timeout=PATIENCE_S)
+
+    def make(self, rows, key):
+        """Asks for a report: the answer, and the id of the job if there is one."""
+        answer = self.post("reports", {"rows": rows, "key": key})
+        return answer, answer.json().get("job")
+
+    def announce(self, text):
+        return self.post("news", {"text": text})
+
+    def token(self):
+        """With which the page comes to the server."""
+        return None
+
+    def get(self, path=""):
+        return self.session.get(f"{self.url}/{path}", timeout=PATIENCE_S, allow_redirects=False)
+
+
+class SignedIn(Visitor):
+    def token(self):
+        answer = self.get("token")
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+
+class Django(Site):
+    of = "django"
+    needs_tokens = True
+    worker = (sys.executable, "worker.py")
+    worker_env = PYTHON
+
+    def begin(self, env):
+        env = {**env, **PYTHON, "DJANGO_DATABASE": str(self.folder / "db.sqlite3"), "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+        self._manage("migrate", env=env)
+        for name in NAMES:
+            self._manage("createsuperuser", "--noinput", "--username", name, "--email", "", env=env)
+        return self.start(sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{self.port}", env=env)
+
+    def _manage(self, *arguments, env):
+        command = [sys.executable, "manage.py", *arguments]
+        subprocess.run(command, cwd=EXAMPLES / self.of, env={**os.environ, **env}, check=True, timeout=120, capture_output=True)
+
+    def visitor(self, name="anna"):
+        return DjangoVisitor(self.url, name)
+
+
+class DjangoVisitor(SignedIn):
+    def __init__(self, url, name):
+        super().__init__(url)
+        if name is not None:
+            self.get("login")
+            self.post("login", {"username": name, "password": PASSWORD})
+
+    def post(self, path, body):
+        # Forms, with what keeps others from sending them.
+        body = {**body, "csrfmiddlewaretoken": self.session.cookies.get("csrftoken")}
+        return self.session.post(f"{self.url}/{path}", data=body, timeout=PATIENCE_S, allow_redirects=False)
+
+
+class Express(Site):
+    of = "express"
+    worker = ("node", "worker.js")
+
+    def begin(self, env):
+        return self.start("node", "server.js", env=env)
+
+
+class PlainPhp(Site):
+    of = "php"
+    worker = ("php", "worker.php")
+
+    def begin(self, env):
+        return self.start("php", "-S", f"127.0.0.1:{self.port}", "plain/index.php", env=env)
+
+    def visitor(self, name="anna"):
+        return FormVisitor(self.url)
+
+
+class FormVisitor(Visitor):
+    """Of a page whose forms are sent as they are, and which comes back."""
+
+    def post(self, path, body):
+        return self.session.post(f"{self.url}/", data=body, timeout=PATIENCE_S, allow_redirects=False)
+
+    def make(self, rows, key):
+        answer = self.post("", {"rows": rows, "key": key})
+        found = re.fullmatch(r"\?job=([0-9a-f-]{36})", answer.headers.get("Location", ""))
+        return answer, found and found[1]
+
+
+class PhpControllers(Site):
+    of = "php"
+    needs_tokens = True
+    worker = ("php", "worker.php")
+
+    def begin(self, env):
+        return self.start("php", "-S", f"127.0.0.1:{self.port}", "controller/index.php", env=env)
+
+    def visitor(self, name="anna"):
+        visitor = SignedIn(self.url)
+        if name is not None:
+            visitor.session.post(f"{self.url}/login", data={"name": name}, timeout=PATIENCE_S)
+        return visitor
+
+
+SITES = [Django, Express, PlainPhp, PhpControllers]
+
+
+def answers(url):
+    try:
+        return requests.get(url, timeout=PATIENCE_S).ok
+    except requests.ConnectionError:
+        return False
