@@ -36,7 +36,8 @@ def make(request):
     """Submits, and does not wait: the page watches the job by its id."""
     form = ReportForm(request.POST)
     if not form.is_valid():
-        return JsonResponse({"error": form.errors.as_text()}, status=400)
+        wrong = "; ".join(f"{field}: {' '.join(errors)}" for field, errors in form.errors.items())
+        return JsonResponse({"error": wrong}, status=400)
     rows, key = form.cleaned_data["rows"], form.cleaned_data["key"]
     try:
         with acequia.Client(settings.ACEQUIA_SERVER, tokens.for_jobs_of(request.user), retry_s=5) as client:

@@ -12,7 +12,8 @@ if ($_SERVER['REQUEST_METHOD'] === 'POST') {
     $acequia = new Acequia\Client($server);
     try {
         if (isset($_POST['text'])) {
-            $acequia->publish('news', ['text' => (string) $_POST['text']]);
+            // Kept for pages that come later, as this one does when the browser is sent on.
+            $acequia->publish('news', ['text' => (string) $_POST['text']], retain: true);
             $next = $_GET;
         } else {
             $rows = filter_var($_POST['rows'] ?? '', FILTER_VALIDATE_INT, ['options' => ['min_range' => 1, 'max_range' => 1000]]);
@@ -40,7 +41,7 @@ $settings = ['acequia' => $public, 'job' => $_GET['job'] ?? null];
 <!doctype html>
 <meta charset="utf-8">
 <title>Reports</title>
-<form id="report" method="post">
+<form id="report" action="?" method="post">
   <input type="hidden" name="key" value="<?= bin2hex(random_bytes(16)) ?>">
   <label>Rows <input name="rows" value="20"></label>
   <button>Make a report</button>
@@ -57,8 +58,7 @@ $settings = ['acequia' => $public, 'job' => $_GET['job'] ?? null];
   const { Acequia } = await import(`${settings.acequia}/client/index.js`);
   const [progress, result, heard] = ['progress', '#result', '#heard'].map((at) => document.querySelector(at));
 
-  // A page that is sent anew goes on with the session of the one before.
-  const client = new Acequia(undefined, { storage: true });
+  const client = new Acequia();
   client.subscribe('news');
   client.addEventListener('message', ({ detail }) => (heard.value = detail.data.text));
 

@@ -2,8 +2,12 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
+from functools import cache
+from pathlib import Path
 
 import requests
 
@@ -95,15 +99,25 @@ class Django(Site):
     worker_env = PYTHON
 
     def begin(self, env):
-        env = {**env, **PYTHON, "DJANGO_DATABASE": str(self.folder / "db.sqlite3"), "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-        self._manage("migrate", env=env)
-        for name in NAMES:
-            self._manage("createsuperuser", "--noinput", "--username", name, "--email", "", env=env)
+        database = self.folder / "db.sqlite3"
+        shutil.copy(Path(self._users().name, "db.sqlite3"), database)
+        env = {**env, **PYTHON, "DJANGO_DATABASE": str(database)}
         return self.start(sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{self.port}", env=env)
 
-    def _manage(self, *arguments, env):
-        command = [sys.executable, "manage.py", *arguments]
-        subprocess.run(command, cwd=EXAMPLES / self.of, env={**os.environ, **env}, check=True, timeout=120, capture_output=True)
+    @classmethod
+    @cache
+    def _users(cls):
+        """A folder with a database in which all of them are: made once, since passwords are slow on purpose."""
+        folder = tempfile.TemporaryDirectory(prefix="acequia-django-")
+        secret = Path(folder.name, "jwt-secret")
+        secret.touch()
+        env = {**os.environ, **PYTHON, "DJANGO_DATABASE": f"{folder.name}/db.sqlite3",
+               "DJANGO_SUPERUSER_PASSWORD": PASSWORD, "ACEQUIA_JWT_SECRET_FILE": str(secret)}
+        anybody = ["createsuperuser", "--noinput", "--email", "", "--username"]
+        for arguments in [["migrate"], *([*anybody, name] for name in NAMES)]:
+            command = [sys.executable, "manage.py", *arguments]
+            subprocess.run(command, cwd=EXAMPLES / cls.of, env=env, check=True, timeout=120, capture_output=True)
+        return folder
 
     def visitor(self, name="anna"):
         return DjangoVisitor(self.url, name)
