@@ -19,7 +19,7 @@ mod value;
 
 pub use encoding::Encoding;
 pub use event::{Batch, Event, JobEvent, Retry, Welcome};
-pub use event_decode::BadEvent;
+pub use event_decode::{BadEvent, UnknownRefusal};
 pub use fields::{Key as OpKey, OPS as OP_NAMES};
 pub use op::{HelloOp, OnDisconnect, Op, Refusal, Resume, Submit, Watched};
 pub use op_decode::Ops;

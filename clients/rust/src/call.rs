@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Body;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::http::response::Parts;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -23,8 +24,8 @@ pub const ANSWER_BYTES_MAX: usize = 64 << 20;
 const SAID_BYTES_MAX: usize = 200;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// What happened to a connection.
-pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
+/// What happened to a connection, or to whoever makes tokens.
+pub type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a call has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -186,6 +187,15 @@ pub(crate) async fn answer<B: Body + 'static>(
     link: &mut SendRequest<B>,
     request: Request<B>,
 ) -> Result<(StatusCode, Bytes), Fault> {
+    let (head, body) = whole_answer(link, request).await?;
+    Ok((head.status, body))
+}
+
+/// The same, with all of its head.
+pub(crate) async fn whole_answer<B: Body + 'static>(
+    link: &mut SendRequest<B>,
+    request: Request<B>,
+) -> Result<(Parts, Bytes), Fault> {
     let (head, body) = link.send_request(request).await?.into_parts();
-    Ok((head.status, Limited::new(body, ANSWER_BYTES_MAX).collect().await?.to_bytes()))
+    Ok((head, Limited::new(body, ANSWER_BYTES_MAX).collect().await?.to_bytes()))
 }

@@ -1,5 +1,8 @@
 //! One session over WebSocket: ops out, events in.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use acequia_tls::Stream;
@@ -12,10 +15,10 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::error::Error as WsError;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::connect::{ConnectError, HANDSHAKE_TIME_MAX, dial, secure};
+use crate::connect::{ConnectError, HANDSHAKE_TIME_MAX, dial, retry_after, secure};
 use crate::url::ServerUrl;
 
 /// How long a server may take to answer a close.
@@ -122,7 +125,9 @@ impl Client {
             Ok(Err(WsError::Http(response))) => {
                 let body = response.body().as_deref().unwrap_or_default();
                 let body = String::from_utf8_lossy(body).trim().to_owned();
-                Err(ConnectError::Refused { url: url(), status: response.status(), body })
+                let retry_after = retry_after(response.headers());
+                let status = response.status();
+                Err(ConnectError::Refused { url: url(), status, body, retry_after })
             }
             Ok(Err(error)) => Err(failed(error)),
             Err(_) => Err(ConnectError::Time { url: url() }),
@@ -187,6 +192,26 @@ impl Client {
         }
     }
 
+    /// The next message as it is, while what was fed is written, if `is_writing`; `None` once all of it is. May
+    /// be cancelled.
+    ///
+    /// # Errors
+    /// If the connection is over.
+    pub(crate) async fn recv_or_written(
+        &mut self,
+        is_writing: bool,
+    ) -> Result<Option<Bytes>, ClientError> {
+        poll_fn(|cx| {
+            // First, or a server that goes on talking would never be answered.
+            if is_writing && let Poll::Ready(done) = self.socket.poll_flush_unpin(cx) {
+                return Poll::Ready(done.map(|()| None).map_err(lost));
+            }
+            // All the same: a server that is not read from does not read either.
+            pin!(self.recv_raw()).poll(cx).map(|message| message.map(Some))
+        })
+        .await
+    }
+
     /// The next message as it is, if it is already there.
     ///
     /// # Errors
@@ -196,10 +221,19 @@ impl Client {
     }
 
     /// Says goodbye and gives the server a moment to answer.
-    pub async fn close(mut self) {
+    pub async fn close(self) {
+        self.close_as(None).await;
+    }
+
+    /// The same, with a close code.
+    pub(crate) async fn close_with(self, code: u16) {
+        self.close_as(Some(CloseFrame { code: code.into(), reason: Utf8Bytes::default() })).await;
+    }
+
+    async fn close_as(mut self, frame: Option<CloseFrame>) {
         // Whoever is gone needs no goodbye.
         _ = tokio::time::timeout(CLOSE_TIME_MAX, async {
-            if self.socket.close(None).await.is_ok() {
+            if self.socket.close(frame).await.is_ok() {
                 while let Some(Ok(_)) = self.socket.next().await {}
             }
         })

@@ -7,6 +7,7 @@ use acequia_tls::{BadTls, Stream, shake};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::error::Error as WsError;
 use tokio_tungstenite::tungstenite::http::StatusCode;
+use tokio_tungstenite::tungstenite::http::header::{HeaderMap, RETRY_AFTER};
 
 use crate::url::ServerUrl;
 
@@ -43,6 +44,8 @@ pub enum ConnectError {
         status: StatusCode,
         /// What was said about it.
         body: String,
+        /// When another try is worth while, if the server said so.
+        retry_after: Option<Duration>,
     },
     /// Whoever answers does not speak this protocol.
     #[error("{url} is no Acequia server: {source}")]
@@ -58,6 +61,12 @@ pub enum ConnectError {
         /// The whole URL.
         url: String,
     },
+}
+
+/// What `Retry-After` says in seconds.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let said = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    said.parse().ok().map(Duration::from_secs)
 }
 
 /// Dials a server.

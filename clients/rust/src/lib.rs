@@ -17,22 +17,49 @@
 //! It keeps no jobs and does not reconnect: a caller sends ops and reads events, in the order of
 //! the wire.
 
+mod acequia;
 mod admin;
 mod asked_for;
 mod call;
 mod client;
+mod command;
 mod connect;
+mod data;
+mod driver;
+mod http;
+mod job;
+mod job_error;
+mod job_event;
 mod live;
+mod machine;
+mod mailbox;
 mod nearby;
 mod publish;
+mod start;
+mod state;
+mod submit;
+mod subscription;
+mod token;
 mod url;
 
+pub use acequia::{Acequia, Builder, JOBS_MAX, SubmitError, UNSENT_BYTES_MAX};
 pub use acequia_tls::BadTls;
+pub use acequia_wire::client::{Batch, Encoding};
+pub use acequia_wire::{ContentType, JobId, Payload, TraceParent};
 pub use admin::{AdminClient, InProcess};
-pub use call::{ANSWER_BYTES_MAX, CallError};
+pub use call::{ANSWER_BYTES_MAX, CallError, Fault};
 pub use client::{Client, ClientError, Frame};
 pub use connect::ConnectError;
+pub use data::{Data, Unreadable};
+pub use http::{HttpClient, HttpError, JobState, PATIENCE, Problem, Status, Submitted};
+pub use job::{Job, JobEvents};
+pub use job_error::{JobError, Loss};
+pub use job_event::{JobEvent, Outcome};
 pub use live::Live;
 pub use nearby::LeftNearby;
 pub use publish::{Message, PublishError, publish};
+pub use start::StartError;
+pub use state::State;
+pub use submit::{BadSubmit, Submit};
+pub use subscription::{Subscription, SubscriptionError};
 pub use url::{BadServerUrl, ServerUrl};

@@ -1,5 +1,6 @@
 //! Where a server is.
 
+use std::env::{self, VarError};
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -12,6 +13,8 @@ use crate::nearby::Nearby;
 
 /// Where sessions are opened, below the prefix that a proxy may have put the server under.
 const PATH: &str = "/v1/ws";
+/// Where a server listens unless it is told otherwise.
+const PORT: u16 = 8080;
 
 /// The URL of a server: `http://HOST:PORT` or, by TLS, `https://HOST:PORT`, with the path below which a
 /// proxy has put it, if that is not `/`; or that of its WebSocket, `ws://HOST:PORT/PATH` or
@@ -67,6 +70,20 @@ impl ServerUrl {
             roots: None,
             token: None,
             is_nearby: false,
+        }
+    }
+
+    /// The one that the variable `ACEQUIA_SERVER` names; without it, port 8080 of this machine.
+    ///
+    /// # Errors
+    /// If it names none.
+    pub fn from_env() -> Result<Self, BadServerUrl> {
+        match env::var("ACEQUIA_SERVER") {
+            Ok(named) => named.parse(),
+            Err(VarError::NotPresent) => Ok(Self::of_this_machine(PORT)),
+            Err(VarError::NotUnicode(named)) => {
+                Err(BadServerUrl::Shape(named.to_string_lossy().into_owned()))
+            }
         }
     }
 
@@ -184,6 +201,22 @@ impl FromStr for ServerUrl {
             token: None,
             is_nearby: false,
         })
+    }
+}
+
+impl TryFrom<&str> for ServerUrl {
+    type Error = BadServerUrl;
+
+    fn try_from(text: &str) -> Result<Self, BadServerUrl> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for ServerUrl {
+    type Error = BadServerUrl;
+
+    fn try_from(text: String) -> Result<Self, BadServerUrl> {
+        text.parse()
     }
 }
 

@@ -32,6 +32,25 @@ pub enum BadEvent {
     /// A key that must be there and is not, or is of another type.
     #[error("the event has no good `{0}`")]
     Field(&'static str),
+    /// A refusal with a code that this version does not know. It is one all the same, and a client has to be
+    /// ready for it.
+    #[error("the event has no good `code`, but {:?}", .0.code)]
+    Code(Box<UnknownRefusal>),
+}
+
+/// A `rejected` or `error` whose code this version does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownRefusal {
+    /// The client's name for what was refused, if there is one.
+    pub id: Option<CorrelationId>,
+    /// The code as it stands on the wire.
+    pub code: String,
+    /// Why, for people.
+    pub message: String,
+    /// After how many milliseconds another try is worth while, if waiting helps.
+    pub retry_after_ms: Option<u32>,
+    /// The number of the event, if it has one.
+    pub seq: Option<u64>,
 }
 
 impl Event {
@@ -126,11 +145,11 @@ impl Fields<'_> {
     }
 
     /// The events that are not about a job on its way.
-    fn into_other(self) -> Result<Event, BadEvent> {
+    fn into_other(mut self) -> Result<Event, BadEvent> {
         Ok(match self.ev.as_ref() {
             "rejected" => Event::Rejected {
                 code: self.reject_code()?,
-                id: need(self.id, "id")?,
+                id: need(self.id.take(), "id")?,
                 message: need(self.message, "message")?.into_owned(),
                 retry_after_ms: self.retry_after_ms,
             },
@@ -174,9 +193,18 @@ impl Fields<'_> {
         need(self.code.take(), "code").map(|code| FailCode::of_worker(code.into_owned()))
     }
 
-    fn reject_code(&self) -> Result<RejectCode, BadEvent> {
-        let code = RejectCode::ALL.iter().find(|code| Some(code.as_str()) == self.code.as_deref());
-        need(code.copied(), "code")
+    fn reject_code(&mut self) -> Result<RejectCode, BadEvent> {
+        let code = need(self.code.take(), "code")?;
+        let known = RejectCode::ALL.iter().find(|known| known.as_str() == code);
+        known.copied().ok_or_else(|| {
+            BadEvent::Code(Box::new(UnknownRefusal {
+                id: self.id.take(),
+                code: code.into_owned(),
+                message: self.message.take().map(Cow::into_owned).unwrap_or_default(),
+                retry_after_ms: self.retry_after_ms,
+                seq: self.seq,
+            }))
+        })
     }
 }
 
