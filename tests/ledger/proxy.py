@@ -65,6 +65,7 @@ class Proxy:
         self._call(do())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(30)
+        self._loop.close()
 
 
 def reset(writer):

@@ -32,11 +32,11 @@ class StillRunning(AcequiaError, TimeoutError):
     """
 
     def __init__(self, job: str):
-        super().__init__(f"the job {job} has not ended within the time given; it goes on")
+        super().__init__(job)
         self.job = job
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return StillRunning, (self.job,)
+    def __str__(self) -> str:
+        return f"the job {self.job} has not ended within the time given; it goes on"
 
 
 class Problem(AcequiaError):
@@ -61,13 +61,16 @@ class Problem(AcequiaError):
         job: Optional[str] = None,
         attempt: Optional[int] = None,
     ):
-        super().__init__(f"{detail} ({code})" if detail else code)
+        super().__init__(code, detail)
         self.code = code
         self.detail = detail
         self.status = status
         self.retry_after_ms = retry_after_ms
         self.job = job
         self.attempt = attempt
+
+    def __str__(self) -> str:
+        return f"{self.detail} ({self.code})" if self.detail else self.code
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Problem:

@@ -25,15 +25,7 @@ class Failure(Exception):
         self.code = code
         self.retry = retry
 
-    def __reduce__(self) -> tuple[object, ...]:
-        # Keyword arguments do not survive the way in which exceptions are pickled otherwise.
-        return _unpickled, (self.message, self.code, self.retry)
-
     @classmethod
     def cancelled(cls) -> Failure:
         """What a handler raises that stops because nobody waits for its job any more."""
         return cls("the job was cancelled", code="cancelled", retry=False)
-
-
-def _unpickled(message: str, code: Optional[str], retry: bool) -> Failure:
-    return Failure(message, code=code, retry=retry)

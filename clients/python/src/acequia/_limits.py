@@ -21,6 +21,9 @@ CONTENT_TYPE_BYTES_MAX = 128
 TOPIC_BYTES_MAX = 128
 """Bytes of a topic."""
 
+TOPICS_PER_SESSION_MAX = 64
+"""Topics that one session is subscribed to."""
+
 TEXT_BYTES_MAX = 4_096
 """Bytes of a text for people: the message of a failure, the note of a progress."""
 

@@ -8,15 +8,19 @@ from typing import Any
 import msgpack
 
 _write_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_write_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 def to_json(value: Any) -> bytes:
     """JSON in UTF-8.
 
     Raises `TypeError`, `ValueError` or `RecursionError` for what JSON cannot say: an object of
-    another type, NaN, half of a surrogate pair, a list in itself.
+    another type, NaN, a list in itself.
     """
-    return _write_json(value).encode()
+    try:
+        return _write_json(value).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say and UTF-8 cannot
+        return _write_ascii(value).encode()
 
 
 def from_json(data: bytes) -> Any:

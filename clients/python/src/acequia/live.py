@@ -26,6 +26,7 @@ from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple, T
 from ._backoff import Backoff
 from ._client.address import Token, address, authorization, tls
 from ._errors import AcequiaError, JobCancelled, Problem, Unreachable
+from ._limits import TOPIC_BYTES_MAX, TOPICS_PER_SESSION_MAX
 from ._live.events import BadEvent, Event, is_known
 from ._live.format import FORMATS, Op
 from ._live.job import LiveJob, ends
@@ -175,8 +176,17 @@ class Live:
         return self._begin({"op": "watch", "job": job})
 
     def subscribe(self, topic: str) -> Subscription:
-        """The messages on a topic from now on, and the last one before if it was kept."""
+        """The messages on a topic from now on, and the last one before if it was kept.
+
+        If the token is not for it, to iterate raises a `Problem`, `forbidden`. Raises `ValueError` if
+        there can be no such topic, or it is more than the 64 that a session may have.
+        """
         self._check_open()
+        size = len(topic.encode(errors="replace"))
+        if not 1 <= size <= TOPIC_BYTES_MAX:
+            raise ValueError(f"a topic has 1 to {TOPIC_BYTES_MAX} bytes, this one has {size}")
+        if topic not in self._topics and len(self._topics) >= TOPICS_PER_SESSION_MAX:
+            raise ValueError(f"a session has at most {TOPICS_PER_SESSION_MAX} topics; close one first")
         subscription = Subscription(topic, self._unsubscribe)
         self._topics.setdefault(topic, []).append(subscription)
         self._say({"op": "subscribe", "topic": topic})
@@ -496,12 +506,13 @@ class Live:
         if event["code"] == _FOR_NOW:
             self._later(_after_s(event), self._subscribe_again)
             return
-        for topic, known in list(self._topics.items()):
-            if event["code"] in ("forbidden", "too_large") and topic in event["message"]:
-                del self._topics[topic]
-                for subscription in known:
-                    subscription._end(Problem.of(event))
-                return
+        if event["code"] != "forbidden":
+            return
+        # The message names the topic, and the longest that it names is that one.
+        named = [topic for topic in self._topics if topic in event["message"]]
+        if named:
+            for subscription in self._topics.pop(max(named, key=len)):
+                subscription._end(Problem.of(event))
 
     def _subscribe_again(self) -> None:
         for topic in self._topics:

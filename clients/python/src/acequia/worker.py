@@ -7,9 +7,8 @@ import functools
 import inspect
 import multiprocessing
 import os
-import signal
 import threading
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Type, TypeVar, Union
 
 from ._errors import WorkerError
@@ -22,6 +21,7 @@ from ._worker.loop import Loop
 from ._worker.network import Network
 from ._worker.processes import Processes
 from ._worker.settings import Endpoints, Settings, settings
+from ._worker.signals import Signals
 from ._worker.threads import Threads
 
 F = TypeVar("F", bound=Callable[[Job], Any])
@@ -96,7 +96,6 @@ class Worker:
         self._cancel_grace_s = cancel_grace_s
         self._served: Dict[str, _Served] = {}
         self._network: Optional[Network] = None
-        self._signals = 0
 
     @property
     def queues(self) -> List[str]:
@@ -155,6 +154,11 @@ class Worker:
 
         Raises `WorkerError` if its options are wrong.
         """
+        self._network = self._made()
+        self._network.start()
+
+    def _made(self) -> Network:
+        """What runs it, before it does. Raises `WorkerError`."""
         if self._network is not None:
             raise WorkerError("the worker runs already")
         _check_main()
@@ -169,8 +173,7 @@ class Worker:
             name: Handler(served.function, self._runner(served, runners, options, bell))
             for name, served in self._served.items()
         }
-        self._network = Network(options, bell, handlers, list(runners.values()))
-        self._network.start()
+        return Network(options, bell, handlers, list(runners.values()))
 
     def _runner(
         self, served: _Served, runners: Dict[str, Runner], options: Settings, bell: Bell
@@ -218,24 +221,15 @@ class Worker:
 
         Raises `WorkerError` if its options are wrong or it cannot go on.
         """
-        self.start()
-        before = {}
-        if threading.current_thread() is threading.main_thread():
-            self._signals = 0
-            for number in (signal.SIGTERM, signal.SIGINT):
-                before[number] = signal.signal(number, self._on_signal)
-        try:
+        if threading.current_thread() is not threading.main_thread():
+            self.start()
             self._wait()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _on_signal(self, number: int, frame: Optional[FrameType]) -> None:
-        self._signals += 1
-        if self._signals > 1:
-            os._exit(128 + number)
-        if self._network is not None:
-            self._network.stop()
+            return
+        network = self._network = self._made()
+        with Signals(network.stop) as signals:
+            network.start(at_end=signals.ring)
+            signals.wait(lambda: network.wait(0))
+        self._wait()
 
     async def serve(self) -> None:
         """Works until the task that awaits it is cancelled, then does what `stop` does.

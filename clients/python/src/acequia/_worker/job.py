@@ -179,7 +179,9 @@ class Job:
             message = f"a topic has 1 to {TOPIC_BYTES_MAX} bytes, this one has {size}"
             raise Failure(message, code="bad_topic", retry=False)
         reply = Reply.of(data, self.type).checked("published message", self.max_body)
-        return wire.PUBLISH, self._link.id, wire.publish(topic, reply.type or self.type), reply.body
+        media_type = reply.type or self.type
+        head = wire.publish(topic, None if media_type == _types.JSON else media_type)
+        return wire.PUBLISH, self._link.id, head, reply.body
 
     def _post(self, message: wire.Message) -> None:
         if not self._link.post_in_turn(message):

@@ -82,11 +82,6 @@ class Lane:
             self._waiting_bytes -= size
             self._room.notify_all()
 
-    @property
-    def is_void(self) -> bool:
-        """Whether the lane is over."""
-        return self._is_void
-
     def void(self) -> None:
         """Lets go of everything and tells the handlers."""
         with self._room:

@@ -47,6 +47,7 @@ class Network:
             Connection(self._context, endpoints, settings, handlers, bell.ring)
             for endpoints in settings.servers
         ]
+        self._at_end: Callable[[], None]
         self._stops = False
         self._has_stopped = False
         self._thread = threading.Thread(target=self._run, name="acequia-network", daemon=True)
@@ -54,8 +55,9 @@ class Network:
         self.error: Optional[BaseException] = None
         """Why it ended, if it was not told to."""
 
-    def start(self) -> None:
-        """Begins. Once only."""
+    def start(self, at_end: Callable[[], None] = lambda: None) -> None:
+        """Begins. Once only. Calls `at_end` when it has ended."""
+        self._at_end = at_end
         self._thread.start()
 
     def stop(self) -> None:
@@ -71,6 +73,8 @@ class Network:
         try:
             self._serve()
         except BaseException as error:
+            # Who only started it may never ask.
+            _log.error("the worker cannot go on: %s", error)
             self.error = error
         finally:
             for runner in self._runners:
@@ -79,14 +83,16 @@ class Network:
             self._context.destroy() if self.error else self._context.term()
             self._bell.close()
             self._ended.set()
+            self._at_end()
 
     def _serve(self) -> None:
         connections = self._connections
         polled = Polled(self._bell)
         while True:
             now = time.monotonic()
-            if self._stops:
+            if self._stops and not self._has_stopped:
                 self._has_stopped = True
+                _log.info("stopping: no more jobs are taken, those that are held are finished")
                 for connection in connections:
                     connection.stop(now)
             for connection in connections:

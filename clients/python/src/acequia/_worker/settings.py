@@ -121,5 +121,7 @@ def _token(
 
 
 def _default_name() -> str:
-    program = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c", "-m") else "worker"
-    return f"{program}-{os.getpid()}"
+    program = Path(sys.argv[0] if sys.argv else "")
+    # `python -m package` has a file of this name in the package's folder.
+    name = program.parent.name if program.stem == "__main__" else program.stem
+    return f"{name if name not in ('', '-c', '-m') else 'worker'}-{os.getpid()}"

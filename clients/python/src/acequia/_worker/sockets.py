@@ -8,6 +8,8 @@ import zmq
 from zmq.backend import Socket as _Plain
 from zmq.utils.monitor import recv_monitor_message
 
+from .wire import JOB, Malformed
+
 # The methods below those of `zmq.Socket`: what that adds to each frame costs five times as much as
 # the frame.
 _recv: Any = _Plain.recv
@@ -60,21 +62,34 @@ class Sockets:
         self.pull.connect(jobs)
 
     def receive(self) -> Iterator[List[bytes]]:
-        """The frames of each ZeroMQ message that is there."""
-        pull = self.pull
+        """The frames of each ZeroMQ message that is there. Raises `Malformed`."""
         while True:
             try:
-                frames = [_recv(pull, _NOBLOCK)]
+                kind = _recv(self.pull, _NOBLOCK)
             except zmq.Again:
                 return
-            # Whoever sends other than four frames at a time has what follows read with it, and that
-            # is malformed as well.
-            frames += (_recv(pull, _NOBLOCK), _recv(pull, _NOBLOCK), _recv(pull, _NOBLOCK))
-            while _get(pull, _RCVMORE):
-                frames += (
-                    _recv(pull, _NOBLOCK), _recv(pull, _NOBLOCK), _recv(pull, _NOBLOCK), _recv(pull, _NOBLOCK)
-                )
+            try:
+                frames = self._message(kind)
+            except zmq.Again:
+                raise Malformed("a job of fewer than four frames") from None
             yield frames
+
+    def _message(self, kind: bytes) -> List[bytes]:
+        """The frames of the message that begins with this one."""
+        pull = self.pull
+        frames: List[bytes] = []
+        while True:
+            if kind == JOB:
+                # The server sends all four frames, so it is not asked each time whether there are
+                # more. If there are not, what follows is read with them, and is malformed.
+                frames += (kind, _recv(pull, _NOBLOCK), _recv(pull, _NOBLOCK), _recv(pull, _NOBLOCK))
+            else:
+                frames.append(kind)
+                while len(frames) % 4 and _get(pull, _RCVMORE):
+                    frames.append(_recv(pull, _NOBLOCK))
+            if not _get(pull, _RCVMORE):
+                return frames
+            kind = _recv(pull, _NOBLOCK)
 
     def send(self, frames: List[bytes]) -> bool:
         """Sends one ZeroMQ message; false if the connection does not take it now."""

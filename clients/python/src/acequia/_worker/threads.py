@@ -3,7 +3,7 @@
 To wake a thread, and to take the interpreter's lock from another, costs more than a small job
 itself. So where the handlers have shown that their jobs end at once, one thread runs all that came
 in one message, and wakes the network once for all results. As soon as a job takes longer, each
-that waits has a thread again.
+that waits has a thread, until many in a row have ended at once again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Threads:
         self._threads: List[threading.Thread] = []
         # The locks of those threads that have nothing to do: each waits for its own.
         self._parked: List[threading.Lock] = []
-        self._quick_jobs = 0
+        # Until one has shown otherwise: a first burst is not to make as many threads as there are slots.
+        self._quick_jobs = _QUICK_JOBS_MIN
         self._next: Optional[Task] = None
         self._next_at = 0.0
         self._is_closed = False
@@ -60,6 +61,7 @@ class Threads:
                 return
             if self._goes_on():
                 return
+            self._quick_jobs = 0
         self._start(len(waiting))
 
     def _goes_on(self) -> bool:

@@ -72,7 +72,9 @@ def is_queue_name(name: str) -> bool:
 
 
 def messages(frames: List[bytes]) -> Iterator[Message]:
-    """The messages of one ZeroMQ message."""
+    """The messages of one ZeroMQ message, of which a single one may lack its last frames."""
+    if 0 < len(frames) < 4:
+        frames = frames + [b""] * (4 - len(frames))
     if len(frames) % 4:
         raise Malformed(f"{len(frames)} frames")
     each = iter(frames)
@@ -226,9 +228,9 @@ def of_type(media_type: Optional[str]) -> bytes:
     return b"" if media_type is None else _packed({"type": media_type})
 
 
-def publish(topic: str, media_type: str) -> bytes:
-    """The head of `publish`."""
-    return _packed({"topic": topic, "type": media_type})
+def publish(topic: str, media_type: Optional[str]) -> bytes:
+    """The head of `publish`; `None` stands for JSON."""
+    return _packed({"topic": topic} if media_type is None else {"topic": topic, "type": media_type})
 
 
 def _packed(head: Dict[str, Any]) -> bytes:
