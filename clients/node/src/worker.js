@@ -9,6 +9,8 @@ import { Runner } from './runner.js';
 import { onSignals } from './signals.js';
 
 const HUB = new URL('./hub/hub.js', import.meta.url);
+/** How long a process that ends waits for its sockets to be closed. */
+const CLOSE_MS = 1_000;
 /** How long a stopped worker waits for handlers whose jobs are void, and that were told to give up. */
 const GIVE_UP_MS = 2_000;
 /** What comes behind `run` has so long, where handlers are left that heed nothing. */
@@ -85,7 +87,14 @@ export class Worker {
     const { port1, port2 } = new MessageChannel();
     const runner = new Runner(port1, (queue) => this.#queues.handler(queue));
     // Without the arguments of this process: what they load is for its own modules.
-    const hub = new Thread(HUB, { workerData: { ...setup, port: port2 }, transferList: [port2], execArgv: [], name: 'acequia' });
+    const closed = new Int32Array(new SharedArrayBuffer(4));
+    const hub = new Thread(HUB, { workerData: { ...setup, port: port2, closed }, transferList: [port2], execArgv: [], name: 'acequia' });
+    // Should the process end before the worker does.
+    const onExit = () => {
+      hub.postMessage('abandon');
+      Atomics.wait(closed, 0, 0, CLOSE_MS);
+    };
+    process.once('exit', onExit);
     this.#stop.signal.addEventListener('abort', () => hub.postMessage('leave'));
     if (this.#stop.signal.aborted) hub.postMessage('leave');
     /** @type {WorkerError | undefined} */
@@ -102,6 +111,7 @@ export class Worker {
       if (fatal) throw fatal;
       await this.#handlersEnd(runner, log, told);
     } finally {
+      process.off('exit', onExit);
       port1.close();
     }
   }

@@ -84,11 +84,14 @@ export class Connection {
     });
   }
 
-  /** Resolves when it is over. @returns {Promise<End>} */
-  run() {
-    return new Promise((resolve) => {
+  /** Resolves when it is over, and nothing is left of it. */
+  async run() {
+    /** @type {End} */
+    const end = await new Promise((resolve) => {
       this.#end = resolve;
     });
+    await this.#sockets.closed;
+    return end;
   }
 
   /** Takes no more jobs, finishes what is held within the grace time, and ends. */
@@ -106,6 +109,12 @@ export class Connection {
     });
     if (!this.#crossed) setTimeout(() => this.#cross(), CROSSING_MS);
     this.#stopIfIdle();
+  }
+
+  /** Ends now. Resolves when nothing is left of it. */
+  async abandon() {
+    this.#lost('the process ends');
+    await this.#sockets.closed;
   }
 
   /** No job can come any more. */

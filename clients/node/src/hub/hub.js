@@ -17,7 +17,7 @@ import { Server } from './server.js';
 import { Threads } from './threads.js';
 
 const control = /** @type {import('node:worker_threads').MessagePort} */ (parentPort);
-const { config, servers, pools, port } = workerData;
+const { config, servers, pools, port, closed } = workerData;
 
 const held = new Held();
 const desk = new Desk(held);
@@ -33,11 +33,25 @@ const owner = {
 /** @type {Server[]} */
 const all = servers.map((/** @type {{ jobs: string, results: string }} */ endpoints) => new Server(config, endpoints, owner));
 
-control.on('message', () => leave());
+control.on('message', (word) => (word === 'leave' ? leave() : abandon()));
 
 function leave() {
   for (const server of all) server.leave();
 }
+
+/** Closes all sockets, and says so to whoever waits: a thread that ends while one of them receives takes the process with it. */
+async function abandon() {
+  await Promise.all(all.map((server) => server.abandon()));
+  Atomics.store(closed, 0, 1);
+  Atomics.notify(closed, 0);
+}
+
+// A mistake of this library. The thread ends, and with it the worker, which says why.
+process.on('uncaughtException', async (error) => {
+  control.postMessage({ fatal: `a mistake of this library: ${describe(error)}`, stack: error?.stack });
+  await abandon();
+  process.exit();
+});
 
 /** It is of no use to go on. @param {unknown} error */
 function fail(error) {

@@ -40,8 +40,15 @@ export class Server {
     }
   }
 
+  /** Takes no more jobs, and finishes what is held. */
   leave() {
     this.#stop.abort();
     this.#connection?.leave();
+  }
+
+  /** Ends now. Resolves when nothing is left of it. */
+  async abandon() {
+    this.#stop.abort();
+    await this.#connection?.abandon();
   }
 }

@@ -27,40 +27,56 @@ export class Sockets {
   #pull;
   #push;
   #ends;
-  #closed = false;
+  #isClosed = false;
+  /**
+   * Resolves when both sockets are closed, and libzmq is through with them. Until then what they tell has to be read:
+   * its one thread of IO would wait for whoever does not.
+   *
+   * @type {Promise<unknown>}
+   */
+  closed;
 
   /** @param {{ jobs: string, results: string }} server @param {Ends} ends */
   constructor({ jobs, results }, ends) {
     this.#ends = ends;
     this.#pull = new zmq.Pull({ ...DIAL_MS, ...HEARTBEAT_MS, linger: 0 });
     this.#push = new zmq.Push({ ...DIAL_MS, ...HEARTBEAT_MS, linger: 0, immediate: true, sendHighWaterMark: UNWRITTEN_MAX });
-    this.#watch(this.#pull, 'jobs', jobs);
-    this.#watch(this.#push, 'results', results);
-    this.#pull.events.on('handshake', () => this.#unlessClosed(() => ends.greeted()));
+    this.closed = Promise.all([this.#watch(this.#pull, 'jobs', jobs), this.#watch(this.#push, 'results', results)]);
     this.#pull.connect(jobs);
     this.#push.connect(results);
     void this.#receive();
   }
 
-  /** @param {zmq.Pull | zmq.Push} socket @param {string} name @param {string} endpoint */
-  #watch({ events }, name, endpoint) {
-    events.on('disconnect', () => this.#unlessClosed(() => this.#ends.gone(`the ${name} connection ended`)));
-    events.on('connect:retry', () => this.#unlessClosed(() => this.#ends.trouble(`nobody answers at the ${name} endpoint ${endpoint}`)));
-    for (const event of /** @type {const} */ (['handshake:error:protocol', 'handshake:error:auth', 'handshake:error:other'])) {
-      events.on(event, () => this.#unlessClosed(() => this.#ends.trouble(`what answers at the ${name} endpoint ${endpoint} is no Acequia server`)));
+  /**
+   * What becomes of the socket's connection.
+   *
+   * @param {zmq.Socket} socket @param {string} name @param {string} endpoint
+   */
+  async #watch({ events }, name, endpoint) {
+    for (let event = await events.receive(); event.type !== 'end'; event = await events.receive()) {
+      if (!this.#isClosed) this.#tell(event.type, name, endpoint);
     }
   }
 
-  /** @param {() => void} tell */
-  #unlessClosed(tell) {
-    if (!this.#closed) tell();
+  /** @param {string} event @param {string} name @param {string} endpoint */
+  #tell(event, name, endpoint) {
+    if (event === 'disconnect') this.#ends.gone(`the ${name} connection ended`);
+    else if (event === 'connect:retry') this.#ends.trouble(`nobody answers at the ${name} endpoint ${endpoint}`);
+    else if (event.startsWith('handshake:error')) this.#ends.trouble(`what answers at the ${name} endpoint ${endpoint} is no Acequia server`);
+    else if (event === 'handshake' && name === 'jobs') this.#ends.greeted();
   }
 
   async #receive() {
-    for (;;) {
-      const frames = await this.#pull.receive().catch((error) => this.#unlessClosed(() => this.#ends.gone(String(error))));
-      if (!frames || this.#closed) return;
-      this.#ends.frames(frames);
+    while (!this.#isClosed) {
+      let frames;
+      try {
+        frames = await this.#pull.receive();
+      } catch (error) {
+        // One that is closed while it waits says so.
+        if (!this.#isClosed) this.#ends.gone(String(error));
+        return;
+      }
+      if (!this.#isClosed) this.#ends.frames(frames);
     }
   }
 
@@ -69,10 +85,10 @@ export class Sockets {
     return this.#push.send(/** @type {Buffer[]} */ (frames));
   }
 
-  /** @param {boolean} isLast whether what was sent is to be written first; the thread does not end before */
+  /** @param {boolean} isLast whether what was sent is to be written first */
   close(isLast) {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     if (isLast) this.#push.linger = LINGER_MS;
     this.#push.close();
     this.#pull.close();
