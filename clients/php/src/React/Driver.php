@@ -94,10 +94,7 @@ final class Driver
         $this->streams = [];
         $this->watched = $sockets;
         if ($sockets !== null) {
-            $this->streams = [
-                $sockets->pull->getSockOpt(\ZMQ::SOCKOPT_FD),
-                $sockets->push->getSockOpt(\ZMQ::SOCKOPT_FD),
-            ];
+            $this->streams = $sockets->news;
             foreach ($this->streams as $stream) {
                 $this->loop->addReadStream($stream, $this->turn(...));
             }

@@ -78,7 +78,10 @@ final class Worker extends Serving
         if ($this->stopped === null) {
             $this->stopped = new Deferred();
             $this->living === 0 && $this->stopped->resolve(null);
-            array_map(static fn (Driver $driver) => $driver->leave(), $this->drivers);
+            // Not at once: a signal may have come in the middle of anything.
+            $this->loop->futureTick(function (): void {
+                array_map(static fn (Driver $driver) => $driver->leave(), $this->drivers);
+            });
         }
         return $this->stopped->promise();
     }

@@ -84,6 +84,9 @@ final class Connection
     /** Reads what is there. False if there may be more. */
     public function receive(): bool
     {
+        if ($this->sockets?->isLost() && $this->lane !== null) {
+            $this->lose();
+        }
         for ($i = 0; $i < self::TURN_MAX; $i++) {
             $frames = $this->sockets?->receive();
             if ($frames === null) {
@@ -164,11 +167,8 @@ final class Connection
 
     private function open(Hello $hello): void
     {
-        if ($this->lane !== null && !$this->isTaken && $this->lane->id !== $hello->lane) {
-            $this->options->log->warning(
-                'the server began anew before any job; if this goes on, see whether it asks for another worker token'
-            );
-        }
+        // What has ended is the connection before the one that brought this.
+        $this->sockets?->isLost();
         if ($this->forget()) {
             $this->options->log->warning('the server opened a fresh lane; what was held is void');
         }
@@ -216,6 +216,23 @@ final class Connection
         }
         $this->isParting = true;
         $this->options->log->info("the server drains ($bye->reason); what is held is finished");
+    }
+
+    /** The server is gone. The sockets dial it by themselves, and it will greet us anew. */
+    private function lose(): void
+    {
+        $held = $this->forget();
+        if ($this->graceEnd !== null) {
+            $this->end();
+            return;
+        }
+        $this->hintAt = Clock::now() + self::HELLO_S_MAX;
+        $this->options->log->warning("the connection to {$this->server->jobs} has ended" . match (true) {
+            $held => '; it is dialled again, and what was held is void',
+            $this->isTaken => '; it is dialled again',
+            // Most often a server that has stopped; but one that refuses us looks the same.
+            default => ' before any job; if this goes on, see whether the server asks for another worker token',
+        });
     }
 
     private function beginAnew(string $why): void

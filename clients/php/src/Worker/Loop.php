@@ -66,7 +66,8 @@ final class Loop
         foreach ($this->living() as $i => $connection) {
             $sockets = $connection->sockets();
             if ($sockets !== null) {
-                $this->poller->want("jobs $i", $sockets->pull, read: true);
+                $this->poller->want("jobs $i", $sockets->news[0], read: true);
+                $this->poller->want("end $i", $sockets->news[1], read: true);
             }
             $until = min($until, $connection->due());
             if ($connection->wantsToSend()) {

@@ -4,16 +4,22 @@ declare(strict_types=1);
 
 namespace Acequia\Worker;
 
-/** Waits until one of many sockets and streams can be read or written. */
+/**
+ * Waits until one of many streams can be read or written.
+ *
+ * By ext-zmq's poll, which has no limit of 1,024 descriptors, as `stream_select` has. Sockets of
+ * ZeroMQ are waited for by their descriptors: with PHP 8, of several sockets themselves that poll
+ * sees but one.
+ */
 final class Poller
 {
     /** What a call says that a signal cut short. */
     private const EINTR = 4;
 
     private readonly \ZMQPoll $poll;
-    /** @var array<int|string, array{\ZMQSocket|resource, int}> what the poll knows */
+    /** @var array<string, array{resource, int}> what the poll knows */
     private array $known = [];
-    /** @var array<int|string, array{\ZMQSocket|resource, int}> what it is to know */
+    /** @var array<string, array{resource, int}> what it is to know */
     private array $wanted = [];
 
     public function __construct()
@@ -21,12 +27,12 @@ final class Poller
         $this->poll = new \ZMQPoll();
     }
 
-    /** @param \ZMQSocket|resource $entry */
-    public function want(int|string $key, $entry, bool $read, bool $write = false): void
+    /** @param resource $stream */
+    public function want(string $key, $stream, bool $read, bool $write = false): void
     {
         $events = ($read ? \ZMQ::POLL_IN : 0) | ($write ? \ZMQ::POLL_OUT : 0);
         if ($events !== 0) {
-            $this->wanted[$key] = [$entry, $events];
+            $this->wanted[$key] = [$stream, $events];
         }
     }
 
@@ -35,8 +41,8 @@ final class Poller
     {
         if ($this->wanted !== $this->known) {
             $this->poll->clear();
-            foreach ($this->wanted as [$entry, $events]) {
-                $this->poll->add($entry, $events);
+            foreach ($this->wanted as [$stream, $events]) {
+                $this->poll->add($stream, $events);
             }
             $this->known = $this->wanted;
         }

@@ -16,8 +16,26 @@ final class Sockets
     /** How long last results may take to be written. */
     private const LINGER_MS = 5_000;
 
-    private function __construct(public readonly \ZMQSocket $pull, public readonly \ZMQSocket $push)
-    {
+    private static int $monitors = 0;
+
+    /**
+     * Become readable when something changed for a socket, and not again before that was looked at.
+     *
+     * @var array{resource, resource, resource} for jobs, by {@see receive()}; for the end of the
+     *     connection, by {@see isLost()}; for results, by {@see settle()}
+     */
+    public readonly array $news;
+
+    /** @param \ZMQSocket $ends has a message for each connection for jobs that has ended */
+    private function __construct(
+        private readonly \ZMQSocket $pull,
+        private readonly \ZMQSocket $ends,
+        public readonly \ZMQSocket $push,
+    ) {
+        $this->news = array_map(
+            static fn (\ZMQSocket $socket) => $socket->getSockOpt(\ZMQ::SOCKOPT_FD),
+            [$pull, $ends, $push],
+        );
     }
 
     public static function open(\ZMQContext $context, Server $server): self
@@ -26,15 +44,27 @@ final class Sockets
         $push = self::socket($context, \ZMQ::SOCKET_PUSH);
         $push->setSockOpt(\ZMQ::SOCKOPT_IMMEDIATE, 1);
         $push->setSockOpt(\ZMQ::SOCKOPT_SNDHWM, self::QUEUED_MAX);
+        $monitor = 'inproc://acequia-ends-' . self::$monitors++;
+        $pull->monitor($monitor, \ZMQ::EVENT_DISCONNECTED);
+        $ends = new \ZMQSocket($context, \ZMQ::SOCKET_PAIR);
+        $ends->connect($monitor);
         $pull->connect($server->jobs);
         $push->connect($server->results);
-        return new self($pull, $push);
+        return new self($pull, $ends, $push);
     }
 
     /** @return ?list<string> the frames of the next message; `null` if there is none yet */
     public function receive(): ?array
     {
         return $this->pull->recvMulti(\ZMQ::MODE_NOBLOCK) ?: null;
+    }
+
+    /** Whether a connection for jobs has ended since this was asked last. */
+    public function isLost(): bool
+    {
+        for ($lost = false; $this->ends->recvMulti(\ZMQ::MODE_NOBLOCK) !== false; $lost = true) {
+        }
+        return $lost;
     }
 
     /**
