@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { cache, eventually, quietPorts, shell, start } from './harness.js';
+import { binary, cache, eventually, quietPorts, shell, start } from './harness.js';
 import { closeBrowser, newContext } from './page.js';
 
 after(closeBrowser);
@@ -17,6 +17,10 @@ const PYTHON = `PYTHONPATH='${fileURLToPath(new URL('../../clients/python/src', 
 const PASSWORD = 'a-password-of-annas';
 
 const APPS = {
+  axum: {
+    folder: 'axum',
+    app: (at, folder) => `LISTEN=${at} ACEQUIA_JOURNAL='${folder}/acequia.redb' ACEQUIA_JOBS=tcp://127.0.0.1:0 ACEQUIA_RESULTS=tcp://127.0.0.1:0 exec '${join(dirname(binary), 'examples/axum')}'`,
+  },
   django: {
     folder: 'django',
     hasUsers: true,
@@ -49,17 +53,18 @@ const APPS = {
 async function begin(t, { folder, hasUsers, app, worker }) {
   const own = mkdtempSync(join(tmpdir(), 'acequia-example-'));
   t.after(() => rmSync(own, { recursive: true }));
-  const secret = join(own, 'jwt-secret');
-  writeFileSync(secret, '0123456789abcdef0123456789abcdef');
   const { http: at } = await quietPorts();
-  const tokens = hasUsers ? ['--client-auth', 'jwt', '--jwt-secret-file', secret] : [];
-  const server = await start(t, 'serve', { args: ['--allow-origin', `http://${at}`, ...tokens] });
-  const here = `cd '${EXAMPLES}/${folder}'; export ACEQUIA_SERVER=http://${server.http} ACEQUIA_JWT_SECRET_FILE='${secret}'`;
-  const ended = shell(t, `${here}; ${app(at, own)}`);
-  const workers = `export ACEQUIA_JOBS=${server.jobs} ACEQUIA_RESULTS=${server.results}`;
-  shell(t, `${here}; ${workers}; ${worker}`);
+  let here = `cd '${EXAMPLES}/${folder}'`;
+  if (worker) { // else both are in the app
+    const secret = join(own, 'jwt-secret');
+    writeFileSync(secret, '0123456789abcdef0123456789abcdef');
+    const tokens = hasUsers ? ['--client-auth', 'jwt', '--jwt-secret-file', secret] : [];
+    const server = await start(t, 'serve', { args: ['--allow-origin', `http://${at}`, ...tokens] });
+    here += `; export ACEQUIA_SERVER=http://${server.http} ACEQUIA_JWT_SECRET_FILE='${secret}'`;
+    shell(t, `${here} ACEQUIA_JOBS=${server.jobs} ACEQUIA_RESULTS=${server.results}; ${worker}`);
+  }
   let end;
-  ended.then(({ output }) => (end = output));
+  shell(t, `${here}; ${app(at, own)}`).then(({ output }) => (end = output));
   await eventually(() => end !== undefined || fetch(`http://${at}/`).then(({ ok }) => ok, () => false), 'the app');
   assert.equal(end, undefined);
   return `http://${at}/`;

@@ -12,7 +12,7 @@ from pathlib import Path
 import requests
 
 from .process import PATIENCE_S, Process, eventually
-from .server import ROOT, clean_env, quiet_port
+from .server import ROOT, acequia, clean_env, quiet_port, samples_of
 
 EXAMPLES = ROOT / "examples"
 PYTHON = {"PYTHONPATH": str(ROOT / "clients/python/src"), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -23,8 +23,7 @@ NAMES = ("anna", "berta")
 class Site:
     """An app, begun beside a server that lets its pages in. `folder` is for what it writes."""
 
-    # Of `acequia serve`, whose clients have tokens where the app has users.
-    flags = ()
+    # Where the app has users.
     needs_tokens = False
     worker = ()
     worker_env = {}
@@ -34,15 +33,18 @@ class Site:
         self.port = quiet_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.secret = folder / "jwt-secret"
-        flags = ["--allow-origin", self.url]
-        if self.needs_tokens:
-            self.secret.write_text(os.urandom(32).hex())
-            flags += ["--client-auth", "jwt", "--jwt-secret-file", self.secret]
-        self.server = new_server(*flags)
+        self.server = self.begin_server(new_server)
         env = {"ACEQUIA_SERVER": f"http://{self.server.http}", "ACEQUIA_JWT_SECRET_FILE": str(self.secret)}
         self.process = self.begin({**env, "PORT": str(self.port)})
         eventually(lambda: answers(self.url) or not self.process.alive, type(self).__name__)
         assert self.process.alive, self.process.log()
+
+    def begin_server(self, new_server):
+        flags = ["--allow-origin", self.url]
+        if self.needs_tokens:
+            self.secret.write_text(os.urandom(32).hex())
+            flags += ["--client-auth", "jwt", "--jwt-secret-file", self.secret]
+        return new_server(*flags)
 
     def begin(self, env):
         raise NotImplementedError
@@ -182,7 +184,36 @@ class PhpControllers(Site):
         return visitor
 
 
-SITES = [Django, Express, PlainPhp, PhpControllers]
+class Axum(Site):
+    """The server, the app and the worker in one program."""
+
+    of = "axum"
+
+    def begin_server(self, new_server):
+        return Mounted(f"127.0.0.1:{self.port}")
+
+    def begin(self, env):
+        env = {"LISTEN": f"127.0.0.1:{self.port}", "ACEQUIA_JOURNAL": str(self.folder / "acequia.redb"),
+               "ACEQUIA_JOBS": "tcp://127.0.0.1:0", "ACEQUIA_RESULTS": "tcp://127.0.0.1:0"}
+        return self.start(acequia().parent / "examples/axum", env=env)
+
+    def start_worker(self):
+        """It is there."""
+
+
+class Mounted:
+    """What tests ask of a server, of one below a path."""
+
+    def __init__(self, http):
+        self.http = http
+        self.ws = f"ws://{http}/acequia/v1/ws"
+
+    def total(self, name):
+        text = requests.get(f"http://{self.http}/acequia/metrics", timeout=PATIENCE_S).text
+        return sum(value for (sample, _), value in samples_of(text).items() if sample == name)
+
+
+SITES = [Axum, Django, Express, PlainPhp, PhpControllers]
 
 
 def answers(url):
