@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = Config {
         jobs: setting("ACEQUIA_JOBS", "tcp://127.0.0.1:5557").parse()?,
         results: setting("ACEQUIA_RESULTS", "tcp://127.0.0.1:5558").parse()?,
-        journal: Some(setting("ACEQUIA_JOURNAL", "acequia.redb").into()),
+        journal: env::var_os("ACEQUIA_JOURNAL").map(Into::into),
         ..Config::default()
     };
     let (server, routes) = Server::mounted(config, address).await?;
