@@ -73,7 +73,7 @@ async fn make(
     }
     let report = Submit::to("reports").json(&json!({ "rows": rows })).key(key).attempts(3);
     let taken = acequia.submit(&report).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({ "job": taken.job }))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(json!({ "job": taken.job.to_string() }))).into_response())
 }
 
 #[derive(Deserialize, Serialize)]

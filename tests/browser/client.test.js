@@ -2,15 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import * as codec from '@msgpack/msgpack';
 import WebSocket from 'ws';
 
 import { Acequia, JobError, RejectedError } from '../../clients/js/src/index.js';
-import { eventually, quietPorts, start, startWorker } from './harness.js';
+import { eventually, quietPorts, sample, start, startWorker } from './harness.js';
 
 const names = (job, ...types) => {
   const seen = [];
@@ -167,15 +167,15 @@ test('a job of a client that goes is cancelled if it asked for that', async (t) 
   }, 'the end of the job');
 });
 
-test('the sample of the README runs in Node.js, and ends', async (t) => {
+test('the sample of the README runs in Node.js, with the package ws where there is no WebSocket, and ends', async (t) => {
   const server = await start(t, 'demo');
-  const readme = readFileSync(new URL('../../clients/js/README.md', import.meta.url), 'utf8');
-  const [, text] = readme.match(/<!-- node -->\s*```js\n(.*?)```/s);
-  const library = new URL('../../clients/js/src/index.js', import.meta.url);
-  const sample = text.replace("'@acequia/client'", JSON.stringify(library.href)).replace('ws://127.0.0.1:8080/v1/ws', server.ws);
-  // Node.js has a WebSocket of its own from version 22.
-  const older = `import WebSocket from ${JSON.stringify(import.meta.resolve('ws'))}; globalThis.WebSocket ??= WebSocket;`;
-  const args = ['--import', `data:text/javascript,${encodeURIComponent(older)}`, '--input-type=module', '--eval', sample];
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 });
+  const library = new URL('../../clients/js/src/node/index.js', import.meta.url);
+  const text = sample('live.js', 'clients/js/README.md');
+  const program = text.replace("'@acequia/client'", JSON.stringify(library.href)).replace('ws://127.0.0.1:8080/v1/ws', server.ws);
+  // As in Node.js before version 22. The package is where CommonJS looks for it beyond the folders of the library.
+  const older = `data:text/javascript,${encodeURIComponent('delete globalThis.WebSocket;')}`;
+  const env = { ...process.env, NODE_PATH: fileURLToPath(new URL('node_modules', import.meta.url)) };
+  const args = ['--import', older, '--input-type=module', '--eval', program];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { timeout: 30_000, env });
   assert.deepEqual([stdout, stderr], ['HELLO\n', '']);
 });

@@ -13,7 +13,7 @@ const FILE = TYPES.replace('index.d.ts', 'sample.ts');
 /** The errors of a program that imports the client. */
 function errorsOf(body, lib = ['lib.es2022.d.ts']) {
   const options = { strict: true, noEmit: true, target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, lib, types: [] };
-  const text = `import { Acequia, ConnectionError, Job, JobError, JobHandle, LostError, RejectedError } from './index.js';\nconst client = new Acequia('ws://x');\n${body}\nexport {};`;
+  const text = `import { Acequia, ConnectionError, Job, JobError, JobHandle, LostError, RejectedError } from './index.js';\nimport { HttpClient, HttpError, HttpJob, HttpStatus, NotEndedError } from './http/index.js';\nconst client = new Acequia('ws://x');\nconst http = new HttpClient();\n${body}\nexport {};`;
   const host = ts.createCompilerHost(options);
   const { getSourceFile, fileExists, readFile } = host;
   host.fileExists = (name) => name === FILE || fileExists(name);
@@ -51,6 +51,17 @@ const RIGHT = {
     new Acequia({ href: 'ws://x' }, { token: async () => 't', heartbeat: false, readyTimeoutMs: Infinity, reconnect: { retries: 1 } });
     client.submit(1, { onDisconnect: { cancelAfterMs: 1 }, delayMs: 1, label: { row: 1 } });
     client.detach(); client.close();`,
+  'jobs over HTTP': `
+    const text: string = await http.run<string>('q', 'x', { priority: 1, waitMs: Infinity });
+    const job: HttpJob<string> = await http.submit<string>('q', new Uint8Array(1), { type: 'image/png', key: 'k' });
+    const state: HttpStatus['state'] = (await job.status({ waitMs: 5 })).state;
+    for (const each of await http.submitMany<number>([{ payload: 1, queue: 'q' }], { attempts: 2 })) {
+      if (each instanceof RejectedError) { const code: string = each.code; } else { const n: number = await each.wait(); }
+    }
+    const told: number = await http.publish('t', 1, { retain: true });
+    try { await job.cancel(); } catch (error) {
+      if (error instanceof NotEndedError || error instanceof HttpError) { const status: number = error.status; }
+    }`,
 };
 const DOM = `client.submit(1, { signal: new AbortController().signal }); new Acequia(new URL('ws://x'), { WebSocket, storage: sessionStorage });`;
 
@@ -75,6 +86,8 @@ for (const [what, body] of Object.entries({
   'the same, without a type of the result': "const f = async (): Promise<Job> => client.submit(1); (await f()).cancel();",
   'a label of a batch': "client.watch({ batch: 'night' }, { label: 1 });",
   'a job that is watched by a number': 'client.watch(7);',
+  'an option of a job over HTTP that has none': "http.submit('q', 1, { label: 1 });",
+  'the result of a job over HTTP that nobody gave a type': "const result = await http.run('q', 1); const text: string = result;",
   'a result that nobody gave a type': 'const result = await client.submit(1); const text: string = result;',
 })) {
   test(`it does not compile: ${what}`, () => {

@@ -193,10 +193,10 @@ export class HttpClient {
   async #result(job, waitS, signal) {
     const answer = await this.#caller.call({ method: 'GET', path: `${pathOf(job)}/result?wait=${waitS}`, waitS, safe: true, signal });
     if (answer.status === 200) return valueOf(answer, this.#codec);
-    const { code, attempt } = problemOf(answer);
+    const { code } = problemOf(answer);
     if (answer.status !== 404 || NO_OUTCOME.has(code)) throw httpErrorOf(answer);
     // What this answer says of the failure is more than its message.
-    const { message } = await this.status(job, { signal });
+    const { message, attempt } = await this.status(job, { signal });
     throw new JobError({ code, message, attempt, job });
   }
 }

@@ -1,0 +1,3 @@
+// No worker.
+
+export const queues = {};
