@@ -2,8 +2,8 @@
 
 To wake a thread, and to take the interpreter's lock from another, costs more than a small job
 itself. So where the handlers have shown that their jobs end at once, one thread runs all that came
-in one message, and wakes the network once for all results. As soon as a job takes longer, each
-that waits has a thread, until many in a row have ended at once again.
+in one message, and wakes the network once for all results. As soon as jobs take longer, each
+that waits has a thread, until many have ended at once again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ _QUICK_S = 0.000_5
 """A job that takes longer does not end at once."""
 
 _QUICK_JOBS_MIN = 32
-"""So many jobs in a row have to end at once before others share a thread."""
+"""So many jobs have to end at once, after one that did not, before others share a thread."""
+
+_QUICK_JOBS_MAX = 64
+"""No more count. One job that was slow by chance, as when its thread had to give the interpreter's lock
+away, changes nothing; three do."""
+
+_SLOW_JOB = 16
+"""So many quick jobs a slow one weighs."""
 
 _TELL_S = 0.001
 """How long a result may wait for others that are to leave with it."""
@@ -44,7 +51,7 @@ class Threads:
         # The locks of those threads that have nothing to do: each waits for its own.
         self._parked: List[threading.Lock] = []
         # Until one has shown otherwise: a first burst is not to make as many threads as there are slots.
-        self._quick_jobs = _QUICK_JOBS_MIN
+        self._quick_jobs = _QUICK_JOBS_MAX
         self._next: Optional[Task] = None
         self._next_at = 0.0
         self._is_closed = False
@@ -112,11 +119,12 @@ class Threads:
             task.lane.outbox.append(_run(task))
             ended = clock()
             if ended - began > _QUICK_S:
-                self._quick_jobs = 0
+                self._quick_jobs = max(0, self._quick_jobs - _SLOW_JOB)
                 told = ended
                 tell()
             else:
-                self._quick_jobs += 1
+                if self._quick_jobs < _QUICK_JOBS_MAX:
+                    self._quick_jobs += 1
                 if ended - told > _TELL_S:
                     told = ended
                     tell()
