@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_wire::client::{BadEvent, Batch, Event};
+use acequia_wire::client::Batch;
 use acequia_wire::code::close;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -203,20 +203,13 @@ impl Driver {
 
     fn hear(&mut self, message: &bytes::Bytes) {
         let now = self.now();
-        let (heard, seq) = match Event::decode(self.policy.encoding, message) {
-            Ok((event, seq)) => (Heard::Event(event), seq),
-            Err(BadEvent::Code(refusal)) => {
-                let seq = refusal.seq;
-                (Heard::Refusal(*refusal), seq)
-            }
-            // New events may come without a new version of the protocol.
-            Err(BadEvent::Unknown(_)) => return,
+        match Heard::decode(self.policy.encoding, message) {
+            Ok(Some((heard, seq))) => self.machine.hear(heard, seq, message.len(), now),
+            Ok(None) => {}
             Err(bad) => {
                 tracing::warn!(server = %self.server, "a message of the server is not understood: {bad}");
-                return;
             }
-        };
-        self.machine.hear(heard, seq, message.len(), now);
+        }
     }
 
     fn obey(&mut self, commands: impl Iterator<Item = Command>) {

@@ -1,21 +1,15 @@
-//! A small client of the WebSocket protocol: what `acequia submit` and `acequia bench` need; one of the
-//! admin calls, which `acequia pool` and `acequia top` make; and [`publish`], for `acequia publish`.
+#![doc = include_str!("../README.md")]
 //!
-//! ```no_run
-//! use acequia_client::{Client, ServerUrl};
-//! use acequia_wire::client::{Encoding, HelloOp, Op};
+//! # Inside
 //!
-//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let server: ServerUrl = "ws://127.0.0.1:8080/v1/ws".parse()?;
-//! let mut client = Client::connect(&server, Encoding::Json).await?;
-//! client.send(&Op::Hello(HelloOp::default())).await?;
-//! let welcome = client.recv().await?;
-//! # Ok(())
-//! # }
+//! ```text
+//! handles ──commands──▶ driver ──▶ machine ──▶ messages ──▶ server
+//!    ▲                     ▲          │                       │
+//!    └────── mailboxes ────┴─ effects ┘ ◀────── events ───────┘
 //! ```
 //!
-//! It keeps no jobs and does not reconnect: a caller sends ops and reads events, in the order of
-//! the wire.
+//! One task owns the connection and all state. What it decides is decided by a state machine without IO, clock or
+//! chance, which is tested by itself: every loss at every point, from a seed.
 
 mod acequia;
 mod admin;

@@ -21,6 +21,7 @@ mod again;
 mod backoff;
 mod batches;
 mod end;
+mod heard;
 mod jobs;
 mod liveness;
 mod out;
@@ -35,14 +36,14 @@ mod simulation;
 mod tests;
 mod time;
 mod topics;
+#[cfg(test)]
+mod vectors;
 mod watches;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_wire::client::{
-    Encoding, Event, HelloOp, JobEvent as WireEvent, Op, UnknownRefusal, Welcome,
-};
+use acequia_wire::client::{Encoding, Event, HelloOp, JobEvent as WireEvent, Op, Welcome};
 use acequia_wire::code::{RejectCode, close};
 use acequia_wire::{CorrelationId, JobId};
 use bytes::Bytes;
@@ -65,6 +66,7 @@ use time::AGAIN_MS;
 use topics::Topics;
 use watches::Watches;
 
+pub(crate) use heard::Heard;
 pub(crate) use jobs::NewJob;
 pub(crate) use out::Effect;
 pub(crate) use time::Ms;
@@ -98,14 +100,6 @@ pub(crate) struct Down {
     /// When the server wants to be asked again, where it refused the connection.
     pub(crate) retry_after: Option<Ms>,
     pub(crate) why: String,
-}
-
-/// One message of the server.
-#[derive(Debug)]
-pub(crate) enum Heard {
-    Event(Event),
-    /// A refusal whose code this version does not know.
-    Refusal(UnknownRefusal),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
