@@ -110,6 +110,15 @@ files! {
     "/client/entry.js" => "clients/js/src/entry.js",
     "/client/errors.js" => "clients/js/src/errors.js",
     "/client/format.js" => "clients/js/src/format.js",
+    "/client/hooks/job-view.js" => "clients/js/src/hooks/job-view.js",
+    "/client/hooks/react.d.ts" => "clients/js/src/hooks/react.d.ts",
+    "/client/hooks/react.js" => "clients/js/src/hooks/react.js",
+    "/client/hooks/source.js" => "clients/js/src/hooks/source.js",
+    "/client/hooks/topic-view.js" => "clients/js/src/hooks/topic-view.js",
+    "/client/hooks/view.js" => "clients/js/src/hooks/view.js",
+    "/client/hooks/views.d.ts" => "clients/js/src/hooks/views.d.ts",
+    "/client/hooks/vue.d.ts" => "clients/js/src/hooks/vue.d.ts",
+    "/client/hooks/vue.js" => "clients/js/src/hooks/vue.js",
     "/client/index.d.ts" => "clients/js/src/index.d.ts",
     "/client/index.js" => "clients/js/src/index.js",
     "/client/job.js" => "clients/js/src/job.js",
@@ -222,6 +231,7 @@ mod tests {
             ("dashboard/ops", "/assets/ops/"),
             ("dashboard/vendor", "/assets/vendor/"),
             ("clients/js/src", "/client/"),
+            ("clients/js/src/hooks", "/client/hooks/"),
         ] {
             for entry in std::fs::read_dir(format!("{root}{folder}")).expect("a folder") {
                 let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");

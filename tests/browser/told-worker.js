@@ -109,6 +109,8 @@ export function startTold(t, { jobs, results }, queue) {
     /** The next job. */
     job: () => (given.length > 0 ? Promise.resolve(given.shift()) : new Promise((resolve) => waiters.push(resolve))),
     progress: (job, done, total) => out.send('progress', job, encode({ done, total })),
+    chunk: (job, data) => out.send('chunk', job, encode({ type: 'application/json' }), JSON.stringify(data)),
+    fail: (job, code, retry) => out.send('fail', job, encode({ code, message: 'as the test wants it', retry })),
     done: (job, result) => out.send('done', job, encode({ type: 'application/json' }), JSON.stringify(result)),
   };
 }

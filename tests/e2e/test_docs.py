@@ -20,6 +20,7 @@ from harness.server import ROOT, quiet_port, quiet_ports
 HTTP_API = "docs/http-api.md"
 OPERATIONS = "docs/operations.md"
 TUTORIAL = "docs/tutorial.md"
+FRAMEWORKS = "docs/frameworks.md"
 # Each block in one of these is something to do.
 DOES = {"sh", "python", "php", "js", "html"}
 TESTS = [Path(__file__), ROOT / "tests/browser/docs.test.js"]
@@ -61,9 +62,12 @@ def reader(server, tmp_path):
     return Reader(HTTP_API, server, tmp_path)
 
 
-@pytest.mark.parametrize("document", [
-    HTTP_API, OPERATIONS, TUTORIAL, "docs/coming-from.md", "docs/workers-in-other-languages.md",
-])
+WITH_LINKS = [HTTP_API, OPERATIONS, TUTORIAL, "docs/coming-from.md",
+              "docs/workers-in-other-languages.md", FRAMEWORKS, "clients/js/src/hooks/README.md",
+              *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("examples/*/README.md"))]
+
+
+@pytest.mark.parametrize("document", WITH_LINKS)
 def test_links_lead_somewhere(document):
     text = without_code(ROOT / document)
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -72,6 +76,22 @@ def test_links_lead_somewhere(document):
             target = (ROOT / document).parent / path if path else ROOT / document
             assert target.exists(), link
             assert not anchor or anchor in map(anchor_of, headings(target)), link
+
+
+def test_what_is_shown_of_apps_is_theirs():
+    text = (ROOT / FRAMEWORKS).read_text()
+    shown = re.findall(r"<!-- from: (\S+) -->\s*```\w+\n(.*?)```", text, re.DOTALL)
+    assert len(shown) == text.count("```") / 2
+    for path, part in shown:
+        assert is_part(part, (ROOT / path).read_text()), f"{path} has no such part:\n{part}"
+
+
+def is_part(part, whole):
+    """Whether these lines follow one another there, perhaps further to the right."""
+    wanted, lines = ([line.strip() for line in text.splitlines()] for text in (part, whole))
+    if len(wanted) == 1:
+        return any(wanted[0] in line for line in lines)
+    return any(lines[at:at + len(wanted)] == wanted for at in range(len(lines)))
 
 
 def without_code(path):
