@@ -15,6 +15,10 @@ use tokio::task::JoinSet;
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::WARN)
+        .init();
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (stop, _) = watch::channel(false);
     let mut workers = JoinSet::new();
@@ -61,8 +65,7 @@ fn workers_of_environment() -> Result<Vec<Worker>, Box<dyn std::error::Error>> {
     }
     let slots: u32 = said("ACEQUIA_SLOTS", "1").parse()?;
     let name = env::var("ACEQUIA_NAME").ok();
-    let token = env::var_os("ACEQUIA_WORKER_TOKEN_FILE").map(std::fs::read).transpose()?;
-    let token = token.as_deref().map(<[u8]>::trim_ascii);
+    let token_file = env::var_os("ACEQUIA_WORKER_TOKEN_FILE");
     let pairs = jobs.into_iter().zip(results);
     Ok(pairs
         .map(|(jobs, results)| {
@@ -70,8 +73,8 @@ fn workers_of_environment() -> Result<Vec<Worker>, Box<dyn std::error::Error>> {
             if let Some(name) = &name {
                 worker = worker.name(name);
             }
-            if let Some(token) = token {
-                worker = worker.token(token);
+            if let Some(file) = &token_file {
+                worker = worker.token_file(file);
             }
             queues(worker)
         })

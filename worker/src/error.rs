@@ -1,5 +1,7 @@
 //! What is wrong with how a worker was set up.
 
+use std::path::PathBuf;
+
 use acequia_wire::BadQueueName;
 use acequia_wire::limits::{QUEUES_PER_WORKER_MAX, SLOTS_MAX};
 
@@ -35,6 +37,17 @@ pub enum WorkerError {
     /// No handler at all, or more than a worker may have.
     #[error("a worker serves 1 to {QUEUES_PER_WORKER_MAX} queues, this one has {0}")]
     Queues(usize),
+    /// A token file that holds no token.
+    #[error(
+        "the worker token cannot be read from {}: {why}; it is the file that the server has as \
+         --worker-token-file", .file.display()
+    )]
+    TokenFile {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A number of slots that the server would not accept.
     #[error("a worker has 1 to {SLOTS_MAX} slots, this one has {0}")]
     Slots(u32),

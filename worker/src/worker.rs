@@ -1,6 +1,7 @@
 //! The builder of a worker, and the loop that keeps it connected.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,10 +57,17 @@ pub struct Worker {
     name: String,
     slots: u32,
     pack: u32,
-    token: Option<Vec<u8>>,
+    token: Token,
     beat: Duration,
     grace: Duration,
     queues: Vec<(String, MakeHandler)>,
+}
+
+/// Where the worker token is.
+enum Token {
+    None,
+    Here(Vec<u8>),
+    File(PathBuf),
 }
 
 /// Makes a handler once the number of slots is known.
@@ -75,7 +83,7 @@ impl Worker {
             name: default_name(),
             slots: 1,
             pack: PACK,
-            token: None,
+            token: Token::None,
             beat: BEAT,
             grace: GRACE,
             queues: Vec::new(),
@@ -99,7 +107,14 @@ impl Worker {
     /// The worker token, for a server that asks for one. Of a file, without the line end: the
     /// server drops white space around its own.
     pub fn token(mut self, token: impl Into<Vec<u8>>) -> Self {
-        self.token = Some(token.into());
+        self.token = Token::Here(token.into());
+        self
+    }
+
+    /// The same, from a file, which is read when the worker is run. White space around it does not
+    /// count.
+    pub fn token_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.token = Token::File(file.into());
         self
     }
 
@@ -204,11 +219,27 @@ impl Worker {
             name: self.name,
             slots: self.slots,
             pack: self.pack,
-            token: self.token,
+            token: self.token.read()?,
             beat: self.beat,
             grace: self.grace,
             handlers,
         })
+    }
+}
+
+impl Token {
+    fn read(self) -> Result<Option<Vec<u8>>, WorkerError> {
+        let file = match self {
+            Self::None => return Ok(None),
+            Self::Here(token) => return Ok(Some(token)),
+            Self::File(file) => file,
+        };
+        let bad = |why: String| WorkerError::TokenFile { file: file.clone(), why };
+        let token = std::fs::read(&file).map_err(|error| bad(error.to_string()))?;
+        match token.trim_ascii() {
+            [] => Err(bad("there is nothing in it".to_owned())),
+            token => Ok(Some(token.to_vec())),
+        }
     }
 }
 
