@@ -11,6 +11,7 @@ use acequia::client::{ContentType, HttpClient, HttpError, Message, Payload, Subm
 use acequia::{Config, Server};
 use acequia_worker::{Failure, Job, Reply, Worker};
 use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -64,12 +65,11 @@ struct Asked {
 /// Submits, and does not wait: the page watches the job by its id, which is as good as a secret.
 async fn make(
     State(acequia): State<HttpClient>,
-    Json(asked): Json<Asked>,
+    asked: Result<Json<Asked>, JsonRejection>,
 ) -> Result<Response, Refused> {
-    let Asked { rows, key } = asked;
+    let Json(Asked { rows, key }) = asked.map_err(|error| Refused::Asked(error.body_text()))?;
     if !(1..=ROWS_MAX).contains(&rows) {
-        let error = format!("rows is a whole number from 1 to {ROWS_MAX}");
-        return Ok((StatusCode::BAD_REQUEST, Json(json!({ "error": error }))).into_response());
+        return Err(Refused::Asked(format!("rows is a whole number from 1 to {ROWS_MAX}")));
     }
     let report = Submit::to("reports").json(&json!({ "rows": rows })).key(key).attempts(3);
     let taken = acequia.submit(&report).await?;
@@ -92,18 +92,26 @@ async fn tell(
     Ok(Json(json!({ "pages": pages })).into_response())
 }
 
-struct Refused(HttpError);
+enum Refused {
+    /// What the page asked for cannot be.
+    Asked(String),
+    /// The server does not do it.
+    Server(HttpError),
+}
 
 impl From<HttpError> for Refused {
     fn from(error: HttpError) -> Self {
-        Self(error)
+        Self::Server(error)
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let body = Json(json!({ "error": self.0.to_string() }));
-        (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+        let (status, error) = match self {
+            Self::Asked(error) => (StatusCode::BAD_REQUEST, error),
+            Self::Server(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        };
+        (status, Json(json!({ "error": error }))).into_response()
     }
 }
 
