@@ -47,6 +47,11 @@ impl Findings {
         }
     }
 
+    /// Whether it was found that the rule is broken.
+    pub(crate) fn has(&self, rule: &str) -> bool {
+        self.broken.iter().any(|(broken, _)| *broken == rule)
+    }
+
     pub(crate) fn into_broken(self) -> Vec<(&'static str, Finding)> {
         self.broken
     }

@@ -25,6 +25,12 @@ pub(crate) struct Start {
     pub(crate) environment: Vec<(&'static str, OsString)>,
 }
 
+/// What a program has to say.
+pub(crate) enum Says {
+    Line(String),
+    Ended(String),
+}
+
 /// A running program. It leads a process group of its own, which ends when this is dropped.
 pub(crate) struct Program {
     pid: Option<Pid>,
@@ -90,9 +96,12 @@ impl Program {
         self.ended.borrow().is_some()
     }
 
-    /// The next line of its standard output; `None` at its end. May be cancelled.
-    pub(crate) async fn line(&mut self) -> Option<String> {
-        self.lines.recv().await
+    /// The next line of its standard output, or, after the last, how it ended. May be cancelled.
+    pub(crate) async fn says(&mut self) -> Says {
+        match self.lines.recv().await {
+            Some(line) => Says::Line(line),
+            None => Says::Ended(self.ended().await),
+        }
     }
 
     /// Writes a line to its standard input.
