@@ -112,3 +112,11 @@ pub(crate) fn verdicts(
         rules.map(|rule| Judged { rule, verdict: judge(rule.number, rule.tested) }).collect();
     Report { side, program, judged }
 }
+
+/// That cases ask about the rules that the registry says are tested, and about no others.
+#[cfg(test)]
+pub(crate) fn assert_covers(side: Side, asked: impl Iterator<Item = &'static str>) {
+    let asked: std::collections::BTreeSet<_> = asked.collect();
+    let tested = side.rules().iter().filter(|rule| matches!(rule.tested, Tested::By(_)));
+    assert_eq!(asked, tested.map(|rule| rule.number).collect());
+}

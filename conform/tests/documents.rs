@@ -17,7 +17,8 @@ fn read(document: &str) -> String {
 
 /// Each line that is prose, with the anchor of the heading above it, as GitHub makes them.
 fn lines(text: &str) -> Vec<(String, &str)> {
-    let (mut seen, mut anchor, mut fenced) = (BTreeMap::<String, usize>::new(), String::new(), false);
+    let (mut seen, mut anchor, mut fenced) =
+        (BTreeMap::<String, usize>::new(), String::new(), false);
     let mut lines = Vec::new();
     for line in text.lines() {
         if line.trim_start().starts_with("```") {
@@ -28,7 +29,8 @@ fn lines(text: &str) -> Vec<(String, &str)> {
         }
         if line.starts_with('#') {
             let heading = line.trim_start_matches('#').trim().to_lowercase();
-            let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+            let kept =
+                heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
             let plain = kept.collect::<String>().replace(' ', "-");
             let times = seen.entry(plain.clone()).or_default();
             anchor = if *times == 0 { plain } else { format!("{plain}-{times}") };
@@ -61,8 +63,11 @@ fn numbers(side: Side) -> BTreeMap<String, String> {
 fn documents_and_registry_have_the_same_rules() {
     for side in [Side::Worker, Side::Client] {
         let documented = numbers(side);
-        let registered: BTreeMap<String, String> =
-            side.rules().iter().map(|rule| (rule.number.to_owned(), rule.section.to_owned())).collect();
+        let registered: BTreeMap<String, String> = side
+            .rules()
+            .iter()
+            .map(|rule| (rule.number.to_owned(), rule.section.to_owned()))
+            .collect();
         assert_eq!(registered.len(), side.rules().len(), "a number is there twice");
         assert_eq!(documented, registered, "{}", side.document());
     }
@@ -71,7 +76,11 @@ fn documents_and_registry_have_the_same_rules() {
 #[test]
 fn the_sentences_are_sentences() {
     for rule in [Side::Worker, Side::Client].into_iter().flat_map(Side::rules) {
-        assert!(rule.says.ends_with('.') && !rule.says.contains(". "), "{}: one sentence", rule.number);
+        assert!(
+            rule.says.ends_with('.') && !rule.says.contains(". "),
+            "{}: one sentence",
+            rule.number
+        );
         let (Tested::By(how) | Tested::Not(how)) = rule.tested;
         assert!(!how.is_empty() && !how.ends_with('.'), "{}: how it is tested", rule.number);
     }
@@ -102,12 +111,16 @@ fn the_manual_lists_all_rules() {
     let mut manual = read(name);
     for (side, mark) in [(Side::Worker, "worker"), (Side::Client, "client")] {
         let begin = format!("<!-- rules of a {mark}: just documents writes them -->\n\n");
-        let (before, rest) = manual.split_once(&begin).unwrap_or_else(|| panic!("{name} has no {begin:?}"));
+        let (before, rest) =
+            manual.split_once(&begin).unwrap_or_else(|| panic!("{name} has no {begin:?}"));
         let (_, after) = rest.split_once("<!-- end of the rules -->").expect("an end of the rules");
         manual = format!("{before}{begin}{}\n<!-- end of the rules -->{after}", table(side));
     }
     if std::env::var_os("ACEQUIA_WRITE_DOCUMENTS").is_some() {
         std::fs::write(path(name), &manual).expect("to write it");
     }
-    assert!(read(name) == manual, "{name} is not what the registry says: `just documents` writes it");
+    assert!(
+        read(name) == manual,
+        "{name} is not what the registry says: `just documents` writes it"
+    );
 }

@@ -84,3 +84,17 @@ const fn case(
 ) -> Case {
     Case { name, rules, needs, upgrades: Upgrades::Taken, run }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CASES, FIRST};
+    use crate::case::assert_covers;
+    use crate::client::book::WATCHED;
+    use crate::rule::Side;
+
+    #[test]
+    fn there_is_a_case_for_each_rule_that_is_tested() {
+        let asked = CASES.iter().chain([&FIRST]).flat_map(|case| case.rules);
+        assert_covers(Side::Client, asked.chain(WATCHED).copied());
+    }
+}

@@ -31,8 +31,8 @@ pub(crate) enum Event {
     /// A connection was asked for, and refused.
     Refused,
     Op(Op),
-    /// The program has printed this.
-    Line(Value),
+    /// The program has said something, which the stage has kept.
+    Line,
     Ping,
     Pong(Bytes),
     Down(Option<u16>),
@@ -74,6 +74,8 @@ pub(crate) struct Stage {
     outcomes: Vec<(String, Outcome)>,
     messages: Vec<Value>,
     ticks: Interval,
+    /// Ticks since the server last said or did something, or the program was told to.
+    waited: u32,
     has_ended: bool,
     encoding: Option<Encoding>,
 }
@@ -107,6 +109,7 @@ impl Stage {
             outcomes: Vec::new(),
             messages: Vec::new(),
             ticks,
+            waited: 0,
             has_ended: false,
             encoding: None,
         })
@@ -131,15 +134,21 @@ impl Stage {
         self.book.findings.note(line);
     }
 
-    /// What else happens, within so many ticks.
+    /// What else happens, within so many ticks of when the server last said or did something.
     pub(crate) async fn event(&mut self, ticks_max: u32) -> Event {
-        let mut ticks = 0;
         loop {
             if !self.waiting.is_empty() {
                 return self.waiting.remove(0);
             }
             tokio::select! {
+                // First, or a client that says very much would stop the clock.
                 biased;
+                _ = self.ticks.tick() => {
+                    self.waited += 1;
+                    if self.waited > ticks_max {
+                        return Event::Late;
+                    }
+                }
                 wire = self.server.next() => self.take(wire),
                 says = self.program.says(), if !self.has_ended => match says {
                     Says::Line(line) => self.printed(&line),
@@ -149,12 +158,6 @@ impl Stage {
                         return Event::Ended(said);
                     }
                 },
-                _ = self.ticks.tick() => {
-                    ticks += 1;
-                    if ticks > ticks_max {
-                        return Event::Late;
-                    }
-                }
             }
         }
     }
@@ -260,7 +263,7 @@ impl Stage {
         } else if said["topic"].is_string() {
             self.messages.push(said.clone());
         }
-        self.waiting.push(Event::Line(said));
+        self.waiting.push(Event::Line);
     }
 
     /// Sends an event, with the next number if the session can be resumed.
@@ -276,6 +279,7 @@ impl Stage {
 
     /// Sends an event as it is.
     pub(crate) fn say_plain(&mut self, event: &Value) {
+        self.waited = 0;
         const SHOWN: usize = 400;
         let text = event.to_string();
         let shown: String = text.chars().take(SHOWN).collect();
@@ -288,6 +292,7 @@ impl Stage {
 
     /// Sends an event in three WebSocket frames, with a ping between two of them.
     pub(crate) fn say_in_frames(&mut self, event: &Value) {
+        self.waited = 0;
         self.note(format!("S {event} (in three frames, with a ping between)"));
         let Some((conn, encoding)) = self.conn else { return };
         let (bytes, data) = match written(event, encoding) {
@@ -306,6 +311,7 @@ impl Stage {
     }
 
     pub(crate) fn ping(&mut self, data: &'static [u8]) {
+        self.waited = 0;
         self.note("S a WebSocket ping".to_owned());
         if let Some((conn, _)) = self.conn {
             self.server.send(conn, Message::Ping(Bytes::from_static(data)));
@@ -320,6 +326,7 @@ impl Stage {
 
     /// Closes with this code.
     pub(crate) fn close(&mut self, code: u16, reason: &str) {
+        self.waited = 0;
         self.note(format!("- the server closes the connection with {code}"));
         if let Some((conn, _)) = self.conn.take() {
             let frame = CloseFrame { code: code.into(), reason: reason.to_owned().into() };
@@ -329,6 +336,7 @@ impl Stage {
 
     /// Ends the connection without a word.
     pub(crate) fn cut(&mut self) {
+        self.waited = 0;
         self.note("- the connection breaks".to_owned());
         if let Some((conn, _)) = self.conn.take() {
             self.server.cut(conn);
@@ -337,6 +345,7 @@ impl Stage {
 
     /// Waits for another connection, and for its `hello` if the client says one; returns when it came.
     pub(crate) async fn comes_back(&mut self, rule: &'static str) -> Result<Instant, Over> {
+        self.waited = 0;
         while !matches!(self.awaited(rule, "another connection").await?, Event::Up) {}
         let at = Instant::now();
         if !self.book.hellos.is_empty() {
@@ -358,6 +367,7 @@ impl Stage {
     }
 
     pub(crate) async fn tell(&mut self, what: &Value) {
+        self.waited = 0;
         self.note(format!(
             "- the program is told {}",
             what.to_string().chars().take(200).collect::<String>()

@@ -19,7 +19,7 @@ pub(crate) const WORKER: &[Rule] = &[
         "connections",
         "A worker sends ZMTP heartbeats, or checks after a long silence whether the server can still be reached.",
         By(
-            "a server that says nothing for up to 100 s, with --slow: a PING or another connection must come",
+            "a server that vanishes for 80 seconds and closes nothing, with --slow: another connection must come",
         ),
     ),
     rule(

@@ -68,6 +68,8 @@ pub(crate) struct Book {
     /// The servers of which something was heard on each connection for results.
     servers: HashMap<Conn, usize>,
     token: Option<Vec<u8>>,
+    /// The server was not there while a job ended, so what is said of that was queued.
+    pub(crate) has_been_away: bool,
 }
 
 impl Book {
@@ -80,6 +82,7 @@ impl Book {
             names: HashMap::new(),
             servers: HashMap::new(),
             token,
+            has_been_away: false,
         }
     }
 
@@ -326,20 +329,19 @@ impl Book {
         }) || lane_of(message)
             .is_some_and(|id| self.lanes.iter().any(|lane| lane.is_over && lane.id == id));
         let Some(at) = live else {
-            if self.lanes.iter().any(|lane| lane.results == Some(conn)) {
-                // It may have crossed the end of its lane.
-            } else if is_void {
-                self.findings.broke(
-                    "W6",
-                    format!(
-                        "`{kind}` of a lane that is over, as the first message on a new connection"
-                    ),
-                );
-            } else {
+            // It may have crossed the end of its lane, of which a worker cannot know before the next
+            // hello.
+            let is_crossing = is_void || self.lanes.iter().any(|lane| lane.results == Some(conn));
+            if !is_crossing {
                 self.findings.broke(
                     "W23",
                     format!("`{kind}` as the first message of a connection, before any `ready`"),
                 );
+            } else if self.has_been_away && job.is_some() {
+                let came = format!(
+                    "`{kind}` of a job of a lane that is over, as the first message on a new connection"
+                );
+                self.findings.broke("W6", came);
             }
             return None;
         };

@@ -51,7 +51,7 @@ pub(crate) const FIRST: Case =
 
 /// The others, in the order of the rules.
 pub(crate) const CASES: &[Case] = cases! {
-    "a long silence" ["W2"], [Need::Slow], connections::silence;
+    "a server that vanishes" ["W2"], [Need::Slow], connections::vanishes;
     "two servers" ["W4"], [Need::Claim(Claim::Servers)], connections::two_servers;
     "a server that comes again" ["W5"], [], connections::comes_again;
     "old messages" ["W6"], [Need::Queue("sleep")], connections::old_messages;
@@ -97,4 +97,18 @@ const fn case(
         servers = 2;
     }
     Case { name, rules, needs, servers, run }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CASES, FIRST};
+    use crate::case::assert_covers;
+    use crate::rule::Side;
+    use crate::worker::book::WATCHED;
+
+    #[test]
+    fn there_is_a_case_for_each_rule_that_is_tested() {
+        let asked = CASES.iter().chain([&FIRST]).flat_map(|case| case.rules);
+        assert_covers(Side::Worker, asked.chain(WATCHED).copied());
+    }
 }

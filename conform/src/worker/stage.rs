@@ -105,6 +105,8 @@ pub(crate) struct Stage {
     servers: Vec<(Conn, usize)>,
     case: &'static str,
     ticks: Interval,
+    /// Ticks since the server last said or did something.
+    waited: u32,
     count: u32,
     has_ended: bool,
     takes_pings: bool,
@@ -148,6 +150,7 @@ impl Stage {
             servers: Vec::new(),
             case: case.name,
             ticks,
+            waited: 0,
             count: 0,
             has_ended: false,
             takes_pings: false,
@@ -180,32 +183,46 @@ impl Stage {
         self.book.findings.broke(rule, came);
     }
 
-    /// What else happens, within so many ticks. Greets connections as they come, and closes the
-    /// other connection of a lane that has lost one, as a server does.
+    /// What else happens, within so many ticks of when the server last said or did something.
     pub(crate) async fn event(&mut self, ticks_max: u32) -> Event {
-        let mut ticks = 0;
+        loop {
+            if let Some(event) = self.happens().await {
+                return event;
+            }
+            if self.waited > ticks_max {
+                return Event::Late;
+            }
+        }
+    }
+
+    /// What happens next; `None` if a tick has passed. Greets connections as they come, and closes
+    /// the other connection of a lane that has lost one, as a server does.
+    pub(crate) async fn happens(&mut self) -> Option<Event> {
         loop {
             let wire = tokio::select! {
+                // First, or a worker that says very much would stop the clock.
                 biased;
+                _ = self.ticks.tick() => {
+                    self.book.tick();
+                    self.waited += 1;
+                    return None;
+                }
                 wire = self.server.next() => wire,
                 said = self.program.ended(), if !self.has_ended => {
                     self.has_ended = true;
                     self.book.findings.note(format!("- the program has ended: {said}"));
-                    return Event::Ended(said);
-                }
-                _ = self.ticks.tick() => {
-                    self.book.tick();
-                    ticks += 1;
-                    if ticks > ticks_max {
-                        return Event::Late;
-                    }
-                    continue;
+                    return Some(Event::Ended(said));
                 }
             };
             if let Some(event) = self.take(wire) {
-                return event;
+                return Some(event);
             }
         }
+    }
+
+    /// From here on it is waited anew.
+    pub(crate) fn begin_to_wait(&mut self) {
+        self.waited = 0;
     }
 
     fn take(&mut self, wire: Wire) -> Option<Event> {
@@ -315,6 +332,7 @@ impl Stage {
 
     /// Sends messages on a connection, in one ZeroMQ message.
     pub(crate) fn say_on(&mut self, conn: Conn, says: &[Say]) {
+        self.begin_to_wait();
         self.book.note_said(says);
         let frames: Vec<Bytes> = says.iter().flat_map(Say::frames).collect();
         self.server.send(conn, &frames);
@@ -386,18 +404,39 @@ impl Stage {
         job
     }
 
-    /// Waits until a lane is ready.
+    /// Waits until a lane is ready. Who does not answer is greeted once more, as a server does.
     pub(crate) async fn lane(&mut self, rule: &'static str) -> Result<usize, Over> {
+        self.begin_to_wait();
+        let mut is_again = false;
         loop {
             if let Some(lane) = self.book.live() {
                 return Ok(lane);
             }
-            self.awaited(rule, "a `ready` for the lane").await?;
+            if !is_again && self.waited > self.time_max() / 2 {
+                is_again = true;
+                for lane in 0..self.book.lanes.len() {
+                    if !self.book.lanes[lane].is_over {
+                        self.greet_again(lane);
+                    }
+                }
+            }
+            if let Some(Event::Ended(_)) | None = self.happens().await
+                && (self.has_ended || self.waited > self.time_max())
+            {
+                let why = if self.has_ended {
+                    format!("the program has ended{}", self.program.last_words())
+                } else {
+                    format!("not within {} s", self.setup.time_max.as_secs())
+                };
+                self.broke(rule, format!("a `ready` for the lane did not come: {why}"));
+                return Err(Over);
+            }
         }
     }
 
     /// Waits for the answer to a job.
     pub(crate) async fn answer(&mut self, job: JobId, rule: &'static str) -> Result<Answer, Over> {
+        self.begin_to_wait();
         loop {
             if let Some(answer) = self.book.answers.get(&job) {
                 return Ok(answer.clone());
@@ -442,18 +481,25 @@ impl Stage {
         }
     }
 
-    /// Opens the ports again, after whoever was there has been refused for a while.
-    pub(crate) async fn reopen(&mut self) -> Result<(), Over> {
-        self.event(10).await;
-        if let Err(error) = self.server.listen() {
-            self.broke("W5", format!("the kit cannot go on: {error:#}"));
-            return Err(Over);
+    /// Lets time pass.
+    pub(crate) async fn pause(&mut self, ticks: u32) {
+        for _ in 0..ticks {
+            self.ticks.tick().await;
         }
-        Ok(())
+    }
+
+    /// Opens the ports again.
+    pub(crate) fn listen(&mut self) -> Result<(), Over> {
+        self.begin_to_wait();
+        self.server.listen().map_err(|error| {
+            self.broke("W5", format!("the kit cannot go on: {error:#}"));
+            Over
+        })
     }
 
     /// Waits until the server of the lane has neither connection any more, or the program has ended.
     pub(crate) async fn gone(&mut self, lane: usize, rule: &'static str) -> Result<(), Over> {
+        self.begin_to_wait();
         while !self.book.lanes[lane].is_over {
             match self.event(self.time_max()).await {
                 Event::Ended(_) => return Ok(()),
@@ -475,6 +521,7 @@ impl Stage {
     }
 
     pub(crate) fn break_connections(&mut self, conns: &[Conn]) {
+        self.begin_to_wait();
         self.book.findings.note(format!("- the server closes {} of the connections", conns.len()));
         for conn in conns {
             self.server.close(*conn);

@@ -4,9 +4,11 @@ use crate::case::Over;
 use crate::worker::server::Port;
 use crate::worker::stage::{Event, HELLO, Stage};
 
-/// So many ticks may a worker be content with silence: libraries ask after 30 or 60 seconds, and
-/// may take 10 more.
-const SILENCE_TICKS_MAX: u32 = 1_000;
+/// For so many ticks a server has vanished: libraries ask after 30 or 60 seconds of silence, and may
+/// wait 10 or 30 for an answer.
+const VANISHED_TICKS: u32 = 800;
+/// So many ticks later the worker must be back.
+const BACK_TICKS_MAX: u32 = 300;
 
 /// What every worker can do: come, be ready, and answer a job.
 pub(super) async fn first(stage: &mut Stage) -> Result<(), Over> {
@@ -28,15 +30,26 @@ pub(super) async fn first(stage: &mut Stage) -> Result<(), Over> {
     Ok(())
 }
 
-pub(super) async fn silence(stage: &mut Stage) -> Result<(), Over> {
-    stage.settle_on_a_lane().await?;
+/// The server's host vanishes: nothing is said any more, no connection is closed, and whoever dials
+/// finds nobody. Later it is there again.
+pub(super) async fn vanishes(stage: &mut Stage) -> Result<(), Over> {
+    let lane = stage.settle_on_a_lane().await?;
+    let lane = &stage.book.lanes[lane];
+    let conns: Vec<_> = [Some(lane.jobs), lane.results].into_iter().flatten().collect();
+    stage.book.findings.note("- the server says and hears nothing any more".to_owned());
+    for conn in conns {
+        stage.server.freeze(conn);
+    }
+    stage.server.stop_listening().await;
+    stage.pause(VANISHED_TICKS).await;
+    stage.listen()?;
     loop {
-        match stage.event(SILENCE_TICKS_MAX).await {
-            Event::Ping | Event::Up { .. } => return Ok(()),
+        match stage.event(BACK_TICKS_MAX).await {
+            Event::Up { .. } => return Ok(()),
             Event::Late | Event::Ended(_) => {
                 stage.broke(
                     "W2",
-                    "neither a PING nor another connection came in 100 seconds of silence",
+                    "no other connection came, though the server was gone for 80 seconds",
                 );
                 return Ok(());
             }
@@ -76,7 +89,9 @@ pub(super) async fn comes_again(stage: &mut Stage) -> Result<(), Over> {
             _ => {
                 stage.server.stop_listening().await;
                 stage.break_lane(lane);
-                stage.reopen().await?;
+                // Whoever dials is refused for a while.
+                stage.pause(10).await;
+                stage.listen()?;
                 continue;
             }
         }
@@ -88,13 +103,13 @@ pub(super) async fn comes_again(stage: &mut Stage) -> Result<(), Over> {
 
 pub(super) async fn old_messages(stage: &mut Stage) -> Result<(), Over> {
     let lane = stage.lane("W23").await?;
-    stage.give(lane, "sleep", "300");
+    stage.give(lane, "sleep", "200");
+    stage.server.stop_listening().await;
     stage.break_lane(lane);
-    stage.lane("W5").await?;
-    // The run before ends while this one does.
-    let lane = stage.lane("W5").await?;
-    let job = stage.give(lane, "sleep", "600");
-    stage.answer(job, "W27").await?;
+    // The job ends, and nobody is there to hear it.
+    stage.pause(10).await;
+    stage.book.has_been_away = true;
+    stage.listen()?;
     stage.settle().await
 }
 

@@ -62,6 +62,7 @@ pub(super) async fn of_a_busy_worker(stage: &mut Stage) -> Result<(), Over> {
 async fn wait_for_bye(stage: &mut Stage, lane: usize) -> Result<(), Over> {
     stage.book.findings.note("- SIGTERM".to_owned());
     stage.program.terminate();
+    stage.begin_to_wait();
     while !stage.book.lanes[lane].has_left {
         let event = stage.awaited("W49", "the `bye` of a worker that was told to end").await?;
         if let Event::Said(FromWorker::Bye { .. }) = event {

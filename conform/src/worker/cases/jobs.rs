@@ -45,7 +45,8 @@ pub(super) async fn all_slots(stage: &mut Stage) -> Result<(), Over> {
 
 /// The lane holds a job for longer than a worker that beats may be silent, which the book watches.
 pub(super) async fn lease(stage: &mut Stage) -> Result<(), Over> {
-    let lane = stage.lane("W23").await?;
+    // The first beat should come before the answer to a first job.
+    let lane = stage.settle_on_a_lane().await?;
     if stage.serves("hang") {
         stage.give(lane, "hang", "null");
     } else {
@@ -53,9 +54,9 @@ pub(super) async fn lease(stage: &mut Stage) -> Result<(), Over> {
     }
     let mut ticks = 0;
     while ticks < HELD_TICKS {
-        match stage.event(0).await {
-            Event::Late => ticks += 1,
-            Event::Ended(said) => {
+        match stage.happens().await {
+            None => ticks += 1,
+            Some(Event::Ended(said)) => {
                 stage.broke("W45", format!("the program has ended ({said}) while it holds a job"));
                 return Err(Over);
             }
