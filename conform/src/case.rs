@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{Context as _, ensure};
+
 use crate::findings::Finding;
 use crate::report::{Judged, Report, Verdict};
 use crate::rule::{Side, Tested};
@@ -31,36 +33,53 @@ pub(crate) struct Trial {
     pub(crate) ran: Ran,
 }
 
-/// Which rules are asked about.
+/// What is asked about.
 #[derive(Clone, Debug, Default)]
-pub struct Only(Vec<&'static str>);
+pub struct Only {
+    rules: Vec<&'static str>,
+    cases: Vec<String>,
+}
 
 impl Only {
-    /// Those with these numbers; none means all.
+    /// The rules with these numbers, in the cases of these names; none means all.
     ///
     /// # Errors
-    /// If there is no such rule.
-    pub fn of(side: Side, numbers: &[String]) -> anyhow::Result<Self> {
-        let known = |number: &String| {
-            side.rule(number).map(|rule| rule.number).ok_or_else(|| {
-                let last = side.rules().last().map_or("", |rule| rule.number);
-                anyhow::anyhow!(
-                    "there is no rule {number}; the last one is {last}, and {} has them",
-                    side.document()
+    /// If there is no such rule or case.
+    pub fn of(side: Side, rules: &[String], cases: &[String]) -> anyhow::Result<Self> {
+        let rule = |number: &String| {
+            side.rule(number).map(|rule| rule.number).with_context(|| {
+                let (last, document) = (side.rules().last(), side.document());
+                let last = last.map_or("", |rule| rule.number);
+                format!(
+                    "there is no rule {number}; the last one is {last}, and {document} has them"
                 )
             })
         };
-        Ok(Self(numbers.iter().map(known).collect::<anyhow::Result<_>>()?))
+        let known = match side {
+            Side::Worker => crate::worker::cases(),
+            Side::Client => crate::client::cases(),
+        };
+        for case in cases {
+            ensure!(
+                known.contains(&case.as_str()),
+                "there is no case {case:?}; there are {known:?}"
+            );
+        }
+        Ok(Self {
+            rules: rules.iter().map(rule).collect::<anyhow::Result<_>>()?,
+            cases: cases.to_vec(),
+        })
     }
 
-    pub(crate) fn has(&self, rule: &str) -> bool {
-        self.0.is_empty() || self.0.contains(&rule)
+    fn has(&self, rule: &str) -> bool {
+        self.rules.is_empty() || self.rules.contains(&rule)
     }
 
-    /// Whether a case that asks about these rules is to be run.
-    pub(crate) fn wants(&self, rules: &[&str], watched: &[&str]) -> bool {
-        self.0.is_empty()
-            || self.0.iter().any(|rule| rules.contains(rule) || watched.contains(rule))
+    /// Whether a case is to be run that asks about these rules, beside those that all look at.
+    pub(crate) fn wants(&self, name: &str, rules: &[&str], watched: &[&str]) -> bool {
+        let asks = |rule: &&str| rules.contains(rule) || watched.contains(rule);
+        (self.rules.is_empty() || self.rules.iter().any(asks))
+            && (self.cases.is_empty() || self.cases.iter().any(|case| case == name))
     }
 }
 
@@ -104,7 +123,7 @@ pub(crate) fn verdicts(
         (None, Tested::By(_)) if through.contains(&number) => Verdict::Ok,
         (None, Tested::By(_)) => Verdict::Skipped(match why_not.remove(number) {
             Some(reasons) if !reasons.is_empty() => reasons.join("; "),
-            _ => "no case came so far".to_owned(),
+            _ => "no case that was run asks about it, or came so far".to_owned(),
         }),
     };
     let mut judge = judge;

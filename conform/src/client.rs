@@ -26,7 +26,7 @@ use stage::Stage;
 pub struct Setup {
     /// The client program and its arguments.
     pub command: Vec<OsString>,
-    /// The rules that are asked about.
+    /// The rules and cases that are asked about.
     pub only: Only,
     /// How long anything that must come may take.
     pub time_max: Duration,
@@ -48,6 +48,11 @@ pub(crate) struct Facts {
     pub(crate) resumes: bool,
 }
 
+/// The names of all cases but the first, which always goes before.
+pub(crate) fn cases() -> Vec<&'static str> {
+    CASES.iter().map(|case| case.name).collect()
+}
+
 /// Leads the client through all conversations that it can have, and judges it.
 ///
 /// # Errors
@@ -59,7 +64,7 @@ pub async fn judge(setup: Setup) -> anyhow::Result<Report> {
     let mut stage = Stage::start(&FIRST, &setup).await?;
     let ran = (FIRST.run)(&mut stage).await;
     let facts = stage.facts().filter(|_| ran.is_ok());
-    let mut trials = vec![trial(&FIRST, stage, ran)];
+    let mut trials = vec![trial(&FIRST, stage, ran).await];
     let Some(facts) = facts else {
         let reason = || Ran::Skipped("the client did not get through a first job".to_owned());
         trials.extend(CASES.iter().map(|case| Trial {
@@ -70,7 +75,7 @@ pub async fn judge(setup: Setup) -> anyhow::Result<Report> {
         return Ok(verdicts(Side::Client, program, &setup.only, WATCHED, trials));
     };
     let at_once = if setup.listen.is_some() { 1 } else { setup.at_once.max(1) };
-    let wanted = CASES.iter().filter(|case| setup.only.wants(case.rules, WATCHED));
+    let wanted = CASES.iter().filter(|case| setup.only.wants(case.name, case.rules, WATCHED));
     let tried: Vec<_> =
         stream::iter(wanted.map(|case| run(case, &setup, facts))).buffered(at_once).collect().await;
     for trial in tried {
@@ -85,11 +90,11 @@ async fn run(case: &'static Case, setup: &Arc<Setup>, facts: Facts) -> anyhow::R
     }
     let mut stage = Stage::start(case, setup).await?;
     let ran = (case.run)(&mut stage).await;
-    Ok(trial(case, stage, ran))
+    Ok(trial(case, stage, ran).await)
 }
 
-fn trial(case: &'static Case, stage: Stage, ran: Result<(), Over>) -> Trial {
-    let broken = stage.into_broken();
+async fn trial(case: &'static Case, stage: Stage, ran: Result<(), Over>) -> Trial {
+    let broken = stage.into_broken().await;
     let ran = match ran {
         Ok(()) => Ran::Through(broken),
         Err(Over) => Ran::Short(broken),

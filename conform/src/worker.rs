@@ -83,7 +83,7 @@ pub struct Setup {
     pub token_file: Option<PathBuf>,
     /// What the worker claims.
     pub claims: Vec<Claim>,
-    /// The rules that are asked about.
+    /// The rules and cases that are asked about.
     pub only: Only,
     /// How long anything that must come may take.
     pub time_max: Duration,
@@ -112,6 +112,11 @@ impl Facts {
     }
 }
 
+/// The names of all cases but the first, which always goes before.
+pub(crate) fn cases() -> Vec<&'static str> {
+    CASES.iter().map(|case| case.name).collect()
+}
+
 /// Leads the worker through all conversations that it claims to know, and judges it.
 ///
 /// # Errors
@@ -126,7 +131,7 @@ pub async fn judge(setup: Setup) -> anyhow::Result<Report> {
     let mut stage = Stage::start(&FIRST, &setup, &token, None)?;
     let ran = (FIRST.run)(&mut stage).await;
     let facts = stage.facts()?;
-    trials.push(trial(&FIRST, stage, ran));
+    trials.push(trial(&FIRST, stage, ran).await);
     let Some(facts) = facts.map(Arc::new) else {
         let reason = || Ran::Skipped("the worker was not ready for a first job".to_owned());
         trials.extend(CASES.iter().map(|case| Trial {
@@ -137,7 +142,7 @@ pub async fn judge(setup: Setup) -> anyhow::Result<Report> {
         return Ok(verdicts(Side::Worker, program, &setup.only, WATCHED, trials));
     };
     let at_once = if setup.listen.is_some() { 1 } else { setup.at_once.max(1) };
-    let wanted = CASES.iter().filter(|case| setup.only.wants(case.rules, WATCHED));
+    let wanted = CASES.iter().filter(|case| setup.only.wants(case.name, case.rules, WATCHED));
     let tried: Vec<_> = stream::iter(wanted.map(|case| run(case, &setup, &token, &facts)))
         .buffered(at_once)
         .collect()
@@ -160,11 +165,11 @@ async fn run(
     }
     let mut stage = Stage::start(case, setup, token, Some(Arc::clone(facts)))?;
     let ran = (case.run)(&mut stage).await;
-    Ok(trial(case, stage, ran))
+    Ok(trial(case, stage, ran).await)
 }
 
-fn trial(case: &'static Case, stage: Stage, ran: Result<(), Over>) -> Trial {
-    let broken = stage.into_broken();
+async fn trial(case: &'static Case, stage: Stage, ran: Result<(), Over>) -> Trial {
+    let broken = stage.into_broken().await;
     let ran = match ran {
         Ok(()) => Ran::Through(broken),
         Err(Over) => Ran::Short(broken),

@@ -110,6 +110,12 @@ impl Server {
         *self.upgrades.lock().unwrap_or_else(PoisonError::into_inner) = how;
     }
 
+    /// Closes the port.
+    pub(crate) async fn stop_listening(&mut self) {
+        self.listener.abort();
+        _ = (&mut self.listener).await;
+    }
+
     /// What happens next. May be cancelled.
     pub(crate) async fn next(&mut self) -> Wire {
         loop {

@@ -121,8 +121,9 @@ impl Stage {
         Some(Facts { encoding: self.encoding?, greets: !self.book.hellos.is_empty(), resumes })
     }
 
-    /// The findings; the client is ended.
-    pub(crate) fn into_broken(self) -> Vec<(&'static str, Finding)> {
+    /// The findings; the client is ended, and the port is free again.
+    pub(crate) async fn into_broken(mut self) -> Vec<(&'static str, Finding)> {
+        self.server.stop_listening().await;
         self.book.findings.into_broken()
     }
 
@@ -405,8 +406,12 @@ impl Stage {
 
     /// Submits a job and takes it, up to `started`.
     pub(crate) async fn taken(&mut self, name: &str) -> Result<Named, Over> {
+        self.taken_by(name, "C14").await
+    }
+
+    async fn taken_by(&mut self, name: &str, rule: &'static str) -> Result<Named, Over> {
         self.submit(&[name]).await;
-        let named = self.submitted(name, "C14").await?;
+        let named = self.submitted(name, rule).await?;
         self.say(&about("accepted", &named, &json!({})));
         self.say(&about("started", &named, &json!({"attempt": 1, "worker": "upper-1"})));
         Ok(named)
@@ -448,7 +453,7 @@ impl Stage {
 
     /// A job from its submit to its end: the client still works.
     pub(crate) async fn settle(&mut self, name: &str, rule: &'static str) -> Result<(), Over> {
-        let named = self.taken(name).await?;
+        let named = self.taken_by(name, rule).await?;
         self.done(name, &named);
         self.expect_done(name, rule).await
     }

@@ -290,7 +290,7 @@ pub(crate) const CLIENT: &[Rule] = &[
         Should,
         "closing",
         "A client that loses its connection comes back after a second or so, and waits longer each time that fails.",
-        By("five connections that end at once: together they take at least a second"),
+        By("four connections that end at once: together they take at least a second"),
     ),
     rule(
         "C43",

@@ -23,6 +23,8 @@ use crate::program::{Program, Start};
 
 /// Time is counted in these, so that time in which this process stood still does not count.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
+/// For so many ticks results are heard after their jobs connection has ended.
+const DRAIN_TICKS: u32 = 10;
 /// The token that the kit makes for a worker that claims to take one.
 const TOKEN: &str = "a token of the kit, for a worker that takes one";
 
@@ -108,6 +110,8 @@ pub(crate) struct Stage {
     /// Ticks since the server last said or did something.
     waited: u32,
     count: u32,
+    /// Connections for jobs that have ended, and for how many ticks the results are still heard.
+    dying: Vec<(Conn, u32)>,
     has_ended: bool,
     takes_pings: bool,
 }
@@ -152,6 +156,7 @@ impl Stage {
             ticks,
             waited: 0,
             count: 0,
+            dying: Vec::new(),
             has_ended: false,
             takes_pings: false,
         })
@@ -172,8 +177,9 @@ impl Stage {
         }))
     }
 
-    /// The findings; the worker is ended.
-    pub(crate) fn into_broken(mut self) -> Vec<(&'static str, Finding)> {
+    /// The findings; the worker is ended, and the ports are free again.
+    pub(crate) async fn into_broken(mut self) -> Vec<(&'static str, Finding)> {
+        self.server.stop_listening().await;
         let printed = self.program.printed();
         self.book.search(&printed);
         self.book.findings.into_broken()
@@ -205,7 +211,7 @@ impl Stage {
                 _ = self.ticks.tick() => {
                     self.book.tick();
                     self.waited += 1;
-                    return None;
+                    return self.drain().then_some(Event::Down);
                 }
                 wire = self.server.next() => wire,
                 said = self.program.ended(), if !self.has_ended => {
@@ -218,6 +224,24 @@ impl Stage {
                 return Some(event);
             }
         }
+    }
+
+    /// A connection has ended, and with it its lanes.
+    fn end_lanes_of(&mut self, conn: Conn) {
+        for other in self.book.ended(conn) {
+            self.server.close(other);
+            self.book.ended(other);
+        }
+    }
+
+    /// Ends the lanes whose last results are in, or should be; whether there were any.
+    fn drain(&mut self) -> bool {
+        self.dying.iter_mut().for_each(|(_, ticks)| *ticks -= 1);
+        let over: Vec<_> = self.dying.extract_if(.., |(_, ticks)| *ticks == 0).collect();
+        for (conn, _) in &over {
+            self.end_lanes_of(*conn);
+        }
+        !over.is_empty()
     }
 
     /// From here on it is waited anew.
@@ -257,9 +281,16 @@ impl Stage {
             Wire::Pong { conn, context } => Some(Event::Pong { conn, context }),
             Wire::Down { conn } => {
                 self.book.findings.note("- the worker has closed a connection".to_owned());
-                for other in self.book.ended(conn) {
-                    self.server.close(other);
-                    self.book.ended(other);
+                let has_results = self
+                    .book
+                    .lanes
+                    .iter()
+                    .any(|lane| lane.jobs == conn && !lane.is_over && lane.results.is_some());
+                if has_results {
+                    // What it has still said comes first.
+                    self.dying.push((conn, DRAIN_TICKS));
+                } else {
+                    self.end_lanes_of(conn);
                 }
                 Some(Event::Down)
             }

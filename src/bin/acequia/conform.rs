@@ -142,6 +142,11 @@ struct How {
     #[arg(long, value_delimiter = ',', value_name = "RULE")]
     only: Vec<String>,
 
+    /// The conversations that are gone through, by the names that a report has; may be given several
+    /// times [default: all]
+    #[arg(long, value_name = "NAME")]
+    case: Vec<String>,
+
     /// How the report is written
     #[arg(long, default_value = "text", value_name = "text|tap|json")]
     format: Format,
@@ -198,7 +203,7 @@ async fn of_worker(args: WorkerArgs) -> anyhow::Result<Report> {
         slots: args.slots,
         token_file: args.token_file,
         claims: claims(&args.claims)?,
-        only: Only::of(Side::Worker, &args.how.only)?,
+        only: Only::of(Side::Worker, &args.how.only, &args.how.case)?,
         time_max: Duration::from_secs(args.how.timeout_s),
         slow: args.slow,
         listen,
@@ -221,7 +226,7 @@ fn claims(names: &[String]) -> anyhow::Result<Vec<Claim>> {
 async fn of_client(args: ClientArgs) -> anyhow::Result<Report> {
     client::judge(client::Setup {
         command: args.how.command,
-        only: Only::of(Side::Client, &args.how.only)?,
+        only: Only::of(Side::Client, &args.how.only, &args.how.case)?,
         time_max: Duration::from_secs(args.how.timeout_s),
         slow: args.slow,
         listen: args.listen,
