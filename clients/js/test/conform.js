@@ -1,14 +1,16 @@
-// What `acequia conform client` leads through its exercise: the library, and a few lines around it.
+// What `acequia conform client` leads through its exercise: the library, and a few lines around it. An
+// argument `msgpack` has it speak MessagePack.
 
 import { createInterface } from 'node:readline';
 
 import { Acequia } from '../src/index.js';
 
+const PACKAGES = '../../../tests/browser/node_modules';
 // Node.js has a WebSocket of its own from version 22 on; before, the tests bring one.
-const WebSocket = globalThis.WebSocket ?? (await import('../../../tests/browser/node_modules/ws/wrapper.mjs')).default;
+const WebSocket = globalThis.WebSocket ?? (await import(`${PACKAGES}/ws/wrapper.mjs`)).default;
+const codec = process.argv[2] === 'msgpack' ? await import(`${PACKAGES}/@msgpack/msgpack/dist.esm/index.mjs`) : undefined;
 
-const url = `${process.env.ACEQUIA_SERVER.replace(/^http/, 'ws')}/v1/ws`;
-const client = new Acequia(url, { WebSocket, ...(process.argv.includes('msgpack') ? { codec: await import('../../../tests/browser/node_modules/@msgpack/msgpack/dist.esm/index.mjs') } : {}) });
+const client = new Acequia(`${process.env.ACEQUIA_SERVER.replace(/^http/, 'ws')}/v1/ws`, { WebSocket, codec });
 const jobs = new Map();
 
 const print = (line) => console.log(JSON.stringify(line));

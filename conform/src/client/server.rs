@@ -191,6 +191,7 @@ async fn accept(
 }
 
 /// `None` of what is no request for a WebSocket.
+#[expect(clippy::result_large_err, reason = "the library wants it so")]
 async fn upgrade(stream: TcpStream, how: Upgrades) -> Option<FromPort> {
     let mut encoding = Encoding::Json;
     let choose =
