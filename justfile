@@ -72,3 +72,4 @@ bench-hostile:
 documents:
     cargo run --quiet -- config --example > docs/acequia.toml.new
     mv docs/acequia.toml.new docs/acequia.toml
+    ACEQUIA_WRITE_DOCUMENTS=1 cargo test --quiet -p acequia-conform --test documents

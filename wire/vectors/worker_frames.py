@@ -413,6 +413,8 @@ def from_server():
                                                            timeout_ms=2592000000), EMPTY],
               job("", attempt=2**32 - 1, timeout_ms=2592000000), canonical=True)
     yield one("job_unknown_key", ["job", JOB, {**job_head(), "shard": [1]}, EMPTY], job(""))
+    nils = {"queue": None, "attempt": None, "type": None, "timeout_ms": None}
+    yield one("job_nils", ["job", JOB, nils, EMPTY], job("", type=OCTETS))
     yield one("job_empty_head", ["job", JOB, EMPTY, EMPTY], job("", type=OCTETS))
     for name, head, says in [
         ("attempt_zero", job_head(attempt=0), "`attempt` must be a positive integer"),

@@ -287,7 +287,8 @@ impl<'a> Connection<'a> {
 
     fn take(&mut self, message: JobMessage) -> Option<End> {
         let Some(line) = &self.line else {
-            return Some(self.lost("the server sent a job before its `hello`"));
+            tracing::warn!(job = %message.job, "the server sent a job before its `hello`; it is ignored");
+            return None;
         };
         let job = Job::new(message, Arc::clone(line));
         if !line.lane().hold(job.id(), job.as_held()) {

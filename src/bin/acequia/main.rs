@@ -3,6 +3,7 @@
 mod bench;
 mod completions;
 mod config;
+mod conform;
 mod demo;
 mod failure;
 mod job;
@@ -95,6 +96,7 @@ enum Task {
     Publish(publish::Args),
     Top(top::Args),
     Bench(bench::Args),
+    Conform(conform::Args),
     #[command(hide = true)]
     PoolGuard(pool_guard::Args),
 }
@@ -145,6 +147,7 @@ fn run(threads: Option<NonZeroUsize>, log: log::Format, task: Task) -> anyhow::R
             Task::Publish(args) => publish::run(args).await,
             Task::Top(args) => top::run(args).await,
             Task::Bench(args) => bench::run(args).await,
+            Task::Conform(args) => conform::run(args).await,
             Task::PoolGuard(args) => Ok(pool_guard::run(&args)),
         }
     });

@@ -211,6 +211,8 @@ fn read_job(job: JobId, bytes: &[u8], body: Bytes) -> Result<JobMessage, BadHead
     };
     head::read(bytes, |key, value| {
         match key {
+            // Nil counts as absent.
+            "queue" if value.name("queue")?.is_none() => {}
             "queue" => message.queue = value.queue("queue")?,
             "attempt" => {
                 let range = 1..=u64::from(u32::MAX);

@@ -31,6 +31,21 @@ async fn begin(server: &mut Server, n: u8) {
 }
 
 #[tokio::test]
+async fn a_job_before_the_hello_is_ignored() {
+    let mut server = Server::bind().await;
+    let (ended, _ends) = mpsc::unbounded_channel();
+    let running = Running::start(patient(&server, ended));
+    server.accept().await;
+    server.send([job(1, "a", "now")]).await;
+    server.send([ToWorker::Cancel { job: id(1) }]).await;
+    server.send([hello(1)]).await;
+    server.ready().await;
+    server.send([job(2, "a", "now")]).await;
+    server.done(2).await;
+    running.end().await;
+}
+
+#[tokio::test]
 async fn a_cancelled_job_still_says_that_it_has_ended() {
     let mut server = Server::bind().await;
     let (ended, mut ends) = mpsc::unbounded_channel();

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use clap::{Arg, ArgAction, Command};
 
 /// Commands for a look at what the others do: they hear of no more than what all commands do.
-const LOOKS: [&str; 2] = ["demo", "bench"];
+const LOOKS: [&str; 3] = ["demo", "bench", "conform"];
 /// Commands about the command itself: they work whatever the file says.
 const ABOUT: [&str; 4] = ["config", "completions", "man", "help"];
 
