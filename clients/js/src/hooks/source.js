@@ -15,7 +15,6 @@ export class Source {
 
   /** @param {Acequia | (() => Acequia)} given */
   constructor(given) {
-    this.given = given;
     this.#make = typeof given === 'function' ? given : undefined;
     this.#client = typeof given === 'function' ? undefined : given;
   }
