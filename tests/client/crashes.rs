@@ -9,7 +9,7 @@ use crate::process::Process;
 use crate::proxy::Proxy;
 use crate::within::{Within, worker};
 
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 5;
 const JOBS: usize = 200;
 
 /// Waits until the client has a session that it had not before.

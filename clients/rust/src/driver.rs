@@ -107,7 +107,9 @@ impl Driver {
                 self.lost(down_of(&error));
                 continue;
             }
-            let deadline = self.machine.deadline().map(|ms| self.began + Duration::from_millis(ms));
+            let is_writing = matches!(self.link, Link::Up { is_writing: true, .. });
+            let deadline = self.machine.deadline(is_writing);
+            let deadline = deadline.map(|ms| self.began + Duration::from_millis(ms));
             if let Some(deadline) = deadline
                 && timer.deadline() != deadline
             {

@@ -353,15 +353,17 @@ impl Machine {
         self.close_if_settled(now);
     }
 
-    /// When it wants to be told the time.
-    pub(crate) fn deadline(&self) -> Option<Ms> {
+    /// When it wants to be told the time, or to be asked for a message. The latter is of no use while one is
+    /// being written.
+    pub(crate) fn deadline(&self, is_writing: bool) -> Option<Ms> {
         let of_phase = match self.phase {
             Phase::Dialling { until }
             | Phase::Greeting { until, .. }
             | Phase::Waiting { until } => Some(until),
             Phase::Open { .. } => {
-                let dues = [self.acks.due(), self.out.again.due(), self.out.outbox.due()];
-                dues.into_iter().flatten().chain([self.liveness.due()]).min()
+                let to_send = [self.acks.due(), self.out.outbox.due()].into_iter().flatten();
+                let to_send = to_send.filter(|_| !is_writing);
+                to_send.chain(self.out.again.due()).chain([self.liveness.due()]).min()
             }
             Phase::Closed => None,
         };
