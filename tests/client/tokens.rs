@@ -76,10 +76,11 @@ async fn a_session_outlives_its_tokens() {
         async move { Ok(token(seconds, &json!({}))) }
     });
     let client = builder.connect().await.expect("a session");
+    let mut state = client.state();
+    state.mark_unchanged();
     let job = client.submit("forever", &()).expect("a job");
     let name = job.accepted().await.expect("the server has it");
-    let mut state = client.state();
-    state.wait_for(|state| *state != State::Open).await.expect("it goes on");
+    state.changed().await.expect("it goes on");
     state.wait_for(|state| *state == State::Open).await.expect("it goes on");
     assert_eq!(asked.load(Ordering::Relaxed), 2);
     // Calls have theirs from the same place.

@@ -229,9 +229,12 @@ fn a_job_goes_out_at_once_and_an_ack_goes_out_in_time() {
     assert_eq!(talk.machine.deadline(false), Some(1_000));
     assert_eq!(talk.machine.deadline(true), Some(20_000));
     assert_eq!(talk.pass(1_500), ["ack 3"]);
-    // Nothing comes after an outcome.
+    // Nothing comes after an outcome, and nothing is told twice.
     talk.job(1, started(2));
-    assert_eq!(talk.effects(), NONE);
+    talk.job(2, started(1));
+    talk.seq -= 1;
+    talk.job(2, started(1));
+    assert_eq!(talk.effects(), ["2 started 1"]);
 }
 
 #[test]
@@ -252,8 +255,10 @@ fn what_was_not_accepted_is_submitted_again_once_the_replay_has_no_word_of_it() 
     talk.job(3, result());
     talk.refuse(Some("replay-end-1"), RejectCode::BadRequest);
     assert_eq!(talk.said(), NONE, "of a connection that is gone");
+    // One was there when it was submitted again before; a crash may have lost it since.
+    talk.reject(2, RejectCode::DuplicateId, None);
     talk.refuse(Some("replay-end-2"), RejectCode::BadRequest);
-    assert_eq!(talk.said(), ["submit 2", "submit 4", "submit 5", "ack 6"]);
+    assert_eq!(talk.said(), ["submit 2", "submit 4", "submit 5", "ack 7"]);
     // One was there after all.
     talk.reject(2, RejectCode::DuplicateId, None);
     talk.job(2, result());
