@@ -11,6 +11,8 @@ mod jobs;
 mod process;
 #[path = "client/proxy.rs"]
 mod proxy;
+#[path = "client/tokens.rs"]
+mod tokens;
 #[path = "client/topics.rs"]
 mod topics;
 #[path = "client/within.rs"]

@@ -18,13 +18,18 @@ pub(crate) struct Within {
 
 impl Within {
     pub(crate) async fn start() -> Self {
+        Self::start_as(Config::default()).await
+    }
+
+    /// On free ports, with its jobs in memory.
+    pub(crate) async fn start_as(config: Config) -> Self {
         let any: acequia::Endpoint = "tcp://127.0.0.1:0".parse().expect("as written");
         let config = Config {
             listen: "127.0.0.1:0".to_owned(),
             jobs: any.clone(),
             results: any,
             journal: None,
-            ..Config::default()
+            ..config
         };
         let server = Server::bind(config).await.expect("free ports");
         let addresses = server.addresses().clone();

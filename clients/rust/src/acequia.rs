@@ -4,32 +4,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use acequia_wire::client::{Batch, Encoding, Op};
-use acequia_wire::limits::{CLIENT_JOBS_MAX, KEY_BYTES_MAX, TOPIC_BYTES_MAX};
+use acequia_wire::limits::{KEY_BYTES_MAX, TOPIC_BYTES_MAX};
 use acequia_wire::{ContentType, JobId, Payload};
 use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot, watch};
 
-use crate::call::Fault;
 use crate::command::{Command, Handle, Reader};
-use crate::driver::Driver;
 use crate::http::{HttpClient, HttpError};
-use crate::job::{Job, Known};
+use crate::job::Job;
 use crate::job_error::JobError;
-use crate::machine::{NewJob, Policy};
+use crate::known::Known;
+use crate::machine::NewJob;
 use crate::mailbox::{Budget, Mailbox};
 use crate::publish::Message;
-use crate::start::StartError;
 use crate::state::State;
 use crate::submit::{BadSubmit, Submit};
+use crate::submit_error::SubmitError;
 use crate::subscription::Subscription;
-use crate::token::Tokens;
-use crate::url::ServerUrl;
-
-/// Live jobs of a client, unless told otherwise: as many as a server allows by default.
-pub const JOBS_MAX: usize = CLIENT_JOBS_MAX;
-/// Bytes of jobs that wait to be accepted, unless told otherwise.
-pub const UNSENT_BYTES_MAX: usize = 64 << 20;
 
 /// A client: one session that outlives its connection, and all jobs that were submitted on it.
 ///
@@ -52,87 +44,31 @@ pub struct Acequia {
     budget: Budget,
 }
 
-/// What a client is to be; see [`Acequia::builder`].
-#[must_use = "a builder does nothing until it connects"]
-pub struct Builder {
-    server: Result<ServerUrl, StartError>,
-    encoding: Encoding,
-    tokens: Tokens,
-    resume: bool,
-    resend: bool,
-    jobs_max: usize,
-    unsent_bytes_max: usize,
-}
-
-/// Why a job was not submitted, a job is not watched, or a topic not subscribed to: the server was not asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SubmitError {
-    /// No server would take it.
-    #[error(transparent)]
-    Bad(#[from] BadSubmit),
-    /// The client has as many live jobs as it may.
-    #[error(
-        "the client has {most} live jobs, its limit; wait until some have ended, or raise `jobs_max`"
-    )]
-    TooManyJobs {
-        /// How many it may have.
-        most: usize,
-    },
-    /// So many bytes of jobs wait for the server that there is no room for this one.
-    #[error(
-        "the job has {bytes} bytes, and of {most} for what the server has not accepted too many are taken; wait, or raise `unsent_bytes_max`"
-    )]
-    NoRoom {
-        /// What the job takes.
-        bytes: usize,
-        /// How many there are in all.
-        most: usize,
-    },
-    /// A text is out of bounds.
-    #[error("the {what} has {bytes} bytes; it must have 1 to {most}")]
-    Name {
-        /// `topic` or `batch`.
-        what: &'static str,
-        /// How many it has.
-        bytes: usize,
-        /// How many it may have.
-        most: usize,
-    },
-    /// The client is closed.
-    #[error("the client is closed")]
-    Closed,
+/// What a client may hold.
+pub(crate) struct Bounds {
+    pub(crate) jobs: usize,
+    pub(crate) unsent_bytes: usize,
 }
 
 impl Acequia {
-    /// Connects to a server, such as `http://127.0.0.1:8080` or one of [`ServerUrl::from_env`], and begins a
-    /// session that can be resumed. Connections that are lost later are made anew.
-    ///
-    /// # Errors
-    /// If there is no such URL, or no server that takes the session. It is tried once.
-    ///
-    /// # Panics
-    /// If it is not called in a tokio runtime with IO and time.
-    pub async fn connect<U>(server: U) -> Result<Self, StartError>
-    where
-        U: TryInto<ServerUrl, Error: Into<StartError>>,
-    {
-        Self::builder(server).connect().await
-    }
-
-    /// A client that is to be something else than [`connect`](Self::connect) makes it.
-    pub fn builder<U>(server: U) -> Builder
-    where
-        U: TryInto<ServerUrl, Error: Into<StartError>>,
-    {
-        Builder {
-            server: server.try_into().map_err(Into::into),
-            encoding: Encoding::Json,
-            tokens: Tokens::OfUrl,
-            resume: true,
-            resend: true,
-            jobs_max: JOBS_MAX,
-            unsent_bytes_max: UNSENT_BYTES_MAX,
+    pub(crate) fn new(
+        encoding: Encoding,
+        http: HttpClient,
+        commands: mpsc::UnboundedSender<Command>,
+        state: watch::Receiver<State>,
+        bounds: Bounds,
+    ) -> Self {
+        Self {
+            encoding,
+            http,
+            commands,
+            state,
+            ids: Arc::new(AtomicI64::new(1)),
+            places: Arc::new(Semaphore::new(bounds.jobs)),
+            jobs_max: bounds.jobs,
+            room: Arc::new(Semaphore::new(bounds.unsent_bytes)),
+            room_max: bounds.unsent_bytes,
+            budget: Budget::default(),
         }
     }
 
@@ -347,120 +283,6 @@ struct Part {
 impl AsRef<[u8]> for Part {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
-    }
-}
-
-impl Builder {
-    /// A JSON Web Token, where the server asks its clients for one.
-    pub fn token(mut self, token: &str) -> Self {
-        self.server = self.server.map(|server| server.with_token(token));
-        self
-    }
-
-    /// Asks for a token before each connection, since tokens expire. A server that closes the connection
-    /// because a token's time is over is dialled again at once, with the next; nothing is lost by that if
-    /// the session can be resumed.
-    pub fn token_from<F, T>(mut self, ask: F) -> Self
-    where
-        F: Fn() -> T + Send + Sync + 'static,
-        T: Future<Output = Result<String, Fault>> + Send + 'static,
-    {
-        self.tokens = Tokens::asked(ask);
-        self
-    }
-
-    /// How messages are written: JSON unless set. Of a session in MessagePack a job's payload may be bytes,
-    /// and workers get values as MessagePack.
-    pub fn encoding(mut self, encoding: Encoding) -> Self {
-        self.encoding = encoding;
-        self
-    }
-
-    /// Whether the session is one that can be resumed; it is unless set. Without it, a job ends with
-    /// [`JobError::Lost`] if the connection is lost after it was accepted.
-    pub fn resume(mut self, resume: bool) -> Self {
-        self.resume = resume;
-        self
-    }
-
-    /// Whether jobs of which the server may not know are sent again after a lost connection, which they are
-    /// unless set. If their session cannot be resumed either, they may run twice then. Those with a key are sent
-    /// again in any case, and never do.
-    pub fn resend(mut self, resend: bool) -> Self {
-        self.resend = resend;
-        self
-    }
-
-    /// Live jobs that the client may have, those that are watched too: [`JOBS_MAX`] unless set.
-    pub fn jobs_max(mut self, jobs_max: usize) -> Self {
-        self.jobs_max = jobs_max;
-        self
-    }
-
-    /// Bytes of jobs that may wait until the server has accepted them: [`UNSENT_BYTES_MAX`] unless set, and
-    /// less than 4 GiB. A job with a key counts until it ends.
-    pub fn unsent_bytes_max(mut self, unsent_bytes_max: usize) -> Self {
-        self.unsent_bytes_max = unsent_bytes_max;
-        self
-    }
-
-    /// Connects.
-    ///
-    /// # Errors
-    /// If there is no such URL, or no server that takes the session. It is tried once.
-    ///
-    /// # Panics
-    /// If it is not called in a tokio runtime with IO and time.
-    pub async fn connect(self) -> Result<Acequia, StartError> {
-        let (tell, first) = oneshot::channel();
-        let client = self.start(Some(tell))?;
-        match first.await {
-            Ok(Ok(())) => Ok(client),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(StartError::Ended("the runtime is shutting down".to_owned())),
-        }
-    }
-
-    /// A client that connects by and by: the server may be started later. What is submitted meanwhile waits, as
-    /// far as there is room.
-    ///
-    /// # Errors
-    /// If there is no such URL.
-    ///
-    /// # Panics
-    /// If it is not called in a tokio runtime with IO and time.
-    pub fn connect_lazy(self) -> Result<Acequia, StartError> {
-        self.start(None)
-    }
-
-    fn start(
-        self,
-        first: Option<oneshot::Sender<Result<(), StartError>>>,
-    ) -> Result<Acequia, StartError> {
-        let server = self.server?;
-        let policy = Policy {
-            encoding: self.encoding,
-            resume: self.resume,
-            resend: self.resend,
-            renews_token: self.tokens.are_renewed(),
-        };
-        let (commands, obeyed) = mpsc::unbounded_channel();
-        let (tell, state) = watch::channel(State::Connecting);
-        let http = HttpClient::with_tokens(server.clone(), self.tokens.clone());
-        let driver = Driver::new(server, self.tokens, policy, obeyed, tell, first);
-        tokio::spawn(driver.run());
-        Ok(Acequia {
-            encoding: self.encoding,
-            http,
-            commands,
-            state,
-            ids: Arc::new(AtomicI64::new(1)),
-            places: Arc::new(Semaphore::new(self.jobs_max)),
-            jobs_max: self.jobs_max,
-            room: Arc::new(Semaphore::new(self.unsent_bytes_max)),
-            room_max: self.unsent_bytes_max,
-            budget: Budget::default(),
-        })
     }
 }
 

@@ -6,12 +6,12 @@ use acequia_wire::JobId;
 use acequia_wire::client::Batch;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
-use crate::job::Known;
 use crate::job_error::JobError;
 use crate::job_event::JobEvent;
+use crate::known::Known;
 use crate::machine::NewJob;
 use crate::mailbox::Mailbox;
-use crate::subscription::Message;
+use crate::told::Told;
 
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -70,7 +70,7 @@ impl Drop for Handle {
 
 /// The other end of a [`Subscription`](crate::Subscription).
 #[derive(Debug)]
-pub(crate) struct Reader(pub(crate) Weak<Mailbox<Message>>);
+pub(crate) struct Reader(pub(crate) Weak<Mailbox<Told>>);
 
 impl Reader {
     /// Whether anybody reads there.

@@ -19,8 +19,8 @@ use crate::machine::{Down, Effect, Heard, Machine, Ms, Policy};
 use crate::mailbox::Mailbox;
 use crate::start::StartError;
 use crate::state::State;
-use crate::subscription::{Message, SubscriptionError};
 use crate::token::{self, Tokens};
+use crate::told::{SubscriptionError, Told};
 use crate::url::ServerUrl;
 
 /// Commands, or messages of the server, that are taken at one time.
@@ -107,7 +107,9 @@ impl Driver {
                 self.lost(down_of(&error));
                 continue;
             }
-            let deadline = self.machine.deadline().map(|ms| self.began + Duration::from_millis(ms));
+            let is_writing = matches!(self.link, Link::Up { is_writing: true, .. });
+            let deadline = self.machine.deadline(is_writing);
+            let deadline = deadline.map(|ms| self.began + Duration::from_millis(ms));
             if let Some(deadline) = deadline
                 && timer.deadline() != deadline
             {
@@ -254,7 +256,7 @@ impl Driver {
     }
 
     /// Those who still listen to a topic.
-    fn readers(&self, topic: &str) -> impl Iterator<Item = Arc<Mailbox<Message>>> {
+    fn readers(&self, topic: &str) -> impl Iterator<Item = Arc<Mailbox<Told>>> {
         self.topics.get(topic).into_iter().flatten().filter_map(|reader| reader.0.upgrade())
     }
 

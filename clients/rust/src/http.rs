@@ -10,7 +10,7 @@ use std::time::Duration;
 use acequia_wire::code::RejectCode;
 use acequia_wire::{ContentType, JobId, Payload};
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::CONTENT_TYPE;
 use hyper::http::response::Parts;
 use hyper::{Method, StatusCode};
 use serde::Serialize;
@@ -23,7 +23,7 @@ use crate::data::Data;
 use crate::job_error::{JobError, Loss};
 use crate::publish::{Message, PublishError, publish};
 use crate::start::StartError;
-use crate::submit::{BadSubmit, Submit};
+use crate::submit::Submit;
 use crate::token::Tokens;
 use crate::url::ServerUrl;
 use links::Links;
@@ -358,10 +358,4 @@ fn passing(head: &Parts, body: &Bytes) -> Option<Option<Duration>> {
     }
     let problem: Option<Problem> = serde_json::from_slice(body).ok();
     Some(problem.and_then(|problem| problem.retry_after()).or_else(|| retry_after(&head.headers)))
-}
-
-/// A header's value of plain text.
-fn header(what: &'static str, text: &str) -> Result<HeaderValue, BadSubmit> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
-    HeaderValue::from_str(text).ok().filter(|_| is_plain).ok_or(BadSubmit::NotOverHttp(what))
 }

@@ -12,15 +12,8 @@ use tokio::sync::{mpsc, watch};
 use crate::command::Command;
 use crate::job_error::JobError;
 use crate::job_event::{JobEvent, Outcome};
+use crate::known::Known;
 use crate::mailbox::{Mailbox, Read};
-
-/// What is known of a job.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Known {
-    pub(crate) job: Option<JobId>,
-    pub(crate) is_accepted: bool,
-    pub(crate) outcome: Option<Outcome>,
-}
 
 /// A job that was submitted, or is watched. To await it is to await its result:
 ///

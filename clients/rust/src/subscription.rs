@@ -1,4 +1,4 @@
-//! Messages on a topic, as they come.
+//! Tolds on a topic, as they come.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,29 +8,8 @@ use futures_util::Stream;
 use tokio::sync::mpsc;
 
 use crate::command::Command;
-use crate::data::Data;
 use crate::mailbox::{Mailbox, Read};
-
-/// What stands in place of messages.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SubscriptionError {
-    /// So many events were given up here, since too much waited to be read; those that the server gave up may
-    /// have been of jobs, or of another topic.
-    #[error("{events} events were given up, since too much waited to be read")]
-    Missed {
-        /// How many.
-        events: u64,
-    },
-    /// The server does not tell this client. Nothing comes after it.
-    #[error("the topic is not told: {message} ({code})")]
-    Refused {
-        /// Why, such as `forbidden`.
-        code: Arc<str>,
-        /// Why, for people.
-        message: Arc<str>,
-    },
-}
+use crate::told::{SubscriptionError, Told};
 
 /// The messages on a topic, from [`Acequia::subscribe`](crate::Acequia::subscribe). It goes on over lost
 /// connections; what was published meanwhile is told if the session could be resumed. To drop it is to unsubscribe.
@@ -41,12 +20,9 @@ pub enum SubscriptionError {
 #[must_use = "to drop it is to unsubscribe"]
 pub struct Subscription {
     pub(crate) topic: Arc<str>,
-    pub(crate) mailbox: Arc<Mailbox<Message>>,
+    pub(crate) mailbox: Arc<Mailbox<Told>>,
     pub(crate) commands: mpsc::UnboundedSender<Command>,
 }
-
-/// What a mailbox of messages holds.
-pub(crate) type Message = Result<Data, SubscriptionError>;
 
 impl Subscription {
     /// The topic.
@@ -56,9 +32,9 @@ impl Subscription {
 }
 
 impl Stream for Subscription {
-    type Item = Message;
+    type Item = Told;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Told>> {
         self.mailbox.poll(cx).map(|read| {
             read.map(|read| match read {
                 Read::Item(message) => message,

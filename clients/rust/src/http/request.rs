@@ -9,7 +9,6 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::header;
 use crate::asked_for::{OnceAskedFor, once_asked_for};
 use crate::call::request;
 use crate::submit::{BadSubmit, Submit};
@@ -131,4 +130,10 @@ fn keyed(job: &Submit, nth: i64) -> Result<Fields, BadSubmit> {
 
 fn encoded(fields: Fields) -> Vec<u8> {
     Op::Submit(fields).encode(acequia_wire::client::Encoding::Json)
+}
+
+/// A header's value of plain text.
+fn header(what: &'static str, text: &str) -> Result<HeaderValue, BadSubmit> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+    HeaderValue::from_str(text).ok().filter(|_| is_plain).ok_or(BadSubmit::NotOverHttp(what))
 }

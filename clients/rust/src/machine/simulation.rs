@@ -230,7 +230,7 @@ impl World {
 
     /// To when the machine wants to know of, or not so far.
     fn advance(&mut self) {
-        let due = self.machine.deadline().expect("it is not closed");
+        let due = self.machine.deadline(false).expect("it is not closed");
         if due > self.now && self.random.bool() {
             self.now += self.random.u64(..due - self.now);
         } else {
