@@ -218,7 +218,7 @@ pub(crate) const WORKER: &[Rule] = &[
         "cancel",
         "A cancelled job is answered with `done` or `fail` in any case.",
         By(
-            "a cancel right behind its job, and of runs in the queues `sleep` and `hang` if it serves them",
+            "a cancel right behind its job, and of a run in the queue `sleep` if it serves it; one that never ends may keep its slot",
         ),
     ),
     rule(

@@ -158,7 +158,7 @@ export class Connection {
   /** @param {import('../messages.js').JobMessage} message */
   #take({ id, head, body }) {
     const lane = this.#lane;
-    if (!lane) return this.#lost('the server sent a job before its `hello`');
+    if (!lane) return; // of a lane that was not ours
     this.#isTaken = true;
     const place = this.#owner.placeOf(head.queue);
     if (place !== this.#batchPlace) this.#start();
