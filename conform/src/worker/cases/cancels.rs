@@ -28,7 +28,7 @@ pub(super) async fn of_a_hang(stage: &mut Stage) -> Result<(), Over> {
     let job = stage.give(lane, "hang", "null");
     stage.say(lane, &[Say::cancel(job)]);
     // The slot is free then, though what hangs there may hang on.
-    stage.answer(job, "W31").await.map(drop)
+    stage.answer(job, "W52").await.map(drop)
 }
 
 pub(super) async fn of_no_job(stage: &mut Stage) -> Result<(), Over> {
