@@ -1,4 +1,4 @@
-//! What a worker can break, in the order of `docs/worker-protocol.md`.
+//! What a worker can break: mostly in the order of `docs/worker-protocol.md`, the latest last.
 
 use crate::rule::{Level, Rule, Tested};
 use Level::{Must, Should};
@@ -217,9 +217,7 @@ pub(crate) const WORKER: &[Rule] = &[
         Must,
         "cancel",
         "A cancelled job is answered with `done` or `fail` in any case.",
-        By(
-            "a cancel right behind its job, and of a run in the queue `sleep` if it serves it; one that never ends may keep its slot",
-        ),
+        By("a cancel right behind its job, and of a run in the queue `sleep` if it serves that"),
     ),
     rule(
         "W32",
@@ -344,6 +342,13 @@ pub(crate) const WORKER: &[Rule] = &[
         "the-life-of-a-lane",
         "Before `hello`, a `job` and a `cancel` are ignored.",
         By("a job and a cancel before the hello"),
+    ),
+    rule(
+        "W52",
+        Should,
+        "cancel",
+        "A library answers a cancelled job at once, also if its handler heeds nothing.",
+        By("a cancel of a run in the queue `hang`, if it serves that"),
     ),
 ];
 

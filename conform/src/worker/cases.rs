@@ -69,6 +69,7 @@ pub(crate) const CASES: &[Case] = cases! {
     "absent keys" ["W30"], [], messages::absent;
     "a cancel at once" ["W31"], [], cancels::at_once;
     "a cancel of a run" ["W31"], [Need::Queue("sleep")], cancels::of_a_run;
+    "a cancel of a run that hangs" ["W52"], [Need::Queue("hang")], cancels::of_a_hang;
     "a cancel of no job" ["W32"], [], cancels::of_no_job;
     "a cancel again" ["W33"], [Need::Queue("sleep")], cancels::again;
     "a bye of the server" ["W34", "W35"], [], ends::bye_of_the_server;

@@ -23,6 +23,14 @@ pub(super) async fn of_a_run(stage: &mut Stage) -> Result<(), Over> {
     stage.settle().await
 }
 
+pub(super) async fn of_a_hang(stage: &mut Stage) -> Result<(), Over> {
+    let lane = stage.lane("W23").await?;
+    let job = stage.give(lane, "hang", "null");
+    stage.say(lane, &[Say::cancel(job)]);
+    // The slot is free then, though what hangs there may hang on.
+    stage.answer(job, "W52").await.map(drop)
+}
+
 pub(super) async fn of_no_job(stage: &mut Stage) -> Result<(), Over> {
     let lane = stage.lane("W23").await?;
     let never = stage.new_job();
