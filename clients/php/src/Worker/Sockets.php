@@ -53,6 +53,15 @@ final class Sockets
         return new self($pull, $ends, $push);
     }
 
+    /**
+     * Nobody hears of its end any more. libzmq's own thread tells it, and waits for ever if whoever
+     * should hear of it has gone before: no socket of this process would be served again.
+     */
+    public function __destruct()
+    {
+        $this->pull->monitor('inproc://acequia-ends-' . self::$monitors++, 0);
+    }
+
     /** @return ?list<string> the frames of the next message; `null` if there is none yet */
     public function receive(): ?array
     {
