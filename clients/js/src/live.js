@@ -6,10 +6,11 @@ import { abandon, deliver, ENDS, fail, tell } from './job.js';
 import { afterReplay, fate, isSafe, keepsPart, loss } from './recovery.js';
 
 /**
- * The id of a `cancel` for a job that there never was. Its answer comes after all that was sent
- * again, so it marks the end of a replay. The ids of jobs are numbers.
+ * How the id of a `cancel` for a job that there never was begins. Its answer comes after all that was
+ * sent again, so it marks the end of a replay. It is another one each time: the answer to the one
+ * before may be among what is sent again. The ids of jobs are numbers.
  */
-const REPLAY_END = 'replay-end';
+const REPLAY_END = 'replay-end-';
 
 /** Refusals that pass. Of a job that the server may have, they say nothing of that job. */
 const PASSING = new Set(['rate_limited', 'queue_full', 'too_many_jobs', 'storage']);
@@ -24,6 +25,8 @@ export class LiveJobs {
   #changes;
   /** In the order of submission. @type {Map<number, Entry>} */
   #entries = new Map();
+  /** What marks the end of the replay on this connection. */
+  #mark = '';
   /** Sent on a lost connection and maybe not known to the server; the replay may have word of them. @type {Entry[]} */
   #unsure = [];
   /** What waits for these. @type {(() => void)[]} */
@@ -117,7 +120,8 @@ export class LiveJobs {
   /** Whether an `error` is no more than the answer to one of our cancels, or came too late. @param {any} error */
   expects(error) {
     const { id, code } = error;
-    if (id === REPLAY_END) {
+    if (typeof id === 'string' && id.startsWith(REPLAY_END)) {
+      if (id !== this.#mark) return true;
       // One that was one too many in its second may have overtaken the replay.
       if (code === 'rate_limited') this.#again.in(AGAIN_MS, () => this.#outbox.op({ op: 'cancel', id }));
       else this.#replayEnded();
@@ -137,7 +141,8 @@ export class LiveJobs {
   /** Says again, on a new connection, what must be. @param {boolean} resumed @param {boolean} hadSession */
   welcome(resumed, hadSession) {
     for (const entry of this.entries) this.#meet(entry, fate(entry, resumed, this.#policy), hadSession);
-    if (this.#unsure.length > 0) this.#outbox.op({ op: 'cancel', id: REPLAY_END });
+    this.#mark = REPLAY_END + Math.random().toString(36).slice(2);
+    if (this.#unsure.length > 0) this.#outbox.op({ op: 'cancel', id: this.#mark });
   }
 
   /** The connection ended. @param {boolean} resumable whether there is a session to go on with */

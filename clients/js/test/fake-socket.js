@@ -16,12 +16,17 @@ export function fakeNetwork() {
     send(message) {
       if (this.closed) throw new Error('sent on a closed socket');
       this.sent.push(message);
+      const mark = /"replay-end-[^"]*"/.exec(message);
+      if (mark) this.mark = JSON.parse(mark[0]);
     }
 
     close(code) {
       this.closed = true;
       this.closeCode = code;
     }
+
+    /** The id by which the client knows the end of a replay, once it has asked for it. @type {string | undefined} */
+    mark;
 
     /** The handshake went well: the client says hello. */
     open() {

@@ -58,9 +58,9 @@ test('a page that is loaded again has its jobs and their ends', async () => {
 
   const { socket: second, hello } = await after.answer({ session: 's', resumed: true });
   assert.deepEqual(hello, { op: 'hello', resume: 's', last: 2 });
-  assert.deepEqual(ops(second).map(({ op, id }) => [op, id]), [['submit', fresh.id], ['cancel', 'replay-end']]);
+  assert.deepEqual(ops(second).map(({ op, id }) => [op, id]), [['submit', fresh.id], ['cancel', second.mark]]);
   second.say({ ev: 'done', id: one.id, result: 'one', seq: 3 });
-  second.say({ ev: 'error', id: 'replay-end', code: 'bad_request', message: '', seq: 4 });
+  second.say({ ev: 'error', id: second.mark, code: 'bad_request', message: '', seq: 4 });
   await turn();
   const again = ops(second).filter(({ op }) => op === 'submit');
   assert.deepEqual(again.map(({ id, payload }) => [id, payload]), [[three.id, 3], [four.id, 4]]);

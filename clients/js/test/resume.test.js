@@ -9,8 +9,7 @@ import { MemoryStorage } from './memory-storage.js';
 
 const URL = 'ws://acequia.test/v1/ws';
 const PROMPT = { minMs: 1, maxMs: 1 };
-const CANCEL_OF_NONE = { op: 'cancel', id: 'replay-end' };
-const NO_SUCH_JOB = { ev: 'error', id: 'replay-end', code: 'bad_request', message: 'no live job' };
+const NO_SUCH_JOB = { ev: 'error', code: 'bad_request', message: 'no live job' };
 
 /** A client with a session that can be resumed, and `again`, its next connection. */
 async function connected(options = {}) {
@@ -69,12 +68,11 @@ test('what was not heard of is sent again once the replay is through', async () 
   const meanwhile = client.submit(4);
   const { socket: second } = await again({ session: 's', resumed: true });
   const first = ops(second);
-  assert.deepEqual(first.map(({ id }) => id), [4, 'replay-end']);
-  assert.deepEqual(first[1], CANCEL_OF_NONE);
+  assert.deepEqual(first.map(({ op, id }) => [op, id]), [['submit', 4], ['cancel', second.mark]]);
   const errors = [];
   client.addEventListener('error', ({ detail }) => errors.push(detail));
   second.say({ ev: 'done', id: 1, job: 'u1', result: 'one', seq: 1 });
-  second.say({ ...NO_SUCH_JOB, seq: 2 });
+  second.say({ ...NO_SUCH_JOB, id: second.mark, seq: 2 });
   await turn();
   assert.deepEqual(submits(second), [2, 3], 'the one that ended is not run again');
   second.say({ ev: 'rejected', id: 2, code: 'duplicate_id', message: 'it is live', seq: 3 });
@@ -94,12 +92,12 @@ test('what has started is sent again until it is accepted', async () => {
   socket.say({ ev: 'accepted', id: 2, job: 'u2', seq: 2 });
   socket.end(); // the server has crashed, and had the first only in memory
   const { socket: second } = await again({ session: 's', resumed: true });
-  second.say({ ...NO_SUCH_JOB, seq: 1003 });
+  second.say({ ...NO_SUCH_JOB, id: second.mark, seq: 1003 });
   await turn();
   assert.deepEqual(submits(second), [1]);
   second.end(); // before a word of it
   const { socket: third } = await again({ session: 's', resumed: true });
-  third.say({ ...NO_SUCH_JOB, seq: 1004 });
+  third.say({ ...NO_SUCH_JOB, id: third.mark, seq: 1004 });
   await turn();
   assert.deepEqual(submits(third), [1]);
   third.say({ ev: 'rejected', id: 1, code: 'duplicate_id', message: 'it is live', seq: 1005 });
@@ -114,7 +112,7 @@ test('what a session is known to have is not run again by another', async () => 
   await turn();
   socket.end();
   const { socket: second } = await again({ session: 's', resumed: true });
-  second.say({ ...NO_SUCH_JOB, seq: 1 });
+  second.say({ ...NO_SUCH_JOB, id: second.mark, seq: 1 });
   await turn();
   second.say({ ev: 'rejected', id: 1, code: 'duplicate_id', message: 'it is live', seq: 2 });
   second.end();
@@ -132,7 +130,7 @@ test('what has a key is sent again, since a server that crashed knows of one id 
   socket.end();
   const { socket: second } = await again({ session: 's', resumed: true });
   second.say({ ev: 'done', id: 1, job: 'u1', result: 'one', seq: 1003 });
-  second.say({ ...NO_SUCH_JOB, seq: 1004 });
+  second.say({ ...NO_SUCH_JOB, id: second.mark, seq: 1004 });
   await turn();
   assert.deepEqual(submits(second), [2]);
   second.say({ ev: 'done', id: 2, job: 'u1', result: 'one', seq: 1005 });
@@ -147,8 +145,8 @@ test('a connection that is lost during the replay changes nothing', async () => 
   const { socket: second } = await again({ session: 's', resumed: true });
   second.end();
   const { socket: third } = await again({ session: 's', resumed: true });
-  assert.deepEqual(ops(third), [CANCEL_OF_NONE]);
-  third.say({ ...NO_SUCH_JOB, seq: 1 });
+  assert.deepEqual(ops(third), [{ op: 'cancel', id: third.mark }]);
+  third.say({ ...NO_SUCH_JOB, id: third.mark, seq: 1 });
   await turn();
   assert.deepEqual(submits(third), [1]);
   third.say({ ev: 'done', id: 1, result: 'one', seq: 2 });
@@ -190,7 +188,7 @@ test('with resend: false, what the replay does not name ends', async () => {
   socket.end();
   const { socket: second } = await again({ session: 's', resumed: true });
   second.say({ ev: 'done', id: 1, result: 'one', seq: 1 });
-  second.say({ ...NO_SUCH_JOB, seq: 2 });
+  second.say({ ...NO_SUCH_JOB, id: second.mark, seq: 2 });
   assert.equal(await named, 'one');
   await assert.rejects(unnamed, { code: 'connection_lost' });
 });
@@ -322,4 +320,24 @@ test('a goodbye says what the close means, should that be lost', async () => {
   socket.say({ ev: 'bye', reason: 'another connection goes on', reconnect_in_ms: 0, close: 4001 });
   socket.end(1006);
   assert.equal(client.state, 'closed');
+});
+
+test('the mark of an earlier replay, told again, is none of this one', async () => {
+  const { client, socket, again } = await connected();
+  const job = client.submit(1);
+  await turn();
+  submits(socket);
+  socket.end();
+  const { socket: second } = await again({ session: 's', resumed: true });
+  await turn();
+  second.end(); // before the answer to the mark came
+  const { socket: third } = await again({ session: 's', resumed: true });
+  third.say({ ...NO_SUCH_JOB, id: second.mark, seq: 2 });
+  await turn();
+  assert.deepEqual(submits(third), [], 'more of the replay may come');
+  third.say({ ev: 'done', id: 1, job: 'u1', result: 'one', seq: 3 });
+  third.say({ ...NO_SUCH_JOB, id: third.mark, seq: 4 });
+  await turn();
+  assert.deepEqual(submits(third), [], 'it has ended, and is not run again');
+  assert.equal(await job, 'one');
 });

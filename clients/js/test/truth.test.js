@@ -9,7 +9,7 @@ import { salvage } from '../src/skim.js';
 import { fakeNetwork, turn } from './fake-socket.js';
 
 const URL = 'ws://acequia.test/v1/ws';
-const NO_SUCH_JOB = { ev: 'error', id: 'replay-end', code: 'bad_request', message: 'no live job' };
+const NO_SUCH_JOB = { ev: 'error', code: 'bad_request', message: 'no live job' };
 
 /** A client with a session whose timers are the test's, and `again`, its next connection. */
 async function connected(t, options = {}) {
@@ -41,13 +41,13 @@ test('a replay whose mark was one op too many is marked again', async (t) => {
   socket.end();
   const second = await again({ session: 's', resumed: true });
   assert.equal(ops(second).length, 1);
-  second.say({ ev: 'error', id: 'replay-end', code: 'rate_limited', message: '', seq: 1 });
+  second.say({ ev: 'error', id: second.mark, code: 'rate_limited', message: '', seq: 1 });
   await turn();
   assert.deepEqual(ops(second), []);
   t.mock.timers.tick(1_000);
   await turn();
-  assert.deepEqual(ops(second)[0], { op: 'cancel', id: 'replay-end' });
-  second.say({ ...NO_SUCH_JOB, seq: 2 });
+  assert.deepEqual(ops(second)[0], { op: 'cancel', id: second.mark });
+  second.say({ ...NO_SUCH_JOB, id: second.mark, seq: 2 });
   await turn();
   assert.deepEqual(ops(second).filter(({ op }) => op === 'submit').map(({ id }) => id), [1]);
   second.say({ ev: 'done', id: 1, result: 'one', seq: 3 });
@@ -62,7 +62,7 @@ test('any other answer to the mark ends the replay too', async (t) => {
   socket.end();
   const second = await again({ session: 's', resumed: true });
   ops(second);
-  second.say({ ev: 'error', id: 'replay-end', code: 'storage', message: '', seq: 1 });
+  second.say({ ev: 'error', id: second.mark, code: 'storage', message: '', seq: 1 });
   await turn();
   assert.equal(ops(second).some(({ op }) => op === 'submit'), true);
 });
@@ -75,7 +75,7 @@ for (const code of ['rate_limited', 'queue_full', 'too_many_jobs', 'storage']) {
     socket.say({ ev: 'accepted', id: 1, job: 'u', seq: 1 });
     socket.end();
     const second = await again({ session: 's', resumed: true });
-    second.say({ ...NO_SUCH_JOB, seq: 2 });
+    second.say({ ...NO_SUCH_JOB, id: second.mark, seq: 2 });
     await turn();
     ops(second);
     for (const seq of [3, 4]) {

@@ -444,8 +444,8 @@ test('a batch of our own jobs is asked about once they are there', async () => {
   assert.deepEqual(ops(socket).map(({ op }) => op), ['submit', 'watch']);
   socket.end(); // before a word came through
   const second = await answer(RESUMED);
-  assert.deepEqual(ops(second), [{ op: 'cancel', id: 'replay-end' }]);
-  second.say({ ...of('replay-end').error('bad_request'), seq: 1 });
+  assert.deepEqual(ops(second), [{ op: 'cancel', id: second.mark }]);
+  second.say({ ...of(second.mark).error('bad_request'), seq: 1 });
   await turn();
   assert.deepEqual(ops(second).map(({ op }) => op), ['submit', 'watch']);
   second.say({ ev: 'done', id: job.id, job: B, result: 1, seq: 2 });
