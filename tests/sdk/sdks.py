@@ -27,6 +27,8 @@ class Sdk:
     # Whether it has a handler that blocks for an hour and lets the worker go on: all but those for which a
     # single thread is all there is.
     hangs: bool = True
+    # Rules that only SHOULD be kept, and are not.
+    departs: frozenset = frozenset()
 
     @property
     def command(self):
@@ -38,7 +40,9 @@ class Sdk:
 
 
 SDKS = [
-    Sdk("rust", ("conduct",)),
+    # A thread cannot be ended from outside: a function that blocks on, after its job was cancelled, keeps its slot,
+    # or more would run than the worker has room for.
+    Sdk("rust", ("conduct",), departs=frozenset({"W52"})),
     Sdk("python", (sys.executable, "clients/python/tests/conduct.py"),
         env={"PYTHONPATH": str(ROOT / "clients/python/src")}),
     Sdk("node", ("node", "clients/node/test/conduct.js")),
