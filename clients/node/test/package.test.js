@@ -17,7 +17,7 @@ before(() => {
   const packed = [WORKER, CLIENT].map((from) => {
     const [{ filename, files }] = JSON.parse(npm(from, 'pack', '--json', '--pack-destination', folder));
     const paths = files.map(({ path }) => path);
-    assert.ok(paths.every((path) => /^(src|bin)\/|^(package\.json|README\.md)$/.test(path)), paths.join());
+    assert.ok(paths.every((path) => /^(src|bin)\/|^(package\.json|README\.md|LICENSE-\w+)$/.test(path)), paths.join());
     return join(folder, filename);
   });
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
