@@ -28,17 +28,26 @@ class Peer {
   #address;
   #type;
   #onMessage;
+  #onLost;
   #socket;
   #ended = false;
 
-  /** Of the present connection. */
+  /** Of the present connection, or of the next if there is none. */
   #ready;
+  /** Resolves it; `undefined` once it is. */
+  #isReady;
 
-  constructor(address, type, onMessage = () => {}) {
+  constructor(address, type, { onMessage = () => {}, onLost = () => {} } = {}) {
     this.#address = new URL(address.replace('tcp:', 'http:'));
     this.#type = type;
     this.#onMessage = onMessage;
+    this.#onLost = onLost;
+    this.#expect();
     this.#dial();
+  }
+
+  #expect() {
+    if (!this.#isReady) this.#ready = new Promise((resolve) => (this.#isReady = resolve));
   }
 
   #dial() {
@@ -46,14 +55,16 @@ class Peer {
     let bytes = Buffer.alloc(0);
     let greeted = false;
     let frames = [];
-    let isReady;
-    this.#ready = new Promise((resolve) => (isReady = resolve));
     const socket = (this.#socket = connect(Number(this.#address.port), this.#address.hostname));
     const size = Buffer.from([0, 0, 0, this.#type.length]);
     const ready = Buffer.concat([prefixed('READY'), prefixed('Socket-Type'), size, Buffer.from(this.#type)]);
     socket.on('connect', () => socket.write(GREETING));
     socket.on('error', () => {}); // a close follows
-    socket.on('close', () => setTimeout(() => this.#dial(), REDIAL_MS));
+    socket.on('close', () => {
+      this.#expect();
+      this.#onLost();
+      setTimeout(() => this.#dial(), REDIAL_MS);
+    });
     socket.on('data', (more) => {
       bytes = Buffer.concat([bytes, more]);
       if (!greeted) {
@@ -70,7 +81,8 @@ class Peer {
         const [flags, body] = [bytes[0], bytes.subarray(head, end)];
         bytes = bytes.subarray(end);
         if (flags & COMMAND) {
-          isReady();
+          this.#isReady?.();
+          this.#isReady = undefined;
           continue;
         }
         frames.push(body);
@@ -86,6 +98,12 @@ class Peer {
     frames.forEach((body, n) => this.#socket.write(frame(n + 1 < frames.length ? MORE : 0, Buffer.from(body))));
   }
 
+  /** Begins anew: what is said from now on goes by another connection. */
+  drop() {
+    this.#expect();
+    this.#socket.destroy();
+  }
+
   end() {
     this.#ended = true;
     this.#socket.destroy();
@@ -97,12 +115,16 @@ export function startTold(t, { jobs, results }, queue) {
   const given = [];
   const waiters = [];
   const out = new Peer(results, 'PUSH');
-  const inlet = new Peer(jobs, 'PULL', ([kind, id]) => {
-    if (kind.toString() === 'hello') out.send('ready', id, encode({ queues: [queue], name: 'told' }));
-    if (kind.toString() !== 'job') return;
-    const waiter = waiters.shift();
-    if (waiter) waiter(id);
-    else given.push(id);
+  const inlet = new Peer(jobs, 'PULL', {
+    onMessage([kind, id]) {
+      if (kind.toString() === 'hello') out.send('ready', id, encode({ queues: [queue], name: 'told' }));
+      if (kind.toString() !== 'job') return;
+      const waiter = waiters.shift();
+      if (waiter) waiter(id);
+      else given.push(id);
+    },
+    // The next server may greet before the end of the other connection is heard of, by which nothing would arrive.
+    onLost: () => out.drop(),
   });
   t.after(() => [inlet, out].forEach((peer) => peer.end()));
   return {
