@@ -38,6 +38,9 @@ STALL_S = 0.002
 class Threads:
     """Up to so many threads, made when they are needed.
 
+    A thread whose job nobody waits for any more does not count: a handler that heeds nothing must
+    not keep the worker from other jobs.
+
     Args:
         most: The most threads.
         tell: Called after results were put into their outboxes.
@@ -48,6 +51,8 @@ class Threads:
         self._most = most
         self._tell = tell
         self._threads: List[threading.Thread] = []
+        # What each of them runs.
+        self._tasks: List[Optional[Task]] = []
         # The locks of those threads that have nothing to do: each waits for its own.
         self._parked: List[threading.Lock] = []
         # Until one has shown otherwise: a first burst is not to make as many threads as there are slots.
@@ -93,15 +98,25 @@ class Threads:
         while count and parked:
             parked.pop().release()
             count -= 1
-        for _ in range(min(count, self._most - len(self._threads))):
-            name = f"acequia-job-{len(self._threads) + 1}"
+        for _ in range(min(count, self._most + self._abandoned() - len(self._threads))):
+            index = len(self._threads)
             # A handler that never returns must not keep the process alive.
-            thread = threading.Thread(target=self._serve, name=name, daemon=True)
+            thread = threading.Thread(
+                target=self._serve, args=(index,), name=f"acequia-job-{index + 1}", daemon=True
+            )
             self._threads.append(thread)
+            self._tasks.append(None)
             thread.start()
 
-    def _serve(self) -> None:
+    def _abandoned(self) -> int:
+        """How many threads are at jobs that nobody waits for, if any more threads are asked for."""
+        if len(self._threads) < self._most:
+            return 0
+        return sum(task is not None and task.job.cancelled for task in self._tasks)
+
+    def _serve(self, index: int) -> None:
         take, clock, tell, parked = self.waiting.popleft, time.monotonic, self._tell, self._parked
+        tasks = self._tasks
         place = threading.Lock()
         place.acquire()
         began = told = clock()
@@ -109,6 +124,7 @@ class Threads:
             try:
                 task = take()
             except IndexError:
+                tasks[index] = None
                 tell()
                 parked.append(place)
                 if self.waiting and _taken_back(place, parked):
@@ -116,6 +132,7 @@ class Threads:
                 place.acquire()
                 began = told = clock()
                 continue
+            tasks[index] = task
             task.lane.outbox.append(_run(task))
             ended = clock()
             if ended - began > _QUICK_S:
