@@ -33,6 +33,31 @@ pub(crate) struct Trial {
     pub(crate) ran: Ran,
 }
 
+impl Trial {
+    /// One that was run, and what was found broken in it.
+    pub(crate) fn of(
+        name: &'static str,
+        rules: &'static [&'static str],
+        ran: Result<(), Over>,
+        broken: Vec<(&'static str, Finding)>,
+    ) -> Self {
+        let ran = match ran {
+            Ok(()) => Ran::Through(broken),
+            Err(Over) => Ran::Short(broken),
+        };
+        Self { name, rules, ran }
+    }
+
+    /// One that was not run.
+    pub(crate) fn skipped(
+        name: &'static str,
+        rules: &'static [&'static str],
+        reason: String,
+    ) -> Self {
+        Self { name, rules, ran: Ran::Skipped(reason) }
+    }
+}
+
 /// What is asked about.
 #[derive(Clone, Debug, Default)]
 pub struct Only {
@@ -41,11 +66,17 @@ pub struct Only {
 }
 
 impl Only {
-    /// The rules with these numbers, in the cases of these names; none means all.
+    /// The rules with these numbers, in the cases of these names, of those that are known; none means
+    /// all.
     ///
     /// # Errors
     /// If there is no such rule or case.
-    pub fn of(side: Side, rules: &[String], cases: &[String]) -> anyhow::Result<Self> {
+    pub(crate) fn of(
+        side: Side,
+        rules: &[String],
+        cases: &[String],
+        known: &[&str],
+    ) -> anyhow::Result<Self> {
         let rule = |number: &String| {
             side.rule(number).map(|rule| rule.number).with_context(|| {
                 let (last, document) = (side.rules().last(), side.document());
@@ -54,10 +85,6 @@ impl Only {
                     "there is no rule {number}; the last one is {last}, and {document} has them"
                 )
             })
-        };
-        let known = match side {
-            Side::Worker => crate::worker::cases(),
-            Side::Client => crate::client::cases(),
         };
         for case in cases {
             ensure!(

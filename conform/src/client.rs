@@ -14,7 +14,7 @@ use acequia_wire::client::Encoding;
 use futures_util::{StreamExt as _, stream};
 
 pub use crate::case::Only;
-use crate::case::{Over, Ran, Trial, verdicts};
+use crate::case::{Over, Trial, verdicts};
 use crate::report::Report;
 use crate::rule::Side;
 use book::WATCHED;
@@ -48,9 +48,14 @@ pub(crate) struct Facts {
     pub(crate) resumes: bool,
 }
 
-/// The names of all cases but the first, which always goes before.
-pub(crate) fn cases() -> Vec<&'static str> {
-    CASES.iter().map(|case| case.name).collect()
+/// The rules with these numbers, in the cases of these names; none means all. The first case always
+/// goes before.
+///
+/// # Errors
+/// If there is no such rule or case.
+pub fn only(rules: &[String], cases: &[String]) -> anyhow::Result<Only> {
+    let known: Vec<_> = CASES.iter().map(|case| case.name).collect();
+    Only::of(Side::Client, rules, cases, &known)
 }
 
 /// Leads the client through all conversations that it can have, and judges it.
@@ -66,12 +71,8 @@ pub async fn judge(setup: Setup) -> anyhow::Result<Report> {
     let facts = stage.facts().filter(|_| ran.is_ok());
     let mut trials = vec![trial(&FIRST, stage, ran).await];
     let Some(facts) = facts else {
-        let reason = || Ran::Skipped("the client did not get through a first job".to_owned());
-        trials.extend(CASES.iter().map(|case| Trial {
-            name: case.name,
-            rules: case.rules,
-            ran: reason(),
-        }));
+        let reason = || "the client did not get through a first job".to_owned();
+        trials.extend(CASES.iter().map(|case| Trial::skipped(case.name, case.rules, reason())));
         return Ok(verdicts(Side::Client, program, &setup.only, WATCHED, trials));
     };
     let at_once = if setup.listen.is_some() { 1 } else { setup.at_once.max(1) };
@@ -86,7 +87,7 @@ pub async fn judge(setup: Setup) -> anyhow::Result<Report> {
 
 async fn run(case: &'static Case, setup: &Arc<Setup>, facts: Facts) -> anyhow::Result<Trial> {
     if let Some(reason) = case.needs.iter().find_map(|need| need.lack(setup, facts)) {
-        return Ok(Trial { name: case.name, rules: case.rules, ran: Ran::Skipped(reason) });
+        return Ok(Trial::skipped(case.name, case.rules, reason));
     }
     let mut stage = Stage::start(case, setup).await?;
     let ran = (case.run)(&mut stage).await;
@@ -94,12 +95,7 @@ async fn run(case: &'static Case, setup: &Arc<Setup>, facts: Facts) -> anyhow::R
 }
 
 async fn trial(case: &'static Case, stage: Stage, ran: Result<(), Over>) -> Trial {
-    let broken = stage.into_broken().await;
-    let ran = match ran {
-        Ok(()) => Ran::Through(broken),
-        Err(Over) => Ran::Short(broken),
-    };
-    Trial { name: case.name, rules: case.rules, ran }
+    Trial::of(case.name, case.rules, ran, stage.into_broken().await)
 }
 
 impl Need {

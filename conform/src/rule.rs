@@ -52,6 +52,17 @@ pub struct Rule {
     pub tested: Tested,
 }
 
+/// A rule, as a row of the registry.
+pub(crate) const fn rule(
+    number: &'static str,
+    level: Level,
+    section: &'static str,
+    says: &'static str,
+    tested: Tested,
+) -> Rule {
+    Rule { number, level, section, says, tested }
+}
+
 impl Side {
     /// All rules, by their numbers.
     pub const fn rules(self) -> &'static [Rule] {

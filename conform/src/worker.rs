@@ -20,7 +20,7 @@ use anyhow::{Context as _, bail};
 use futures_util::{StreamExt as _, stream};
 
 pub use crate::case::Only;
-use crate::case::{Over, Ran, Trial, verdicts};
+use crate::case::{Over, Trial, verdicts};
 use crate::report::Report;
 use crate::rule::Side;
 use book::WATCHED;
@@ -112,9 +112,14 @@ impl Facts {
     }
 }
 
-/// The names of all cases but the first, which always goes before.
-pub(crate) fn cases() -> Vec<&'static str> {
-    CASES.iter().map(|case| case.name).collect()
+/// The rules with these numbers, in the cases of these names; none means all. The first case always
+/// goes before.
+///
+/// # Errors
+/// If there is no such rule or case.
+pub fn only(rules: &[String], cases: &[String]) -> anyhow::Result<Only> {
+    let known: Vec<_> = CASES.iter().map(|case| case.name).collect();
+    Only::of(Side::Worker, rules, cases, &known)
 }
 
 /// Leads the worker through all conversations that it claims to know, and judges it.
@@ -133,12 +138,8 @@ pub async fn judge(setup: Setup) -> anyhow::Result<Report> {
     let facts = stage.facts()?;
     trials.push(trial(&FIRST, stage, ran).await);
     let Some(facts) = facts.map(Arc::new) else {
-        let reason = || Ran::Skipped("the worker was not ready for a first job".to_owned());
-        trials.extend(CASES.iter().map(|case| Trial {
-            name: case.name,
-            rules: case.rules,
-            ran: reason(),
-        }));
+        let reason = || "the worker was not ready for a first job".to_owned();
+        trials.extend(CASES.iter().map(|case| Trial::skipped(case.name, case.rules, reason())));
         return Ok(verdicts(Side::Worker, program, &setup.only, WATCHED, trials));
     };
     let at_once = if setup.listen.is_some() { 1 } else { setup.at_once.max(1) };
@@ -161,7 +162,7 @@ async fn run(
 ) -> anyhow::Result<Trial> {
     let lack = case.needs.iter().find_map(|need| need.lack(setup, facts));
     if let Some(reason) = lack {
-        return Ok(Trial { name: case.name, rules: case.rules, ran: Ran::Skipped(reason) });
+        return Ok(Trial::skipped(case.name, case.rules, reason));
     }
     let mut stage = Stage::start(case, setup, token, Some(Arc::clone(facts)))?;
     let ran = (case.run)(&mut stage).await;
@@ -169,12 +170,7 @@ async fn run(
 }
 
 async fn trial(case: &'static Case, stage: Stage, ran: Result<(), Over>) -> Trial {
-    let broken = stage.into_broken().await;
-    let ran = match ran {
-        Ok(()) => Ran::Through(broken),
-        Err(Over) => Ran::Short(broken),
-    };
-    Trial { name: case.name, rules: case.rules, ran }
+    Trial::of(case.name, case.rules, ran, stage.into_broken().await)
 }
 
 /// The queue for ordinary jobs.

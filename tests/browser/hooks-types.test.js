@@ -7,22 +7,12 @@ import { test } from 'node:test';
 
 import ts from 'typescript';
 
+import { errorsOf as compiled } from './compiler.js';
+
 const FILE = fileURLToPath(new URL('sample.tsx', import.meta.url));
 
 /** The errors of a program that uses the hooks. */
-function errorsOf(text) {
-  const options = {
-    strict: true, noEmit: true, target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler,
-    lib: ['lib.es2022.d.ts', 'lib.dom.d.ts'], types: [], jsx: ts.JsxEmit.ReactJSX, preserveSymlinks: true, skipLibCheck: true,
-  };
-  const host = ts.createCompilerHost(options);
-  const { getSourceFile, fileExists, readFile } = host;
-  host.fileExists = (name) => name === FILE || fileExists(name);
-  host.readFile = (name) => (name === FILE ? text : readFile(name));
-  host.getSourceFile = (name, ...rest) => (name === FILE ? ts.createSourceFile(name, text, rest[0]) : getSourceFile(name, ...rest));
-  const program = ts.createProgram([FILE], options, host);
-  return ts.getPreEmitDiagnostics(program).map(({ messageText, file }) => `${file?.fileName === FILE ? '' : file?.fileName}${ts.flattenDiagnosticMessageText(messageText, ' ')}`);
-}
+const errorsOf = (text) => compiled(FILE, text, { lib: ['lib.es2022.d.ts', 'lib.dom.d.ts'], jsx: ts.JsxEmit.ReactJSX, preserveSymlinks: true, skipLibCheck: true });
 
 const REACT = `import { Acequia } from '@acequia/client';
 import { AcequiaProvider, useAcequia, useJob, useTopic } from '@acequia/client/react';

@@ -5,22 +5,15 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 
-import ts from 'typescript';
+import { errorsOf as compiled } from './compiler.js';
 
 const TYPES = fileURLToPath(new URL('../../clients/js/src/index.d.ts', import.meta.url));
 const FILE = TYPES.replace('index.d.ts', 'sample.ts');
 
 /** The errors of a program that imports the client. */
 function errorsOf(body, lib = ['lib.es2022.d.ts']) {
-  const options = { strict: true, noEmit: true, target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, lib, types: [] };
   const text = `import { Acequia, ConnectionError, Job, JobError, JobHandle, LostError, RejectedError } from './index.js';\nimport { HttpClient, HttpError, HttpJob, HttpStatus, NotEndedError } from './http/index.js';\nconst client = new Acequia('ws://x');\nconst http = new HttpClient();\n${body}\nexport {};`;
-  const host = ts.createCompilerHost(options);
-  const { getSourceFile, fileExists, readFile } = host;
-  host.fileExists = (name) => name === FILE || fileExists(name);
-  host.readFile = (name) => (name === FILE ? text : readFile(name));
-  host.getSourceFile = (name, ...rest) => (name === FILE ? ts.createSourceFile(name, text, rest[0]) : getSourceFile(name, ...rest));
-  const program = ts.createProgram([FILE], options, host);
-  return ts.getPreEmitDiagnostics(program).map(({ messageText, file }) => `${file?.fileName === FILE ? '' : file?.fileName}${ts.flattenDiagnosticMessageText(messageText, ' ')}`);
+  return compiled(FILE, text, { lib });
 }
 
 const RIGHT = {

@@ -2,11 +2,11 @@
 
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 
 from harness import Client, Process, Server, acequia, acequia_worker, eventually, run_acequia
+from harness.pool import runs
 
 SHELL_TEXTS = ["$(touch x)", "`touch x`", "; touch x", "| touch x", "&& touch x", "\n touch x\n",
                "'; touch x; '", '"; touch x; "', "> x", "-rf", "--help", "${HOME}", "*", "\\", "!!"]
@@ -128,15 +128,6 @@ def test_no_process_is_left(server, client, tmp_path):
     assert worker.alive
     id = client.submit("next")
     client.heard("started", id=id)
-
-
-def runs(pid):
-    """Whether the process is there and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    # One that is just ending is there when the file is opened, and not when it is read.
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_several_at_a_time(server, client, tmp_path):

@@ -1,6 +1,6 @@
 //! What a client library can break, in the order of `docs/client-protocol.md`.
 
-use crate::rule::{Level, Rule, Tested};
+use crate::rule::{Level, Rule, Tested, rule};
 use Level::{Must, Should};
 use Tested::{By, Not};
 
@@ -300,13 +300,3 @@ pub(crate) const CLIENT: &[Rule] = &[
         By("each of them"),
     ),
 ];
-
-const fn rule(
-    number: &'static str,
-    level: Level,
-    section: &'static str,
-    says: &'static str,
-    tested: Tested,
-) -> Rule {
-    Rule { number, level, section, says, tested }
-}

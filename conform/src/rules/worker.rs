@@ -1,6 +1,6 @@
 //! What a worker can break: mostly in the order of `docs/worker-protocol.md`, the latest last.
 
-use crate::rule::{Level, Rule, Tested};
+use crate::rule::{Level, Rule, Tested, rule};
 use Level::{Must, Should};
 use Tested::{By, Not};
 
@@ -351,13 +351,3 @@ pub(crate) const WORKER: &[Rule] = &[
         By("a cancel of a run in the queue `hang`, if it serves that"),
     ),
 ];
-
-const fn rule(
-    number: &'static str,
-    level: Level,
-    section: &'static str,
-    says: &'static str,
-    tested: Tested,
-) -> Rule {
-    Rule { number, level, section, says, tested }
-}

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use acequia_conform::worker::{Claim, Only};
-use acequia_conform::{Format, Report, Side, client, worker};
+use acequia_conform::worker::Claim;
+use acequia_conform::{Format, Report, client, worker};
 use acequia_plain::plain_lines;
 use acequia_wire::QueueName;
 use anyhow::{Context as _, bail};
@@ -203,7 +203,7 @@ async fn of_worker(args: WorkerArgs) -> anyhow::Result<Report> {
         slots: args.slots,
         token_file: args.token_file,
         claims: claims(&args.claims)?,
-        only: Only::of(Side::Worker, &args.how.only, &args.how.case)?,
+        only: worker::only(&args.how.only, &args.how.case)?,
         time_max: Duration::from_secs(args.how.timeout_s),
         slow: args.slow,
         listen,
@@ -226,7 +226,7 @@ fn claims(names: &[String]) -> anyhow::Result<Vec<Claim>> {
 async fn of_client(args: ClientArgs) -> anyhow::Result<Report> {
     client::judge(client::Setup {
         command: args.how.command,
-        only: Only::of(Side::Client, &args.how.only, &args.how.case)?,
+        only: client::only(&args.how.only, &args.how.case)?,
         time_max: Duration::from_secs(args.how.timeout_s),
         slow: args.slow,
         listen: args.listen,
