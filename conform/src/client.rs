@@ -66,7 +66,7 @@ pub async fn judge(setup: Setup) -> anyhow::Result<Report> {
     let words = setup.command.iter().map(|word| word.to_string_lossy());
     let program = words.collect::<Vec<_>>().join(" ");
     let setup = Arc::new(setup);
-    let mut stage = Stage::start(&FIRST, &setup).await?;
+    let mut stage = Stage::start(FIRST.name, FIRST.upgrades, &setup).await?;
     let ran = (FIRST.run)(&mut stage).await;
     let facts = stage.facts().filter(|_| ran.is_ok());
     let mut trials = vec![trial(&FIRST, stage, ran).await];
@@ -89,7 +89,7 @@ async fn run(case: &'static Case, setup: &Arc<Setup>, facts: Facts) -> anyhow::R
     if let Some(reason) = case.needs.iter().find_map(|need| need.lack(setup, facts)) {
         return Ok(Trial::skipped(case.name, case.rules, reason));
     }
-    let mut stage = Stage::start(case, setup).await?;
+    let mut stage = Stage::start(case.name, case.upgrades, setup).await?;
     let ran = (case.run)(&mut stage).await;
     Ok(trial(case, stage, ran).await)
 }

@@ -133,7 +133,7 @@ pub async fn judge(setup: Setup) -> anyhow::Result<Report> {
     let setup = Arc::new(setup);
     let token = Arc::new(token);
     let mut trials = Vec::new();
-    let mut stage = Stage::start(&FIRST, &setup, &token, None)?;
+    let mut stage = Stage::start(FIRST.name, FIRST.servers, &setup, &token, None)?;
     let ran = (FIRST.run)(&mut stage).await;
     let facts = stage.facts()?;
     trials.push(trial(&FIRST, stage, ran).await);
@@ -164,7 +164,7 @@ async fn run(
     if let Some(reason) = lack {
         return Ok(Trial::skipped(case.name, case.rules, reason));
     }
-    let mut stage = Stage::start(case, setup, token, Some(Arc::clone(facts)))?;
+    let mut stage = Stage::start(case.name, case.servers, setup, token, Some(Arc::clone(facts)))?;
     let ran = (case.run)(&mut stage).await;
     Ok(trial(case, stage, ran).await)
 }

@@ -14,8 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::book::Book;
-use super::cases::Case;
-use super::server::{Conn, Server, Wire};
+use super::server::{Conn, Server, Upgrades, Wire};
 use super::{Facts, Setup};
 use crate::case::Over;
 use crate::findings::{Finding, Findings};
@@ -81,9 +80,13 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) async fn start(case: &Case, setup: &Arc<Setup>) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        case: &'static str,
+        upgrades: Upgrades,
+        setup: &Arc<Setup>,
+    ) -> anyhow::Result<Self> {
         let server = Server::bind(setup.listen).await?;
-        server.answer_upgrades(case.upgrades);
+        server.answer_upgrades(upgrades);
         let http = format!("http://{}", server.address());
         let start = Start {
             command: setup.command.clone(),
@@ -100,7 +103,7 @@ impl Stage {
             setup: Arc::clone(setup),
             server,
             program,
-            book: Book::new(Findings::new(case.name)),
+            book: Book::new(Findings::new(case)),
             is_polite: true,
             secret: "5f0c9a1d53e14ce3a4e46cf2a0d5a2f8c1f45d0ffa0f3e1e1f8fd1c7a5b0d9e2".to_owned(),
             welcome_more: json!({}),

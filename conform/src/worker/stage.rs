@@ -13,7 +13,6 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::book::{Answer, Book, Lane};
-use super::cases::Case;
 use super::say::{Head, Say, Value, text};
 use super::server::{Conn, Port, Server, Wire};
 use super::{Claim, Facts, Setup, main_queue};
@@ -118,12 +117,13 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn start(
-        case: &Case,
+        case: &'static str,
+        servers: usize,
         setup: &Arc<Setup>,
         token: &Token,
         facts: Option<Arc<Facts>>,
     ) -> anyhow::Result<Self> {
-        let server = Server::bind(case.servers, setup.listen)?;
+        let server = Server::bind(servers, setup.listen)?;
         let [jobs, results] = [Port::Jobs, Port::Results].map(|port| server.endpoints(port));
         let mut environment: Vec<(&str, OsString)> =
             vec![("ACEQUIA_JOBS", (&jobs).into()), ("ACEQUIA_RESULTS", (&results).into())];
@@ -149,10 +149,10 @@ impl Stage {
             facts,
             server,
             program,
-            book: Book::new(Findings::new(case.name), token.value.clone()),
+            book: Book::new(Findings::new(case), token.value.clone()),
             hello: Some(Hello::default()),
             servers: Vec::new(),
-            case: case.name,
+            case,
             ticks,
             waited: 0,
             count: 0,
