@@ -4,12 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
+use crate::backend::Backend;
 use crate::clock::Clock;
-use crate::engine::Engine;
 use crate::error::NotWritten;
 use crate::group::Group;
 use crate::notice::Notice;
-use crate::tables::panic_message;
+use crate::options::Options;
+use crate::panics::panic_message;
 
 /// The longest wait without a look at the clocks, which may go in leaps.
 const LOOK_TIME_MAX: Duration = Duration::from_secs(60);
@@ -54,7 +55,8 @@ struct Trouble {
 ///                └── closed ──▶ each group that is left gets one try ──▶ end
 /// ```
 pub(crate) struct Keeper<N> {
-    engine: Engine,
+    engine: Box<dyn Backend>,
+    options: Options,
     clock: Clock,
     reported: u64,
     /// While writing fails.
@@ -72,9 +74,10 @@ pub(crate) struct Keeper<N> {
 }
 
 impl<N: FnMut(Notice)> Keeper<N> {
-    pub(crate) fn new(engine: Engine, clock: Clock, notify: N) -> Self {
+    pub(crate) fn new(engine: Box<dyn Backend>, options: Options, clock: Clock, notify: N) -> Self {
         Self {
             engine,
+            options,
             clock,
             reported: 0,
             trouble: None,
@@ -199,7 +202,7 @@ impl<N: FnMut(Notice)> Keeper<N> {
     /// How long until it is to be looked whether the file is mostly free.
     fn compaction(&self) -> Option<Duration> {
         let (first, last) = self.written?;
-        let compaction = &self.engine.options().compaction;
+        let compaction = self.engine.compaction()?;
         let idle = last + Duration::from_millis(compaction.idle_ms);
         let busy = first + Duration::from_millis(compaction.busy_ms);
         Some(idle.min(busy).saturating_duration_since(Instant::now()))
@@ -213,7 +216,7 @@ impl<N: FnMut(Notice)> Keeper<N> {
 
     /// Writes a group, as often as it takes; when closing, once.
     fn write(&mut self, group: &Group, messages: &Receiver<Message>) -> Result<(), NotWritten> {
-        if !group.has_writes() {
+        if !group.has_writes() && !self.engine.writes_nothing() {
             return Ok(());
         }
         while let Err(why) = self.try_write(group) {
@@ -254,8 +257,7 @@ impl<N: FnMut(Notice)> Keeper<N> {
 
     /// What failed is told once, and again when the reason is another.
     fn tell(&mut self, why: &str) {
-        let options = self.engine.options();
-        let (min, max) = (options.retry_ms_min, options.retry_ms_max);
+        let (min, max) = (self.options.retry_ms_min, self.options.retry_ms_max);
         let before = self.trouble.take();
         let is_new = before.as_ref().is_none_or(|before| before.why != why);
         let wait_ms = before.map_or(min, |before| (before.wait_ms * 2).min(max));

@@ -13,22 +13,21 @@
 //! - When the disk fails or is full, nothing that was accepted is lost and nothing is accepted;
 //!   it goes on by itself when the disk does.
 
+mod backend;
 mod clock;
 mod codec;
-mod engine;
 mod entry;
 mod error;
-mod file;
 mod group;
 mod keeper;
-mod medium;
+mod local;
 mod notice;
 mod options;
 mod outcomes;
+mod panics;
 mod recovery;
 mod shelf;
 mod store;
-mod tables;
 mod writer;
 
 #[cfg(test)]
@@ -43,7 +42,7 @@ pub use entry::{
     Admitted, BatchEnd, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Past, Session, Tally,
 };
 pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
-pub use file::Caution;
+pub use local::file::Caution;
 pub use notice::Notice;
 pub use options::{Compaction, Options, Retention};
 pub use recovery::{DeadLetters, LiveJobs, Outcomes, Recovery};

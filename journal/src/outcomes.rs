@@ -1,4 +1,4 @@
-//! How outcomes come, are given up and leave, within a transaction.
+//! How outcomes come, are given up and leave, with a group.
 //!
 //! Which of them are given up is not decided here: whoever keeps them in memory does so, and says it.
 //! So what is there after a restart is what was there before. Here are decided only what stays longer
@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 
 use acequia_wire::JobId;
-use redb::{ReadableTable as _, Table, TableDefinition, WriteTransaction};
 use rustc_hash::FxHashMap;
 
 use crate::codec::{Block, Builder, Contents, Fate, Glance};
@@ -17,28 +16,46 @@ use crate::group::{GivenUp, Group};
 use crate::options::Retention;
 use crate::shelf::Shelf;
 
-/// The table of blocks, by the place of the first outcome of each.
-pub(crate) const OUTCOMES: TableDefinition<u64, &[u8]> = TableDefinition::new("outcomes");
+/// Where the blocks of outcomes are, each under the place of its first outcome.
+pub(crate) trait Blocks {
+    /// These are going to be read.
+    fn expect(&mut self, keys: impl Iterator<Item = u64>) -> Result<(), Fault>;
+
+    /// Looks at a block, if it is there.
+    fn read<T>(&mut self, key: u64, look: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Fault>;
+
+    fn put(&mut self, key: u64, block: &[u8]) -> Result<(), Fault>;
+
+    fn remove(&mut self, key: u64) -> Result<(), Fault>;
+
+    /// Removes these, which are the oldest there are, in their order.
+    fn remove_oldest(&mut self, keys: &[u64]) -> Result<(), Fault>;
+}
+
+/// Whether anything comes, is given up or leaves with this group.
+pub(crate) fn has_changes(
+    group: &Group,
+    shelf: &Shelf,
+    retention: &Retention,
+    now_ms: u64,
+) -> bool {
+    !group.outcomes.is_empty()
+        || !group.given_up.is_empty()
+        || shelf.in_the_way(retention, now_ms).is_some()
+        || !shelf.expired(retention, now_ms).is_empty()
+}
 
 /// Has the outcomes of a group come, those that it gives up be given up, and those leave that are
-/// too old. The shelf goes along; if the transaction fails it has to be read anew.
+/// too old. The shelf goes along; if that fails or is not kept, the shelf has to be read anew.
 pub(crate) fn write(
-    transaction: &WriteTransaction,
+    blocks: impl Blocks,
     group: &Group,
     shelf: &mut Shelf,
     retention: &Retention,
     now_ms: u64,
 ) -> Result<(), Fault> {
     let expired = shelf.expired(retention, now_ms);
-    if expired.is_empty()
-        && group.outcomes.is_empty()
-        && group.given_up.is_empty()
-        && shelf.in_the_way(retention, now_ms).is_none()
-    {
-        return Ok(());
-    }
-    let table = transaction.open_table(OUTCOMES)?;
-    let mut outcomes = Outcomes { table, shelf };
+    let mut outcomes = Outcomes { blocks, shelf };
     outcomes.expire(&expired)?;
     outcomes.give_up(&group.given_up)?;
     outcomes.come(group, retention.sessions_ms)?;
@@ -46,17 +63,19 @@ pub(crate) fn write(
     outcomes.drop_names(retention.outcomes_max)
 }
 
-/// The outcomes in the file, and what is known of them.
-struct Outcomes<'a> {
-    table: Table<'a, u64, &'static [u8]>,
+/// The blocks, and what is known of them.
+struct Outcomes<'a, B> {
+    blocks: B,
     shelf: &'a mut Shelf,
 }
 
-impl Outcomes<'_> {
+impl<B: Blocks> Outcomes<'_, B> {
     /// The oldest blocks leave, which are these.
     fn expire(&mut self, blocks: &[u64]) -> Result<(), Fault> {
-        let Some(last) = blocks.last() else { return Ok(()) };
-        self.table.retain_in(..=*last, |_, _| false)?;
+        if blocks.is_empty() {
+            return Ok(());
+        }
+        self.blocks.remove_oldest(blocks)?;
         blocks.iter().for_each(|key| self.shelf.set(*key, None));
         Ok(())
     }
@@ -64,6 +83,8 @@ impl Outcomes<'_> {
     fn give_up(&mut self, all: &[GivenUp]) -> Result<(), Fault> {
         let mut all = all.to_vec();
         all.sort_unstable_by_key(|of| of.ticket);
+        let shelf = &self.shelf;
+        self.blocks.expect(all.iter().filter_map(|of| shelf.block_of(of.ticket).0))?;
         let mut rest = &all[..];
         while let Some(first) = rest.first() {
             let (key, next) = self.shelf.block_of(first.ticket);
@@ -141,27 +162,24 @@ impl Outcomes<'_> {
     /// Each outcome of a block gets its fate.
     fn write_anew(&mut self, key: u64, fate: impl FnMut(&Glance) -> Fate) -> Result<(), Fault> {
         let mut block = Vec::new();
-        let contents = match self.table.get(key)? {
-            Some(record) => Block::read(record.value())
-                .and_then(|all| all.write_anew(fate, &mut block))
-                .map_err(Fault::Record)?,
-            // This group was written before.
-            None => None,
-        };
-        match contents {
+        let contents = self.blocks.read(key, |record| {
+            Block::read(record).and_then(|all| all.write_anew(fate, &mut block))
+        })?;
+        // If there is none, this group was written before.
+        match contents.transpose().map_err(Fault::Record)?.flatten() {
             Some(contents) => self.insert(key, &block, contents),
             None => self.remove(key),
         }
     }
 
     fn insert(&mut self, key: u64, block: &[u8], contents: Contents) -> Result<(), Fault> {
-        self.table.insert(key, block)?;
+        self.blocks.put(key, block)?;
         self.shelf.set(key, Some(contents));
         Ok(())
     }
 
     fn remove(&mut self, key: u64) -> Result<(), Fault> {
-        self.table.remove(key)?;
+        self.blocks.remove(key)?;
         self.shelf.set(key, None);
         Ok(())
     }

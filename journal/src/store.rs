@@ -3,13 +3,14 @@
 use std::io;
 use std::path::Path;
 
+use crate::backend::Backend;
 #[cfg(test)]
 use crate::clock::Clocks;
 use crate::clock::{self, Clock};
-use crate::engine::Opened;
 use crate::error::{CannotOpen, OpenError, ReadError};
-use crate::file::{self, Caution};
-use crate::medium::{Disk, Medium};
+use crate::local::engine::Engine;
+use crate::local::file::{self, Caution};
+use crate::local::medium::{Disk, Medium};
 use crate::notice::Notice;
 use crate::options::Options;
 use crate::recovery::Recovery;
@@ -20,7 +21,8 @@ use crate::writer::Writer;
 /// It is one file, locked as long as this or the writer lives.
 #[derive(Debug)]
 pub struct Store {
-    pub(crate) opened: Opened,
+    engine: Box<dyn Backend>,
+    options: Options,
     clock: Clock,
     cautions: Vec<Caution>,
 }
@@ -52,9 +54,9 @@ impl Store {
     }
 
     pub(crate) fn open_on(medium: Medium, options: Options) -> Result<Self, CannotOpen> {
-        let opened = Opened::open(medium, options)?;
-        let clock = Clock::go_on(opened.written, clock::of_system());
-        Ok(Self { opened, clock, cautions: Vec::new() })
+        let engine = Engine::open(medium, options)?;
+        let clock = Clock::go_on(engine.written().copied(), clock::of_system());
+        Ok(Self { engine: Box::new(engine), options, clock, cautions: Vec::new() })
     }
 
     /// All that is in the store.
@@ -62,7 +64,7 @@ impl Store {
     /// # Errors
     /// If the file cannot be read.
     pub fn recover(&self) -> Result<Recovery<'_>, ReadError> {
-        Recovery::new(&self.opened.database, self.opened.shelf.len())
+        Ok(Recovery(self.engine.contents()?))
     }
 
     /// Starts the thread that writes. `notify` is called on that thread and holds it up.
@@ -70,7 +72,7 @@ impl Store {
     /// # Errors
     /// If the thread cannot be started.
     pub fn into_writer(self, notify: impl FnMut(Notice) + Send + 'static) -> io::Result<Writer> {
-        Writer::start(self.opened, self.clock, notify)
+        Writer::start(self.engine, self.options, self.clock, notify)
     }
 
     /// The time that all in the store is stamped with and ages by.
@@ -81,7 +83,7 @@ impl Store {
     /// The same store by other clocks.
     #[cfg(test)]
     pub(crate) fn with_clocks(self, clocks: Clocks) -> Self {
-        let clock = Clock::go_on(self.opened.written, clocks);
+        let clock = Clock::go_on(self.engine.written().copied(), clocks);
         Self { clock, ..self }
     }
 }

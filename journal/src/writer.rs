@@ -1,16 +1,17 @@
 //! The pipeline's end of the journal: gathers entries, never waits.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use crate::backend::Backend;
 use crate::clock::Clock;
-use crate::engine::{Engine, Opened};
 use crate::entry::Entry;
 use crate::error::NotWritten;
 use crate::group::Group;
 use crate::keeper::{Keeper, Message};
-use crate::medium::Medium;
 use crate::notice::Notice;
 use crate::options::Options;
 
@@ -28,7 +29,7 @@ use crate::options::Options;
 #[derive(Debug)]
 pub struct Writer {
     options: Options,
-    medium: Medium,
+    syncs: Arc<AtomicU64>,
     gathering: Group,
     /// The other group, while it is not in flight.
     spare: Option<Group>,
@@ -40,20 +41,21 @@ pub struct Writer {
 
 impl Writer {
     pub(crate) fn start(
-        opened: Opened,
+        engine: Box<dyn Backend>,
+        options: Options,
         clock: Clock,
         notify: impl FnMut(Notice) + Send + 'static,
     ) -> io::Result<Self> {
         // Room for a group and for the end, so that no send waits.
         let (to_thread, messages) = sync_channel(2);
         let (back, from_thread) = sync_channel(2);
-        let (options, medium) = (opened.options, opened.medium.clone());
+        let syncs = engine.syncs();
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || Keeper::new(Engine::new(opened), clock, notify).run(&messages, &back))?;
+            .spawn(move || Keeper::new(engine, options, clock, notify).run(&messages, &back))?;
         Ok(Self {
             options,
-            medium,
+            syncs,
             gathering: Group::default(),
             spare: Some(Group::default()),
             in_flight_bytes: 0,
@@ -115,9 +117,9 @@ impl Writer {
         self.gathering.bytes() + self.in_flight_bytes
     }
 
-    /// How often the file was synced since it was opened.
+    /// How often it was made sure that all is durable, since the store was opened.
     pub fn syncs(&self) -> u64 {
-        self.medium.syncs()
+        self.syncs.load(Ordering::Relaxed)
     }
 
     /// Writes all that waits and ends the thread. Waits for the disk.
@@ -127,9 +129,7 @@ impl Writer {
     /// # Errors
     /// If something could not be written. No job of it was reported durable.
     pub fn close(self) -> Result<(), NotWritten> {
-        let Self { gathering, to_thread, thread, medium, .. } = self;
-        // Whoever waits for the thread may open the file then, so no clone of it must stay.
-        drop(medium);
+        let Self { gathering, to_thread, thread, .. } = self;
         let ended = || NotWritten { why: "its thread has ended".to_owned() };
         let sent = to_thread.send(Message::Close(gathering));
         drop(to_thread);

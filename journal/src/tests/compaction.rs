@@ -7,7 +7,7 @@ use super::script::{Content, OPTIONS, admitted, hand_over, start};
 use super::sim_disk::{Loss, SimDisk};
 use crate::entry::Entry;
 use crate::error::CannotOpen;
-use crate::medium::Medium;
+use crate::local::medium::Medium;
 use crate::notice::Notice;
 use crate::options::{Compaction, Options};
 use crate::store::Store;

@@ -9,7 +9,7 @@ use super::script::{Content, OPTIONS, Script, admitted, hand_over, letter, open,
 use super::sim_disk::{Loss, SimDisk};
 use crate::entry::Entry;
 use crate::error::CannotOpen;
-use crate::medium::Medium;
+use crate::local::medium::Medium;
 use crate::store::Store;
 
 /// A store with many pages, and all that it ever held.
@@ -120,7 +120,7 @@ fn a_newer_format_is_refused_by_its_number() {
     let path = folder.path().join("journal");
     drop(Store::open(&path, OPTIONS).unwrap());
     foreign(&path, |transaction| {
-        let mut meta = transaction.open_table(crate::tables::META).unwrap();
+        let mut meta = transaction.open_table(crate::local::tables::META).unwrap();
         meta.insert("format", 9).unwrap();
     });
     for _ in 0..2 {
@@ -139,7 +139,7 @@ fn a_file_that_lacks_a_table_is_refused() {
     let path = folder.path().join("journal");
     drop(Store::open(&path, OPTIONS).unwrap());
     foreign(&path, |transaction| {
-        assert!(transaction.delete_table(crate::tables::DEAD_LETTERS).unwrap());
+        assert!(transaction.delete_table(crate::local::tables::DEAD_LETTERS).unwrap());
     });
     let error = Store::open(&path, OPTIONS).unwrap_err();
     assert!(matches!(error.why, CannotOpen::NotAJournal(_)), "{error}");
@@ -171,13 +171,16 @@ fn a_record_that_is_none_is_told_with_its_ticket_and_the_next_one_follows() {
     hand_over(&mut writer, &jobs.chain(letters).collect::<Vec<_>>());
     notices.recv().unwrap();
     writer.close().unwrap();
-    let store = Store::open_on(Medium::new(disk), OPTIONS).unwrap();
-    let transaction = store.opened.database.begin_write().unwrap();
-    transaction.open_table(crate::tables::JOBS).unwrap().insert(2, &b"\x01no"[..]).unwrap();
+    let medium = Medium::new(disk);
+    let database = crate::local::tables::open(&medium, OPTIONS.cache_bytes).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(crate::local::tables::JOBS).unwrap().insert(2, &b"\x01no"[..]).unwrap();
     let bad = &b"\x01no"[..];
-    transaction.open_table(crate::tables::DEAD_LETTERS).unwrap().insert(4, bad).unwrap();
+    transaction.open_table(crate::local::tables::DEAD_LETTERS).unwrap().insert(4, bad).unwrap();
     transaction.commit().unwrap();
+    drop(database);
 
+    let store = Store::open_on(medium, OPTIONS).unwrap();
     let recovery = store.recover().unwrap();
     let jobs: Vec<_> = recovery.jobs().unwrap().collect();
     assert!(jobs[0].is_ok() && jobs[2].is_ok() && jobs.len() == 3);

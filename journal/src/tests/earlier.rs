@@ -2,9 +2,9 @@
 
 use super::script::{Content, OPTIONS, admitted, hand_over, kept, start, unplaced};
 use crate::entry::{Entry, Kept};
-use crate::outcomes::OUTCOMES;
+use crate::local::outcomes::OUTCOMES;
+use crate::local::tables::{BATCH_ENDS, BATCHES, META};
 use crate::store::Store;
-use crate::tables::{BATCH_ENDS, BATCHES, META};
 
 /// What an earlier program left: its blocks were numbered, and the oldest of them knew no batches.
 fn as_it_was(path: &std::path::Path, knows_batches: bool) {

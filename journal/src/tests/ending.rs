@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use super::script::{Content, OPTIONS, admitted, clocks, hand_over, kept, open};
 use super::sim_disk::SimDisk;
 use crate::entry::Entry;
-use crate::medium::Medium;
+use crate::local::medium::Medium;
 use crate::notice::Notice;
 use crate::options::Options;
 use crate::store::Store;

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::script::{Content, OPTIONS, admitted, hand_over, start};
 use crate::entry::Entry;
 use crate::error::CannotOpen;
-use crate::file::Caution;
+use crate::local::file::Caution;
 use crate::store::Store;
 
 #[test]

@@ -9,7 +9,7 @@ use acequia_wire::{ContentType, Payload};
 use super::script::{Content, OPTIONS, admitted, clocks, hand_over, kept, open};
 use super::sim_disk::SimDisk;
 use crate::entry::{Entry, Kept, Outcome};
-use crate::medium::Medium;
+use crate::local::medium::Medium;
 use crate::options::{Options, Retention};
 use crate::store::Store;
 

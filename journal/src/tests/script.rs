@@ -15,7 +15,7 @@ use crate::entry::{
     Admitted, BatchEnd, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Past, Session, Tally,
 };
 use crate::error::CannotOpen;
-use crate::medium::Medium;
+use crate::local::medium::Medium;
 use crate::notice::Notice;
 use crate::options::{Compaction, Options, Retention};
 use crate::store::Store;

@@ -15,7 +15,6 @@
 //! Format 2 has outcomes that were given up, and the ends of batches. In a file of format 1 blocks are
 //! numbered, and it may be without the table `batches`; it is brought to format 2 when it is opened.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::{
@@ -23,14 +22,16 @@ use redb::{
     ReadableTableMetadata as _, TableDefinition, TableError,
 };
 
+use super::medium::Medium;
+use super::outcomes::OUTCOMES;
 use crate::clock::{Reading, Stamp};
 use crate::codec::{Block, encode_job, encode_letter};
 use crate::entry::{Admitted, BatchEnd, DeadLetter, Session};
 use crate::error::{CannotOpen, Fault};
 use crate::group::Group;
-use crate::medium::Medium;
 use crate::options::Retention;
-use crate::outcomes::{self, OUTCOMES};
+use crate::outcomes;
+use crate::panics::panic_message;
 use crate::shelf::Shelf;
 
 /// The format that this program reads and writes.
@@ -303,7 +304,10 @@ pub(crate) fn write(
         }
     }
 
-    outcomes::write(&transaction, group, shelf, retention, now.time_ms)?;
+    if outcomes::has_changes(group, shelf, retention, now.time_ms) {
+        let table = transaction.open_table(OUTCOMES)?;
+        outcomes::write(table, group, shelf, retention, now.time_ms)?;
+    }
 
     {
         let mut meta = transaction.open_table(META)?;
@@ -335,11 +339,4 @@ fn sorted(tickets: &[u64]) -> Vec<u64> {
     let mut tickets = tickets.to_vec();
     tickets.sort_unstable();
     tickets
-}
-
-/// What a panic said.
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("an internal error of the store").to_owned()
 }

@@ -32,7 +32,7 @@ struct Inner {
     /// nothing will ever write there.
     suspect: AtomicBool,
     /// Syncs that succeeded.
-    syncs: AtomicU64,
+    syncs: Arc<AtomicU64>,
 }
 
 impl Medium {
@@ -40,13 +40,13 @@ impl Medium {
         Self(Arc::new(Inner {
             backend: Box::new(backend),
             suspect: AtomicBool::new(false),
-            syncs: AtomicU64::new(0),
+            syncs: Arc::default(),
         }))
     }
 
-    /// How often the file was synced since it was opened.
-    pub(crate) fn syncs(&self) -> u64 {
-        self.0.syncs.load(Ordering::Relaxed)
+    /// Counts how often the file was synced since it was opened.
+    pub(crate) fn syncs(&self) -> Arc<AtomicU64> {
+        self.0.syncs.clone()
     }
 
     /// Makes sure that what is read is also on the disk.

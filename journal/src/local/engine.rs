@@ -1,54 +1,24 @@
 //! What groups are written to: one file of redb, and what is known of its content.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use redb::{Database, StorageBackend as _};
 
+use super::contents::Tables;
+use super::medium::Medium;
+use super::tables::{self, meta};
+use crate::backend::{Backend, Contents};
 use crate::clock::Stamp;
-use crate::error::{CannotOpen, Fault};
+use crate::error::{CannotOpen, Fault, ReadError};
 use crate::group::Group;
-use crate::medium::Medium;
 use crate::options::{Compaction, Options};
+use crate::panics::panic_message;
 use crate::shelf::Shelf;
-use crate::tables::{self, meta, panic_message};
 
-/// A file that was just opened, and what it holds.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) medium: Medium,
-    pub(crate) options: Options,
-    pub(crate) database: Database,
-    pub(crate) shelf: Shelf,
-    /// Bytes of live jobs and dead letters.
-    pub(crate) jobs_bytes: u64,
-    /// Groups that were ever written.
-    pub(crate) groups: u64,
-    /// When the last of them was.
-    pub(crate) written: Option<Stamp>,
-}
-
-impl Opened {
-    /// Opens it. A file that is mostly free pages is made shorter.
-    pub(crate) fn open(medium: Medium, options: Options) -> Result<Self, CannotOpen> {
-        let mut database = tables::open(&medium, options.cache_bytes)?;
-        let shelf = tables::read_shelf(&database)?;
-        let jobs_bytes = tables::read_jobs_bytes(&database)?;
-        let file_bytes = medium.len()?;
-        if is_mostly_free(file_bytes, used_bytes(&shelf, jobs_bytes), &options.compaction)
-            && compact(&mut database).is_err()
-        {
-            // What could not be made shorter is as good as it was; redb wants it opened anew.
-            drop_in_doubt(database);
-            database = tables::open(&medium, options.cache_bytes)?;
-        }
-        let groups = tables::read_meta(&database, meta::GROUPS)?;
-        let written = tables::read_stamp(&database)?;
-        Ok(Self { medium, options, database, shelf, jobs_bytes, groups, written })
-    }
-}
-
-/// The file while it is written. After an error it is in doubt whether the last group is in it: it
-/// is opened anew before the next try, and looked at.
+/// The file. After an error it is in doubt whether the last group is in it: it is opened anew before
+/// the next try, and looked at.
 #[derive(Debug)]
 pub(crate) struct Engine {
     medium: Medium,
@@ -67,38 +37,27 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(opened: Opened) -> Self {
-        let Opened { medium, options, database, shelf, jobs_bytes, groups, written } = opened;
+    /// Opens it. A file that is mostly free pages is made shorter.
+    pub(crate) fn open(medium: Medium, options: Options) -> Result<Self, CannotOpen> {
+        let mut database = tables::open(&medium, options.cache_bytes)?;
+        let shelf = tables::read_shelf(&database)?;
+        let jobs_bytes = tables::read_jobs_bytes(&database)?;
+        let file_bytes = medium.len()?;
+        if is_mostly_free(file_bytes, used_bytes(&shelf, jobs_bytes), &options.compaction)
+            && compact(&mut database).is_err()
+        {
+            // What could not be made shorter is as good as it was; redb wants it opened anew.
+            drop_in_doubt(database);
+            database = tables::open(&medium, options.cache_bytes)?;
+        }
+        let groups = tables::read_meta(&database, meta::GROUPS)?;
+        let written = tables::read_stamp(&database)?;
         let database = Some(database);
-        Self { medium, options, database, shelf, jobs_bytes, groups, written, compact_bytes: 0 }
+        Ok(Self { medium, options, database, shelf, jobs_bytes, groups, written, compact_bytes: 0 })
     }
 
-    pub(crate) fn options(&self) -> &Options {
-        &self.options
-    }
-
-    /// When the last group was written.
-    pub(crate) fn written(&self) -> Option<&Stamp> {
-        self.written.as_ref()
-    }
-
-    /// When outcomes leave for their age, in milliseconds of the journal's time.
-    pub(crate) fn leave_at_ms(&self) -> Option<u64> {
-        self.shelf.leave_at_ms(&self.options.retention)
-    }
-
-    /// Writes a group and waits until it is on the disk; what is too old leaves with it.
-    pub(crate) fn write(&mut self, group: &Group, now: &Stamp) -> Result<(), Fault> {
-        let written = catch_unwind(AssertUnwindSafe(|| self.write_once(group, now)));
-        let result = written.unwrap_or_else(|panic| Err(Fault::Panicked(panic_message(&*panic))));
-        let jobs_bytes = result.inspect_err(|_| self.let_go())?;
-        self.groups += 1;
-        self.written = Some(*now);
-        self.jobs_bytes = self.jobs_bytes.saturating_add_signed(jobs_bytes);
-        Ok(())
-    }
-
-    fn write_once(&mut self, group: &Group, now: &Stamp) -> Result<i64, Fault> {
+    /// The open file, which has to be opened anew after an error.
+    fn database(&mut self, group: &Group) -> Result<(&Database, &mut Shelf), Fault> {
         let database = match &mut self.database {
             Some(database) => database,
             none => {
@@ -111,13 +70,55 @@ impl Engine {
                 none.insert(database)
             }
         };
-        let (shelf, retention) = (&mut self.shelf, &self.options.retention);
-        tables::write(database, group, self.groups + 1, shelf, retention, now)
+        Ok((database, &mut self.shelf))
     }
 
-    /// Makes the file shorter if most of it is free and that does not take long. Where it fails,
-    /// the next write says why.
-    pub(crate) fn compact_if_quick(&mut self) {
+    fn write_once(&mut self, group: &Group, now: &Stamp) -> Result<i64, Fault> {
+        let (nth, retention) = (self.groups + 1, self.options.retention);
+        let (database, shelf) = self.database(group)?;
+        tables::write(database, group, nth, shelf, &retention, now)
+    }
+}
+
+impl Backend for Engine {
+    fn contents(&self) -> Result<Box<dyn Contents + '_>, ReadError> {
+        // There is none only after a failed write.
+        let closed = || ReadError::Store(Box::new(redb::Error::PreviousIo));
+        let database = self.database.as_ref().ok_or_else(closed)?;
+        Ok(Box::new(Tables::open(database, self.shelf.len())?))
+    }
+
+    fn writes_nothing(&self) -> bool {
+        false
+    }
+
+    fn written(&self) -> Option<&Stamp> {
+        self.written.as_ref()
+    }
+
+    fn leave_at_ms(&self) -> Option<u64> {
+        self.shelf.leave_at_ms(&self.options.retention)
+    }
+
+    fn syncs(&self) -> Arc<AtomicU64> {
+        self.medium.syncs()
+    }
+
+    fn compaction(&self) -> Option<&Compaction> {
+        Some(&self.options.compaction)
+    }
+
+    fn write(&mut self, group: &Group, now: &Stamp) -> Result<(), Fault> {
+        let written = catch_unwind(AssertUnwindSafe(|| self.write_once(group, now)));
+        let result = written.unwrap_or_else(|panic| Err(Fault::Panicked(panic_message(&*panic))));
+        let jobs_bytes = result.inspect_err(|_| self.let_go())?;
+        self.groups += 1;
+        self.written = Some(*now);
+        self.jobs_bytes = self.jobs_bytes.saturating_add_signed(jobs_bytes);
+        Ok(())
+    }
+
+    fn compact_if_quick(&mut self) {
         let compaction = &self.options.compaction;
         let used_bytes = used_bytes(&self.shelf, self.jobs_bytes);
         let Some(database) = &mut self.database else { return };
@@ -134,8 +135,7 @@ impl Engine {
         self.compact_bytes = self.medium.len().unwrap_or(file_bytes);
     }
 
-    /// Ends redb. What is durable stays so.
-    pub(crate) fn let_go(&mut self) {
+    fn let_go(&mut self) {
         if let Some(database) = self.database.take() {
             drop_in_doubt(database);
         }
