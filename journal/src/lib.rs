@@ -20,6 +20,7 @@ mod entry;
 mod error;
 mod group;
 mod keeper;
+mod lease;
 mod local;
 mod notice;
 mod options;

@@ -9,7 +9,7 @@ mod files;
 mod letters;
 mod power_loss;
 mod retention;
-mod rng;
+pub(crate) mod rng;
 mod script;
 mod sim_disk;
 mod writing;
