@@ -8,6 +8,7 @@ from harness import Serving, Worker
 from harness.fixtures import (  # noqa: F401 pytest finds them here
     admin, client, make, new_client, new_server, processes, pytest_runtest_makereport, server,
 )
+from harness.postgres import Postgres
 from harness.prometheus import Prometheus
 
 
@@ -49,3 +50,22 @@ def new_prometheus(tmp_path_factory):
     yield start
     for prometheus in started:
         prometheus.check()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """One for all tests, which therefore only make databases in it; it is not there before a test asks for it."""
+    with Postgres() as postgres:
+        yield postgres
+
+
+@pytest.fixture
+def database(postgres):
+    """The URL of an empty database."""
+    return postgres.new_database()
+
+
+@pytest.fixture
+def new_postgres(make):
+    """Starts PostgreSQL for this test alone, which may do to it what it likes."""
+    return lambda **settings: make(Postgres(**settings))
