@@ -21,9 +21,9 @@ pub(crate) trait Backend: Debug + Send {
     /// there once, and as a whole, whatever has failed in between.
     fn write(&mut self, group: &Group, now: &Stamp) -> Result<(), Fault>;
 
-    /// Whether a group that changes nothing is written all the same: what nobody else may have changed
-    /// meanwhile need not be looked after.
-    fn writes_nothing(&self) -> bool;
+    /// Whether others may take it over. Then also a group that changes nothing is written: before anybody is
+    /// told of what has ended with it, it has to be known that it is still this server's.
+    fn is_shared(&self) -> bool;
 
     /// When the last group was written, if that says how the clock of the system stood.
     fn written(&self) -> Option<&Stamp>;

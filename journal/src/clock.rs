@@ -67,6 +67,12 @@ impl Clock {
         Self { start: Stamp { time_ms, reading }, clocks }
     }
 
+    /// Begins at a time that somebody else has told.
+    pub(crate) fn from(time_ms: u64, clocks: Clocks) -> Self {
+        let reading = clocks();
+        Self { start: Stamp { time_ms, reading }, clocks }
+    }
+
     /// Milliseconds of the journal's time. They began as those since 1970, and are still about
     /// those if nobody has set the clock of the system since.
     pub fn now_ms(&self) -> u64 {
@@ -97,7 +103,8 @@ pub(crate) fn of_system() -> Clocks {
     })
 }
 
-fn boot_ms() -> u64 {
+/// Milliseconds since the system was booted, also those in which it slept.
+pub(crate) fn boot_ms() -> u64 {
     #[cfg(target_os = "linux")]
     const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
     // It stands still while the system sleeps.

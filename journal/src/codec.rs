@@ -14,6 +14,7 @@ mod job;
 mod letter;
 mod outcome;
 pub(crate) mod primitives;
+pub(crate) mod small;
 
 pub(crate) use block::{Block, Builder, Contents, Fate};
 pub(crate) use job::{Names, decode_job, encode_job};

@@ -7,10 +7,10 @@ use crate::codec::primitives::BadRecord;
 
 /// A store that cannot be opened. What it holds was not changed.
 #[derive(Debug, thiserror::Error)]
-#[error("the journal {} cannot be opened: {why}", path.display())]
+#[error("the journal {place} cannot be opened: {why}")]
 pub struct OpenError {
-    /// The file.
-    pub path: PathBuf,
+    /// The file, or the database.
+    pub place: String,
     /// What is wrong.
     pub why: CannotOpen,
 }
@@ -76,6 +76,9 @@ pub enum CannotOpen {
         "it is damaged ({0}); restore it from a backup, or move it away to begin anew without the jobs in it"
     )]
     Damaged(String),
+    /// A database that cannot be used, and what to do about it.
+    #[error("{0}")]
+    Database(String),
     /// Any other error of the operating system.
     #[error("{0}")]
     Io(io::Error),
@@ -144,6 +147,17 @@ pub enum ReadError {
     /// A record of outcomes.
     #[error("a record of outcomes in the journal cannot be read: {0}")]
     Outcomes(BadRecord),
+    /// A record of another sort.
+    #[error("the journal's record of a {of} cannot be read: {why}")]
+    Other {
+        /// What it is of.
+        of: &'static str,
+        /// What is wrong with it.
+        why: BadRecord,
+    },
+    /// The database does not answer, or not well.
+    #[error("the journal cannot be read: {0}")]
+    Database(String),
 }
 
 /// Entries that could not be written before the writer was closed. No job of theirs was reported
@@ -172,6 +186,24 @@ pub(crate) enum Fault {
     Record(BadRecord),
     #[error("writing to the journal failed: {0}")]
     Panicked(String),
+    #[error("writing to the journal failed: {0}")]
+    Database(String),
+    #[error(
+        "another server owns the journal by now, since this one did not renew its lease in time"
+    )]
+    Fenced,
+    #[error(
+        "PostgreSQL has gone back behind what it had confirmed: {0}; accepted jobs are lost. See which of its \
+         copies has most, and start a server when that is the primary"
+    )]
+    WentBack(String),
+}
+
+impl Fault {
+    /// Whether there is no use in another try.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::Fenced | Self::WentBack(_))
+    }
 }
 
 impl<E: Into<redb::Error>> From<E> for Fault {

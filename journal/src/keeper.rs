@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::backend::Backend;
 use crate::clock::Clock;
-use crate::error::NotWritten;
+use crate::error::{Fault, NotWritten};
 use crate::group::Group;
 use crate::notice::Notice;
 use crate::options::Options;
@@ -216,7 +216,7 @@ impl<N: FnMut(Notice)> Keeper<N> {
 
     /// Writes a group, as often as it takes; when closing, once.
     fn write(&mut self, group: &Group, messages: &Receiver<Message>) -> Result<(), NotWritten> {
-        if !group.has_writes() && !self.engine.writes_nothing() {
+        if !group.has_writes() && !self.engine.is_shared() {
             return Ok(());
         }
         while let Err(why) = self.try_write(group) {
@@ -249,7 +249,13 @@ impl<N: FnMut(Notice)> Keeper<N> {
             }
             Err(fault) => {
                 let why = fault.to_string();
-                self.tell(&why);
+                if fault.is_final() {
+                    self.closing = true;
+                    let is_lost = matches!(fault, Fault::WentBack(_));
+                    (self.notify)(Notice::Over { message: why.clone(), is_lost });
+                } else {
+                    self.tell(&why);
+                }
                 Err(why)
             }
         }

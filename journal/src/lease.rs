@@ -19,5 +19,5 @@ mod pen;
 #[cfg(test)]
 mod simulation;
 
-pub(crate) use self::machine::{Answer, Ask, Lease, Row, Standing, Taken};
+pub(crate) use self::machine::{Answer, Ask, LEASE_MS, Lease, Row, Standing, Taken};
 pub(crate) use self::pen::{Pen, Said, Step, Verdict};

@@ -24,4 +24,12 @@ pub enum Notice {
         /// What went wrong, for whoever mends it.
         message: String,
     },
+    /// Another server owns the journal, or what it had confirmed is lost: the thread ends, nothing of this
+    /// server's will be durable any more, and nobody is to be told anything.
+    Over {
+        /// Why.
+        message: String,
+        /// Whether what was confirmed is lost.
+        is_lost: bool,
+    },
 }

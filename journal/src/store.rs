@@ -14,7 +14,13 @@ use crate::local::medium::{Disk, Medium};
 use crate::notice::Notice;
 use crate::options::Options;
 use crate::recovery::Recovery;
+use crate::shared::candidate::{Candidate, Term};
 use crate::writer::Writer;
+
+/// How long to wait at most before another try at a database.
+const SHARED_RETRY_MS_MAX: u64 = 1_000;
+/// An owner's time is written down each time that it renews its lease. It may have gone on for so long.
+const UNSEEN_US: u64 = 60_000_000;
 
 /// An open store: first it is read, then it becomes a [`Writer`].
 ///
@@ -24,6 +30,7 @@ pub struct Store {
     engine: Box<dyn Backend>,
     options: Options,
     clock: Clock,
+    first_number: u64,
     cautions: Vec<Caution>,
 }
 
@@ -45,7 +52,38 @@ impl Store {
             let store = Self::open_on(Medium::new(Disk(file)), options)?;
             Ok(Self { cautions, ..store })
         };
-        open().map_err(|why| OpenError { path: path.to_owned(), why })
+        open().map_err(|why| OpenError { place: path.display().to_string(), why })
+    }
+
+    /// Opens the journal that a server of a cluster owns for this term.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn of_term(
+        candidate: &Candidate,
+        term: &Term,
+        options: Options,
+    ) -> Result<Self, OpenError> {
+        // Another server is about to take over where this one cannot write: the sooner it is tried again, the
+        // better.
+        let options =
+            Options { retry_ms_max: SHARED_RETRY_MS_MAX.min(options.retry_ms_max), ..options };
+        let engine = Box::new(candidate.engine(term, options)?);
+        let clock = Clock::from(term.floor_us / 1_000, clock::of_system());
+        let first_number = term.floor_us + UNSEEN_US;
+        Ok(Self { engine, options, clock, first_number, cautions: Vec::new() })
+    }
+
+    /// Higher than any number that was given in the order of time, one a microsecond at most, by whoever
+    /// wrote here before.
+    pub fn first_number(&self) -> u64 {
+        self.first_number
+    }
+
+    /// Whether other servers may write to it once this one's lease is over. Then nothing may be told
+    /// that is not durable.
+    pub fn is_shared(&self) -> bool {
+        self.engine.is_shared()
     }
 
     /// What the operator should know about the file.
@@ -56,7 +94,8 @@ impl Store {
     pub(crate) fn open_on(medium: Medium, options: Options) -> Result<Self, CannotOpen> {
         let engine = Engine::open(medium, options)?;
         let clock = Clock::go_on(engine.written().copied(), clock::of_system());
-        Ok(Self { engine: Box::new(engine), options, clock, cautions: Vec::new() })
+        let first_number = clock.now_ms().saturating_mul(1_000);
+        Ok(Self { engine: Box::new(engine), options, clock, first_number, cautions: Vec::new() })
     }
 
     /// All that is in the store.

@@ -11,5 +11,6 @@ mod power_loss;
 mod retention;
 pub(crate) mod rng;
 mod script;
+mod shared;
 mod sim_disk;
 mod writing;

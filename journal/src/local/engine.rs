@@ -88,7 +88,7 @@ impl Backend for Engine {
         Ok(Box::new(Tables::open(database, self.shelf.len())?))
     }
 
-    fn writes_nothing(&self) -> bool {
+    fn is_shared(&self) -> bool {
         false
     }
 

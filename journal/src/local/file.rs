@@ -51,6 +51,8 @@ pub enum Caution {
         /// Whose it is.
         owner: u32,
     },
+    /// What the database confirms is on one disk.
+    NoReplica,
 }
 
 impl fmt::Display for Caution {
@@ -65,6 +67,10 @@ impl fmt::Display for Caution {
                 "others can remove it from its folder {} (mode {mode:04o}, of user {owner}); give it \
                  a folder of its own: chmod 0700",
                 folder.display()
+            ),
+            Self::NoReplica => f.write_str(
+                "PostgreSQL has no synchronous standby: if its disk is lost, or it fails over to another, so are \
+                 accepted jobs",
             ),
         }
     }

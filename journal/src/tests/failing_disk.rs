@@ -27,7 +27,7 @@ fn until_durable(notices: &Receiver<Notice>) -> Vec<String> {
                 assert!(!resumed && !failures.is_empty());
                 resumed = true;
             }
-            Notice::Ended { message } => panic!("{message}"),
+            Notice::Ended { message } | Notice::Over { message, .. } => panic!("{message}"),
             Notice::Durable { .. } => {
                 assert_eq!(resumed, !failures.is_empty());
                 return failures;

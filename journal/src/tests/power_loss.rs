@@ -31,7 +31,7 @@ fn run(script: &Script, disk: &SimDisk) -> Came {
             }
             Notice::Failed { .. } => break,
             Notice::Resumed => panic!("nothing failed before"),
-            Notice::Ended { message } => panic!("{message}"),
+            Notice::Ended { message } | Notice::Over { message, .. } => panic!("{message}"),
         }
     }
     let closed = writer.close();

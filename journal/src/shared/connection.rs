@@ -1,0 +1,115 @@
+//! A connection to the database, which may break and be made anew.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Connection};
+
+use super::database::Database;
+use super::refusal::{self, Refusal};
+
+/// A client, and the task that does its reading and writing.
+#[derive(Debug)]
+pub(crate) struct Connected {
+    client: Client,
+    task: JoinHandle<()>,
+}
+
+impl Connected {
+    pub(crate) fn new<S, T>(client: Client, connection: Connection<S, T>) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        // Why it ended is told to whoever waits for an answer.
+        let task = tokio::spawn(async move { _ = connection.await });
+        Self { client, task }
+    }
+}
+
+impl Drop for Connected {
+    /// What is still on its way is given up.
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A connection that is made when it is needed, for whoever asks one thing at a time.
+#[derive(Debug)]
+pub(crate) struct Line {
+    database: Database,
+    connected: Option<Connected>,
+}
+
+impl Line {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database, connected: None }
+    }
+
+    /// Whatever is asked next has a connection of its own.
+    pub(crate) fn hang_up(&mut self) {
+        self.connected = None;
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Asks something, which may take so long. After an error other than a refusal of the statement, the next
+    /// one gets a connection of its own: nobody knows what became of this one.
+    pub(crate) async fn ask<T>(
+        &mut self,
+        time_max: Duration,
+        ask: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Refusal> {
+        let connected = match self.connected.take() {
+            Some(connected) if !connected.client.is_closed() => connected,
+            _ => self
+                .database
+                .connect()
+                .await
+                .map_err(|why| refusal::of_connect(&self.database, &why))?,
+        };
+        let asked = tokio::time::timeout(time_max, ask(&connected.client)).await;
+        match asked {
+            Ok(Ok(answer)) => {
+                self.connected = Some(connected);
+                Ok(answer)
+            }
+            Ok(Err(error)) => {
+                let refusal = refusal::of(&self.database, &error);
+                if refusal.is_certain() {
+                    self.connected = Some(connected);
+                }
+                Err(refusal)
+            }
+            Err(_) => Err(Refusal::silent(time_max)),
+        }
+    }
+}
+
+/// What connections run by, on a thread that waits for them.
+#[derive(Debug)]
+pub(crate) struct Reactor(Option<Runtime>);
+
+impl Reactor {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Self(Some(Builder::new_current_thread().enable_all().build()?)))
+    }
+
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        let runtime = self.0.as_ref().expect("it is there until it is dropped");
+        runtime.block_on(future)
+    }
+}
+
+impl Drop for Reactor {
+    /// Waits for nothing, so that it may be done anywhere.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
