@@ -42,6 +42,14 @@ impl Parts {
         .await
     }
 
+    /// Ends all of them, and waits until they have: what they held is free then.
+    pub(crate) async fn end(mut self) {
+        for (_, task) in &mut self.0 {
+            task.abort();
+            _ = task.await;
+        }
+    }
+
     /// Waits for the end of the first, which was told to end.
     pub(crate) async fn first(&mut self) -> Result<(), Broken> {
         let Some((part, task)) = self.0.first_mut() else { return Ok(()) };
