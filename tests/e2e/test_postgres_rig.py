@@ -1,12 +1,15 @@
 """The PostgreSQL of these tests: that what is done to it happens."""
 
+import signal
+import sys
 import threading
 from concurrent.futures import Future
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from harness import eventually
+from harness import Process, eventually
 from harness.pgbouncer import PgBouncer
 from harness.postgres_client import ORDINARY
 from harness.postgres_proxy import PostgresProxy
@@ -53,6 +56,32 @@ def test_databases_are_apart_and_belong_to_the_ordinary_user(postgres, database)
 def test_who_has_no_password_does_not_get_in(postgres):
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(postgres.url(password="guessed"))
+
+
+# As the tests in Rust find theirs.
+COMMAND = [sys.executable, "-m", "harness.postgres", "--"]
+HERE = Path(__file__).parent
+
+
+def test_a_command_finds_one_in_which_it_may_make_databases():
+    program = ("import os, psycopg, sys\n"
+               "with psycopg.connect(os.environ['ACEQUIA_TEST_POSTGRES'], autocommit=True) as connection:\n"
+               "    connection.execute('CREATE DATABASE mine')\n"
+               "sys.exit(7)")
+    done = Process([*COMMAND, sys.executable, "-c", program], name="command", cwd=HERE)
+    assert done.wait() == 7, done.log()
+
+
+def test_a_command_that_is_told_to_end_leaves_nothing():
+    running = Process([*COMMAND, "sh", "-c", "echo $ACEQUIA_TEST_POSTGRES; exec sleep 600"], name="command", cwd=HERE)
+    url = running.line(lambda line: line.startswith("postgres://"))
+    with psycopg.connect(url) as connection:
+        (data,), = connection.execute("SHOW data_directory").fetchall()
+    running.signal(signal.SIGTERM)
+    assert running.wait() == 128 + signal.SIGTERM, running.log()
+    assert not Path(data).exists()
+    with pytest.raises(psycopg.OperationalError, match="refused"):
+        psycopg.connect(url)
 
 
 def test_what_was_committed_is_there_after_a_kill(new_postgres):
