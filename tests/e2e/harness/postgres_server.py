@@ -41,15 +41,15 @@ def _programs():
 
 def run(name, *args):
     """Runs one of its programs to its end, which has to be a good one."""
-    done = subprocess.run([_programs() / name, *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          env={**os.environ, "LC_ALL": "C"}, cwd="/", check=False, **as_whom())
+    done = subprocess.run([_programs() / name, *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, env={**os.environ, "LC_ALL": "C"}, cwd="/", check=False, **as_whom())
     assert done.returncode == 0, f"{name} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
 
 
 class PostgresServer(PostgresClient):
     """Listens on 127.0.0.1 alone, on a port that it keeps over restarts. `fsync` is on.
 
-    Whatever makes its files is for `_make`. It is used as it is with: `with … as postgres`, or closed at the end.
+    How its files are made is for a subclass to say. Who starts one ends it: by `with`, or `close`.
     """
 
     def __init__(self, **settings):
@@ -88,8 +88,8 @@ class PostgresServer(PostgresClient):
 
     def start(self):
         assert not self.alive
-        self.process = Process([_programs() / "postgres", "-D", self.data], name="postgres", env={"LC_ALL": "C"}, cwd="/",
-                               **as_whom())
+        self.process = Process([_programs() / "postgres", "-D", self.data], name="postgres", env={"LC_ALL": "C"},
+                               cwd="/", **as_whom())
         self.process.line(lambda line: "database system is ready to accept" in line, of="stderr")
 
     def stop(self, mode="fast"):

@@ -36,7 +36,8 @@ class Standby(PostgresServer):
 
     def has_caught_up(self):
         """Whether it has all that the first one has written."""
-        return self._primary.psql("SELECT flush_lsn >= pg_current_wal_flush_lsn() FROM pg_stat_replication") == [(True,)]
+        has_all = "SELECT flush_lsn >= pg_current_wal_flush_lsn() FROM pg_stat_replication"
+        return self._primary.psql(has_all) == [(True,)]
 
     def promote(self):
         """From now on it follows nobody, and can be written."""
