@@ -45,8 +45,11 @@ impl Parts {
     /// Ends all of them, and waits until they have: what they held is free then.
     pub(crate) async fn end(mut self) {
         for (_, task) in &mut self.0 {
-            task.abort();
-            _ = task.await;
+            // Of one that has ended somebody may have heard.
+            if !task.is_finished() {
+                task.abort();
+                _ = task.await;
+            }
         }
     }
 
