@@ -1,7 +1,7 @@
 //! What must survive the end of the process.
 //!
-//! A [`Store`] is one file. When the server starts it is opened and read ([`Store::recover`]),
-//! then it becomes a [`Writer`], which the pipeline tells of every job that is admitted, counted
+//! A [`Store`] is one file, or tables in a database that several servers can reach, of which one owns them
+//! at a time ([`Candidate`]). When the server starts it is opened and read ([`Store::recover`]), then it becomes a [`Writer`], which the pipeline tells of every job that is admitted, counted
 //! or settled ([`Entry`]). Entries are written in groups, one transaction and one sync a group,
 //! on a thread of its own, which says when they are on the disk ([`Notice`]). A client is told
 //! `accepted` then, and not before.
