@@ -14,6 +14,7 @@
 //!   it goes on by itself when the disk does.
 
 mod backend;
+mod caution;
 mod clock;
 mod codec;
 mod copy;
@@ -36,6 +37,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use caution::Caution;
 pub use clock::Clock;
 pub use codec::BadRecord;
 /// For the fuzz target of the records, and not in any other build.
@@ -46,7 +48,6 @@ pub use entry::{
     Admitted, BatchEnd, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Past, Session, Tally,
 };
 pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
-pub use local::file::Caution;
 pub use notice::Notice;
 pub use options::{Compaction, Options, Retention};
 pub use recovery::{DeadLetters, LiveJobs, Outcomes, Recovery};
