@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use acequia_gate::Endpoint;
 
+use crate::ports::At;
+
 /// Where a server listens. Its text is the line that `acequia serve` prints when it is ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
@@ -19,6 +21,19 @@ pub struct Addresses {
     pub jobs: Endpoint,
     /// Where workers bring results.
     pub results: Endpoint,
+}
+
+impl Addresses {
+    pub(crate) fn new(at: At, jobs: Endpoint, results: Endpoint) -> Self {
+        let At { http, admin, sockets } = at;
+        Self { http, admin, sockets, jobs, results }
+    }
+
+    /// The line that `acequia serve` prints when it stands by.
+    pub fn standby(&self, owner: &str) -> String {
+        let Self { http, jobs, results, .. } = self;
+        format!("acequia standby http={http} jobs={jobs} results={results} owner={owner}")
+    }
 }
 
 impl fmt::Display for Addresses {

@@ -1,11 +1,11 @@
 //! What an operator decides, and why a server does not start.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use acequia_gate::{Endpoint, EndpointError, GateError, SocketAccess, SocketError};
-use acequia_journal::{OpenError, ReadError};
+use acequia_journal::{Database, OpenError, ReadError};
 use acequia_tls::{BadTls, TlsFiles};
 use acequia_wire::{Limits, TraceRatio};
 
@@ -34,9 +34,9 @@ pub struct Config {
     pub jobs: Endpoint,
     /// Where workers bring results.
     pub results: Endpoint,
-    /// Where accepted jobs are kept, so that they survive the server: a file, which is created if
-    /// it does not exist. With `None` jobs live as long as the server.
-    pub journal: Option<PathBuf>,
+    /// Where accepted jobs are kept, so that they survive the server. With `None` jobs live as long as the
+    /// server.
+    pub journal: Option<Journal>,
     /// How long the outcome of an accepted job is kept for those who ask later.
     pub retention: Duration,
     /// Pages that may open sessions beside the server's own.
@@ -112,7 +112,7 @@ impl Default for Config {
             tls: None,
             jobs: endpoint(Self::JOBS),
             results: endpoint(Self::RESULTS),
-            journal: Some(Self::JOURNAL.into()),
+            journal: Some(Journal::File(Self::JOURNAL.into())),
             retention: Self::RETENTION,
             allowed_origins: Vec::new(),
             worker_token: None,
@@ -134,6 +134,48 @@ impl Default for Config {
             otlp_endpoint: None,
         }
     }
+}
+
+/// Where accepted jobs are kept.
+#[derive(Clone, Debug)]
+pub enum Journal {
+    /// In a file, which is created if it does not exist.
+    File(PathBuf),
+    /// In a database of PostgreSQL, which several servers can reach: see [`Cluster`](crate::Cluster).
+    Shared(Shared),
+}
+
+impl From<PathBuf> for Journal {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+impl Journal {
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Shared(_) => None,
+        }
+    }
+}
+
+/// A journal that several servers can reach, and one owns at a time.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The database.
+    pub database: Database,
+    /// What the cluster is called there. Servers of one name stand in for one another.
+    pub name: String,
+    /// Where clients and other servers reach this one, such as `http://10.0.0.5:8080`. With `None` it is
+    /// `http://` and the address of [`listen`](Config::listen).
+    pub address: Option<String>,
+}
+
+impl Shared {
+    /// What a cluster is called by default.
+    pub const NAME: &str = "acequia";
 }
 
 /// Why a server does not start. The operator can mend each; the message says how.
@@ -182,15 +224,17 @@ pub enum StartError {
     Journal(#[from] OpenError),
     /// The journal opens and yet cannot be read.
     #[error(
-        "{}: {source}; restore the file from a backup, or move it away to begin anew without the jobs in it",
-        path.display()
+        "{place}: {source}; restore it from a backup, or move it away to begin anew without the jobs in it"
     )]
     Unreadable {
         /// The journal.
-        path: PathBuf,
+        place: String,
         /// What is wrong.
         source: ReadError,
     },
+    /// A journal in PostgreSQL may be another server's at any time.
+    #[error("a journal in PostgreSQL is for `Cluster::join`, and one in a file for `Server::bind`")]
+    NotShared,
     /// The way to the collector of spans cannot be set up.
     #[cfg(feature = "otlp")]
     #[error("cannot send spans: {0}")]
@@ -204,7 +248,7 @@ impl From<NotRecovered> for StartError {
     fn from(why: NotRecovered) -> Self {
         match why {
             NotRecovered::Open(error) => Self::Journal(error),
-            NotRecovered::Unreadable { path, source } => Self::Unreadable { path, source },
+            NotRecovered::Unreadable { place, source } => Self::Unreadable { place, source },
         }
     }
 }

@@ -21,6 +21,7 @@ mod query;
 mod routes;
 mod scrape;
 mod session;
+mod standby;
 mod upgrade;
 
 pub(crate) use self::about::About;
@@ -33,3 +34,4 @@ pub use self::mounted::{ClientAddress, Routes};
 pub(crate) use self::routes::{for_all, for_operators, for_own_process, without_admin_calls};
 pub(crate) use self::scrape::Scrape;
 pub(crate) use self::session::Front;
+pub(crate) use self::standby::for_standby;

@@ -7,12 +7,14 @@
 mod access;
 mod addresses;
 mod clock;
+mod cluster;
 mod config;
 mod demo;
 mod http;
 mod metrics;
 mod parts;
 mod pipeline;
+mod ports;
 mod reload;
 mod schema;
 mod server;
@@ -26,7 +28,8 @@ pub use access::{
 pub use acequia_client as client;
 pub use acequia_tls::{BadTls, TlsFiles};
 pub use addresses::Addresses;
-pub use config::{Config, StartError};
+pub use cluster::{Cluster, End};
+pub use config::{Config, Journal, Shared, StartError};
 pub use demo::{Demo, Kill};
 pub use http::{ClientAddress, Routes};
 pub use parts::Broken;
@@ -36,4 +39,5 @@ pub use spans::{BadOtlpEndpoint, OtlpEndpoint};
 
 // What an embedding program needs to fill in a `Config`.
 pub use acequia_gate::{Endpoint, SocketAccess};
+pub use acequia_journal::{BadDatabase, Database};
 pub use acequia_wire::{Limits, TraceRatio};

@@ -3,6 +3,8 @@
 //! Handles are made once and kept; a job's path touches only handles. What is a state and not an
 //! event (depths, slots) is asked of the scheduler when somebody scrapes.
 
+mod cluster;
+mod cluster_state;
 mod history;
 mod job_times;
 mod maker;
@@ -11,6 +13,8 @@ mod refused;
 mod server;
 mod times;
 
+pub(crate) use self::cluster::StandbyMetrics;
+pub(crate) use self::cluster_state::ClusterState;
 pub(crate) use self::history::{INTERVAL, Overall, Point, Recent};
 pub(crate) use self::job_times::JobTimes;
 #[cfg(feature = "otlp")]

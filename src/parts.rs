@@ -42,6 +42,17 @@ impl Parts {
         .await
     }
 
+    /// Ends all of them, and waits until they have: what they held is free then.
+    pub(crate) async fn end(mut self) {
+        for (_, task) in &mut self.0 {
+            // Of one that has ended somebody may have heard.
+            if !task.is_finished() {
+                task.abort();
+                _ = task.await;
+            }
+        }
+    }
+
     /// Waits for the end of the first, which was told to end.
     pub(crate) async fn first(&mut self) -> Result<(), Broken> {
         let Some((part, task)) = self.0.first_mut() else { return Ok(()) };

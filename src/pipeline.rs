@@ -28,7 +28,7 @@ mod standstill;
 mod storage;
 mod workers;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use acequia_restraint::Seldom;
@@ -43,7 +43,7 @@ use tokio::time::Instant;
 pub(crate) use self::ask::ask;
 use self::desk::Desk;
 use self::desk::tick::{Tick, Ticks};
-use self::durability::{Durability, Start};
+use self::durability::{Durability, Over, Start};
 pub(crate) use self::input::{CALLERS, INBOX, Input, Publish, Whose};
 use self::pairing::{Pairing, Unanswered};
 use self::pools::Pools;
@@ -54,7 +54,7 @@ use self::sessions::Sessions;
 use self::standstill::Watch;
 use crate::access::WorkerDoor;
 use crate::clock::Clock;
-use crate::metrics::{INTERVAL, Metrics};
+use crate::metrics::{ClusterState, INTERVAL, Metrics};
 
 /// Inputs taken at once from the inbox.
 const TAKEN: usize = 1024;
@@ -127,6 +127,8 @@ pub(crate) struct Pipeline {
     /// When a draining server stops in any case.
     stop_due: Option<Instant>,
     watch: Watch,
+    /// Set if it ends since the journal is another server's.
+    over: Arc<OnceLock<Over>>,
 }
 
 impl Pipeline {
@@ -168,6 +170,7 @@ impl Pipeline {
             ending: Vec::new(),
             stop_due: None,
             watch: Watch::new(Instant::now()),
+            over: Arc::default(),
         };
         restored.into_iter().for_each(|session| pipeline.restore(session));
         pipeline
@@ -201,6 +204,16 @@ impl Pipeline {
         self.ticks.subscribe()
     }
 
+    /// What this server is in its cluster.
+    pub(crate) fn set_cluster(&self, state: ClusterState) {
+        self.metrics.set_cluster(state);
+    }
+
+    /// Tells why it has ended, if that is since the journal is another server's.
+    pub(crate) fn over(&self) -> Arc<OnceLock<Over>> {
+        self.over.clone()
+    }
+
     /// Tells whether jobs are taken.
     pub(crate) fn readiness(&self) -> readiness::Watcher {
         self.readiness.subscribe()
@@ -228,11 +241,22 @@ impl Pipeline {
                 }
                 () = &mut alarm, if due.is_some() => {}
             }
+            if self.durability.is_in_question() {
+                self.settle_question(&mut inbox, &mut inputs).await;
+            }
+            if self.durability.over().is_some() {
+                break;
+            }
             let mut rest = inputs.drain(..);
             while self.pass(&mut rest) {
                 // What went out may travel on, and others bring what they have.
                 tokio::task::yield_now().await;
             }
+        }
+        if let Some(over) = self.durability.over() {
+            // Whoever may know better is another server by now.
+            _ = self.over.set(over.clone());
+            return;
         }
         self.close_journal(&mut inbox).await;
         self.send_all_away();
@@ -295,9 +319,11 @@ impl Pipeline {
         self.look_at_storage(now);
         self.tick_if_due(now, instant);
         self.end_sessions(now, instant);
-        self.job_lanes.greet_due(instant);
-        self.job_lanes.flush();
-        self.mailboxes.flush(&look_up(&self.scheduler, now));
+        if !self.durability.is_in_question() && self.durability.over().is_none() {
+            self.job_lanes.greet_due(instant);
+            self.job_lanes.flush();
+            self.mailboxes.flush(&look_up(&self.scheduler, now));
+        }
         inputs.len() > 0
     }
 

@@ -7,13 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acequia_client::{AdminClient, InProcess, ServerUrl};
-use acequia_gate::{
-    GateConfig, JobsGate, Limits as FrameLimits, ResultsGate, SocketFile, TcpListeners,
-};
+use acequia_gate::{GateConfig, JobsGate, Limits as FrameLimits, ResultsGate, SocketFile};
+use acequia_journal::{Notice, Role, Term};
 use acequia_scheduler::Config as SchedulerConfig;
 use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
-use tokio::net::UnixListener;
 #[cfg(feature = "otlp")]
 use tokio::sync::oneshot;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -21,14 +19,13 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use crate::access::{self, Access, Pages, Proxies, Refusals, Secret, TokenDoor, WorkerDoor};
 use crate::addresses::Addresses;
 use crate::clock::Clock;
-use crate::config::{Config, StartError};
-use crate::http::{
-    self, About, Closes, Door, Front, Greeting, Keys, Places, Port, Routes, Rules, STREAMS_MAX,
-    Scrape,
-};
-use crate::metrics::Metrics;
+use crate::config::{Config, Journal, StartError};
+use crate::http::{self, About, Closes, Door, Front, Greeting, Routes, STREAMS_MAX, Scrape};
+use crate::metrics::{ClusterState, Metrics};
 use crate::parts::{Broken, Parts};
-use crate::pipeline::{INBOX, Input, Pipeline, Times, durability};
+use crate::pipeline::durability::{self, Over, Source};
+use crate::pipeline::{INBOX, Input, Pipeline, Times};
+use crate::ports::{Apps, At, House, Ports};
 #[cfg(feature = "otlp")]
 use crate::spans::Exporter;
 
@@ -57,16 +54,6 @@ pub struct Server {
     exporter: Option<Exporter>,
 }
 
-/// Where HTTP comes in.
-struct Ports {
-    http: TcpListeners,
-    sockets: Vec<(UnixListener, SocketFile)>,
-    admin: Option<TcpListeners>,
-    keys: Option<Keys>,
-    proxies: Arc<Proxies>,
-    proxy_protocol: bool,
-}
-
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("addresses", &self.addresses).finish_non_exhaustive()
@@ -79,21 +66,14 @@ impl Server {
     /// # Errors
     /// If one of them is not to be had; the message says what to do.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
-        let (http, address) = listen("--listen", &config.listen).await?;
-        let mut sockets = Vec::with_capacity(config.sockets.len());
-        for path in &config.sockets {
-            sockets.push(SocketFile::listen(path, config.socket_access).await?);
-        }
-        let admin = match &config.admin_listen {
-            Some(admin) => Some(listen("--admin-listen", admin).await?),
-            None => None,
-        };
-        let (admin, admin_address) = admin.unzip();
-        let keys = config.tls.clone().map(Keys::open).transpose()?;
-        let proxies = Arc::new(Proxies::new(config.trusted_proxies.clone()));
-        let proxy_protocol = config.proxy_protocol;
-        let ports = Ports { http, sockets, admin, keys, proxies, proxy_protocol };
-        let server = Self::open(config, address, admin_address).await?;
+        let source = source(&config)?;
+        Self::bind_to(config, source).await
+    }
+
+    /// The same with this journal.
+    pub(crate) async fn bind_to(config: Config, source: Source) -> Result<Self, StartError> {
+        let ports = Ports::bind(&config).await?;
+        let server = Self::open(config, source, ports.at.clone()).await?;
         Ok(Self { ports: Some(ports), ..server })
     }
 
@@ -131,26 +111,20 @@ impl Server {
         }
         let proxies = Arc::new(Proxies::new(config.trusted_proxies.clone()));
         let config = Config { listen: address.to_string(), ..config };
-        let server = Self::open(config, address, None).await?;
+        let source = source(&config)?;
+        let at = At { http: address, admin: None, sockets: Vec::new() };
+        let server = Self::open(config, source, at).await?;
         let routes = Routes::new(server.door.clone(), proxies);
         Ok((server, routes))
     }
 
     /// All but ports for HTTP.
-    async fn open(
-        config: Config,
-        address: SocketAddr,
-        admin_address: Option<SocketAddr>,
-    ) -> Result<Self, StartError> {
+    async fn open(config: Config, source: Source, at: At) -> Result<Self, StartError> {
         let jobs = JobsGate::bind(&config.jobs, jobs_gate(&config)).await?;
         let results = ResultsGate::bind(&config.results, results_gate(&config)).await?;
-        let addresses = Addresses {
-            http: address,
-            admin: admin_address,
-            sockets: config.sockets.clone(),
-            jobs: jobs.local_endpoint().clone(),
-            results: results.local_endpoint().clone(),
-        };
+        let address = at.http;
+        let ends = (jobs.local_endpoint().clone(), results.local_endpoint().clone());
+        let addresses = Addresses::new(at, ends.0, ends.1);
         let metrics = Metrics::new(jobs.stats(), results.stats(), config.measures);
         let (handle, refused) = (metrics.handle(), metrics.refused());
         let tokens = config.client_tokens.as_ref();
@@ -162,7 +136,7 @@ impl Server {
         #[cfg(feature = "otlp")]
         let dropped_spans = metrics.refused();
         #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "nobody asks for spans"))]
-        let mut pipeline = open_pipeline(&config, metrics, inbox.clone()).await?;
+        let mut pipeline = open_pipeline(&config, source, metrics, inbox.clone()).await?;
         // A connection gives its session its number. Those of a server before this one may have
         // jobs in the journal, and nobody is to be taken for one of them.
         let first = pipeline.first_number();
@@ -182,7 +156,7 @@ impl Server {
         // Not before the journal is this server's.
         let admin_token = match config.admin_token {
             Some(given) => given,
-            None => access::made(config.journal.as_deref())?,
+            None => access::made(config.journal.as_ref().and_then(Journal::file))?,
         };
         let allowed = config.allowed_origins;
         let access = Access {
@@ -244,8 +218,17 @@ impl Server {
     /// If a part of the server ends that it cannot be without. The process should then end too, so
     /// that whoever looks after it starts it anew: no accepted job is lost by that.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Broken> {
+        self.run_until_over(shutdown).await.map(drop)
+    }
+
+    /// The same; and why the journal is another server's by now, if that has ended it.
+    pub(crate) async fn run_until_over(
+        self,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Option<Over>, Broken> {
         let Self { ports, jobs, results, pipeline, inputs, door, within, .. } = self;
         let (front, inbox) = (door.front.clone(), door.inbox.clone());
+        let over = pipeline.over();
         let mut parts = Parts::default();
         parts.start("the pipeline", pipeline.run(inputs));
         parts.start("the jobs port", accept_jobs(jobs, inbox.clone()));
@@ -273,6 +256,10 @@ impl Server {
             ended => ended,
         };
         within.send_replace(None);
+        if let Some(over) = over.get() {
+            parts.end().await;
+            return Ok(Some(over.clone()));
+        }
         let closed = async { tokio::join!(front.all_closed(), closing.close()) };
         _ = tokio::time::timeout(CLOSE_TIME_MAX, closed).await;
         // All that was to be told of has been.
@@ -281,53 +268,61 @@ impl Server {
             _ = stop.send(());
             _ = exporting.await;
         }
-        ended
+        ended.map(|()| None)
+    }
+
+    /// What this server is in its cluster; and it is over as soon as the role is another.
+    pub(crate) fn set_cluster(
+        &self,
+        state: ClusterState,
+        mut role: watch::Receiver<Role>,
+        term: Term,
+    ) {
+        self.pipeline.set_cluster(state);
+        let inbox = self.door.inbox.clone();
+        tokio::spawn(async move {
+            let is_over = |role: &Role| !matches!(role, Role::Owner(of) if *of == term);
+            let is_lost = match role.wait_for(is_over).await.as_deref() {
+                Ok(Role::Halted { .. }) => true,
+                Ok(_) => false,
+                Err(_) => return,
+            };
+            let message = "its lease names another server".to_owned();
+            // A pipeline that is gone does not need to know.
+            _ = inbox.send(Input::Journal(Notice::Over { message, is_lost })).await;
+        });
+    }
+}
+
+/// The journal of a server that is nobody's stand-in.
+fn source(config: &Config) -> Result<Source, StartError> {
+    match &config.journal {
+        None => Ok(Source::Nowhere),
+        Some(Journal::File(path)) => Ok(Source::File(path.clone())),
+        Some(Journal::Shared(_)) => Err(StartError::NotShared),
     }
 }
 
 /// Serves HTTP at the server's own ports and sockets. Returns the files of the latter.
 fn serve(ports: Ports, door: &Arc<Door>, closes: &Closes, parts: &mut Parts) -> Vec<SocketFile> {
-    let Ports { http, sockets, admin, keys, proxies, proxy_protocol } = ports;
-    let rules = |proxy_protocol| Rules {
-        places: Arc::new(Places::new(proxies.clone(), &door.front.limits)),
+    let operators = http::for_operators(door.clone());
+    let all = if ports.has_admin() {
+        http::without_admin_calls(door.clone(), OTHER_PORT)
+    } else {
+        http::for_all(door.clone())
+    };
+    let house = House {
         limits: door.front.limits,
-        keys: keys.clone(),
-        proxies: proxies.clone(),
-        proxy_protocol,
-        closes: closes.clone(),
         refused: door.refused.clone(),
         refusals: door.access.refusals.clone(),
     };
-    let app = match admin {
-        Some(admin) => {
-            let app = http::for_operators(door.clone());
-            parts.start("the admin port", http::serve(Port::Tcp(admin), app, rules(false)));
-            http::without_admin_calls(door.clone(), OTHER_PORT)
-        }
-        None => http::for_all(door.clone()),
-    };
-    let rules = rules(proxy_protocol);
-    let (sockets, files): (Vec<_>, Vec<_>) = sockets.into_iter().unzip();
-    for socket in sockets {
-        let serve = http::serve(Port::Socket(socket), app.clone(), rules.clone());
-        parts.start("a socket of HTTP", serve);
-    }
-    parts.start("the HTTP port", http::serve(Port::Tcp(http), app, rules));
-    files
-}
-
-async fn listen(flag: &'static str, at: &str) -> Result<(TcpListeners, SocketAddr), StartError> {
-    let bound = async {
-        let listener = TcpListeners::bind(tokio::net::lookup_host(at).await?)?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    };
-    bound.await.map_err(|source| StartError::Listen { flag, listen: at.to_owned(), source })
+    ports.serve(Apps { all, operators }, &house, closes, parts)
 }
 
 /// A pipeline that goes on where the journal says that the last one ended.
 async fn open_pipeline(
     config: &Config,
+    source: Source,
     metrics: Metrics,
     inbox: mpsc::Sender<Input>,
 ) -> Result<Pipeline, StartError> {
@@ -345,8 +340,7 @@ async fn open_pipeline(
         seed: seed(),
         ..SchedulerConfig::default()
     };
-    let path = config.journal.clone();
-    let open = move || durability::open(path.as_deref(), scheduler, absence, clock);
+    let open = move || durability::open(source, scheduler, absence, clock);
     let opened = tokio::task::spawn_blocking(open).await;
     let opened = opened.map_err(|panic| StartError::System(panic.into()))??;
     metrics.recovered(opened.recovered);

@@ -5,6 +5,7 @@
 use std::env;
 use std::error::Error;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use acequia::client::{ContentType, HttpClient, HttpError, Message, Payload, Submit};
@@ -29,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = Config {
         jobs: setting("ACEQUIA_JOBS", "tcp://127.0.0.1:5557").parse()?,
         results: setting("ACEQUIA_RESULTS", "tcp://127.0.0.1:5558").parse()?,
-        journal: env::var_os("ACEQUIA_JOURNAL").map(Into::into),
+        journal: env::var_os("ACEQUIA_JOURNAL").map(|path| PathBuf::from(path).into()),
         ..Config::default()
     };
     let (server, routes) = Server::mounted(config, address).await?;

@@ -14,7 +14,7 @@ use crate::local::medium::{Disk, Medium};
 use crate::notice::Notice;
 use crate::options::Options;
 use crate::recovery::Recovery;
-use crate::shared::candidate::{Candidate, Term};
+use crate::shared::candidate::Term;
 use crate::writer::Writer;
 
 /// How long to wait at most before another try at a database.
@@ -59,16 +59,12 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn of_term(
-        candidate: &Candidate,
-        term: &Term,
-        options: Options,
-    ) -> Result<Self, OpenError> {
+    pub fn of_term(term: &Term, options: Options) -> Result<Self, OpenError> {
         // Another server is about to take over where this one cannot write: the sooner it is tried again, the
         // better.
         let options =
             Options { retry_ms_max: SHARED_RETRY_MS_MAX.min(options.retry_ms_max), ..options };
-        let engine = Box::new(candidate.engine(term, options)?);
+        let engine = Box::new(term.engine(options)?);
         let clock = Clock::from(term.floor_us / 1_000, clock::of_system());
         let first_number = term.floor_us + UNSEEN_US;
         Ok(Self { engine, options, clock, first_number, cautions: Vec::new() })

@@ -22,6 +22,7 @@ use axum::{Router, middleware};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(super) use self::problem::PROBLEM;
 use self::problem::{Problem, any_problem};
 use super::door::Door;
 

@@ -1,4 +1,4 @@
-//! How long the jobs of all queues took, as text for Prometheus.
+//! How long the jobs of all queues took, and groups of the journal, as text for Prometheus.
 
 use super::times::{Times, describe};
 
@@ -9,18 +9,29 @@ const HISTOGRAMS: [(&str, &str); 3] = [
     ("acequia_job_round_trip_seconds", "From the submit of a job to its outcome."),
 ];
 
-/// The times of each sort by queue, as they were at one moment.
+const GROUPS: (&str, &str) = (
+    "acequia_journal_group_seconds",
+    "From when a group of records was handed over until it was durable.",
+);
+
+/// The times of each sort by queue, and those of the journal, as they were at one moment.
 #[derive(Debug)]
-pub(crate) struct JobTimes(pub(super) [Vec<(Box<str>, Times)>; HISTOGRAMS.len()]);
+pub(crate) struct JobTimes {
+    pub(super) queues: [Vec<(Box<str>, Times)>; HISTOGRAMS.len()],
+    pub(super) groups: Times,
+}
 
 impl JobTimes {
     /// Appends them to what else is told.
     pub(crate) fn write(&self, out: &mut String) {
-        for ((name, help), queues) in HISTOGRAMS.into_iter().zip(&self.0) {
+        for ((name, help), queues) in HISTOGRAMS.into_iter().zip(&self.queues) {
             describe(out, name, help);
             for (queue, times) in queues {
                 times.write(out, name, queue);
             }
         }
+        let (name, help) = GROUPS;
+        describe(out, name, help);
+        self.groups.write_with(out, name, "");
     }
 }

@@ -6,6 +6,9 @@ use metrics::{
 };
 use metrics_exporter_prometheus::PrometheusRecorder;
 
+use super::cluster_state::ClusterState;
+use super::refused::{Reason, Refused};
+
 pub(super) struct JournalHandles {
     pub(super) writable: Gauge,
     pub(super) waiting_bytes: Gauge,
@@ -61,6 +64,25 @@ impl Maker<'_> {
         }
     }
 
+    /// The counters of these refusals.
+    pub(super) fn refused<R: Reason>(&self) -> Refused<R> {
+        let counter =
+            |reason: &R| (*reason, self.counter(R::METRIC, &[("reason", reason.as_str())]));
+        Refused(R::ALL.iter().map(counter).collect())
+    }
+
+    /// What a server is in its cluster. It changes only where everything begins anew.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+    pub(super) fn cluster(&self, state: ClusterState) {
+        let ClusterState { is_owner, epoch, takeovers, fenced, is_lost } = state;
+        let flag = |is_so: bool| if is_so { 1.0 } else { 0.0 };
+        self.gauge("acequia_cluster_owner", &[]).set(flag(is_owner));
+        self.gauge("acequia_cluster_epoch", &[]).set(epoch as f64);
+        self.counter("acequia_cluster_takeovers_total", &[]).absolute(takeovers);
+        self.counter("acequia_cluster_fenced_writes_total", &[]).absolute(fenced);
+        self.gauge("acequia_cluster_lost_commits", &[]).set(flag(is_lost));
+    }
+
     pub(super) fn gate(&self, port: &'static str, stats: GateStats) -> GateHandles {
         let labels = [("port", port)];
         let closed = |reason: CloseReason| {
@@ -91,6 +113,12 @@ const COUNTERS: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_dead_letters_evicted_total", None, "Dead letters dropped for lack of room."),
     ("acequia_worker_messages_dropped_total", None, "Messages of workers dropped, by reason."),
     ("acequia_journal_syncs_total", None, "Syncs of the journal's file to its disk."),
+    ("acequia_cluster_takeovers_total", None, "Times that this server became the owner."),
+    (
+        "acequia_cluster_fenced_writes_total",
+        None,
+        "Times that it found out that it is not any more.",
+    ),
     ("acequia_http_refused_total", None, "Requests that the front door refused, by reason."),
     ("acequia_tokens_refused_total", None, "Clients refused for their token, by reason."),
     ("acequia_workers_refused_total", None, "Workers turned away at their `ready`, by reason."),
@@ -124,6 +152,9 @@ const GAUGES: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_journal_writable", None, "Whether jobs can be written, and so are accepted."),
     ("acequia_journal_waiting_bytes", Some(Unit::Bytes), "What waits for the journal's disk."),
     ("acequia_journal_recovered_jobs", None, "Jobs that the journal had when the server started."),
+    ("acequia_cluster_owner", None, "Whether this server owns the cluster's journal."),
+    ("acequia_cluster_epoch", None, "How often the journal has changed hands, as seen last."),
+    ("acequia_cluster_lost_commits", None, "Whether the database lacks what it had confirmed."),
     ("acequia_gate_connections", None, "Open connections of workers."),
     ("acequia_gate_connections_not_ready", None, "Those of them that are not ready."),
 ];

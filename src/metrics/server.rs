@@ -1,6 +1,7 @@
 //! All metrics of one server.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use acequia_gate::GateStats;
 use acequia_scheduler::{Dropped, Measure, QueueStats, Stats, VoidReason};
@@ -10,11 +11,13 @@ use metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use serde::Serialize;
 
+use super::cluster_state::ClusterState;
 use super::history::{Followed, Lists, Overall, OverallLists, Point, Points, Recent, number};
 use super::job_times::JobTimes;
 use super::maker::{GateHandles, JournalHandles, Maker};
 use super::queues::{QueueHandles, Queues};
 use super::refused::{Reason, Refused};
+use super::times::{Times, micros};
 
 /// What goes on with the journal's file.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +92,8 @@ pub(crate) struct Metrics {
     sessions: Gauge,
     payload_bytes: Gauge,
     journal: JournalHandles,
+    /// How long groups of records took to be durable.
+    groups: Times,
     gates: Vec<GateHandles>,
 }
 
@@ -122,6 +127,7 @@ impl Metrics {
             sessions: make.gauge("acequia_sessions", &[]),
             payload_bytes: make.gauge("acequia_payload_bytes", &[]),
             journal: make.journal(),
+            groups: Times::default(),
             gates: vec![make.gate("jobs", jobs), make.gate("results", results)],
             recorder,
         }
@@ -134,10 +140,7 @@ impl Metrics {
 
     /// The counters of these refusals.
     pub(crate) fn refused<R: Reason>(&self) -> Refused<R> {
-        let make = Maker(&self.recorder);
-        let counter =
-            |reason: &R| (*reason, make.counter(R::METRIC, &[("reason", reason.as_str())]));
-        Refused(R::ALL.iter().map(counter).collect())
+        Maker(&self.recorder).refused()
     }
 
     /// Counts what the scheduler reports.
@@ -169,6 +172,16 @@ impl Metrics {
         self.journal.syncs.absolute(state.syncs);
         self.journal.waiting_bytes.set(state.waiting_bytes as f64);
         self.journal.writable.set(if state.is_writable { 1.0 } else { 0.0 });
+    }
+
+    /// A group of records took so long to be durable.
+    pub(crate) fn group_written(&mut self, took: Duration) {
+        self.groups.record(micros(took));
+    }
+
+    /// What this server is in its cluster.
+    pub(crate) fn set_cluster(&self, state: ClusterState) {
+        Maker(&self.recorder).cluster(state);
     }
 
     /// Counts a message of a worker that was dropped.
@@ -225,7 +238,8 @@ impl Metrics {
     /// The times of jobs as they are now, to be written elsewhere. The rest is the recorder's.
     pub(crate) fn times(&self) -> JobTimes {
         let of = |nth| self.queues.times(nth).map(|(queue, times)| (queue.into(), times.clone()));
-        JobTimes(std::array::from_fn(|nth| of(nth).collect()))
+        let queues = std::array::from_fn(|nth| of(nth).collect());
+        JobTimes { queues, groups: self.groups.clone() }
     }
 
     /// Sets all that is a state.

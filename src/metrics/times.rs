@@ -49,17 +49,24 @@ impl Times {
     }
 
     /// Appends the samples of one queue.
-    #[expect(clippy::cast_precision_loss, reason = "a sum is a double")]
     pub(super) fn write(&self, out: &mut String, name: &str, queue: &str) {
+        self.write_with(out, name, &format!("queue=\"{queue}\""));
+    }
+
+    /// Appends the samples with this label, or none.
+    #[expect(clippy::cast_precision_loss, reason = "a sum is a double")]
+    pub(super) fn write_with(&self, out: &mut String, name: &str, label: &str) {
+        let comma = if label.is_empty() { "" } else { "," };
         let mut count = 0;
         let bounds = BOUNDS.iter().map(|(_, bound)| *bound).chain(["+Inf"]);
         for (bound, more) in bounds.zip(self.counts) {
             count += more;
-            _ = writeln!(out, "{name}_bucket{{queue=\"{queue}\",le=\"{bound}\"}} {count}");
+            _ = writeln!(out, "{name}_bucket{{{label}{comma}le=\"{bound}\"}} {count}");
         }
         let seconds = self.sum_us as f64 / 1e6;
-        _ = writeln!(out, "{name}_sum{{queue=\"{queue}\"}} {seconds}");
-        _ = writeln!(out, "{name}_count{{queue=\"{queue}\"}} {count}");
+        let label = if label.is_empty() { String::new() } else { format!("{{{label}}}") };
+        _ = writeln!(out, "{name}_sum{label} {seconds}");
+        _ = writeln!(out, "{name}_count{label} {count}");
     }
 }
 

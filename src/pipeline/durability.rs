@@ -8,12 +8,13 @@ mod translate;
 pub(crate) use self::translate::Told;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use acequia_journal::{
-    Entry, NotWritten, Notice, OpenError, Options, ReadError, Retention, Session, Store, Writer,
+    Entry, NotWritten, Notice, OpenError, Options, ReadError, Retention, Session, Store, Tenure,
+    Term, Writer,
 };
 use acequia_scheduler::{Action, ClientId, Config, Event, Scheduler, SessionId, Ticket};
 use acequia_sink::Left;
@@ -33,17 +34,27 @@ const AWAITED_INTERVAL: Duration = Duration::from_millis(5);
 /// of it is a run that is counted too little, or a job that runs once more.
 const OTHERS_INTERVAL: Duration = Duration::from_millis(25);
 
-/// What is said of a disk that neither does what it is asked nor fails.
-pub(super) const SILENT: &str = "the journal's disk has not answered for some seconds; look after it, and jobs are taken as soon \
-     as it does";
+/// What is said of a journal that neither does what it is asked nor fails.
+pub(super) const SILENT: &str = "the journal's disk, or its database, has not answered for some seconds; look after it, and jobs are \
+     taken as soon as it does";
+
+/// Where the journal is.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// Nowhere: jobs live as long as the server.
+    Nowhere,
+    File(PathBuf),
+    /// In a database, for a term.
+    Term(Term, Tenure),
+}
 
 /// Why there is nothing to go on from.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotRecovered {
     #[error(transparent)]
     Open(#[from] OpenError),
-    #[error("{}: {source}", path.display())]
-    Unreadable { path: PathBuf, source: ReadError },
+    #[error("{place}: {source}")]
+    Unreadable { place: String, source: ReadError },
 }
 
 /// A scheduler that goes on where the last one ended, and the store that it came from.
@@ -58,6 +69,8 @@ pub(crate) struct Opened {
     up_to: Ticket,
     /// `None` if there is no journal.
     timescale: Option<Timescale>,
+    /// `None` if the journal is nobody else's.
+    tenure: Option<Tenure>,
     first_number: u64,
     pub(crate) recovered: u64,
 }
@@ -83,9 +96,9 @@ pub(crate) struct Start {
 }
 
 /// Opens the journal, if there is one, and has a scheduler go on with what is in it. Reads all that
-/// is in the file. Clients may be away for `absence`.
+/// is in it. Clients may be away for `absence`.
 pub(crate) fn open(
-    path: Option<&Path>,
+    source: Source,
     config: Config,
     absence: Duration,
     clock: Clock,
@@ -97,18 +110,25 @@ pub(crate) fn open(
         sessions: BTreeMap::new(),
         up_to: Ticket(0),
         timescale: None,
+        tenure: None,
         first_number: clock.start_time().as_micros(),
         recovered: 0,
     };
-    if let Some(path) = path {
-        let store = Store::open(path, options(&config, absence))?;
-        for caution in store.cautions() {
-            tracing::warn!(journal = %path.display(), "of the journal's file: {caution}");
+    let options = options(&config, absence);
+    let (store, place) = match source {
+        Source::Nowhere => return Ok(opened),
+        Source::File(path) => (Store::open(&path, options)?, path.display().to_string()),
+        Source::Term(term, tenure) => {
+            opened.tenure = Some(tenure);
+            (Store::of_term(&term, options)?, "the journal".to_owned())
         }
-        let unreadable = |source| NotRecovered::Unreadable { path: path.to_owned(), source };
-        opened.recover(&store, clock).map_err(unreadable)?;
-        opened.store = Some(store);
+    };
+    for caution in store.cautions() {
+        tracing::warn!(journal = place, "of the journal's file: {caution}");
     }
+    let unreadable = |source| NotRecovered::Unreadable { place, source };
+    opened.recover(&store, clock).map_err(unreadable)?;
+    opened.store = Some(store);
     Ok(opened)
 }
 
@@ -131,7 +151,7 @@ impl Opened {
         let shift = timescale.shift(Instant::now());
         // Numbers are given in the order of time, one a microsecond at most: so those of a server
         // before this one are lower, whatever was done to the clock of the system.
-        self.first_number = timescale.journal_ms().saturating_mul(1_000);
+        self.first_number = store.first_number();
         self.timescale = Some(timescale);
         let kept = store.recover()?;
         self.up_to = Ticket(kept.highest_ticket());
@@ -204,23 +224,45 @@ impl Opened {
         self,
         notify: impl FnMut(Notice) + Send + 'static,
     ) -> std::io::Result<Start> {
-        let Self { scheduler, store, actions, sessions, up_to, timescale, first_number, .. } = self;
+        let Self {
+            scheduler,
+            store,
+            actions,
+            sessions,
+            up_to,
+            timescale,
+            first_number,
+            tenure,
+            ..
+        } = self;
         let writer = store.map(|store| store.into_writer(notify)).transpose()?;
         let durability = Durability {
             writer,
             timescale,
+            tenure,
+            is_asked_in_vain: false,
             last: Ticket(0),
             due: None,
             fault: None,
             silence: Silence::default(),
             has_ended: false,
+            over: None,
             handed_over: 0,
+            handed_over_at: None,
             last_handed_over: up_to,
             durable: 0,
         };
         let sessions = sessions.into_values().collect();
         Ok(Start { scheduler, durability, actions, sessions, first_number })
     }
+}
+
+/// Why a server is not to tell anybody anything any more.
+#[derive(Clone, Debug)]
+pub(crate) struct Over {
+    pub(crate) why: String,
+    /// Whether the database lacks what it had confirmed.
+    pub(crate) is_lost: bool,
 }
 
 /// Takes the records of jobs and says when they are durable. Never waits.
@@ -230,6 +272,10 @@ pub(crate) struct Durability {
     writer: Option<Writer>,
     /// `None` without a journal.
     timescale: Option<Timescale>,
+    /// `None` if the journal is nobody else's.
+    tenure: Option<Tenure>,
+    /// Whether the lease holds was not to be found out, since the database does not answer.
+    is_asked_in_vain: bool,
     /// The last job that was recorded.
     last: Ticket,
     /// When the entries that gather are to be committed.
@@ -240,8 +286,12 @@ pub(crate) struct Durability {
     silence: Silence,
     /// The thread that writes is gone.
     has_ended: bool,
+    /// Why nobody is to be told anything any more.
+    over: Option<Over>,
     /// Groups that were handed to the thread that writes.
     handed_over: u64,
+    /// When the last of them was.
+    handed_over_at: Option<Instant>,
     /// The last job that was recorded in one of them.
     last_handed_over: Ticket,
     /// Those of them that are on the disk.
@@ -307,7 +357,45 @@ impl Durability {
     /// The group that what is recorded now will be on the disk with, if there is a disk and it can
     /// be written.
     pub(crate) fn next_group(&self) -> Option<u64> {
-        (self.writer.is_some() && self.can_write()).then_some(self.handed_over + 1)
+        let is_waited_for = self.can_write() || self.is_shared();
+        (self.writer.is_some() && is_waited_for).then_some(self.handed_over + 1)
+    }
+
+    /// Whether another server may take the journal over. What is told then has to be durable, however long
+    /// that takes: else both might tell of the same job.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.tenure.is_some()
+    }
+
+    /// Whether another server may have taken over, and it can be found out: the process may have stood still.
+    pub(crate) fn is_in_question(&mut self) -> bool {
+        let Some(tenure) = &self.tenure else { return false };
+        let is_in_question = tenure.is_in_question();
+        self.is_asked_in_vain &= is_in_question;
+        is_in_question && !self.is_asked_in_vain
+    }
+
+    /// Waits until the lease is renewed.
+    pub(crate) async fn renewed(&mut self) {
+        match &mut self.tenure {
+            Some(tenure) => tenure.renewed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The database does not answer. Until it does, this server goes on as one whose disk is full.
+    pub(crate) fn asked_in_vain(&mut self) {
+        self.is_asked_in_vain = true;
+    }
+
+    /// Why nobody is to be told anything any more, if that is so.
+    pub(crate) fn over(&self) -> Option<&Over> {
+        self.over.as_ref()
+    }
+
+    /// How long the last group took that is durable.
+    pub(crate) fn take_group_time(&mut self, now: Instant) -> Option<Duration> {
+        Some(now.saturating_duration_since(self.handed_over_at.take()?))
     }
 
     /// Whether the record of a job may be on the disk. Until then a job that ends leaves nothing.
@@ -346,6 +434,7 @@ impl Durability {
     fn hand_over(&mut self, now: Instant) {
         if self.writer.as_mut().is_some_and(Writer::commit) {
             self.handed_over += 1;
+            self.handed_over_at = Some(now);
             self.last_handed_over = self.last_handed_over.max(self.last);
             self.silence.begin(now);
         }
@@ -369,7 +458,7 @@ impl Durability {
     /// The thread that writes has something to say. Returns what that means to the scheduler.
     pub(crate) fn hear(&mut self, notice: Notice, now: Instant) -> Option<Event> {
         if self.silence.end() {
-            tracing::info!("the journal's disk answers again");
+            tracing::info!("the journal answers again");
         }
         let event = match notice {
             Notice::Durable { up_to } => {
@@ -393,6 +482,11 @@ impl Durability {
                 tracing::error!(why = %message, "nothing can be written any more");
                 self.fault = Some(message);
                 self.has_ended = true;
+                return None;
+            }
+            Notice::Over { message, is_lost } => {
+                self.has_ended = true;
+                self.over = Some(Over { why: message, is_lost });
                 return None;
             }
         };

@@ -10,13 +10,20 @@ use tokio::time::Instant;
 use super::durability::SILENT;
 use super::input::Input;
 use super::readiness::Readiness;
-use super::{Pipeline, look_up};
+use super::{Pipeline, TAKEN, look_up};
 
+/// How long the database may take to say whether the lease still holds.
+const QUESTION_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long a stopping server waits for the journal's disk.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(30);
 
 impl Pipeline {
     pub(super) fn hear_journal(&mut self, now: Time, instant: Instant, notice: Notice) {
+        if matches!(notice, Notice::Durable { .. })
+            && let Some(took) = self.durability.take_group_time(instant)
+        {
+            self.metrics.group_written(took);
+        }
         if let Some(event) = self.durability.hear(notice, instant) {
             self.handle(now, event);
             self.mailboxes.durable(self.durability.durable());
@@ -36,10 +43,34 @@ impl Pipeline {
     }
 
     fn release_if_unwritable(&mut self) {
-        if !self.durability.can_write() {
+        if !self.durability.can_write() && !self.durability.is_shared() {
             // A client that is told now may be told again after a crash; one that is not told
             // waits for as long as the disk is full.
             self.mailboxes.release();
+        }
+    }
+
+    /// This process may have stood still for so long that another server has taken over: until it is known,
+    /// nobody is told anything and nothing is begun. It is known at once, unless the database is away.
+    pub(super) async fn settle_question(
+        &mut self,
+        inbox: &mut mpsc::Receiver<Input>,
+        inputs: &mut Vec<Input>,
+    ) {
+        let until = Instant::now() + QUESTION_TIME_MAX;
+        while self.durability.is_in_question() && self.durability.over().is_none() {
+            tokio::select! {
+                () = self.durability.renewed() => {}
+                input = inbox.recv(), if inputs.len() < TAKEN => match input {
+                    Some(Input::Journal(notice)) => {
+                        let instant = Instant::now();
+                        self.hear_journal(self.clock.time_of(instant), instant, notice);
+                    }
+                    Some(input) => inputs.push(input),
+                    None => return,
+                },
+                () = tokio::time::sleep_until(until) => self.durability.asked_in_vain(),
+            }
         }
     }
 

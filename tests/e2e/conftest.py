@@ -1,24 +1,13 @@
 """Fixtures: what a test starts is ended after it, and a server must still be well then."""
 
-from pathlib import Path
-
 import pytest
 
 from harness import Serving, Worker
 from harness.fixtures import (  # noqa: F401 pytest finds them here
-    admin, client, make, new_client, new_server, processes, pytest_runtest_makereport, server,
+    admin, client, make, new_client, new_server, no_journal_is_left, processes, pytest_runtest_makereport, server,
 )
 from harness.postgres import Postgres
 from harness.prometheus import Prometheus
-
-
-@pytest.fixture(autouse=True, scope="session")
-def no_journal_is_left():
-    """A server that keeps a journal is told where; none is left where the tests were started."""
-    stray = Path("acequia.redb")
-    assert not stray.exists(), f"{stray.resolve()} is in the way: move it away"
-    yield
-    assert not stray.exists(), f"a test has left {stray.resolve()}"
 
 
 @pytest.fixture(params=["json", "msgpack"])

@@ -16,8 +16,7 @@ its own, the journal has a small disk of its own; else a full disk is only a lim
 
     jobs.py      what is submitted, and how each may end
     client.py    a client, a process          worker.py, worker.sh   workers, processes
-    proxy.py     connections that can be cut  disk.py, wall.py       what a server lives by
-    fleet.py     all processes of a run       chaos.py               what goes wrong, and when
-    calm.py      waits until all is over
+    disk.py, wall.py  what a server lives by  fleet.py               all processes of a run
+    chaos.py     what goes wrong, and when    calm.py                waits until all is over
     books.py     what was written down        audit.py               the rules that must hold
 """

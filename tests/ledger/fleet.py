@@ -10,9 +10,9 @@ from pathlib import Path
 from harness import Process, Server, acequia
 from harness.process import eventually, take_all
 from harness.server import clean_env
+from harness.tcp_proxy import Proxy
 
 from disk import Disk
-from proxy import Proxy
 from wall import Wall
 
 HERE = Path(__file__).parent

@@ -1,7 +1,6 @@
-"""The fixtures of the end-to-end tests, which start servers and end what a test has left, and those
+"""The fixtures of all suites, which start servers and end what a test has left, and those
 for workers of this package."""
 
-import importlib.util
 import logging
 import sys
 from pathlib import Path
@@ -11,17 +10,12 @@ import pytest
 from acequia import Worker
 
 from harness import Process
+from harness.fixtures import (  # noqa: F401 pytest finds them here
+    admin, client, make, new_client, new_server, no_journal_is_left, processes, pytest_runtest_makereport, server,
+)
 from harness.server import clean_env
 
 HERE = Path(__file__).parent
-E2E = HERE.parents[2] / "tests/e2e"
-
-
-def pytest_configure(config):
-    spec = importlib.util.spec_from_file_location("e2e_conftest", E2E / "conftest.py")
-    fixtures = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fixtures)
-    config.pluginmanager.register(fixtures, "e2e")
 
 
 @pytest.fixture(autouse=True)

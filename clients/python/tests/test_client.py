@@ -14,9 +14,8 @@ from acequia import (
 )
 
 from harness import Server, eventually
+from harness.tcp_proxy import Proxy
 from harness.tokens import SECRET, token
-
-from proxy import Proxy
 
 
 class Alike:

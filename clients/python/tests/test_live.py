@@ -9,9 +9,8 @@ from acequia import Failure, JobCancelled, JobFailed, Problem, Reply, Unreachabl
 from acequia.live import Live
 
 from harness import Server
+from harness.tcp_proxy import Proxy
 from harness.tokens import SECRET, token
-
-from proxy import Proxy
 
 
 class Held:

@@ -1,8 +1,6 @@
 //! A server's part in the question who owns the journal, as long as the server runs.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -47,7 +45,7 @@ pub enum Role {
 }
 
 /// What an owner begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Term {
     /// How often the journal has changed hands.
     pub epoch: u64,
@@ -55,16 +53,43 @@ pub struct Term {
     pub(crate) floor_us: u64,
     /// This server's number.
     pub(crate) owner: u128,
+    database: Database,
+    district: i32,
 }
 
+impl Term {
+    /// The journal, which is this server's as long as the term lasts.
+    pub(crate) fn engine(&self, options: Options) -> Result<Engine, OpenError> {
+        let Self { epoch, owner, database, district, .. } = self;
+        let opened = Engine::open(database.clone(), *district, *owner, *epoch, options);
+        opened.map_err(|why| OpenError { place: database.to_string(), why })
+    }
+}
+
+impl PartialEq for Term {
+    fn eq(&self, other: &Self) -> bool {
+        (self.epoch, self.owner) == (other.epoch, other.owner)
+    }
+}
+
+impl Eq for Term {}
+
 /// Whether this server's lease holds. Cheap to look at.
-#[derive(Clone, Debug, Default)]
-pub struct Tenure(Arc<AtomicU64>);
+#[derive(Clone, Debug)]
+pub struct Tenure(watch::Receiver<u64>);
 
 impl Tenure {
     /// Whether another server may have taken over by now, for all that is known here.
     pub fn is_in_question(&self) -> bool {
-        boot_ms() >= self.0.load(Ordering::Relaxed)
+        boot_ms() >= *self.0.borrow()
+    }
+
+    /// Waits until the lease is renewed.
+    pub async fn renewed(&mut self) {
+        if self.0.changed().await.is_err() {
+            // Nobody renews it any more.
+            std::future::pending().await
+        }
     }
 }
 
@@ -85,8 +110,6 @@ enum Told {
 /// [released](Self::release).
 #[derive(Debug)]
 pub struct Candidate {
-    database: Database,
-    district: i32,
     cautions: Vec<Caution>,
     role: watch::Receiver<Role>,
     tenure: Tenure,
@@ -110,20 +133,22 @@ impl Candidate {
                 prepared.map_err(|refusal| CannotOpen::Database(refusal.why))?;
             let (tell, told) = mpsc::unbounded_channel();
             let (set_role, role) = watch::channel(Role::Standby { owner: None });
-            let tenure = Tenure::default();
+            let (hold, held) = watch::channel(0);
             let me = number();
             let mut stand = Stand {
+                database: database.clone(),
                 line,
                 server: Server { district, me, address },
                 lease: Lease::new(me, boot_ms()),
                 role: set_role,
-                tenure: tenure.clone(),
+                tenure: hold,
                 fault: None,
             };
             let thread = std::thread::Builder::new()
                 .name("lease".to_owned())
                 .spawn(move || reactor.block_on(stand.run(told)))?;
-            Ok(Self { database, district, cautions, role, tenure, tell, thread })
+            let tenure = Tenure(held);
+            Ok(Self { cautions, role, tenure, tell, thread })
         };
         start().map_err(|why| OpenError { place, why })
     }
@@ -143,13 +168,6 @@ impl Candidate {
         self.tenure.clone()
     }
 
-    /// The journal, for a server that owns it.
-    pub(crate) fn engine(&self, term: &Term, options: Options) -> Result<Engine, OpenError> {
-        let opened =
-            Engine::open(self.database.clone(), self.district, term.owner, term.epoch, options);
-        opened.map_err(|why| OpenError { place: self.database.to_string(), why })
-    }
-
     /// Waits until this server owns the journal: once more, after a term that is over.
     ///
     /// # Errors
@@ -162,7 +180,7 @@ impl Candidate {
             Role::Halted { .. } => true,
         });
         match found.await.as_deref() {
-            Ok(Role::Owner(term)) => Ok(*term),
+            Ok(Role::Owner(term)) => Ok(term.clone()),
             Ok(Role::Halted { why }) => Err(why.clone()),
             Ok(Role::Standby { .. }) | Err(_) => {
                 Err("the thread of the lease has ended".to_owned())
@@ -215,11 +233,12 @@ fn number() -> u128 {
 
 /// What the thread has.
 struct Stand {
+    database: Database,
     line: Line,
     server: Server,
     lease: Lease,
     role: watch::Sender<Role>,
-    tenure: Tenure,
+    tenure: watch::Sender<u64>,
     /// Why the database was not to be asked last, as it was told.
     fault: Option<String>,
 }
@@ -282,13 +301,16 @@ impl Stand {
 
     /// Has everybody know how this server stands.
     fn tell(&mut self) {
-        self.tenure.0.store(self.lease.held_until_ms(), Ordering::Relaxed);
+        let until_ms = self.lease.held_until_ms();
+        self.tenure.send_if_modified(|of| std::mem::replace(of, until_ms) != until_ms);
         let role = match self.lease.standing() {
             Standing::Standby { owner } => Role::Standby { owner: owner.clone() },
             Standing::Owner(taken) => Role::Owner(Term {
                 epoch: taken.epoch,
                 floor_us: taken.floor_us,
                 owner: self.server.me,
+                database: self.database.clone(),
+                district: self.server.district,
             }),
             // Until its work has ended.
             Standing::Over => Role::Standby { owner: None },

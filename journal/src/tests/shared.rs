@@ -70,8 +70,8 @@ fn owner(candidate: &Candidate, after: Option<&Term>) -> Term {
     Reactor::new().unwrap().block_on(candidate.owned(after)).unwrap()
 }
 
-fn open(candidate: &Candidate, term: &Term) -> Store {
-    Store::of_term(candidate, term, OPTIONS).unwrap()
+fn open(term: &Term) -> Store {
+    Store::of_term(term, OPTIONS).unwrap()
 }
 
 fn start(store: Store) -> (Writer, Receiver<Notice>) {
@@ -90,7 +90,7 @@ fn it_holds_what_the_file_would_after_each_group_whoever_owns_it() {
             // Every third group has a new owner.
             let candidate = fresh.candidate();
             let term = owner(&candidate, None);
-            let store = open(&candidate, &term);
+            let store = open(&term);
             assert_eq!(Content::of(&store), script.contents[nth], "seed {seed}, before {nth}");
             let (mut writer, notices) = start(store);
             hand_over(&mut writer, group);
@@ -108,7 +108,7 @@ fn it_holds_what_the_file_would_after_each_group_whoever_owns_it() {
 fn one_that_lost_it_says_so_and_writes_nothing() {
     let mut fresh = Fresh::new();
     let first = fresh.candidate();
-    let (mut writer, notices) = start(open(&first, &owner(&first, None)));
+    let (mut writer, notices) = start(open(&owner(&first, None)));
     hand_over(&mut writer, &[Entry::Admitted(admitted(1, 10))]);
     assert!(matches!(notices.recv().unwrap(), Notice::Durable { up_to: 1 }));
     let before = owner(&first, None);
@@ -121,7 +121,7 @@ fn one_that_lost_it_says_so_and_writes_nothing() {
     first.stand_by();
     let again = owner(&first, Some(&before));
     assert!(again.epoch > before.epoch && again.owner != before.owner);
-    let content = Content::of(&open(&first, &again));
+    let content = Content::of(&open(&again));
     assert_eq!(content.jobs.len(), 1);
 }
 
@@ -129,7 +129,7 @@ fn one_that_lost_it_says_so_and_writes_nothing() {
 fn also_a_group_that_changes_nothing_finds_out_that_it_was_lost() {
     let mut fresh = Fresh::new();
     let first = fresh.candidate();
-    let (mut writer, notices) = start(open(&first, &owner(&first, None)));
+    let (mut writer, notices) = start(open(&owner(&first, None)));
     let ends_at_once =
         |ticket| [Entry::Admitted(admitted(ticket, 10)), Entry::Settled { ticket, outcome: None }];
     hand_over(&mut writer, &ends_at_once(1));
@@ -143,7 +143,7 @@ fn also_a_group_that_changes_nothing_finds_out_that_it_was_lost() {
 fn a_database_that_went_back_is_noticed() {
     let mut fresh = Fresh::new();
     let first = fresh.candidate();
-    let (mut writer, notices) = start(open(&first, &owner(&first, None)));
+    let (mut writer, notices) = start(open(&owner(&first, None)));
     for ticket in 1..=3 {
         hand_over(&mut writer, &[Entry::Admitted(admitted(ticket, 10))]);
         assert!(matches!(notices.recv().unwrap(), Notice::Durable { up_to } if up_to == ticket));

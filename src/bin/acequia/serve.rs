@@ -1,6 +1,7 @@
 //! `acequia serve`: the server.
 
 mod access;
+mod journal;
 mod limits;
 mod listen;
 mod traces;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use acequia::client::AdminClient;
-use acequia::{Broken, Config, Endpoint, Server, TlsFiles};
+use acequia::{Broken, Cluster, Config, End, Endpoint, Journal, Server, TlsFiles};
 use acequia_pool::{GuardCommand, Setup};
 use acequia_wire::limits::DURATION_MS_MAX;
 use anyhow::{Context as _, bail};
@@ -21,6 +22,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::select;
 use tokio::sync::oneshot;
 
+use self::journal::JournalArgs;
 use self::limits::LimitArgs;
 use self::listen::{Listen, ListenAccess};
 use crate::{log, operators, pool_guard};
@@ -28,7 +30,7 @@ use crate::{log, operators, pool_guard};
 /// Run the server: browsers on one port, workers on two
 ///
 /// When it is ready for jobs it prints one line: `acequia ready http=… jobs=… results=…`, and `unix=…`
-/// for each socket. Port 0 lets the system choose a port. SIGTERM or SIGINT stops it: running jobs may
+/// for each socket; while another server of its cluster works, `acequia standby … owner=URL`. Port 0 lets the system choose a port. SIGTERM or SIGINT stops it: running jobs may
 /// finish. A second signal stops it at once.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -76,10 +78,8 @@ pub(crate) struct Args {
     #[arg(long, env = "ACEQUIA_RESULTS", default_value = Config::RESULTS, value_name = "URL")]
     results: String,
 
-    /// Where accepted jobs are kept, so that none is lost with the server; `none` keeps them in
-    /// memory only
-    #[arg(long, env = "ACEQUIA_JOURNAL", default_value = Config::JOURNAL, value_name = "FILE|none")]
-    journal: PathBuf,
+    #[command(flatten)]
+    journal: JournalArgs,
 
     /// How long the outcome of an accepted job is kept for those who ask later
     #[arg(long, env = "ACEQUIA_RETENTION_S", default_value_t = Config::RETENTION.as_secs(), value_name = "SECONDS")]
@@ -135,12 +135,16 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, log: log::Format) -> anyhow::Result<ExitCode> {
-    let pools = args.pools()?;
+    let pools = args.pools();
+    let setups = pools.setups()?;
     let config = args.into_config()?;
     let (by_tls, makes_token) = (config.tls.is_some(), config.admin_token.is_none());
     raise_file_limit();
-    if pools.is_empty() {
+    if setups.is_empty() {
         keep_pages_small();
+    }
+    if let Some(Journal::Shared(_)) = config.journal {
+        return run_in_cluster(config, &pools, log).await;
     }
     // Opening a large journal takes its time, and may be given up at any moment of it.
     let bound = async { Ok(Server::bind(config).await?) };
@@ -155,9 +159,53 @@ pub(crate) async fn run(args: Args, log: log::Format) -> anyhow::Result<ExitCode
     let stop = crate::stop::signal().shared();
     let _left = makes_token.then(|| operators::let_in(&server, by_tls, log));
     writeln!(std::io::stdout(), "{}", server.addresses()).context("cannot say that it is ready")?;
-    let pools = pools.into_iter().map(|pool| (pool, server.operator())).collect();
+    let pools = setups.into_iter().map(|pool| (pool, server.operator())).collect();
     run_with_pools(server, pools, stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a server of a cluster until it is stopped: it stands by, works, and stands by again.
+async fn run_in_cluster(
+    config: Config,
+    pools: &Pools,
+    log: log::Format,
+) -> anyhow::Result<ExitCode> {
+    let (by_tls, makes_token) = (config.tls.is_some(), config.admin_token.is_none());
+    let joined = async { Ok(Cluster::join(config).await?) };
+    let Ok(mut cluster) = crate::stop::unless_stopped(joined).await? else {
+        tracing::info!("stopped before it was ready");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let stop = crate::stop::signal().shared();
+    loop {
+        let addresses = cluster.addresses().clone();
+        let mut known = None;
+        let told = |owner: &str| {
+            if known.as_deref() != Some(owner) {
+                say(addresses.standby(owner));
+                known = Some(owner.to_owned());
+            }
+        };
+        let server = tokio::select! {
+            server = cluster.stand_by(told) => server?,
+            () = stop.clone() => break,
+        };
+        let _left = makes_token.then(|| operators::let_in(&server, by_tls, log));
+        say(server.addresses());
+        let setups = pools.setups()?.into_iter();
+        let setups = setups.map(|pool| (pool, server.operator())).collect();
+        let run = |stop| cluster.run(server, stop);
+        if beside_pools(run, setups, stop.clone()).await? == End::Stopped {
+            break;
+        }
+    }
+    cluster.leave().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says a line to whoever started the server, who may have gone.
+fn say(line: impl std::fmt::Display) {
+    _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Runs a server and pools beside it until `stop` resolves.
@@ -166,12 +214,25 @@ pub(crate) async fn run_with_pools(
     pools: Vec<(Setup, AdminClient)>,
     stop: impl Future<Output = ()> + Clone,
 ) -> Result<(), Broken> {
+    beside_pools(|stop| server.run(stop), pools, stop).await
+}
+
+/// Runs what `run` makes of `stop`, and pools beside it.
+async fn beside_pools<S, F, T>(
+    run: impl FnOnce(S) -> F,
+    pools: Vec<(Setup, AdminClient)>,
+    stop: S,
+) -> Result<T, Broken>
+where
+    S: Future<Output = ()> + Clone,
+    F: Future<Output = Result<T, Broken>>,
+{
     // Pools without a server have nothing to do: they stop with it, however it ends.
     let (serves, has_ended) = oneshot::channel::<()>();
     let (until, has_ended) = (stop.clone(), has_ended.map(drop));
     let stop_pools = async move { _ = select(pin!(until), has_ended).await }.shared();
     let serve = async {
-        let served = server.run(stop).await;
+        let served = run(stop).await;
         drop(serves);
         served
     };
@@ -187,17 +248,30 @@ pub(crate) fn raise_file_limit() {
     }
 }
 
-impl Args {
-    fn pools(&self) -> anyhow::Result<Vec<Setup>> {
-        let token = self.access.worker_token_file();
+/// The pools that run beside the server.
+struct Pools {
+    lines: Vec<String>,
+    /// The file of the workers' token.
+    token: Option<PathBuf>,
+}
+
+impl Pools {
+    fn setups(&self) -> anyhow::Result<Vec<Setup>> {
         let guard = Some(pool_guard::command as GuardCommand);
-        let pools = self.pool.iter().map(|line| Setup::of_line(line, token.cloned(), guard));
-        let pools: Vec<_> = pools.collect::<anyhow::Result<_>>()?;
+        let setups = self.lines.iter().map(|line| Setup::of_line(line, self.token.clone(), guard));
+        let setups: Vec<_> = setups.collect::<anyhow::Result<_>>()?;
         let mut names = HashSet::new();
-        if let Some(twice) = pools.iter().find(|pool| !names.insert(&pool.name)) {
+        if let Some(twice) = setups.iter().find(|pool| !names.insert(&pool.name)) {
             bail!("--pool: there are two pools {:?}; give each its own name", twice.name);
         }
-        Ok(pools)
+        Ok(setups)
+    }
+}
+
+impl Args {
+    fn pools(&self) -> Pools {
+        let token = self.access.worker_token_file().cloned();
+        Pools { lines: self.pool.clone(), token }
     }
 
     fn into_config(self) -> anyhow::Result<Config> {
@@ -213,7 +287,7 @@ impl Args {
             tls: self.tls_cert.zip(self.tls_key).map(|(cert, key)| TlsFiles { cert, key }),
             jobs,
             results,
-            journal: (self.journal.as_os_str() != "none").then_some(self.journal),
+            journal: self.journal.into_journal()?,
             retention: Duration::from_secs(self.retention_s),
             absence: Duration::from_secs(self.session_s),
             limits: self.limits.check()?,

@@ -15,7 +15,7 @@ use crate::access::Foreign;
 use crate::schema;
 
 /// The media type of problems.
-pub(super) const PROBLEM: &str = "application/problem+json";
+pub(in crate::http) const PROBLEM: &str = "application/problem+json";
 
 /// What is wrong. Nearly every call may answer with it, and few do, so it is apart.
 #[derive(Debug, Serialize)]

@@ -59,11 +59,6 @@ impl Timescale {
         }
         self.last.1
     }
-
-    /// The journal's time, in milliseconds.
-    pub(super) fn journal_ms(&self) -> u64 {
-        self.journal.now_ms()
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 """Fixtures that every suite against the real server has; a suite's conftest.py imports them."""
 
+from pathlib import Path
+
 import pytest
 
 from .admin import Admin
@@ -16,6 +18,15 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
     setattr(item, f"report_{report.when}", report)
     return report
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_journal_is_left():
+    """A server that keeps a journal is told where; none is left where the tests were started."""
+    stray = Path("acequia.redb")
+    assert not stray.exists(), f"{stray.resolve()} is in the way: move it away"
+    yield
+    assert not stray.exists(), f"a test has left {stray.resolve()}"
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 
-from .postgres_server import ORDINARY, PASSWORDS, SUPERUSER, PostgresServer, run
+from .postgres_client import ORDINARY, PASSWORDS, SUPERUSER
+from .postgres_server import PostgresServer, run
+from .postgres_standby import Standby
 
 
 class Postgres(PostgresServer):
@@ -30,6 +32,14 @@ class Postgres(PostgresServer):
         # Not to wait for the disk is safe before there is anything.
         run("initdb", "--pgdata", self.data, "--username", SUPERUSER, "--pwfile", password,
             "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync")
+
+    def standby(self, synchronous=False):
+        """A second server that has what this one has: a copy, kept up by a stream. Who asks closes it.
+
+        With a `synchronous` one, a commit here is confirmed when the standby has it on its disk; if that is
+        away, it waits.
+        """
+        return Standby(self, synchronous)
 
 
 def main(arguments):

@@ -2,24 +2,16 @@
 
 import contextlib
 import functools
-import itertools
 import os
 import shutil
 import signal
 import subprocess
 from pathlib import Path
-from urllib.parse import quote
 
-import psycopg
-
-from .process import PATIENCE_S, Process, eventually
+from .postgres_client import PostgresClient
+from .process import Process, eventually
 from .server import quiet_port
 from .unprivileged import Folder, as_whom
-
-# The superuser, and the ordinary user, who owns the database of the same name.
-PASSWORDS = {"postgres": "of-all", "acequia": "of-one"}
-SUPERUSER = "postgres"
-ORDINARY = "acequia"
 
 STOPPING = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
@@ -49,25 +41,22 @@ def _programs():
 
 def run(name, *args):
     """Runs one of its programs to its end, which has to be a good one."""
-    done = subprocess.run([_programs() / name, *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          env={**os.environ, "LC_ALL": "C"}, cwd="/", check=False, **as_whom())
+    done = subprocess.run([_programs() / name, *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, env={**os.environ, "LC_ALL": "C"}, cwd="/", check=False, **as_whom())
     assert done.returncode == 0, f"{name} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
 
 
-class PostgresServer:
+class PostgresServer(PostgresClient):
     """Listens on 127.0.0.1 alone, on a port that it keeps over restarts. `fsync` is on.
 
-    Whatever makes its files is for `_make`. It is used as it is with: `with … as postgres`, or closed at the end.
+    How its files are made is for a subclass to say. Who starts one ends it: by `with`, or `close`.
     """
-
-    host = "127.0.0.1"
 
     def __init__(self, **settings):
         self._folder = Folder("acequia-postgres-")
         self.data = self._folder.path / "data"
         self.process = None
         self._paused = []
-        self._databases = itertools.count(1)
         try:
             self._make()
             self.port = quiet_port()
@@ -99,8 +88,8 @@ class PostgresServer:
 
     def start(self):
         assert not self.alive
-        self.process = Process([_programs() / "postgres", "-D", self.data], name="postgres", env={"LC_ALL": "C"}, cwd="/",
-                               **as_whom())
+        self.process = Process([_programs() / "postgres", "-D", self.data], name="postgres", env={"LC_ALL": "C"},
+                               cwd="/", **as_whom())
         self.process.line(lambda line: "database system is ready to accept" in line, of="stderr")
 
     def stop(self, mode="fast"):
@@ -154,32 +143,6 @@ class PostgresServer:
     def _write_settings(self):
         lines = [f"{name} = {quoted(value)}\n" for name, value in self._settings.items() if value is not None]
         self._folder.write("data/postgresql.conf", "".join(lines))
-
-    def url(self, user=ORDINARY, password=None, database=ORDINARY, port=None):
-        """For a client: the ordinary user, and its own database. `port` may be that of a proxy, or several."""
-        ports = port if isinstance(port, (list, tuple)) else [port or self.port]
-        password = PASSWORDS[user] if password is None else password
-        hosts = ",".join(f"{self.host}:{port}" for port in ports)
-        return f"postgres://{quote(user, '')}:{quote(password, '')}@{hosts}/{quote(database, '')}"
-
-    def connect(self, user=SUPERUSER, **where):
-        """A connection of psycopg, in which each statement is a transaction; who asks closes it."""
-        return psycopg.connect(self.url(user, **where), autocommit=True, connect_timeout=PATIENCE_S)
-
-    def psql(self, sql, *values, **where):
-        """Runs a statement, as the superuser if not told otherwise; returns the rows."""
-        with self.connect(**where) as connection:
-            cursor = connection.execute(sql, values or None)
-            return cursor.fetchall() if cursor.description else []
-
-    def create_database(self, name):
-        """An empty one that the ordinary user owns; returns its URL for that user."""
-        self.psql(f'CREATE DATABASE "{name}" OWNER {ORDINARY}', database=SUPERUSER)
-        return self.url(database=name)
-
-    def new_database(self):
-        """The URL of one with a name that no other has."""
-        return self.create_database(f"acequia_{next(self._databases)}")
 
     def close(self):
         """Ends it, and everything of it is gone."""

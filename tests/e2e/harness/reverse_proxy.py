@@ -4,13 +4,13 @@ import contextlib
 import http.client
 import os
 import re
-import shutil
 import signal
 import socket
 import ssl
 from dataclasses import dataclass
 
 from .process import Process, eventually
+from .programs import program
 from .server import ROOT, quiet_port
 from .tls_tunnel import tunnel
 
@@ -18,13 +18,6 @@ FOLDER = ROOT / "deploy/proxies"
 NAME = "jobs.example"
 # What the files say of the machine, each of which has to be there once and is another one in a test.
 CERTIFICATES = "/etc/ssl/acequia/"
-
-
-def program(name):
-    """Where it is; `sbin` is not on everybody's path."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    assert found, f"{name} is not there: tests/run e2e installs it"
-    return found
 
 
 def _as_whom(directive):
