@@ -21,9 +21,9 @@ def dashboard():
 
 
 @pytest.fixture
-def server(new_server, tmp_path):
-    """One that has a file to write to."""
-    return new_server(journal=tmp_path / "acequia.redb")
+def server(owner):
+    """One that has all metrics."""
+    return owner
 
 
 def panels(dashboard):

@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from harness import Process, Server, acequia, eventually, run_acequia
+from harness.cluster import Member
+from harness.programs import program
 from harness.prometheus import DEPLOY
-from harness.reverse_proxy import program
-from harness.server import clean_env, quiet_port
+from harness.server import clean_env
 
 FOLDER = DEPLOY / "kubernetes"
 # The oldest that is looked at; the others are those that the schemas know of, up to the newest.
@@ -235,30 +236,23 @@ def test_haproxy_reads_it(tmp_path):
     assert sorted(re.findall(r"bind :(\d+)", file.read_text())) == sorted(map(str, ports("cluster-proxy.yaml").values()))
 
 
-def test_two_servers_of_a_cluster_by_these_settings(tmp_path, postgres, new_server):
+def test_two_servers_of_a_cluster_by_these_settings(tmp_path, postgres):
     """One owns the journal and the other one stands by; both pass their probes."""
     here = in_folder(tmp_path)
     variables = {each["name"]: each for each in container("cluster.yaml")["env"]}
     assert variables["ACEQUIA_JOURNAL"]["valueFrom"]["secretKeyRef"]["name"] == "acequia-journal"
     assert variables["ACEQUIA_ADVERTISE"]["value"] == f"http://$(POD_IP):{ports('cluster.yaml')['http']}"
-    env = {"ACEQUIA_JOURNAL": postgres.new_database()}
+    url = postgres.new_database()
 
     def start():
-        port = quiet_port()
-        server = Server("--config", here("cluster.yaml"), listen=f"127.0.0.1:{port}", journal=None,
-                        env={**env, "ACEQUIA_ADVERTISE": f"http://127.0.0.1:{port}"}, waits=False)
-        return server
+        return Member(None, "--config", here("cluster.yaml"), env={"ACEQUIA_JOURNAL": url})
 
     owner = start()
     owner.wait_ready()
     standby = start()
-    standby.process.line(lambda line: line.startswith("acequia standby ") and line.endswith(f"owner=http://{owner.http}"))
+    standby.wait_standby(owner)
     for server in (owner, standby):
         passes_its_probes(server, "cluster.yaml")
-    assert owner.get("/readyz")[0] == 200
-    status, _, text = standby.get("/readyz")
-    assert (status, text.strip()) == (503, f"standby: the owner is http://{owner.http}")
     owner.stop()
     standby.wait_ready()
-    assert standby.get("/readyz")[0] == 200
-    standby.check()
+    passes_its_probes(standby, "cluster.yaml")
