@@ -12,7 +12,7 @@ from harness.api import Api
 from harness.cluster import Member
 from harness.documents import Reader, block, sample
 from harness.operations import documented_alerts
-from harness.server import ROOT, quiet_ports
+from harness.server import ROOT, Server, quiet_ports
 
 DOCUMENT = "docs/cluster.md"
 TEXT = (ROOT / DOCUMENT).read_text()
@@ -26,11 +26,11 @@ class Operator(Reader):
     def __init__(self, url, folder):
         super().__init__(DOCUMENT, None, folder)
         self._at = dict(zip(PRINTED, (f"127.0.0.1:{port}" for port in quiet_ports(len(PRINTED)))))
-        self._url = url
+        self.url = url
 
     def here(self, text):
         printed = "PGPASSWORD=change-me "
-        text = text.replace("postgres://acequia@127.0.0.1/acequia", self._url).replace(printed, "")
+        text = text.replace("postgres://acequia@127.0.0.1/acequia", self.url).replace(printed, "")
         for printed, at in self._at.items():
             text = text.replace(printed, at)
         return text
@@ -61,6 +61,18 @@ def test_a_cluster_is_tried(postgres, tmp_path):
     eventually(lambda: of_second.get(f"/v1/jobs/{job}").json["state"] == "done", "the job")
     first = operator.serve("first.sh")
     first.line(lambda line: line.startswith("acequia standby "))
+
+
+def test_a_journal_is_moved_to_it(postgres, tmp_path):
+    operator = Operator(postgres.new_database(), tmp_path)
+    before = Server(journal=tmp_path / "acequia.redb")
+    job = Api(before).submit(b"1").json["job"]
+    assert before.stop() == 0
+    operator.run("copy.sh")
+    after = Member(operator.url)
+    after.wait_ready()
+    assert Api(after).get(f"/v1/jobs/{job}").json["state"] == "waiting"
+    after.check()
 
 
 def test_its_user_is_made_as_it_says(postgres):
