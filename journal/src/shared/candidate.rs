@@ -34,6 +34,8 @@ pub enum Role {
     Standby {
         /// `None` if nobody is known who does.
         owner: Option<String>,
+        /// How often the journal has changed hands, as it was seen last.
+        epoch: u64,
     },
     /// It owns the journal.
     Owner(Term),
@@ -132,7 +134,7 @@ impl Candidate {
             let (district, cautions) =
                 prepared.map_err(|refusal| CannotOpen::Database(refusal.why))?;
             let (tell, told) = mpsc::unbounded_channel();
-            let (set_role, role) = watch::channel(Role::Standby { owner: None });
+            let (set_role, role) = watch::channel(Role::Standby { owner: None, epoch: 0 });
             let (hold, held) = watch::channel(0);
             let me = number();
             let mut stand = Stand {
@@ -314,7 +316,9 @@ impl Stand {
         let until_ms = self.lease.held_until_ms();
         self.tenure.send_if_modified(|of| std::mem::replace(of, until_ms) != until_ms);
         let role = match self.lease.standing() {
-            Standing::Standby { owner } => Role::Standby { owner: owner.clone() },
+            Standing::Standby { owner, epoch } => {
+                Role::Standby { owner: owner.clone(), epoch: *epoch }
+            }
             Standing::Owner(taken) => Role::Owner(Term {
                 epoch: taken.epoch,
                 floor_us: taken.floor_us,
@@ -323,7 +327,7 @@ impl Stand {
                 district: self.server.district,
             }),
             // Until its work has ended.
-            Standing::Over => Role::Standby { owner: None },
+            Standing::Over => Role::Standby { owner: None, epoch: self.lease.highest() },
             Standing::WentBack { what } => Role::Halted { why: what.clone() },
         };
         self.role.send_if_modified(|of| {
