@@ -2,7 +2,7 @@
 
 use std::io;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -213,16 +213,15 @@ impl Candidate {
 
 /// The database may just be starting, as this server is.
 async fn prepare(line: &mut Line, name: &str) -> Result<(i32, Vec<Caution>), Refusal> {
-    let mut waited = Duration::ZERO;
+    let until = Instant::now() + START_TIME_MAX;
     loop {
         let prepared = async {
             let cautions = schema::prepare(line).await?;
             Ok((schema::district(line, name).await?, cautions))
         };
         match prepared.await {
-            Err(Refusal { kind: Kind::Broken, .. }) if waited < START_TIME_MAX => {
+            Err(Refusal { kind: Kind::Broken, .. }) if Instant::now() < until => {
                 tokio::time::sleep(START_AGAIN).await;
-                waited += START_AGAIN;
             }
             prepared => return prepared,
         }
