@@ -3,6 +3,7 @@
 import pytest
 
 from harness import Serving, Worker
+from harness.cluster import Member
 from harness.fixtures import (  # noqa: F401 pytest finds them here
     admin, client, make, new_client, new_server, no_journal_is_left, processes, pytest_runtest_makereport, server,
 )
@@ -58,3 +59,17 @@ def database(postgres):
 def new_postgres(make):
     """Starts PostgreSQL for this test alone, which may do to it what it likes."""
     return lambda **settings: make(Postgres(**settings))
+
+
+@pytest.fixture
+def new_member():
+    """Starts servers of clusters, and checks at the end of the test that each is well that was not ended."""
+    members = []
+
+    def start(journal, *flags, **options):
+        members.append(Member(journal, *flags, **options))
+        return members[-1]
+
+    yield start
+    for member in members:
+        member.check()

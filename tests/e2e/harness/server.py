@@ -236,12 +236,15 @@ class Server:
 
     def check(self):
         """That it lives and nothing in it panicked."""
-        log = self.process.log()
-        assert self.process.alive, f"the server has ended:\n{log}"
-        panics = [line for line in self.process.stderr if "panicked" in line]
-        assert not panics, f"the server panicked:\n{log}"
+        assert self.process.alive, f"the server has ended:\n{self.process.log()}"
+        self.check_log()
         status, _, text = self.get("/healthz")
         assert status == 200, text
+
+    def check_log(self):
+        """That nothing in it panicked, whether it lives or not."""
+        panics = [line for line in self.process.stderr if "panicked" in line]
+        assert not panics, f"the server panicked:\n{self.process.log()}"
 
 
 def acequia_worker(server, *args, name="worker", env=None, cwd=None):

@@ -1,0 +1,100 @@
+"""A cluster: servers with one journal in PostgreSQL, of which one owns it and the others stand by."""
+
+import signal
+import sys
+from pathlib import Path
+
+from .postgres_server import state
+from .process import Process, eventually
+from .server import Server, quiet_ports
+
+TEN_LINES = Path(__file__).resolve().parents[1] / "ten_lines.py"
+
+
+class Member(Server):
+    """One of them; `journal` is the URL of a database.
+
+    It keeps its ports whatever it is, and over restarts: its peers dial them all the time.
+    """
+
+    admin = None
+
+    def __init__(self, journal, *flags, **options):
+        http, jobs, results = quiet_ports(3)
+        super().__init__(*flags, journal=journal, listen=f"127.0.0.1:{http}", jobs=f"tcp://127.0.0.1:{jobs}",
+                         results=f"tcp://127.0.0.1:{results}", **options)
+
+    @property
+    def url(self):
+        """Where others are told that it is."""
+        return f"http://{self.http}"
+
+    def line_of(self, role, owner=None):
+        """What it says when it begins to be `ready` or a `standby`."""
+        line = f"acequia {role} http={self.http} jobs={self.jobs} results={self.results}"
+        return line if owner is None else f"{line} owner={owner}"
+
+    def launch(self):
+        super().launch()
+        self.is_ended = False
+
+    def wait_ready(self):
+        """Waits until it has found out who owns the journal: it, or another."""
+        self.process.line(lambda line: line.startswith("acequia "))
+
+    def owns(self, terms=1):
+        """Waits until it has become the owner, for so manieth a time since it was started; returns itself."""
+        self.process.line(lambda line: line == self.line_of("ready"), nth=terms)
+        return self
+
+    def stands_by(self, owner, nth=1):
+        """Waits until it has said that it stands by, and that the other server is the owner."""
+        self.process.line(lambda line: line == self.line_of("standby", owner.url), nth=nth)
+        return self
+
+    def has_owned(self):
+        """How often it became the owner since it was started."""
+        return self.process.stdout.count(self.line_of("ready"))
+
+    def worker(self):
+        """A worker process of ten lines, which answers in capitals and comes back by itself."""
+        return Process([sys.executable, TEN_LINES, self.jobs, self.results], name=f"worker of {self.http}")
+
+    def readyz(self):
+        status, _, text = self.get("/readyz")
+        return status, text
+
+    def wait_readyz(self, status, text=""):
+        """Waits until it answers so, with this in its text; returns all of that."""
+        def look():
+            found, said = self.readyz()
+            return found == status and text in said and said
+
+        return eventually(look, f"/readyz {status} {text!r}")
+
+    def pause(self):
+        """From now on it does nothing; its connections stay open, and come in."""
+        self.process.signal(signal.SIGSTOP)
+        eventually(lambda: state(self.process.pid) == "T", "the server to be stopped")
+
+    def resume(self):
+        self.process.signal(signal.SIGCONT)
+
+    def stop(self):
+        self.is_ended = True
+        return super().stop()
+
+    def kill(self):
+        self.is_ended = True
+        return super().kill()
+
+    def check(self):
+        if self.is_ended:
+            self.check_log()
+        else:
+            super().check()
+
+
+def owner_of(members):
+    """Waits until one of these owns the journal, and returns it; the others stand by then, or are about to."""
+    return eventually(lambda: next((member for member in members if member.readyz()[0] == 200), None), "an owner")
