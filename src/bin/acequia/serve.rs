@@ -23,6 +23,7 @@ use futures_util::future::select;
 use tokio::sync::oneshot;
 
 use self::journal::JournalArgs;
+pub(crate) use self::journal::PASSWORD;
 use self::limits::LimitArgs;
 use self::listen::{Listen, ListenAccess};
 use crate::{log, operators, pool_guard};
