@@ -73,3 +73,10 @@ def new_member():
     yield start
     for member in members:
         member.check()
+
+
+@pytest.fixture
+def pair(new_member, database):
+    """A server that owns its journal, and one that stands by."""
+    one = new_member(database).owns()
+    return one, new_member(database).stands_by(one)

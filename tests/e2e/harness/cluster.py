@@ -42,19 +42,19 @@ class Member(Server):
         """Waits until it has found out who owns the journal: it, or another."""
         self.process.line(lambda line: line.startswith("acequia "))
 
-    def owns(self, terms=1):
-        """Waits until it has become the owner, for so manieth a time since it was started; returns itself."""
-        self.process.line(lambda line: line == self.line_of("ready"), nth=terms)
+    def is_last_word(self, line):
+        return self.process.stdout[-1:] == [line]
+
+    def owns(self):
+        """Waits until it has become the owner, and has said nothing else since; returns itself."""
+        eventually(lambda: self.is_last_word(self.line_of("ready")), f"{self.http} to own the journal")
         return self
 
-    def stands_by(self, owner, nth=1):
-        """Waits until it has said that it stands by, and that the other server is the owner."""
-        self.process.line(lambda line: line == self.line_of("standby", owner.url), nth=nth)
+    def stands_by(self, owner):
+        """Likewise, that it stands by and the other server is the owner."""
+        line = self.line_of("standby", owner.url)
+        eventually(lambda: self.is_last_word(line), f"{self.http} to stand by for {owner.http}")
         return self
-
-    def has_owned(self):
-        """How often it became the owner since it was started."""
-        return self.process.stdout.count(self.line_of("ready"))
 
     def worker(self):
         """A worker process of ten lines, which answers in capitals and comes back by itself."""
@@ -80,9 +80,14 @@ class Member(Server):
     def resume(self):
         self.process.signal(signal.SIGCONT)
 
-    def stop(self):
+    def terminate(self):
+        """Asks it to stop, and does not wait."""
         self.is_ended = True
-        return super().stop()
+        self.process.signal(signal.SIGTERM)
+
+    def stop(self):
+        self.terminate()
+        return self.process.wait()
 
     def kill(self):
         self.is_ended = True
@@ -96,5 +101,8 @@ class Member(Server):
 
 
 def owner_of(members):
-    """Waits until one of these owns the journal, and returns it; the others stand by then, or are about to."""
-    return eventually(lambda: next((member for member in members if member.readyz()[0] == 200), None), "an owner")
+    """Waits until one of these owns the journal, and returns it."""
+    def look():
+        return next((member for member in members if member.is_last_word(member.line_of("ready"))), None)
+
+    return eventually(look, "an owner")
