@@ -50,6 +50,12 @@ def postgres():
 
 
 @pytest.fixture
+def owner(new_member, database):
+    """A server of a cluster, alone in it; it must be well at the end of the test."""
+    return new_member(database).owns()
+
+
+@pytest.fixture
 def database(postgres):
     """The URL of an empty database."""
     return postgres.new_database()

@@ -199,6 +199,8 @@ async fn run_in_cluster(
         if beside_pools(run, setups, stop.clone()).await? == End::Stopped {
             break;
         }
+        // Who it is instead is said when it is known.
+        say(cluster.addresses().standby("none"));
     }
     cluster.leave().await;
     Ok(ExitCode::SUCCESS)

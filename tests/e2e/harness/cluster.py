@@ -43,7 +43,8 @@ class Member(Server):
         self.process.line(lambda line: line.startswith("acequia "))
 
     def is_last_word(self, line):
-        return self.process.stdout[-1:] == [line]
+        """Whether it has said this, perhaps with more ports, and nothing since."""
+        return any(f"{said} ".startswith(f"{line} ") for said in self.process.stdout[-1:])
 
     def owns(self):
         """Waits until it has become the owner, and has said nothing else since; returns itself."""
