@@ -139,9 +139,9 @@ impl Cluster {
         loop {
             match &*role.borrow_and_update() {
                 Role::Owner(term) if self.term.as_ref() != Some(term) => return term.clone(),
-                Role::Standby { owner: Some(owner) } => told(owner),
+                Role::Standby { owner: Some(owner), .. } => told(owner),
                 Role::Halted { why } => tracing::error!(%why, "this server does nothing more"),
-                Role::Standby { owner: None } | Role::Owner(_) => {}
+                Role::Standby { owner: None, .. } | Role::Owner(_) => {}
             }
             if role.changed().await.is_err() {
                 tracing::error!(
@@ -210,13 +210,13 @@ impl Bound {
     ) -> Standby {
         let Self { ports, jobs, results } = self;
         let mut parts = Parts::default();
-        let metrics = StandbyMetrics::new(state);
+        let metrics = StandbyMetrics::new();
         let house = House {
             limits: config.limits,
             refused: metrics.refused(),
             refusals: Arc::new(Refusals::default()),
         };
-        let app = http::for_standby(role.clone(), metrics);
+        let app = http::for_standby(role.clone(), metrics, state);
         let (closing, closes) = http::closing();
         let apps = Apps { all: app.clone(), operators: app };
         let files = ports.serve(apps, &house, &closes, &mut parts);
@@ -225,7 +225,7 @@ impl Bound {
             let turned_away = move |peer: Peer| {
                 let Some(left_out) = lines.line((), Instant::now()) else { return };
                 let owner = match &*role.borrow() {
-                    Role::Standby { owner: Some(owner) } => owner.clone(),
+                    Role::Standby { owner: Some(owner), .. } => owner.clone(),
                     _ => "not known yet".to_owned(),
                 };
                 tracing::info!(

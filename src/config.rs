@@ -176,6 +176,8 @@ pub struct Shared {
 impl Shared {
     /// What a cluster is called by default.
     pub const NAME: &str = "acequia";
+    /// The time that running jobs get by default: short, since nobody is served until another server goes on.
+    pub const GRACE: Duration = Duration::from_secs(1);
 }
 
 /// Why a server does not start. The operator can mend each; the message says how.

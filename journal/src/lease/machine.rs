@@ -61,7 +61,7 @@ pub(crate) struct Taken {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// It waits. Nothing is known of the owner before the first look.
-    Standby { owner: Option<String> },
+    Standby { owner: Option<String>, epoch: u64 },
     /// It owns the journal.
     Owner(Taken),
     /// It has owned the journal, and another may now.
@@ -98,7 +98,7 @@ impl Lease {
     pub(crate) fn new(me: u128, now_ms: u64) -> Self {
         Self {
             me,
-            standing: Standing::Standby { owner: None },
+            standing: Standing::Standby { owner: None, epoch: 0 },
             due_ms: now_ms,
             asked: None,
             seen: None,
@@ -116,6 +116,11 @@ impl Lease {
 
     pub(crate) fn standing(&self) -> &Standing {
         &self.standing
+    }
+
+    /// The highest epoch that this server has owned.
+    pub(crate) fn highest(&self) -> u64 {
+        self.highest
     }
 
     /// Until when this server's lease holds.
@@ -196,7 +201,7 @@ impl Lease {
         }
         let is_free = row.has_lapsed || row.owner == self.me;
         let owner = (!is_free && row.owner != 0).then(|| row.address.clone());
-        self.standing = Standing::Standby { owner };
+        self.standing = Standing::Standby { owner, epoch: row.epoch };
         // Of another one nothing is known.
         self.is_dead &= self.seen.as_ref().is_some_and(|seen| seen.owner == row.owner);
         self.seen = Some(row);
