@@ -8,6 +8,7 @@ from harness.fixtures import (  # noqa: F401 pytest finds them here
     admin, client, make, new_client, new_server, no_journal_is_left, processes, pytest_runtest_makereport, server,
 )
 from harness.postgres import Postgres
+from harness.postgres_proxy import PostgresProxy
 from harness.prometheus import Prometheus
 
 
@@ -86,3 +87,11 @@ def pair(new_member, database):
     """A server that owns its journal, and one that stands by."""
     one = new_member(database).owns()
     return one, new_member(database).stands_by(one)
+
+
+@pytest.fixture
+def behind_proxy(postgres, database, new_member, make):
+    """A proxy, an owner behind it, and a server that stands by and has a way of its own to PostgreSQL."""
+    proxy = make(PostgresProxy(postgres))
+    one = new_member(postgres.url(database=database.rpartition("/")[2], port=proxy.port)).owns()
+    return proxy, one, new_member(database).stands_by(one)

@@ -5,7 +5,6 @@ from collections import Counter
 import pytest
 
 from harness import Serving, eventually
-from harness.postgres_proxy import PostgresProxy
 from harness.sessions import Session
 from harness.tcp_proxy import finish, reset
 
@@ -40,14 +39,6 @@ class Book:
             self._server.wait_readyz(200)
 
 
-@pytest.fixture
-def scene(postgres, database, new_member, make):
-    """A proxy, the owner behind it, and a server that stands by and has a way of its own."""
-    proxy = make(PostgresProxy(postgres))
-    one = new_member(postgres.url(database=database.rpartition("/")[2], port=proxy.port)).owns()
-    return proxy, one, new_member(database).stands_by(one)
-
-
 def count(postgres, database, table):
     (number,), = postgres.psql(f"SELECT count(*) FROM acequia.{table}", database=database.rpartition("/")[2])
     return number
@@ -55,8 +46,8 @@ def count(postgres, database, table):
 
 @pytest.mark.parametrize("how", [reset, finish])
 @pytest.mark.parametrize("mishap", ["lose_answer", "lose_request"])
-def test_each_job_is_accepted_and_ends_once(scene, postgres, database, make, mishap, how):
-    proxy, one, two = scene
+def test_each_job_is_accepted_and_ends_once(behind_proxy, postgres, database, make, mishap, how):
+    proxy, one, two = behind_proxy
     book, waiting, done = Book(one, make), [], []
     with Serving(one, book.run, queues=["runs"], slots=4):
         for nth in range(1, ROUNDS + 1):
@@ -82,8 +73,8 @@ def test_each_job_is_accepted_and_ends_once(scene, postgres, database, make, mis
 
 
 @pytest.mark.parametrize("nth", [1, 2, 3])
-def test_a_write_that_comes_late_changes_nothing(scene, postgres, database, make, nth):
-    proxy, one, two = scene
+def test_a_write_that_comes_late_changes_nothing(behind_proxy, postgres, database, make, nth):
+    proxy, one, two = behind_proxy
     book = Book(one, make)
     late, waiting = proxy.delay_request(nth=nth), []
     while not late.has_happened():
@@ -103,8 +94,8 @@ def test_a_write_that_comes_late_changes_nothing(scene, postgres, database, make
     assert one.process.stdout == [one.line_of("ready")]
 
 
-def test_a_write_of_a_former_owner_that_comes_late_changes_nothing(scene, postgres, database, make):
-    proxy, one, two = scene
+def test_a_write_of_a_former_owner_that_comes_late_changes_nothing(behind_proxy, postgres, database, make):
+    proxy, one, two = behind_proxy
     book = Book(one, make)
     accepted = book.submit(queue="waits")
     one.wait_written()
