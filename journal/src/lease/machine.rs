@@ -92,6 +92,8 @@ pub(crate) struct Lease {
     is_dead: bool,
     /// Until when nobody can have taken over who waits for the lease.
     held_until_ms: u64,
+    /// When it was told that this server is the owner.
+    taken_at_ms: u64,
 }
 
 impl Lease {
@@ -106,6 +108,7 @@ impl Lease {
             reached: None,
             is_dead: false,
             held_until_ms: 0,
+            taken_at_ms: 0,
         }
     }
 
@@ -121,6 +124,11 @@ impl Lease {
     /// The highest epoch that this server has owned.
     pub(crate) fn highest(&self) -> u64 {
         self.highest
+    }
+
+    /// When it was told that this server is the owner.
+    pub(crate) fn taken_at_ms(&self) -> u64 {
+        self.taken_at_ms
     }
 
     /// Until when this server's lease holds.
@@ -175,6 +183,7 @@ impl Lease {
                 self.held_until_ms = asked_ms + LEASE_MS;
                 self.due_ms = now_ms + RENEW_EVERY_MS;
                 self.highest = taken.epoch;
+                self.taken_at_ms = now_ms;
                 self.standing = Standing::Owner(taken);
             }
             (Ask::Renew { .. }, Answer::Renewed(true)) => {

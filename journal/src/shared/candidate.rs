@@ -53,6 +53,8 @@ pub struct Term {
     pub epoch: u64,
     /// The time of the database, in microseconds since 1970.
     pub(crate) floor_us: u64,
+    /// When that was told, in milliseconds since this machine was booted.
+    pub(crate) taken_at_ms: u64,
     /// This server's number.
     pub(crate) owner: u128,
     database: Database,
@@ -321,6 +323,7 @@ impl Stand {
             Standing::Owner(taken) => Role::Owner(Term {
                 epoch: taken.epoch,
                 floor_us: taken.floor_us,
+                taken_at_ms: self.lease.taken_at_ms(),
                 owner: self.server.me,
                 database: self.database.clone(),
                 district: self.server.district,
