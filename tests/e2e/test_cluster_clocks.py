@@ -89,7 +89,8 @@ def test_delays_and_times_to_live_stay(apart, make):
     client.submit("lives", id="lives", queue="lives", ttl_ms=HOUR_S * 1000)
     client.submit("soon", id="soon", queue="soon", delay_ms=1000)
     client.submit("dies", id="dies", queue="dies", ttl_ms=1000)
-    names = dict(zip(("late", "lives", "soon", "dies"), client.accepted(["late", "lives", "soon", "dies"]), strict=True))
+    ids = ["late", "lives", "soon", "dies"]
+    names = dict(zip(ids, client.accepted(ids), strict=True))
     take_over(one, two)
     session.resume(two)
     admin = make(Admin(two))

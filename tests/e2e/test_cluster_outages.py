@@ -56,7 +56,7 @@ class Scene:
         assert server.process.stdout == [server.line_of("ready")], "it has stayed the owner"
 
 
-@pytest.mark.parametrize("go, come_back", [("kill", "start"), ("stop", "start"), ("pause", "resume")])
+@pytest.mark.parametrize("go, come_back", [("kill", "start"), ("pause", "resume")])
 def test_while_postgresql_is_away(new_postgres, new_member, make, go, come_back):
     postgres = new_postgres()
     scene = Scene(new_member(postgres.url()).owns(), make)

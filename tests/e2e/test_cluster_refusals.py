@@ -104,10 +104,11 @@ def test_a_newer_schema(postgres, database, new_member):
     new_member(database).owns().stop()
     name = name_of(database)
     postgres.psql("UPDATE acequia.schema SET version = 7", database=name)
-    before = postgres.psql("SELECT epoch, owner, lease_until::text, floor_us FROM acequia.cluster", database=name)
+    row = "SELECT epoch, owner, lease_until::text, floor_us FROM acequia.cluster"
+    before = postgres.psql(row, database=name)
     said = refused(database)
     assert "version 7" in said and "this program knows 1" in said
-    assert postgres.psql("SELECT epoch, owner, lease_until::text, floor_us FROM acequia.cluster", database=name) == before
+    assert postgres.psql(row, database=name) == before
 
 
 def test_out_of_reach():

@@ -21,8 +21,8 @@ class SmallDisk:
         path = self._folder.path
         self._filler = path / "filler"
         owner = os.stat(path)
-        self._mounted = as_root("mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=700,uid={owner.st_uid},gid={owner.st_gid}",
-                                name, path)
+        options = f"size={SIZE},mode=700,uid={owner.st_uid},gid={owner.st_gid}"
+        self._mounted = as_root("mount", "-t", "tmpfs", "-o", options, name, path)
         try:
             assert self._mounted.returncode == 0, self._mounted.stderr
             tables = path / "tables"
