@@ -10,7 +10,7 @@ import pytest
 
 import audit
 import books
-import chaos
+import single_chaos
 from harness import Process
 
 LEDGER = Path(__file__).parents[1] / "ledger"
@@ -158,9 +158,9 @@ def test_the_end_of_a_batch_outlasts_the_server():
 
 def test_plans_are_of_their_seed_and_of_what_is_asked_for():
     deeds_of = {"kills": "kill_server", "still": "pause_server", "disk": "fill_disk", "idle": "be_idle", "clock": "step_clock"}
-    for only in [*chaos.DISASTERS, chaos.DISASTERS]:
+    for only in [*single_chaos.DISASTERS, single_chaos.DISASTERS]:
         asked = only if isinstance(only, tuple) else (only,)
-        first, again = (chaos.plan(random.Random(1), 60, asked) for _ in range(2))
+        first, again = (single_chaos.plan(random.Random(1), 60, asked) for _ in range(2))
         names = [name for _, name, _ in first.deeds]
         assert names == [name for _, name, _ in again.deeds]
         if only == "away":
@@ -169,7 +169,7 @@ def test_plans_are_of_their_seed_and_of_what_is_asked_for():
             assert deeds_of[only] in names and not first.away
     # What is stopped goes on, what is full gets room.
     for seed in range(50):
-        names = [name for _, name, _ in chaos.plan(random.Random(seed), 6).deeds]
+        names = [name for _, name, _ in single_chaos.plan(random.Random(seed), 6).deeds]
         for begin, end in (("pause_server", "resume_server"), ("fill_disk", "free_disk"), ("fill_disk", "be_written"),
                            ("pause_clients", "resume_clients"), ("pause_worker", "resume_worker")):
             assert names.count(begin) == names.count(end), (seed, begin)

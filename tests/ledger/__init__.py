@@ -16,7 +16,9 @@ its own, the journal has a small disk of its own; else a full disk is only a lim
 
     jobs.py      what is submitted, and how each may end
     client.py    a client, a process          worker.py, worker.sh   workers, processes
-    disk.py, wall.py  what a server lives by  fleet.py               all processes of a run
+    fleet.py     all processes of a run       ways.py                a server, and the ways to it
     chaos.py     what goes wrong, and when    calm.py                waits until all is over
+    single.py, single_chaos.py  one server, and what goes wrong with it
+    disk.py, wall.py            what it lives by
     books.py     what was written down        audit.py               the rules that must hold
 """

@@ -17,15 +17,13 @@ import books  # noqa: E402
 import calm  # noqa: E402
 import chaos  # noqa: E402
 import disk  # noqa: E402
-from fleet import Fleet  # noqa: E402
+import single_chaos  # noqa: E402
 from harness import Admin  # noqa: E402
+from single import Single  # noqa: E402
 
 COLUMNS = ("round", "submitted", "accepted", "told", "looked up", "refused", "unknown", "runs",
-           "again", "lost", "letters", "sessions", "resumed", "cut off", "batches", "servers", "workers",
-           "still", "full", "steps", "wrong")
-# The deeds of the columns before the last.
-COUNTED = (("kill_server", "stop_server"), ("kill_worker", "pause_worker"), ("pause_server",), ("fill_disk",),
-           ("step_clock",))
+           "again", "lost", "letters", "sessions", "resumed", "cut off", "batches",
+           *single_chaos.COUNTED, "wrong")
 
 
 def arguments():
@@ -34,14 +32,14 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=6, help="of disasters in each round")
     parser.add_argument("--without-journal", action="store_true", help="to see that a loss is noticed")
-    parser.add_argument("--only", default=",".join(chaos.DISASTERS), type=disasters, metavar="DISASTERS",
-                        help=f"what happens besides cuts, some of {','.join(chaos.DISASTERS)}")
+    parser.add_argument("--only", default=",".join(single_chaos.DISASTERS), type=disasters, metavar="DISASTERS",
+                        help=f"what happens besides cuts, some of {','.join(single_chaos.DISASTERS)}")
     return parser.parse_args()
 
 
 def disasters(text):
     names = tuple(text.split(","))
-    if unknown := set(names) - set(chaos.DISASTERS):
+    if unknown := set(names) - set(single_chaos.DISASTERS):
         raise argparse.ArgumentTypeError(f"no {', '.join(sorted(unknown))}")
     return names
 
@@ -75,7 +73,7 @@ def take_letters(server):
 def a_round(nth, fleet, args):
     """Storm, calm, audit. Returns a row of the table and what is wrong."""
     plan = plan_of(nth, args)
-    fleet.begin(nth, plan.retention_s, plan.away)
+    fleet.begin(nth, plan)
     done = chaos.carry_out(plan.deeds, fleet)
     wrong = list(fleet.wrong)
     try:
@@ -95,7 +93,7 @@ def a_round(nth, fleet, args):
     except (OSError, AssertionError) as error:
         return [nth], [*wrong, f"no answer: {error!r}"]
     wrong += audit.violations(book, known)
-    panics = [line for server in fleet.servers for line in server.stderr if "panicked" in line]
+    panics = [line for site in fleet.sites for process in site.processes for line in process.stderr if "panicked" in line]
     wrong += [f"a server panicked: {line}" for line in panics]
     submits = book.submits.values()
     runs = sum(len(runs) for runs in book.runs_by_nonce.values())
@@ -107,12 +105,12 @@ def a_round(nth, fleet, args):
         sum(audit.end_of(each) == audit.LOST for each in known.values() if each),
         len(book.letters), len(book.opened), len(book.resumed), len(book.opened - book.finished),
         sum(map(len, book.batches.values())),
-        *(sum(deed.name in names for deed in book.deeds) for names in COUNTED), len(wrong),
+        *(sum(deed.name in names for deed in book.deeds) for names in single_chaos.COUNTED.values()), len(wrong),
     ], wrong
 
 
 def plan_of(nth, args):
-    return chaos.plan(random.Random(f"{args.seed} {nth}"), args.seconds, args.only)
+    return single_chaos.plan(random.Random(f"{args.seed} {nth}"), args.seconds, args.only)
 
 
 def row(values):
@@ -124,7 +122,7 @@ def main():
     disk.go_apart()
     print(f"seed {args.seed}: the same disasters again with --seed {args.seed} --only {','.join(args.only)}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="acequia-ledger-"))
-    fleet = Fleet(folder, args.seed, plan_of(1, args).retention_s, args.without_journal)
+    fleet = Single(folder, args.seed, plan_of(1, args).retention_s, args.without_journal)
     began, wrong, totals = time.monotonic(), ["it was broken off"], []
     try:
         print(row(COLUMNS), flush=True)

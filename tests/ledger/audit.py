@@ -1,6 +1,6 @@
 """The rules that must hold. Each is a function of the books; what it yields is a violation."""
 
-from fleet import BEATING, HEALED_S, goes_by_proxy, nth_of
+from fleet import HEALED_S, beats, goes_by_proxy, nth_of
 from jobs import CANCELLED, DONE, EXPIRED, KINDS, LOST, TIMED_OUT, answer
 
 MS, S = 1_000_000, 1_000_000_000  # in nanoseconds
@@ -232,7 +232,7 @@ def not_taken(books, known):
                 over_ns = run.at_ns if again is None else again.at_ns
                 from_ns, to_ns = min(run.at_ns, over_ns) - AROUND_NS, max(run.at_ns, over_ns) + AROUND_NS
                 while_still = any(begin <= to_ns and end >= from_ns for begin, end in stood)
-                if nth in BEATING and while_still and not may_fail and not is_disturbed(books, nth, from_ns, to_ns):
+                if beats(nth) and while_still and not may_fail and not is_disturbed(books, nth, from_ns, to_ns):
                     yield f"{submit} was taken from its worker, which beats: {run}, {again}"
 
 

@@ -1,8 +1,8 @@
 """A client: submits all the time, and writes down what it does and hears.
 
-    client.py WS_URL BOOK NAME ENCODING SEED here|away
+    client.py WS_URL[,WS_URL…] BOOK NAME ENCODING SEED here|away
 
-When a line comes on its standard input it submits no more, waits for every outcome that it is owed,
+Of several servers it takes the next where one does not have it. When a line comes on its standard input it submits no more, waits for every outcome that it is owed,
 and ends. If its connection dies before, every other client resumes its session, on whatever server
 is there then, and is owed all the same; the others begin a new session, to which they are owed
 nothing yet. Of those that are told `away`, some submit one batch of more jobs than a mailbox holds
@@ -238,14 +238,15 @@ class Session:
         return event.get("id")
 
 
-def main(url, book, name, encoding, seed, where):
+def main(urls, book, name, encoding, seed, where):
     rng = random.Random(seed)
     resumable = rng.random() < 0.5
     goes_away = where == "away" and resumable
     book = os.open(book, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     finishing = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.readline(), finishing.set()), daemon=True).start()
-    numbers, session = itertools.count(1), None
+    numbers, session, urls = itertools.count(1), None, itertools.cycle(urls.split(","))
+    url = next(urls)
     while session is not None or not finishing.is_set():
         try:
             with connect(url, subprotocols=[f"acequia.v1.{encoding}"], compression=None, proxy=None,
@@ -261,7 +262,8 @@ def main(url, book, name, encoding, seed, where):
                 time.sleep(session.away_s)
                 session.away_s = 0.0
         except (OSError, EOFError, WebSocketException):
-            # Nobody is there, or not any more.
+            # Nobody is there, or not any more; or another server works.
+            url = next(urls)
             if session is not None and not session.can_be_resumed:
                 session = None
             time.sleep(0.02)
