@@ -16,14 +16,15 @@ import audit  # noqa: E402
 import books  # noqa: E402
 import calm  # noqa: E402
 import chaos  # noqa: E402
+import cluster_chaos  # noqa: E402
 import disk  # noqa: E402
 import single_chaos  # noqa: E402
+from cluster import Cluster  # noqa: E402
 from harness import Admin  # noqa: E402
 from single import Single  # noqa: E402
 
 COLUMNS = ("round", "submitted", "accepted", "told", "looked up", "refused", "unknown", "runs",
-           "again", "lost", "letters", "sessions", "resumed", "cut off", "batches",
-           *single_chaos.COUNTED, "wrong")
+           "again", "lost", "letters", "sessions", "resumed", "cut off", "batches")
 
 
 def arguments():
@@ -32,16 +33,19 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=6, help="of disasters in each round")
     parser.add_argument("--without-journal", action="store_true", help="to see that a loss is noticed")
-    parser.add_argument("--only", default=",".join(single_chaos.DISASTERS), type=disasters, metavar="DISASTERS",
-                        help=f"what happens besides cuts, some of {','.join(single_chaos.DISASTERS)}")
-    return parser.parse_args()
-
-
-def disasters(text):
-    names = tuple(text.split(","))
-    if unknown := set(names) - set(single_chaos.DISASTERS):
-        raise argparse.ArgumentTypeError(f"no {', '.join(sorted(unknown))}")
-    return names
+    parser.add_argument("--cluster", dest="disasters", action="store_const", const=cluster_chaos,
+                        default=single_chaos, help="two servers on one PostgreSQL")
+    parser.add_argument("--only", metavar="DISASTERS",
+                        help=f"what happens besides cuts, some of {','.join(single_chaos.DISASTERS)}; "
+                             f"with --cluster of {','.join(cluster_chaos.DISASTERS)}")
+    args = parser.parse_args()
+    args.is_cluster = args.disasters is cluster_chaos
+    args.only = tuple(args.only.split(",")) if args.only else args.disasters.DISASTERS
+    if unknown := set(args.only) - set(args.disasters.DISASTERS):
+        parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join(args.disasters.DISASTERS)}")
+    if args.is_cluster and args.without_journal:
+        parser.error("the servers of a cluster have a journal, or are none: --without-journal is for one server")
+    return args
 
 
 def look_up(server, jobs):
@@ -105,31 +109,39 @@ def a_round(nth, fleet, args):
         sum(audit.end_of(each) == audit.LOST for each in known.values() if each),
         len(book.letters), len(book.opened), len(book.resumed), len(book.opened - book.finished),
         sum(map(len, book.batches.values())),
-        *(sum(deed.name in names for deed in book.deeds) for names in single_chaos.COUNTED.values()), len(wrong),
+        *(sum(deed.name in names for deed in book.deeds) for names in args.disasters.COUNTED.values()), len(wrong),
     ], wrong
 
 
 def plan_of(nth, args):
-    return single_chaos.plan(random.Random(f"{args.seed} {nth}"), args.seconds, args.only)
+    return args.disasters.plan(random.Random(f"{args.seed} {nth}"), args.seconds, args.only)
 
 
-def row(values):
-    return "  ".join(f"{value:>{len(name)}}" for value, name in zip(values, COLUMNS, strict=False))
+def new_fleet(folder, args):
+    if args.is_cluster:
+        return Cluster(folder, args.seed)
+    return Single(folder, args.seed, plan_of(1, args).retention_s, args.without_journal)
+
+
+def row(values, columns):
+    return "  ".join(f"{value:>{len(name)}}" for value, name in zip(values, columns, strict=False))
 
 
 def main():
     args = arguments()
-    disk.go_apart()
-    print(f"seed {args.seed}: the same disasters again with --seed {args.seed} --only {','.join(args.only)}", flush=True)
+    if not args.is_cluster:
+        disk.go_apart()
+    of = "--cluster " if args.is_cluster else ""
+    print(f"seed {args.seed}: the same disasters again with {of}--seed {args.seed} --only {','.join(args.only)}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="acequia-ledger-"))
-    fleet = Single(folder, args.seed, plan_of(1, args).retention_s, args.without_journal)
+    fleet, columns = new_fleet(folder, args), (*COLUMNS, *args.disasters.COUNTED, "wrong")
     began, wrong, totals = time.monotonic(), ["it was broken off"], []
     try:
-        print(row(COLUMNS), flush=True)
+        print(row(columns, columns), flush=True)
         for nth in range(1, args.rounds + 1):
             values, wrong = a_round(nth, fleet, args)
             totals = [sum(pair) for pair in zip(values, totals or [0] * len(values), strict=False)]
-            print(row(values), flush=True)
+            print(row(values, columns), flush=True)
             if wrong:
                 break
     finally:
@@ -139,7 +151,7 @@ def main():
         print(f"{len(wrong)} times wrong in round {nth}, seed {args.seed}; the books are in {folder}")
         return 1
     shutil.rmtree(folder)
-    print(row(["all", *totals[1:]]))
+    print(row(["all", *totals[1:]], columns))
     print(f"all {totals[2]} accepted jobs came to their end, in {time.monotonic() - began:.0f} s")
     return 0
 

@@ -10,6 +10,12 @@ LAIN_NS = 5 * S  # for as long a job may wait at a worker that has others
 AROUND_NS = S  # what somebody does to others may show so much later
 REFUSALS = {"draining", "storage"}  # nothing else is a reason to refuse these jobs
 SERVER_ENDS = {"kill_server", "stop_server", "launch_server"}
+# From which deed to which a journal that is a database cannot be written.
+AWAY = (("kill_database", "start_database"), ("stop_database", "start_database"),
+        ("pause_database", "resume_database"), ("hold_link", "free_link"), ("delay_request", "release_request"))
+# What takes the connection to it, or has the answer of one write be lost.
+BREAKS = {"cut_link", "lose_answer", "lose_request", "delay_request"}
+STILL_S = 4  # a server that stands still for longer may find that another has taken over
 WORKER_DEEDS = {"kill_worker", "start_worker", "pause_worker", "resume_worker"}
 
 
@@ -203,14 +209,26 @@ def not_expired(books, known):
         begun += [(run, run.at_ns - LAIN_NS, run.at_ns) for run in books.runs(job)]
         for what, from_ns, to_ns in begun:
             # That it has begun may not be written yet when the server is killed.
-            if not books.done({"kill_server"}, from_ns, to_ns + WRITTEN_NS):
+            if not books.done({"kill_server"}, from_ns, to_ns + WRITTEN_NS) and not is_unsettled(books, from_ns, to_ns):
                 yield f"{submit} has expired, and had begun: {what}"
                 break
 
 
+def unsettled(books):
+    """From when to when the journal may be another server's, or its database out of reach: (ns, ns)."""
+    spans = [span for begin, end in AWAY for span in books.spans(begin, end)]
+    spans += [(deed.from_ns, deed.to_ns) for deed in books.deeds if deed.name in BREAKS]
+    spans += [(begin, end) for begin, end in books.spans("pause_server", "resume_server") if end - begin > STILL_S * S]
+    return [(begin - WRITTEN_NS, end + HEALED_S * S) for begin, end in spans]
+
+
+def is_unsettled(books, from_ns, to_ns):
+    return any(begin <= to_ns and end >= from_ns for begin, end in unsettled(books))
+
+
 def is_disturbed(books, nth, from_ns, to_ns):
     """Whether between two moments something was done that takes a run from this worker."""
-    if books.done(SERVER_ENDS, from_ns, to_ns):
+    if books.done(SERVER_ENDS, from_ns, to_ns) or is_unsettled(books, from_ns, to_ns):
         return True
     if any(deed.arguments[0] == nth for deed in books.done(WORKER_DEEDS, from_ns, to_ns)):
         return True
@@ -285,8 +303,9 @@ def batch_told(books, known):
 
 
 def refused_for_a_reason(books, _):
-    """No job is refused because of a disk that has room."""
+    """No job is refused because of a disk that has room, or of a database that is there."""
     full = [(begin, end + HEALED_S * S) for begin, end in books.spans("fill_disk", "be_written")]
+    full += unsettled(books)
     for line in books.storage:
         if not any(begin <= line["t"] <= end for begin, end in full):
             yield f"session {line['session']} was refused while there was room: {line}"

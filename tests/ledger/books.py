@@ -52,6 +52,11 @@ class Deed:
     from_ns: int
     to_ns: int
 
+    @property
+    def whom(self):
+        """The number of who it was done to, where there are several."""
+        return next((argument for argument in self.arguments[:1] if isinstance(argument, int)), None)
+
 
 @dataclass
 class Books:
@@ -143,13 +148,12 @@ class Books:
 
     def spans(self, begins, ends):
         """From when to when something was so, again and again: (ns, ns)."""
-        since, spans = None, []
+        since, spans = {}, []
         for deed in self.deeds:
-            if deed.name == begins and since is None:
-                since = deed.from_ns
-            elif deed.name == ends and since is not None:
-                spans.append((since, deed.to_ns))
-                since = None
+            if deed.name == begins:
+                since.setdefault(deed.whom, deed.from_ns)
+            elif deed.name == ends and deed.whom in since:
+                spans.append((since.pop(deed.whom), deed.to_ns))
         return spans
 
 

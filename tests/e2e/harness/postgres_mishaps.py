@@ -86,10 +86,14 @@ class LateRequest(Mishap):
         await asyncio.wrap_future(self._released)
         return request.data
 
+    def let_go(self):
+        """From now on nothing holds it up, whether it has come or not."""
+        settle(self._released)
+
     def release(self):
         """Lets the server have it, which may refuse it by now; returns its answer."""
         self.wait()
-        settle(self._released)
+        self.let_go()
         return outcome(self._arrived, "the server's answer")
 
     def answered(self, link):
