@@ -9,7 +9,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use acequia_gate::{Endpoint, GateError, Peer, ShutGate};
+use acequia_gate::{Endpoint, GateError, Peer, ShutGate, SocketFile};
 use acequia_journal::{Candidate, Role, Term};
 use acequia_restraint::Seldom;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use crate::access::Refusals;
 use crate::addresses::Addresses;
 use crate::config::{Config, Journal, Shared, StartError};
-use crate::http;
+use crate::http::{self, Closing};
 use crate::metrics::{ClusterState, StandbyMetrics};
 use crate::parts::{Broken, Parts};
 use crate::pipeline::durability::{Over, Source};
@@ -45,7 +45,9 @@ pub struct Cluster {
 /// Ports at which nobody finds anything but the owner's address.
 struct Standby {
     parts: Parts,
-    _files: Vec<acequia_gate::SocketFile>,
+    /// As long as it is there connections stay open.
+    _closing: Closing,
+    _files: Vec<SocketFile>,
 }
 
 /// How a server has ended.
@@ -105,11 +107,21 @@ impl Cluster {
             let bound = again(|| Bound::bind(&self.config)).await?;
             self.standby = Some(bound.stand_by(&self.config, self.candidate.role(), self.state));
         }
-        let term = self.wait(&mut told).await;
-        let Some(standby) = self.standby.take() else { return Err(StartError::NotShared) };
-        // Whoever was held there comes back at once.
-        standby.parts.end().await;
-        drop(standby._files);
+        let mut standby = self.standby.take();
+        let broken = async {
+            match &mut standby {
+                Some(standby) => standby.parts.broken().await,
+                None => std::future::pending().await,
+            }
+        };
+        let term = tokio::select! {
+            term = self.wait(&mut told) => term,
+            broken = broken => return Err(StartError::System(std::io::Error::other(broken))),
+        };
+        if let Some(Standby { parts, .. }) = standby {
+            // Whoever was held there comes back at once.
+            parts.end().await;
+        }
         tracing::info!(epoch = term.epoch, "this server owns the journal now");
         self.term = Some(term.clone());
         self.state.is_owner = true;
@@ -205,8 +217,7 @@ impl Bound {
             refusals: Arc::new(Refusals::default()),
         };
         let app = http::for_standby(role.clone(), metrics);
-        // There is nothing to wait for when it ends.
-        let (_, closes) = http::closing();
+        let (closing, closes) = http::closing();
         let apps = Apps { all: app.clone(), operators: app };
         let files = ports.serve(apps, &house, &closes, &mut parts);
         for (part, gate) in [("the jobs port", jobs), ("the results port", results)] {
@@ -225,7 +236,7 @@ impl Bound {
             };
             parts.start(part, gate.run(turned_away));
         }
-        Standby { parts, _files: files }
+        Standby { parts, _closing: closing, _files: files }
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) use self::door::{Door, STREAMS_MAX};
 pub(crate) use self::greeting::Greeting;
 pub(crate) use self::in_process::in_process;
 pub(crate) use self::keys::Keys;
-pub(crate) use self::listener::{Closes, Places, Port, Rules, closing, serve};
+pub(crate) use self::listener::{Closes, Closing, Places, Port, Rules, closing, serve};
 pub use self::mounted::{ClientAddress, Routes};
 pub(crate) use self::routes::{for_all, for_operators, for_own_process, without_admin_calls};
 pub(crate) use self::scrape::Scrape;

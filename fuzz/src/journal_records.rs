@@ -1,4 +1,5 @@
-//! Records of the journal. The first byte picks which: a job, a dead letter, a block of outcomes.
+//! Records of the journal. The first byte picks which: a job, a dead letter, a block of outcomes,
+//! or one of the small ones.
 
 use acequia_journal::records::{self, Kind};
 

@@ -56,6 +56,10 @@ fn records_that_are_well_formed_are_read() {
         (Kind::Job, "job_image"),
         (Kind::Letter, "letter"),
         (Kind::Outcomes, "block_all"),
+        (Kind::Counts, "counts"),
+        (Kind::Session, "session"),
+        (Kind::Tally, "tally"),
+        (Kind::End, "end"),
     ] {
         let input = fs::read(corpus("journal_records").join(name)).expect("an input");
         let read = records::read(kind, &input[1..]);

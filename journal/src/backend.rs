@@ -21,6 +21,10 @@ pub(crate) trait Backend: Debug + Send {
     /// there once, and as a whole, whatever has failed in between.
     fn write(&mut self, group: &Group, now: &Stamp) -> Result<(), Fault>;
 
+    /// Takes in all that another journal holds, at once or not at all. It is empty itself, and its time goes
+    /// on from here.
+    fn fill(&mut self, from: &dyn Contents, time_ms: u64) -> Result<(), Fault>;
+
     /// Whether others may take it over. Then also a group that changes nothing is written: before anybody is
     /// told of what has ended with it, it has to be known that it is still this server's.
     fn is_shared(&self) -> bool;

@@ -188,6 +188,8 @@ pub(crate) enum Fault {
     Panicked(String),
     #[error("writing to the journal failed: {0}")]
     Database(String),
+    #[error("{0}")]
+    Source(String),
     #[error(
         "another server owns the journal by now, since this one did not renew its lease in time"
     )]

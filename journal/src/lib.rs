@@ -16,6 +16,7 @@
 mod backend;
 mod clock;
 mod codec;
+mod copy;
 mod entry;
 mod error;
 mod group;
@@ -40,6 +41,7 @@ pub use codec::BadRecord;
 /// For the fuzz target of the records, and not in any other build.
 #[cfg(any(test, fuzzing))]
 pub use codec::check as records;
+pub use copy::{CopyError, Inventory, Place, check, copy};
 pub use entry::{
     Admitted, BatchEnd, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Past, Session, Tally,
 };

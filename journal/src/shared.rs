@@ -10,6 +10,7 @@
 //! Nothing here keeps a transaction open or needs a session of the database: it works behind a pooler
 //! that lends connections for a transaction.
 
+mod batches;
 pub(crate) mod candidate;
 mod changes;
 pub(crate) mod connection;

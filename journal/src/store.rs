@@ -20,7 +20,7 @@ use crate::writer::Writer;
 /// How long to wait at most before another try at a database.
 const SHARED_RETRY_MS_MAX: u64 = 1_000;
 /// An owner's time is written down each time that it renews its lease. It may have gone on for so long.
-const UNSEEN_US: u64 = 60_000_000;
+pub(crate) const UNSEEN_US: u64 = 60_000_000;
 
 /// An open store: first it is read, then it becomes a [`Writer`].
 ///
@@ -46,13 +46,14 @@ impl Store {
     /// If there is no such file and none can be created, it is locked by another process, is no
     /// regular file, not ours, of a newer format or damaged.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
-        let path = path.as_ref();
-        let open = || -> Result<Self, CannotOpen> {
-            let (file, cautions) = file::open(path)?;
-            let store = Self::open_on(Medium::new(Disk(file)), options)?;
-            Ok(Self { cautions, ..store })
-        };
-        open().map_err(|why| OpenError { place: path.display().to_string(), why })
+        let (engine, cautions) = open_file(path.as_ref(), options)?;
+        Ok(Self { cautions, ..Self::of(engine, options) })
+    }
+
+    fn of(engine: Engine, options: Options) -> Self {
+        let clock = Clock::go_on(engine.written().copied(), clock::of_system());
+        let first_number = clock.now_ms().saturating_mul(1_000);
+        Self { engine: Box::new(engine), options, clock, first_number, cautions: Vec::new() }
     }
 
     /// Opens the journal that a server of a cluster owns for this term.
@@ -87,11 +88,9 @@ impl Store {
         &self.cautions
     }
 
+    #[cfg(test)]
     pub(crate) fn open_on(medium: Medium, options: Options) -> Result<Self, CannotOpen> {
-        let engine = Engine::open(medium, options)?;
-        let clock = Clock::go_on(engine.written().copied(), clock::of_system());
-        let first_number = clock.now_ms().saturating_mul(1_000);
-        Ok(Self { engine: Box::new(engine), options, clock, first_number, cautions: Vec::new() })
+        Ok(Self::of(Engine::open(medium, options)?, options))
     }
 
     /// All that is in the store.
@@ -121,4 +120,16 @@ impl Store {
         let clock = Clock::go_on(self.engine.written().copied(), clocks);
         Self { clock, ..self }
     }
+}
+
+/// Opens the file, and says what the operator should know about it.
+pub(crate) fn open_file(
+    path: &Path,
+    options: Options,
+) -> Result<(Engine, Vec<Caution>), OpenError> {
+    let open = || -> Result<_, CannotOpen> {
+        let (file, cautions) = file::open(path)?;
+        Ok((Engine::open(Medium::new(Disk(file)), options)?, cautions))
+    };
+    open().map_err(|why| OpenError { place: path.display().to_string(), why })
 }

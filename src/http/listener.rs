@@ -38,7 +38,7 @@ use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
 
 pub(super) use self::caller::Caller;
-pub(crate) use self::closing::{Closes, closing};
+pub(crate) use self::closing::{Closes, Closing, closing};
 use self::frames::FrameByFrame;
 use self::place::Place;
 use self::places::Connection;

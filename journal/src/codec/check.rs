@@ -5,8 +5,12 @@ use acequia_wire::limits::PRIORITY_MAX;
 use super::block::{Block, Builder};
 use super::job::{Names, decode_job, encode_job};
 use super::letter::{decode_letter, encode_letter};
+use super::small::{
+    decode_counts, decode_end, decode_session, decode_tally, encode_counts, encode_end,
+    encode_session, encode_tally,
+};
 use crate::codec::primitives::BadRecord;
-use crate::entry::{Admitted, DeadLetter, Kept};
+use crate::entry::{Admitted, BatchEnd, Counts, DeadLetter, Kept, Session, Tally};
 
 /// The records that there are.
 #[derive(Clone, Copy, Debug)]
@@ -17,11 +21,27 @@ pub enum Kind {
     Letter,
     /// A block of outcomes.
     Outcomes,
+    /// What a job has been through.
+    Counts,
+    /// A session.
+    Session,
+    /// What became of a batch so far.
+    Tally,
+    /// The end of a batch.
+    End,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Job, Self::Letter, Self::Outcomes];
+    pub const ALL: [Self; 7] = [
+        Self::Job,
+        Self::Letter,
+        Self::Outcomes,
+        Self::Counts,
+        Self::Session,
+        Self::Tally,
+        Self::End,
+    ];
 }
 
 /// A record, decoded.
@@ -33,6 +53,14 @@ pub enum Record {
     Letter(DeadLetter),
     /// A block of outcomes.
     Outcomes(Vec<Kept>),
+    /// What a job has been through.
+    Counts(Counts),
+    /// A session.
+    Session(Session),
+    /// What became of a batch so far.
+    Tally(Tally),
+    /// The end of a batch.
+    End(BatchEnd),
 }
 
 impl Record {
@@ -46,6 +74,10 @@ impl Record {
                 all.iter().for_each(|kept| builder.push(kept, 0));
                 builder.finish(&mut record);
             }
+            Self::Counts(counts) => record = encode_counts(counts),
+            Self::Session(session) => record = encode_session(session),
+            Self::Tally(tally) => record = encode_tally(tally),
+            Self::End(end) => record = encode_end(end),
         }
         record
     }
@@ -67,6 +99,10 @@ pub fn read(kind: Kind, record: &[u8]) -> Result<Record, BadRecord> {
             }
             Record::Outcomes(all)
         }
+        Kind::Counts => Record::Counts(decode_counts(record)?),
+        Kind::Session => Record::Session(decode_session(1, record)?),
+        Kind::Tally => Record::Tally(decode_tally(1, "batch", record)?),
+        Kind::End => Record::End(decode_end(1, 1, record)?),
     })
 }
 
@@ -78,7 +114,11 @@ pub fn check(kind: Kind, record: &[u8]) {
     let job = match &read_once {
         Record::Job(job) => job,
         Record::Letter(letter) => &letter.job,
-        Record::Outcomes(_) => return,
+        Record::Outcomes(_)
+        | Record::Counts(_)
+        | Record::Session(_)
+        | Record::Tally(_)
+        | Record::End(_) => return,
     };
     assert!(job.spec.priority <= PRIORITY_MAX, "a priority of {}", job.spec.priority);
 }

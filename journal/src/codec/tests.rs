@@ -13,7 +13,8 @@ use super::check::{self, Kind, Record};
 use super::job::{Names, decode_job, encode_job};
 use super::letter::{decode_letter, encode_letter};
 use super::primitives::BadRecord;
-use crate::entry::{Admitted, DeadLetter, Kept, Outcome, Past};
+use super::small;
+use crate::entry::{Admitted, BatchEnd, Counts, DeadLetter, Kept, Outcome, Past, Session, Tally};
 
 fn id() -> impl Strategy<Value = CorrelationId> {
     prop_oneof![
@@ -253,6 +254,29 @@ proptest! {
             check::check(kind, &noise);
         }
     }
+
+    #[test]
+    fn small_records_come_back_as_they_were(
+        numbers in any::<[u32; 3]>(), large in any::<[u64; 3]>(), name in text(),
+        secret_hash in any::<[u8; 32]>(), sessions in any::<Vec<u64>>(), noise in any::<Vec<u8>>(),
+    ) {
+        let ([first, second, third], [key, other, time]) = (numbers, large);
+        let counts = Counts { runs: first, failures: second, losses: third, not_before_ms: time };
+        prop_assert_eq!(small::decode_counts(&small::encode_counts(&counts)), Ok(counts));
+        let session = Session { session: key, client: other, secret_hash };
+        prop_assert_eq!(small::decode_session(key, &small::encode_session(&session)), Ok(session));
+        let (done, failed, cancelled) = (first, second, third);
+        let name: Arc<str> = (&*name).into();
+        let tally = Tally { client: key, name: name.clone(), began_ms: time, done, failed, cancelled, sessions };
+        prop_assert_eq!(small::decode_tally(key, &name, &small::encode_tally(&tally)), Ok(tally));
+        let end = BatchEnd { session: key, seq: other, name, done, failed, cancelled, elapsed_ms: time };
+        prop_assert_eq!(small::decode_end(key, other, &small::encode_end(&end)), Ok(end));
+        for kind in [Kind::Counts, Kind::Session, Kind::Tally, Kind::End] {
+            let mut record = vec![1];
+            record.extend(&noise);
+            check::check(kind, &record);
+        }
+    }
 }
 
 #[test]
@@ -351,4 +375,19 @@ fn the_layout_of_a_letter_does_not_change() {
     let mut expected = vec![1, 0x81, 1, 3, 2, 1, 3, b'd', b'r', b'y', 2, b'n', b'o'];
     expected.extend(record_of_job);
     assert_eq!(record, expected);
+}
+
+#[test]
+fn the_layout_of_small_records_does_not_change() {
+    let counts = Counts { runs: 3, failures: 2, losses: 1, not_before_ms: 129 };
+    assert_eq!(small::encode_counts(&counts), [1, 3, 2, 1, 0x81, 1]);
+    let session = Session { session: 9, client: 129, secret_hash: [7; 32] };
+    assert_eq!(small::encode_session(&session), [&[1, 0x81, 1][..], &[7; 32]].concat());
+    let (done, failed, cancelled, name) = (4, 1, 2, Arc::from("ab"));
+    let tally =
+        Tally { client: 9, name, began_ms: 129, done, failed, cancelled, sessions: vec![5] };
+    assert_eq!(small::encode_tally(&tally), [1, 0x81, 1, 4, 1, 2, 5]);
+    let Tally { name, .. } = tally;
+    let end = BatchEnd { session: 9, seq: 8, name, done, failed, cancelled, elapsed_ms: 129 };
+    assert_eq!(small::encode_end(&end), [1, 4, 1, 2, 0x81, 1, 2, b'a', b'b']);
 }

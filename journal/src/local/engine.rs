@@ -10,7 +10,7 @@ use super::contents::Tables;
 use super::medium::Medium;
 use super::tables::{self, meta};
 use crate::backend::{Backend, Contents};
-use crate::clock::Stamp;
+use crate::clock::{self, Stamp};
 use crate::error::{CannotOpen, Fault, ReadError};
 use crate::group::Group;
 use crate::options::{Compaction, Options};
@@ -86,6 +86,18 @@ impl Backend for Engine {
         let closed = || ReadError::Store(Box::new(redb::Error::PreviousIo));
         let database = self.database.as_ref().ok_or_else(closed)?;
         Ok(Box::new(Tables::open(database, self.shelf.len())?))
+    }
+
+    fn fill(&mut self, from: &dyn Contents, time_ms: u64) -> Result<(), Fault> {
+        let (nth, reading) = (self.groups + 1, clock::of_system()());
+        let (database, _) = self.database(&Group::default())?;
+        let stamp = Stamp { time_ms, reading };
+        tables::fill(database, from, nth, &stamp)?;
+        let (shelf, jobs_bytes) =
+            (tables::read_shelf(database)?, tables::read_jobs_bytes(database)?);
+        (self.shelf, self.jobs_bytes, self.groups, self.written) =
+            (shelf, jobs_bytes, nth, Some(stamp));
+        Ok(())
     }
 
     fn is_shared(&self) -> bool {

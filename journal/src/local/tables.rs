@@ -19,15 +19,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::{
     AccessGuard, Database, Durability, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _,
-    ReadableTableMetadata as _, TableDefinition, TableError,
+    ReadableTableMetadata as _, StorageError, Table, TableDefinition, TableError, WriteTransaction,
 };
 
 use super::medium::Medium;
 use super::outcomes::OUTCOMES;
+use crate::backend::Contents;
 use crate::clock::{Reading, Stamp};
 use crate::codec::{Block, encode_job, encode_letter};
-use crate::entry::{Admitted, BatchEnd, DeadLetter, Session};
-use crate::error::{CannotOpen, Fault};
+use crate::entry::{Admitted, BatchEnd, DeadLetter, Session, Tally};
+use crate::error::{CannotOpen, Fault, ReadError};
 use crate::group::Group;
 use crate::options::Retention;
 use crate::outcomes;
@@ -269,14 +270,9 @@ pub(crate) fn write(
         for ((client, name), tally) in &group.batches {
             let key = (*client, &**name);
             match tally {
-                Some(of) => {
-                    let counts = (of.began_ms, of.done, of.failed, of.cancelled);
-                    let (began_ms, done, failed, cancelled) = counts;
-                    let value = (began_ms, done, failed, cancelled, of.sessions.clone());
-                    batches.insert(key, value)?
-                }
-                None => batches.remove(key)?,
-            };
+                Some(of) => put_tally(&mut batches, of)?,
+                None => _ = batches.remove(key)?,
+            }
         }
     }
 
@@ -298,9 +294,8 @@ pub(crate) fn write(
         for (session, up_to) in seen.chain(group.sessions.iter().filter_map(over)) {
             ends.retain_in((session, 0)..=(session, up_to), |_, _| false)?;
         }
-        for (key, of) in &group.ends {
-            let BatchEnd { name, done, failed, cancelled, elapsed_ms, .. } = &**of;
-            ends.insert(*key, (&**name, *done, *failed, *cancelled, *elapsed_ms))?;
+        for of in group.ends.values() {
+            put_end(&mut ends, of)?;
         }
     }
 
@@ -309,20 +304,90 @@ pub(crate) fn write(
         outcomes::write(table, group, shelf, retention, now.time_ms)?;
     }
 
-    {
-        let mut meta = transaction.open_table(META)?;
-        meta.insert(meta::GROUPS, nth)?;
-        let Stamp { time_ms, reading: Reading { wall_ms, boot_ms, boot } } = *now;
-        meta.insert(meta::TIME_MS, time_ms)?;
-        meta.insert(meta::WALL_MS, wall_ms)?;
-        meta.insert(meta::BOOT_MS, boot_ms)?;
-        meta.insert(meta::BOOT, boot)?;
-        if let Some(up_to) = group.up_to {
-            meta.insert(meta::HIGHEST_TICKET, up_to)?;
-        }
-    }
+    write_meta(&transaction, nth, now, group.up_to)?;
     transaction.commit()?;
     Ok(jobs_bytes)
+}
+
+fn write_meta(
+    transaction: &WriteTransaction,
+    nth: u64,
+    now: &Stamp,
+    highest_ticket: Option<u64>,
+) -> Result<(), redb::Error> {
+    let mut meta = transaction.open_table(META)?;
+    meta.insert(meta::GROUPS, nth)?;
+    let Stamp { time_ms, reading: Reading { wall_ms, boot_ms, boot } } = *now;
+    meta.insert(meta::TIME_MS, time_ms)?;
+    meta.insert(meta::WALL_MS, wall_ms)?;
+    meta.insert(meta::BOOT_MS, boot_ms)?;
+    meta.insert(meta::BOOT, boot)?;
+    if let Some(highest) = highest_ticket {
+        meta.insert(meta::HIGHEST_TICKET, highest)?;
+    }
+    Ok(())
+}
+
+/// Puts all that another journal holds into tables that are empty, in one transaction.
+pub(crate) fn fill(
+    database: &Database,
+    from: &dyn Contents,
+    nth: u64,
+    now: &Stamp,
+) -> Result<(), Fault> {
+    let unread = |error: ReadError| Fault::Source(error.to_string());
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    for (table, rows) in
+        [(JOBS, from.jobs()), (DEAD_LETTERS, from.dead_letters()), (OUTCOMES, from.blocks())]
+    {
+        let mut table = transaction.open_table(table)?;
+        for row in rows.map_err(unread)? {
+            let (key, record) = row.map_err(unread)?;
+            table.insert(key, &*record)?;
+        }
+    }
+    {
+        let mut table = transaction.open_table(COUNTS)?;
+        for row in from.counts().map_err(unread)? {
+            let (ticket, of) = row.map_err(unread)?;
+            table.insert(ticket, (of.runs, of.failures, of.losses, of.not_before_ms))?;
+        }
+        let mut table = transaction.open_table(SESSIONS)?;
+        for row in from.sessions().map_err(unread)? {
+            let Session { session, client, secret_hash } = row.map_err(unread)?;
+            table.insert(session, (client, secret_hash))?;
+        }
+        let mut table = transaction.open_table(BATCHES)?;
+        for row in from.tallies().map_err(unread)? {
+            put_tally(&mut table, &row.map_err(unread)?)?;
+        }
+        let mut table = transaction.open_table(BATCH_ENDS)?;
+        for row in from.batch_ends().map_err(unread)? {
+            put_end(&mut table, &row.map_err(unread)?)?;
+        }
+        let mut table = transaction.open_table(PAUSED)?;
+        for row in from.paused().map_err(unread)? {
+            table.insert(row.map_err(unread)?.as_str(), ())?;
+        }
+    }
+    write_meta(&transaction, nth, now, Some(from.sizes().highest_ticket))?;
+    Ok(transaction.commit()?)
+}
+
+fn put_tally(
+    table: &mut Table<'_, (u64, &'static str), Tallied>,
+    of: &Tally,
+) -> Result<(), StorageError> {
+    let value = (of.began_ms, of.done, of.failed, of.cancelled, of.sessions.clone());
+    table.insert((of.client, &*of.name), value)?;
+    Ok(())
+}
+
+fn put_end(table: &mut Table<'_, (u64, u64), Ended>, of: &BatchEnd) -> Result<(), StorageError> {
+    let value = (&*of.name, of.done, of.failed, of.cancelled, of.elapsed_ms);
+    table.insert((of.session, of.seq), value)?;
+    Ok(())
 }
 
 /// The length of what was under a key, if anything was.

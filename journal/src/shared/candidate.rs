@@ -142,6 +142,7 @@ impl Candidate {
                 lease: Lease::new(me, boot_ms()),
                 role: set_role,
                 tenure: hold,
+                tried: None,
                 fault: None,
             };
             let thread = std::thread::Builder::new()
@@ -239,6 +240,8 @@ struct Stand {
     lease: Lease,
     role: watch::Sender<Role>,
     tenure: watch::Sender<u64>,
+    /// The owner that was looked for last.
+    tried: Option<u128>,
     /// Why the database was not to be asked last, as it was told.
     fault: Option<String>,
 }
@@ -248,13 +251,12 @@ impl Stand {
         loop {
             if let Some(ask) = self.lease.next(boot_ms()) {
                 let answer = row::ask(&mut self.line, &self.server, ask).await;
-                self.hear(answer);
+                self.hear(answer).await;
                 continue;
             }
             let due = Duration::from_millis(self.lease.due_ms().saturating_sub(boot_ms()));
             let is_over =
                 matches!(self.lease.standing(), Standing::Over | Standing::WentBack { .. });
-            let awaited = self.lease.awaited().map(|(owner, at)| (owner, at.to_owned()));
             tokio::select! {
                 told = told.recv() => match told {
                     Some(Told::StandBy) => {
@@ -268,18 +270,22 @@ impl Stand {
                     }
                     Some(Told::Release) | None => return self.release().await,
                 },
-                () = tokio::time::sleep(due), if !is_over => {
-                    if let Some((owner, address)) = awaited
-                        && let Some(is_there) = is_there(&address).await
-                    {
-                        self.lease.tried(owner, is_there, boot_ms());
-                    }
-                }
+                () = tokio::time::sleep(due), if !is_over => self.try_owner().await,
             }
         }
     }
 
-    fn hear(&mut self, answer: Result<Answer, Refusal>) {
+    /// Looks whether the owner is there that this server waits for.
+    async fn try_owner(&mut self) {
+        let Some((owner, address)) = self.lease.awaited() else { return };
+        let address = address.to_owned();
+        self.tried = Some(owner);
+        if let Some(is_there) = is_there(&address).await {
+            self.lease.tried(owner, is_there, boot_ms());
+        }
+    }
+
+    async fn hear(&mut self, answer: Result<Answer, Refusal>) {
         let answer = match answer {
             Ok(answer) => {
                 if self.fault.take().is_some() {
@@ -296,6 +302,10 @@ impl Stand {
             }
         };
         self.lease.hear(answer, boot_ms());
+        // Only of one that it has reached this server can tell that it is dead.
+        if self.lease.awaited().is_some_and(|(owner, _)| self.tried != Some(owner)) {
+            self.try_owner().await;
+        }
         self.tell();
     }
 

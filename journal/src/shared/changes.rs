@@ -17,7 +17,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    fn put(&mut self, key: u64, record: Vec<u8>) {
+    pub(super) fn put(&mut self, key: u64, record: Vec<u8>) {
         self.keys.push(key.cast_signed());
         self.records.push(record);
     }
@@ -128,10 +128,13 @@ impl Changes {
     }
 }
 
+/// Blocks of outcomes that are in the database, by their keys.
+pub(super) type Found = Vec<(i64, Vec<u8>)>;
+
 /// Blocks of outcomes, as they are in the database but for what has become of them.
 pub(super) struct Overlay<'a> {
     /// Reads blocks from the database.
-    pub(super) fetch: &'a mut dyn FnMut(&[i64]) -> Result<Vec<(i64, Vec<u8>)>, Fault>,
+    pub(super) fetch: &'a mut dyn FnMut(&[i64]) -> Result<Found, Fault>,
     /// Those that were read.
     pub(super) read: BTreeMap<u64, Option<Vec<u8>>>,
     /// Those that have changed; `None` if they leave.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use acequia_tls::{BadTls, Roots};
@@ -29,7 +30,10 @@ const DEAD_AFTER: Duration = Duration::from_secs(10);
 /// `verify-full` (encrypted, and its certificate is checked: by the authorities of this system, or those in
 /// `sslrootcert`).
 #[derive(Clone)]
-pub struct Database {
+pub struct Database(Arc<Parts>);
+
+#[derive(Clone)]
+struct Parts {
     config: Config,
     trust: Trust,
     /// Its URL without user and password.
@@ -77,32 +81,33 @@ impl Database {
     /// The same with this password, unless the URL has one.
     #[must_use]
     pub fn or_password(mut self, password: Option<String>) -> Self {
-        if let (None, Some(password)) = (self.config.get_password(), password) {
-            self.config.password(password);
+        if let (None, Some(password)) = (self.0.config.get_password(), password) {
+            Arc::make_mut(&mut self.0).config.password(password);
         }
         self
     }
 
     pub(crate) fn user(&self) -> &str {
-        self.config.get_user().unwrap_or_default()
+        self.0.config.get_user().unwrap_or_default()
     }
 
     pub(crate) fn name(&self) -> &str {
-        self.config.get_dbname().unwrap_or_default()
+        self.0.config.get_dbname().unwrap_or_default()
     }
 
     pub(crate) async fn connect(&self) -> Result<Connected, CannotConnect> {
-        if self.config.get_ssl_mode() == SslMode::Disable {
-            let (client, connection) = self.config.connect(NoTls).await?;
+        let Parts { config, trust, .. } = &*self.0;
+        if config.get_ssl_mode() == SslMode::Disable {
+            let (client, connection) = config.connect(NoTls).await?;
             return Ok(Connected::new(client, connection));
         }
-        let roots = match &self.trust {
+        let roots = match trust {
             Trust::Anybody => Roots::anybody(),
             Trust::System => Roots::of_system()?,
             Trust::File(path) => Roots::of_file(path)?,
         };
         let tls = MakeRustlsConnect::new(roots.into_config());
-        let (client, connection) = self.config.connect(tls).await?;
+        let (client, connection) = config.connect(tls).await?;
         Ok(Connected::new(client, connection))
     }
 }
@@ -167,7 +172,7 @@ impl FromStr for Database {
         config.keepalives_interval(DEAD_AFTER / 5);
         config.keepalives_retries(2);
         let shown = shown(&config);
-        Ok(Self { config, trust, shown })
+        Ok(Self(Arc::new(Parts { config, trust, shown })))
     }
 }
 
@@ -209,13 +214,13 @@ pub(crate) fn said(error: &dyn std::error::Error) -> String {
 /// Without the password.
 impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
+        f.write_str(&self.0.shown)
     }
 }
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Database({})", self.shown)
+        write!(f, "Database({self})")
     }
 }
 
@@ -248,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_certificate_is_checked_if_that_is_asked_for() {
-        let trust = |url: &str| url.parse::<Database>().unwrap().trust;
+        let trust = |url: &str| url.parse::<Database>().unwrap().0.trust.clone();
         assert_eq!(trust("postgres://amy@a/jobs?sslmode=require"), Trust::Anybody);
         assert_eq!(trust("postgres://amy@a/jobs?sslmode=verify-full"), Trust::System);
         let file = "postgres://amy@a/jobs?sslrootcert=%2Fca.pem&sslmode=verify-full";
@@ -259,7 +264,7 @@ mod tests {
     fn a_password_from_elsewhere_is_for_urls_without() {
         let password = |url: &str| {
             let database = url.parse::<Database>().unwrap().or_password(Some("else".to_owned()));
-            database.config.get_password().map(<[u8]>::to_vec)
+            database.0.config.get_password().map(<[u8]>::to_vec)
         };
         assert_eq!(password("postgres://amy:own@a/jobs").unwrap(), b"own");
         assert_eq!(password("postgres://amy@a/jobs").unwrap(), b"else");

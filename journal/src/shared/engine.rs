@@ -8,12 +8,14 @@ use std::time::Duration;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::changes::{Changes, Overlay, Rows};
+use super::batches::Batches;
+use super::changes::{Changes, Found, Overlay, Rows};
 use super::connection::{Line, Reactor};
 use super::contents::Tables;
 use super::database::Database;
 use super::group::{self, Fence, Place, Statement};
 use super::refusal::{Kind, Refusal};
+use super::schema;
 use crate::backend::{Backend, Contents};
 use crate::clock::Stamp;
 use crate::codec::Block;
@@ -24,6 +26,8 @@ use crate::options::{Compaction, Options};
 use crate::outcomes;
 use crate::shelf::Shelf;
 
+/// How long the end of a copy may take.
+const COPY_TIME_MAX: Duration = Duration::from_secs(600);
 /// How long a group may take.
 const TIME_MAX: Duration = Duration::from_secs(10);
 /// Steps that one group may take at once. It takes two, or four where an answer was lost.
@@ -146,7 +150,7 @@ impl Engine {
     }
 
     /// Blocks of outcomes as they are in the database.
-    fn fetch(&mut self, keys: &[i64]) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
+    fn fetch(&mut self, keys: &[i64]) -> Result<Found, Fault> {
         let sql =
             "SELECT place, record FROM acequia.outcomes WHERE district = $1 AND place = ANY ($2)";
         let params: [(&(dyn ToSql + Sync), Type); 2] =
@@ -154,6 +158,44 @@ impl Engine {
         let asked = self.line.ask(TIME_MAX, async |client| client.query_typed(sql, &params).await);
         let rows = self.reactor.block_on(asked).map_err(|refusal| Fault::Database(refusal.why))?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Runs a part of a transaction: if the connection breaks, all of it is gone.
+    fn run(&mut self, sql: &'static str) -> Result<(), Fault> {
+        let asked = self.line.ask(COPY_TIME_MAX, async |client| client.batch_execute(sql).await);
+        self.reactor.block_on(asked).map_err(|refusal| Fault::Database(refusal.why))
+    }
+
+    /// Writes changes as the next group of a transaction.
+    fn add(&mut self, changes: Changes) -> Result<(), Fault> {
+        let place = Place {
+            nth: self.pen.nth().cast_signed(),
+            highest_ticket: self.highest_ticket.cast_signed(),
+        };
+        self.pending = Some(Pending { place, changes, is_awaited: true });
+        let sent = self.send();
+        self.pending = None;
+        match sent.map_err(|refusal| Fault::Database(refusal.why))? {
+            Said::Written => {
+                self.pen.hear(Said::Written);
+                Ok(())
+            }
+            _ => Err(Fault::Fenced),
+        }
+    }
+
+    /// What is in a database, and the server that works with it; if there is a journal of this name.
+    pub(crate) fn look_at<'a>(
+        reactor: &'a Reactor,
+        database: &Database,
+        name: &str,
+    ) -> Result<Option<(Tables<'a>, Option<String>)>, CannotOpen> {
+        let refused = |refusal: Refusal| CannotOpen::Database(refusal.why);
+        let mut line = Line::new(database.clone());
+        let found = reactor.block_on(schema::find(&mut line, name)).map_err(refused)?;
+        let Some((district, owner)) = found else { return Ok(None) };
+        let unread = |error: ReadError| CannotOpen::Database(error.to_string());
+        Ok(Some((Tables::open(reactor, line, district, 0).map_err(unread)?, owner)))
     }
 
     /// Goes from step to step until the group that is being written, if there is one, is there.
@@ -274,6 +316,27 @@ impl Backend for Engine {
         }
         self.prepare(group, now)?;
         if self.pending.is_some() { self.settle() } else { self.check_fence() }
+    }
+
+    fn fill(&mut self, from: &dyn Contents, time_ms: u64) -> Result<(), Fault> {
+        let unread = |error: ReadError| Fault::Source(error.to_string());
+        self.highest_ticket = from.sizes().highest_ticket;
+        self.run("BEGIN")?;
+        for batch in Batches::of(from).map_err(unread)? {
+            let changes = batch.map_err(unread)?;
+            self.add(changes)?;
+        }
+        let floor_us = time_ms.saturating_mul(1_000).cast_signed();
+        let raise =
+            "UPDATE acequia.cluster SET floor_us = greatest(floor_us, $2) WHERE district = $1";
+        let params: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&self.fence.district, Type::INT4), (&floor_us, Type::INT8)];
+        let asked =
+            self.line.ask(TIME_MAX, async |client| client.execute_typed(raise, &params).await);
+        self.reactor.block_on(asked).map_err(|refusal| Fault::Database(refusal.why))?;
+        self.run("COMMIT")?;
+        self.shelf = Some(self.read_shelf()?);
+        Ok(())
     }
 
     fn is_shared(&self) -> bool {

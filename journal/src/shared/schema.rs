@@ -149,6 +149,22 @@ async fn check_settings(line: &mut Line) -> Result<Vec<Caution>, Refusal> {
     Ok(is_alone.into_iter().collect())
 }
 
+/// The district of a cluster of this name, if there is one, and the address of whoever owns it.
+pub(crate) async fn find(
+    line: &mut Line,
+    name: &str,
+) -> Result<Option<(i32, Option<String>)>, Refusal> {
+    if !is_there(line).await? {
+        return Ok(None);
+    }
+    check_version(line).await?;
+    let find = "SELECT district, CASE WHEN lease_until > clock_timestamp() THEN address END
+                FROM acequia.cluster WHERE name = $1 AND part = 0";
+    let asked = line
+        .ask(TIME_MAX, async |client| client.query_typed_opt(find, &[(&name, Type::TEXT)]).await);
+    Ok(asked.await?.map(|row| (row.get(0), row.get(1))))
+}
+
 /// The district of a cluster of this name, which is made if there is none.
 pub(crate) async fn district(line: &mut Line, name: &str) -> Result<i32, Refusal> {
     let insert = "INSERT INTO acequia.cluster (name) VALUES ($1) ON CONFLICT DO NOTHING";

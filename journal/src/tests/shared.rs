@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::rng::seeds;
 use super::script::{Content, OPTIONS, Script, admitted, clocks, hand_over};
+use crate::copy::{CopyError, Place, check, copy};
 use crate::entry::Entry;
 use crate::notice::Notice;
 use crate::shared::candidate::{Candidate, Role, Term};
@@ -200,4 +201,59 @@ fn what_cannot_be_trusted_is_refused_and_left_alone() {
         error.contains("does not let the user \"nobody_") && error.contains("pg_hba.conf"),
         "{error}"
     );
+}
+
+#[test]
+fn a_journal_moves_to_the_database_and_back_as_it_was() {
+    for seed in seeds() {
+        let fresh = Fresh::new();
+        let folder = tempfile::tempdir().unwrap();
+        let script = Script::new(seed, 40);
+        let first = folder.path().join("first");
+        let (mut writer, notices) = start(Store::open(&first, OPTIONS).unwrap());
+        for group in &script.groups {
+            hand_over(&mut writer, group);
+            assert!(matches!(notices.recv().unwrap(), Notice::Durable { .. }));
+        }
+        writer.close().unwrap();
+        let content = script.contents.last().unwrap();
+        let (file, back) = (Place::File(first), Place::File(folder.path().join("back")));
+        let shared = Place::Shared { database: fresh.database(), name: "test".to_owned() };
+        let told = copy(&file, &shared).unwrap();
+        assert_eq!(told.jobs.values().sum::<u64>(), content.jobs.len() as u64);
+        assert_eq!(check(&shared).unwrap(), told);
+        let candidate = fresh.candidate();
+        let term = owner(&candidate, None);
+        let store = open(&term);
+        assert_eq!(Content::of(&store), *content, "seed {seed}, in the database");
+        drop(store);
+        let error = copy(&shared, &back).unwrap_err();
+        assert!(
+            error.to_string().contains("the server at http://127.0.0.1:1 works with it"),
+            "{error}"
+        );
+        candidate.release();
+        copy(&shared, &back).unwrap();
+        let store = Store::open(folder.path().join("back"), OPTIONS).unwrap();
+        assert_eq!(Content::of(&store), *content, "seed {seed}, back in a file");
+        assert!(store.first_number() > term.floor_us, "numbers go on");
+        drop(store);
+        let full = copy(&file, &back).unwrap_err();
+        assert!(matches!(full, CopyError::NotEmpty(_)), "{full}");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_not_copied_and_not_made() {
+    let mut fresh = Fresh::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (none, to) = (folder.path().join("none"), folder.path().join("to"));
+    let shared = Place::Shared { database: fresh.database(), name: "test".to_owned() };
+    for from in [Place::File(none.clone()), shared] {
+        let error = copy(&from, &Place::File(to.clone())).unwrap_err();
+        assert!(matches!(error, CopyError::Nothing(_)), "{error}");
+        assert!(matches!(check(&from), Err(CopyError::Nothing(_))));
+    }
+    assert!(!none.exists() && !to.exists());
+    assert_eq!(fresh.number("SELECT count(*) FROM pg_namespace WHERE nspname = 'acequia'"), 0);
 }

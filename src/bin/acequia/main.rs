@@ -7,6 +7,7 @@ mod conform;
 mod demo;
 mod failure;
 mod job;
+mod journal;
 mod log;
 mod login;
 mod man;
@@ -97,6 +98,8 @@ enum Task {
     Top(top::Args),
     Bench(bench::Args),
     Conform(conform::Args),
+    #[command(subcommand)]
+    Journal(journal::Command),
     #[command(hide = true)]
     PoolGuard(pool_guard::Args),
 }
@@ -148,6 +151,7 @@ fn run(threads: Option<NonZeroUsize>, log: log::Format, task: Task) -> anyhow::R
             Task::Top(args) => top::run(args).await,
             Task::Bench(args) => bench::run(args).await,
             Task::Conform(args) => conform::run(args).await,
+            Task::Journal(command) => journal::run(command).await,
             Task::PoolGuard(args) => Ok(pool_guard::run(&args)),
         }
     });

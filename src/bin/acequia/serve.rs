@@ -23,6 +23,7 @@ use futures_util::future::select;
 use tokio::sync::oneshot;
 
 use self::journal::JournalArgs;
+pub(crate) use self::journal::PASSWORD;
 use self::limits::LimitArgs;
 use self::listen::{Listen, ListenAccess};
 use crate::{log, operators, pool_guard};
@@ -198,6 +199,8 @@ async fn run_in_cluster(
         if beside_pools(run, setups, stop.clone()).await? == End::Stopped {
             break;
         }
+        // Who it is instead is said when it is known.
+        say(cluster.addresses().standby("none"));
     }
     cluster.leave().await;
     Ok(ExitCode::SUCCESS)

@@ -6,7 +6,7 @@ use acequia::{Config, Database, Journal, Shared};
 use anyhow::{Context as _, bail};
 
 /// The variable that programs of PostgreSQL take a password from.
-const PASSWORD: &str = "PGPASSWORD";
+pub(crate) const PASSWORD: &str = "PGPASSWORD";
 
 #[derive(clap::Args)]
 pub(crate) struct JournalArgs {
