@@ -33,6 +33,13 @@ def test_nothing_that_was_accepted_is_lost():
 
 
 @pytest.mark.timeout(400)
+def test_nothing_is_lost_where_one_server_stands_in_for_another():
+    seed = os.environ.get("LEDGER_SEED")
+    code, process = ledger("--cluster", "--rounds", ROUNDS, "--seconds", 3, *(["--seed", seed] if seed else []))
+    assert code == 0, process.log()
+
+
+@pytest.mark.timeout(400)
 def test_a_loss_would_be_seen(tmp_path):
     """A server without a journal forgets what it accepted, and the books tell so."""
     # The books of a failure are kept.
