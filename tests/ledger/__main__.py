@@ -79,12 +79,13 @@ def a_round(nth, fleet, args):
     plan = plan_of(nth, args)
     fleet.begin(nth, plan)
     done = chaos.carry_out(plan.deeds, fleet)
-    wrong = list(fleet.wrong)
+    wrong, calm_ns = list(fleet.wrong), time.time_ns()
     try:
         calm.settle(fleet)
     except calm.NoCalm as error:
         wrong.append(f"no calm: {error}")
     book = books.read(fleet.folder, nth)
+    book.calm_ns, book.addresses = calm_ns, {f"http://{site.server.http}" for site in fleet.sites}
     book.retention_ns, book.deeds = plan.retention_s * 10**9, [books.Deed(*deed) for deed in done]
     (fleet.folder / f"r{nth}.deeds").write_text("".join(f"{deed}\n" for deed in book.deeds))
     accepted = {job for submit in book.submits.values() for job in submit.accepted}
@@ -135,10 +136,12 @@ def main():
     print(f"seed {args.seed}: the same disasters again with {of}--seed {args.seed} --only {','.join(args.only)}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="acequia-ledger-"))
     fleet, columns = new_fleet(folder, args), (*COLUMNS, *args.disasters.COUNTED, "wrong")
-    began, wrong, totals = time.monotonic(), ["it was broken off"], []
+    began, wrong, totals = time.monotonic(), [], []
     try:
         print(row(columns, columns), flush=True)
         for nth in range(1, args.rounds + 1):
+            # Until it is through.
+            wrong = ["it was broken off"]
             values, wrong = a_round(nth, fleet, args)
             totals = [sum(pair) for pair in zip(values, totals or [0] * len(values), strict=False)]
             print(row(values, columns), flush=True)

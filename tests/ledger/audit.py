@@ -1,5 +1,7 @@
 """The rules that must hold. Each is a function of the books; what it yields is a violation."""
 
+import json
+
 from fleet import HEALED_S, beats, goes_by_proxy, nth_of
 from jobs import CANCELLED, DONE, EXPIRED, KINDS, LOST, TIMED_OUT, answer
 
@@ -9,6 +11,7 @@ WRITTEN_NS = 500 * MS  # what was longer ago than this is on the disk
 LAIN_NS = 5 * S  # for as long a job may wait at a worker that has others
 AROUND_NS = S  # what somebody does to others may show so much later
 REFUSALS = {"draining", "storage"}  # nothing else is a reason to refuse these jobs
+AWAY_CODES = {"draining", "standby"}  # of those that refuse whoever comes
 SERVER_ENDS = {"kill_server", "stop_server", "launch_server"}
 # From which deed to which a journal that is a database cannot be written.
 AWAY = (("kill_database", "start_database"), ("stop_database", "start_database"),
@@ -23,7 +26,7 @@ def violations(books, known):
     """All of them. `known` maps each accepted job to what the server knows of it, or None."""
     for rule in (nothing_strange, in_order, told_once, told_all, ended_well, readable, agreed, buried, executed, one_job,
                  not_too_early, not_expired, not_taken, not_timed_out, timed_out,
-                 batch_told, refused_for_a_reason):
+                 batch_told, refused_for_a_reason, not_run_again, turned_away_well):
         for what in rule(books, known):
             yield f"{rule.__name__.replace('_', ' ')}: {what}"
 
@@ -309,3 +312,24 @@ def refused_for_a_reason(books, _):
     for line in books.storage:
         if not any(begin <= line["t"] <= end for begin, end in full):
             yield f"session {line['session']} was refused while there was room: {line}"
+
+
+def not_run_again(books, _):
+    """At rest, a job with a key whose outcome is kept is told of it, and does not run once more."""
+    for submit in books.submits.values():
+        if submit.kind != "keyed" or books.calm_ns - submit.at_ns >= books.retention_ns:
+            continue
+        ended = [line["t"] for line in submit.ended if line["t"] < books.calm_ns]
+        # What was begun before may lie at its worker.
+        late = [run for run in books.runs_by_nonce.get(submit.nonce, ()) if run.at_ns > books.calm_ns + LAIN_NS]
+        if ended and late:
+            yield f"{submit} had ended, and ran once more: {late}"
+
+
+def turned_away_well(books, _):
+    """Who asks a server that does not work is told so, who does, and when to ask again."""
+    for line in books.turned_away:
+        is_well = line["status"] == 503 and line["kind"] == "application/problem+json" and line["retry_after"]
+        said = json.loads(line["said"]) if is_well else {}
+        if said.get("code") not in AWAY_CODES or said.get("owner") not in books.addresses | {None}:
+            yield f"session {line['session']} was turned away otherwise: {line}"

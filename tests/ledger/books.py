@@ -74,6 +74,9 @@ class Books:
     deeds: list = field(default_factory=list)
     retention_ns: int = 600 * 10**9  # how long outcomes are kept
     looked_ns: int = 0  # when the server was asked what it knows
+    turned_away: list = field(default_factory=list)  # upgrades that were refused
+    addresses: set = field(default_factory=set)  # of servers, as they are told
+    calm_ns: int = 0  # from when on nothing was done to anybody
     resubmitted: set = field(default_factory=set)  # nonces that were submitted again
     letters: list = field(default_factory=list)  # jobs of the dead letters
     runs_by_nonce: dict = field(default_factory=lambda: defaultdict(list))
@@ -89,6 +92,8 @@ class Books:
             getattr(self, what).add(session)
         elif what == "double":
             self.doubles.append(line)
+        elif what == "turned away":
+            self.turned_away.append(line)
         elif what == "gap":
             self.note_gap(line)
         elif what == "batch":

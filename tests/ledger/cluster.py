@@ -2,19 +2,21 @@
 
 import contextlib
 import shutil
+import subprocess
 
 from harness import Server
 from harness.postgres import Postgres
 from harness.postgres_proxy import PostgresProxy
 from harness.process import eventually
 
-from fleet import LONG_S, SERVER_FLAGS, Fleet
+from fleet import CLIENTS, LONG_S, SERVER_FLAGS, Fleet
 from ways import Site
 
 SERVERS = 2
 NAME = "ledger"
 OWNED_S = 60  # until one owns the journal, and the others stand by
 REST_S = 10
+STOPPED_S = 30  # until a server has ended that is told to, whatever its database does
 
 
 class Member(Server):
@@ -64,6 +66,11 @@ class Cluster(Fleet):
         """The owner, as it was when all had come up."""
         return self._owner
 
+    def patience_of_client(self, nth):
+        # One way it finds its session where another server has taken over; the other way it hears what a
+        # server says that has stood still and does not know yet.
+        return "hasty" if nth < CLIENTS / 2 else "patient"
+
     def come_up(self):
         for site in self.sites:
             site.server.wait_ready()
@@ -99,6 +106,12 @@ class Cluster(Fleet):
         self.sites[nth].server.kill()
 
     def launch_server(self, nth):
+        process = self.sites[nth].server.process
+        try:
+            process.wait(STOPPED_S)
+        except subprocess.TimeoutExpired:
+            self.wrong.append(f"stopped: a server was told to, and is still there after {STOPPED_S} s:\n{process.log()}")
+            process.kill()
         self.sites[nth].launch()
 
     def stop_server(self, nth):

@@ -109,8 +109,12 @@ class Fleet:
         urls = ",".join(f"ws://{site.url('http', goes_by_proxy(nth))}/v1/ws" for site in sites)
         command = [sys.executable, HERE / "client.py", urls,
                    self.folder / f"{name}.client", name, "msgpack" if nth % 4 > 1 else "json",
-                   f"{self._seed} {name}", "away" if self._away else "here"]
+                   f"{self._seed} {name}", "away" if self._away else "here", self.patience_of_client(nth)]
         self.clients[nth] = Process(command, name=name, stdin=subprocess.PIPE)
+
+    def patience_of_client(self, nth):
+        """Whether it is `hasty`, and leaves a server that says nothing, or `patient`."""
+        return "patient"
 
     def kill_client(self, nth):
         self.clients[nth].kill()
