@@ -190,8 +190,8 @@ def test_the_end_of_a_batch_outlasts_the_server():
 
 
 def test_what_stands_still_goes_on_also_in_a_cluster():
-    deeds_of = {"kills": "kill_server", "still": "pause_server", "database": "kill_database", "links": "hold_link",
-                "writes": "lose_answer"}
+    deeds_of = {"kills": "kill_server", "still": "pause_server", "clock": "step_clock", "database": "kill_database",
+                "links": "hold_link", "writes": "lose_answer"}
     for only, deed in deeds_of.items():
         # In some rounds there is none.
         names = {name for seed in range(9) for _, name, _ in cluster_chaos.plan(random.Random(seed), 60, (only,)).deeds}

@@ -276,9 +276,10 @@ def timed_out(books, known):
     for submit, job, end in outcomes(books, known):
         if end != DONE or submit.kind != "hanging":
             continue
-        for run in books.runs(job):
-            if not any(begin <= run.at_ns + AROUND_NS and end >= run.at_ns for begin, end in stood):
-                yield f"{submit} is done, and should have timed out: {run}"
+        # Which of them it was that it is done by is not known.
+        runs = books.runs(job)
+        if runs and not any(begin <= run.at_ns + AROUND_NS and end >= run.at_ns for run in runs for begin, end in stood):
+            yield f"{submit} is done, and should have timed out: {runs}"
 
 
 def batch_told(books, known):

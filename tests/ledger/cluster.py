@@ -10,6 +10,7 @@ from harness.postgres_proxy import PostgresProxy
 from harness.process import eventually
 
 from fleet import CLIENTS, LONG_S, SERVER_FLAGS, Fleet
+from wall import Wall
 from ways import Site
 
 SERVERS = 2
@@ -44,13 +45,14 @@ class Cluster(Fleet):
     def __init__(self, folder, seed):
         self._config = folder / "acequia.toml"
         self._config.write_text(f"[serve]\nretention_s = {LONG_S}\n")
-        self.postgres, self.links, sites = Postgres(), [], []
+        self.postgres, self.links, self._walls, sites = Postgres(), [], [], []
         self._late, self._epoch = [None] * SERVERS, 0
         try:
-            for _ in range(SERVERS):
+            for nth in range(SERVERS):
                 self.links.append(PostgresProxy(self.postgres))
+                self._walls.append(Wall(folder / f"wall{nth}"))
                 server = Member.on_quiet_ports(
-                    *SERVER_FLAGS, "--config", self._config, "--cluster-name", NAME, cwd=folder,
+                    *SERVER_FLAGS, "--config", self._config, "--cluster-name", NAME, cwd=folder, env=self._walls[-1].env,
                     # The way there has to look into it.
                     journal=f"{self.postgres.url(port=self.links[-1].port)}?sslmode=disable")
                 sites.append(Site(server))
@@ -122,6 +124,9 @@ class Cluster(Fleet):
 
     def resume_server(self, nth):
         self.sites[nth].resume()
+
+    def step_clock(self, nth, offset_s):
+        self._walls[nth].step(offset_s)
 
     def kill_database(self):
         self.postgres.kill()

@@ -5,21 +5,22 @@ from cluster import SERVERS
 from fleet import KINDS
 
 # What may be asked for. Workers and clients come and go, and connections are cut, in any case.
-DISASTERS = ("kills", "still", "database", "links", "writes", "away")
+DISASTERS = ("kills", "still", "clock", "database", "links", "writes", "away")
 SHARE = 0.7  # of the rounds in which something happens to each server, to each way to the database, to it
 # What happens to a server, how often, and of which disaster that is.
 OF_SERVERS = {"killed": (4, "kills"), "killed twice": (1, "kills"), "stopped": (3, "kills"),
-              "stands still": (3, "still"), "stands still for long": (3, "still")}
+              "stands still": (3, "still"), "stands still for long": (3, "still"), "clock set": (2, "clock")}
 OF_DATABASE = {"killed": (3, "database"), "restarted": (2, "database"),
                "stands still": (2, "database"), "stands still for long": (1, "database")}
 OF_LINKS = {"cut": (3, "links"), "held": (2, "links"), "held for long": (1, "links"),
             "lost answer": (2, "writes"), "lost request": (1, "writes"), "late request": (2, "writes")}
 # A server's lease is 5 s.
 SHORT, LONG = (0.2, 3.5), (5.2, 8)
+HOURS = 3600
 WAYS = ((), ("to the server",), ("to the client",))  # both, or one
 # Columns of the table, and the deeds of which they are.
 COUNTED = {"servers": ("kill_server",), "handed over": ("stop_server",), "still": ("pause_server",),
-           "workers": ("kill_worker", "pause_worker"),
+           "steps": ("step_clock",), "workers": ("kill_worker", "pause_worker"),
            "database": ("kill_database", "stop_database", "pause_database"), "links": ("cut_link", "hold_link"),
            "writes": ("lose_answer", "lose_request", "delay_request")}
 
@@ -45,6 +46,10 @@ def of_server(rng, what, nth):
     if what.startswith("stands still"):
         yield 0, "pause_server", (nth,)
         yield rng.uniform(*(LONG if what.endswith("long") else SHORT)), "resume_server", (nth,)
+        return
+    if what == "clock set":
+        # By hours: only the database's clock counts.
+        yield 0, "step_clock", (nth, rng.choice((-1, 1)) * rng.randint(HOURS // 3, 4 * HOURS))
         return
     yield 0, "stop_server" if what == "stopped" else "kill_server", (nth,)
     yield rng.uniform(0, 1.5), "launch_server", (nth,)

@@ -18,7 +18,7 @@ class Single(Fleet):
     """The server and its peers."""
 
     def __init__(self, folder, seed, retention_s, without_journal=False):
-        self._disk, self.wall, self._retention_s = Disk(folder), Wall(folder), retention_s
+        self._disk, self.wall, self._retention_s = Disk(folder), Wall(folder / "wall"), retention_s
         self._config = folder / "acequia.toml"
         self._write_config()
         server = Server.on_quiet_ports(
