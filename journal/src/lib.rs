@@ -1,7 +1,7 @@
 //! What must survive the end of the process.
 //!
-//! A [`Store`] is one file. When the server starts it is opened and read ([`Store::recover`]),
-//! then it becomes a [`Writer`], which the pipeline tells of every job that is admitted, counted
+//! A [`Store`] is one file, or tables in a database that several servers can reach, of which one owns them
+//! at a time ([`Candidate`]). When the server starts it is opened and read ([`Store::recover`]), then it becomes a [`Writer`], which the pipeline tells of every job that is admitted, counted
 //! or settled ([`Entry`]). Entries are written in groups, one transaction and one sync a group,
 //! on a thread of its own, which says when they are on the disk ([`Notice`]). A client is told
 //! `accepted` then, and not before.
@@ -14,6 +14,7 @@
 //!   it goes on by itself when the disk does.
 
 mod backend;
+mod caution;
 mod clock;
 mod codec;
 mod copy;
@@ -36,6 +37,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use caution::Caution;
 pub use clock::Clock;
 pub use codec::BadRecord;
 /// For the fuzz target of the records, and not in any other build.
@@ -46,7 +48,6 @@ pub use entry::{
     Admitted, BatchEnd, Counts, DeadLetter, Entry, Kept, LiveJob, Outcome, Past, Session, Tally,
 };
 pub use error::{CannotOpen, NotWritten, OpenError, ReadError};
-pub use local::file::Caution;
 pub use notice::Notice;
 pub use options::{Compaction, Options, Retention};
 pub use recovery::{DeadLetters, LiveJobs, Outcomes, Recovery};

@@ -13,6 +13,7 @@
 mod batches;
 pub(crate) mod candidate;
 mod changes;
+mod connected;
 pub(crate) mod connection;
 pub(crate) mod contents;
 pub(crate) mod database;

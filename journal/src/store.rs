@@ -4,12 +4,13 @@ use std::io;
 use std::path::Path;
 
 use crate::backend::Backend;
+use crate::caution::Caution;
 #[cfg(test)]
 use crate::clock::Clocks;
 use crate::clock::{self, Clock};
 use crate::error::{CannotOpen, OpenError, ReadError};
 use crate::local::engine::Engine;
-use crate::local::file::{self, Caution};
+use crate::local::file;
 use crate::local::medium::{Disk, Medium};
 use crate::notice::Notice;
 use crate::options::Options;

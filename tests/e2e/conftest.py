@@ -6,6 +6,7 @@ from harness import Serving, Worker
 from harness.fixtures import (  # noqa: F401 pytest finds them here
     admin, client, make, new_client, new_server, no_journal_is_left, processes, pytest_runtest_makereport, server,
 )
+from harness.cluster import Member
 from harness.postgres import Postgres
 from harness.prometheus import Prometheus
 
@@ -46,6 +47,15 @@ def postgres():
     """One for all tests, which therefore only make databases in it; it is not there before a test asks for it."""
     with Postgres() as postgres:
         yield postgres
+
+
+@pytest.fixture
+def owner(postgres):
+    """A server of a cluster, alone in it; it must be well at the end of the test."""
+    server = Member(postgres.new_database())
+    server.wait_ready()
+    yield server
+    server.check()
 
 
 @pytest.fixture

@@ -20,6 +20,12 @@ def dashboard():
     return json.loads(DASHBOARD.read_text())
 
 
+@pytest.fixture
+def server(owner):
+    """One that has all metrics."""
+    return owner
+
+
 def panels(dashboard):
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 
@@ -62,6 +68,8 @@ def test_every_query_finds_something(dashboard, server, client, new_worker, new_
         id = client.submit("text", queue="some")
         worker.fail(worker.job(), message="no")
         client.outcome(id)
+        # What ends at once is not written.
+        client.accepted([client.submit("text", queue="unserved")])
 
     ended = 'sum(acequia_jobs_ended_total{queue="some"})'
     some_more()

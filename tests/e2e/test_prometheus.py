@@ -10,6 +10,12 @@ from harness.operations import documented_metrics
 from harness.prometheus import promtool
 
 
+@pytest.fixture
+def server(owner):
+    """One that has all metrics: one with a file has none of clusters."""
+    return owner
+
+
 def told(server):
     """What the server tells: {name: labels}, without those that histograms have of themselves."""
     text = server.get("/metrics")[2]

@@ -8,8 +8,10 @@ import pytest
 
 from harness import Client, Server, Serving, run_acequia
 from harness.certificates import Authority
+from harness.cluster import Member
+from harness.documents import sample
 from harness.raw_ws import PING, PONG, RawWebSocket
-from harness.reverse_proxy import FOLDER, KINDS, NAME, ReverseProxy
+from harness.reverse_proxy import FOLDER, KINDS, NAME, Kind, ReverseProxy, replaced
 from harness.server import ROOT
 from harness.tls_server import TlsServer
 
@@ -246,3 +248,44 @@ def test_an_idle_session_lives_by_its_pings(behind, make, kind):
 def test_without_pings_it_would_be_cut(behind, make, kind):
     """So the test above is one: the times in the file are those that count."""
     assert make(Idle(behind(kind, idle_s=1))).close_code() == "no close frame"
+
+
+class NginxOfCluster(Kind):
+    """nginx.conf with what docs/cluster.md puts into it, and the second of the servers that are named there."""
+
+    second = None
+
+    @property
+    def text(self):
+        text, servers = super().text, sample("docs/cluster.md", "upstream.nginx")
+        (alone,) = re.findall(r"^upstream acequia \{.*?^\}\n", text, re.MULTILINE | re.DOTALL)
+        text = replaced(text, alone, replaced(servers, "10.0.0.6:8080", self.second))
+        last = "    client_max_body_size 1m;\n"
+        return replaced(text, last, last + sample("docs/cluster.md", "server.nginx"))
+
+
+def test_nginx_passes_on_to_the_owner_of_a_cluster(postgres, tmp_path, certificate):
+    url = postgres.new_database()
+    first = Member(url)
+    first.wait_ready()
+    second = Member(url)
+    second.wait_standby(first)
+    of_one = KINDS["nginx.conf"]
+    kind = NginxOfCluster(of_one.file, of_one.command, of_one.port, of_one.idle, server="10.0.0.5:8080")
+    object.__setattr__(kind, "second", second.http)
+    proxy = ReverseProxy(kind, first, tmp_path, certificate)
+
+    def takes_jobs(count):
+        # Both servers are asked first in turn.
+        for _ in range(count):
+            assert proxy.status(STRANGER, "POST", "/v1/queues/default/jobs", body=b"hello") == 202
+            with Client(first, uri=proxy.ws, sock=proxy.tunnel(STRANGER)) as client:
+                client.barrier()
+
+    takes_jobs(4)
+    first.kill()
+    second.wait_ready()
+    takes_jobs(4)
+    assert second.total("acequia_queue_depth") == 8
+    proxy.stop()
+    second.check()

@@ -11,7 +11,6 @@
 //! | a symbolic link of ours or root's | that which it leads to, judged in the same way |
 //! | a symbolic link of somebody else | refused |
 
-use std::fmt;
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -19,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use crate::caution::Caution;
 use crate::error::CannotOpen;
 
 /// Only its owner may read the payloads of others.
@@ -33,48 +33,6 @@ const STICKY: u32 = 0o1000;
 const ROOT: u32 = 0;
 /// Symbolic links that are followed, one after another.
 const LINKS_MAX: usize = 40;
-
-/// What the operator should know about a file that is used all the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Caution {
-    /// Others could read it, or write it.
-    Exposed {
-        /// The mode that it had.
-        mode: u32,
-    },
-    /// Others can take it out of its folder, and put another one in its place.
-    Folder {
-        /// The folder.
-        folder: PathBuf,
-        /// Its mode.
-        mode: u32,
-        /// Whose it is.
-        owner: u32,
-    },
-    /// What the database confirms is on one disk.
-    NoReplica,
-}
-
-impl fmt::Display for Caution {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exposed { mode } => write!(
-                f,
-                "its mode was {mode:04o}, so others could read it until now; it is 0600 from now on"
-            ),
-            Self::Folder { folder, mode, owner } => write!(
-                f,
-                "others can remove it from its folder {} (mode {mode:04o}, of user {owner}); give it \
-                 a folder of its own: chmod 0700",
-                folder.display()
-            ),
-            Self::NoReplica => f.write_str(
-                "PostgreSQL has no synchronous standby: if its disk is lost, or it fails over to another, so are \
-                 accepted jobs",
-            ),
-        }
-    }
-}
 
 /// Opens, or creates, and locks a regular file that nobody else may read or write.
 pub(crate) fn open(path: &Path) -> Result<(File, Vec<Caution>), CannotOpen> {

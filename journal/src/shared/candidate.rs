@@ -14,10 +14,10 @@ use super::engine::Engine;
 use super::refusal::{Kind, Refusal};
 use super::row::{self, Server};
 use super::schema;
+use crate::caution::Caution;
 use crate::clock::boot_ms;
 use crate::error::{CannotOpen, OpenError};
 use crate::lease::{Answer, Lease, Standing};
-use crate::local::file::Caution;
 use crate::options::Options;
 
 /// How long a database may be out of reach when a server starts.

@@ -2,39 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Connection};
+use tokio_postgres::Client;
 
+use super::connected::Connected;
 use super::database::Database;
 use super::refusal::{self, Refusal};
-
-/// A client, and the task that does its reading and writing.
-#[derive(Debug)]
-pub(crate) struct Connected {
-    client: Client,
-    task: JoinHandle<()>,
-}
-
-impl Connected {
-    pub(crate) fn new<S, T>(client: Client, connection: Connection<S, T>) -> Self
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        // Why it ended is told to whoever waits for an answer.
-        let task = tokio::spawn(async move { _ = connection.await });
-        Self { client, task }
-    }
-}
-
-impl Drop for Connected {
-    /// What is still on its way is given up.
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
 
 /// A connection that is made when it is needed, for whoever asks one thing at a time.
 #[derive(Debug)]

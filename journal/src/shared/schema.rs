@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 
 use super::connection::Line;
 use super::refusal::{Kind, Refusal};
-use crate::local::file::Caution;
+use crate::caution::Caution;
 
 /// The version of the schema that this program reads and writes.
 pub(crate) const VERSION: i32 = 1;

@@ -5,9 +5,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown, sy
 use std::path::Path;
 
 use super::script::{Content, OPTIONS, admitted, hand_over, start};
+use crate::caution::Caution;
 use crate::entry::Entry;
 use crate::error::CannotOpen;
-use crate::local::file::Caution;
 use crate::store::Store;
 
 #[test]

@@ -1,5 +1,6 @@
 //! `acequia journal`: what is in a journal, and how it moves.
 
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -28,11 +29,11 @@ pub(crate) enum Command {
 pub(crate) struct CopyArgs {
     /// The journal that is copied
     #[arg(value_name = "FROM")]
-    from: String,
+    from: OsString,
 
     /// Where to
     #[arg(value_name = "TO")]
-    to: String,
+    to: OsString,
 
     #[command(flatten)]
     names: Names,
@@ -45,7 +46,7 @@ pub(crate) struct CopyArgs {
 pub(crate) struct CheckArgs {
     /// The journal
     #[arg(value_name = "FILE|postgres://…")]
-    journal: String,
+    journal: OsString,
 
     #[command(flatten)]
     names: Names,
@@ -59,11 +60,11 @@ struct Names {
 }
 
 impl Names {
-    fn place(&self, text: &str) -> anyhow::Result<Place> {
-        if !Database::is_meant_by(text) {
-            return Ok(Place::File(text.into()));
-        }
-        let database: Database = text.parse()?;
+    fn place(&self, journal: &OsStr) -> anyhow::Result<Place> {
+        let Some(url) = journal.to_str().filter(|text| Database::is_meant_by(text)) else {
+            return Ok(Place::File(journal.into()));
+        };
+        let database: Database = url.parse()?;
         let database = database.or_password(std::env::var(PASSWORD).ok());
         Ok(Place::Shared { database, name: self.cluster_name.clone() })
     }

@@ -1,5 +1,6 @@
 //! Where the journal is, and what a cluster is called.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use acequia::{Config, Database, Journal, Shared};
@@ -20,7 +21,7 @@ pub(crate) struct JournalArgs {
         hide_env_values = true,
         value_name = "FILE|postgres://…|none"
     )]
-    journal: String,
+    journal: OsString,
 
     /// With a journal in PostgreSQL: what the cluster is called there. Servers of one name stand in for one
     /// another
@@ -35,8 +36,10 @@ pub(crate) struct JournalArgs {
 
 impl JournalArgs {
     pub(super) fn into_journal(self) -> anyhow::Result<Option<Journal>> {
-        if Database::is_meant_by(&self.journal) {
-            let database: Database = self.journal.parse().context("--journal")?;
+        // A path may be no text.
+        let url = self.journal.to_str().filter(|text| Database::is_meant_by(text));
+        if let Some(url) = url {
+            let database: Database = url.parse().context("--journal")?;
             let database = database.or_password(std::env::var(PASSWORD).ok());
             let address = self.advertise.map(|url| address(&url)).transpose()?;
             let name = self.cluster_name;
@@ -50,7 +53,7 @@ impl JournalArgs {
                 "--advertise is for servers with a journal in PostgreSQL (--journal postgres://…)"
             );
         }
-        Ok((self.journal != "none").then(|| Journal::File(PathBuf::from(self.journal))))
+        Ok((self.journal != *"none").then(|| Journal::File(PathBuf::from(self.journal))))
     }
 }
 

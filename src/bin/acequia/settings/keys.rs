@@ -7,8 +7,8 @@ use std::num::NonZeroUsize;
 
 use clap::{Arg, ArgAction, Command};
 
-/// Commands for a look at what the others do: they hear of no more than what all commands do.
-const LOOKS: [&str; 3] = ["demo", "bench", "conform"];
+/// Commands for a look at what the others do or keep: they hear of no more than what all commands do.
+const LOOKS: [&str; 4] = ["demo", "bench", "conform", "journal"];
 /// Commands about the command itself: they work whatever the file says.
 const ABOUT: [&str; 4] = ["config", "completions", "man", "help"];
 
