@@ -86,7 +86,8 @@ def a_round(nth, fleet, args):
         wrong.append(f"no calm: {error}")
     book = books.read(fleet.folder, nth)
     book.calm_ns, book.addresses = calm_ns, {f"http://{site.server.http}" for site in fleet.sites}
-    book.retention_ns, book.deeds = plan.retention_s * 10**9, [books.Deed(*deed) for deed in done]
+    book.retention_ns = plan.retention_s * 10**9
+    book.deeds = [books.Deed(*deed) for deed in sorted(done + fleet.noted, key=lambda deed: deed[2])]
     (fleet.folder / f"r{nth}.deeds").write_text("".join(f"{deed}\n" for deed in book.deeds))
     accepted = {job for submit in book.submits.values() for job in submit.accepted}
     ended = {said["job"] for submit in book.submits.values() for said in submit.ended}

@@ -16,9 +16,8 @@ AWAY_CODES = {"draining", "standby"}  # of those that refuse whoever comes
 SERVER_ENDS = {"kill_server", "stop_server", "launch_server"}
 # From which deed to which a journal that is a database cannot be written.
 AWAY = (("kill_database", "start_database"), ("stop_database", "start_database"),
-        ("pause_database", "resume_database"), ("hold_link", "free_link"), ("delay_request", "release_request"))
-# What takes the connection to it, or has the answer of one write be lost.
-BREAKS = {"cut_link", "lose_answer", "lose_request", "delay_request"}
+        ("pause_database", "resume_database"), ("hold_link", "free_link"))
+BREAKS = {"cut_link", "break_link"}  # what takes the connection to it
 STILL_S = 4  # a server that stands still for longer may find that another has taken over
 WORKER_DEEDS = {"kill_worker", "start_worker", "pause_worker", "resume_worker"}
 

@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import subprocess
+import time
 
 from harness import Server
 from harness.postgres import Postgres
@@ -74,6 +75,9 @@ class Cluster(Fleet):
         return "hasty" if nth < CLIENTS / 2 else "patient"
 
     def come_up(self):
+        # What was to go wrong has had its time.
+        for link in self.links:
+            link.disarm()
         for site in self.sites:
             site.server.wait_ready()
         self._owner = eventually(self._agreed_owner, "one owner, whom all others name", OWNED_S)
@@ -156,14 +160,19 @@ class Cluster(Fleet):
 
     def lose_answer(self, nth, of_groups):
         """A group will be written, and its owner not hear of it."""
-        self.links[nth].lose_answer(of_groups)
+        self._note(self.links[nth].lose_answer(of_groups), nth)
 
     def lose_request(self, nth, of_groups):
-        self.links[nth].lose_request(of_groups)
+        self._note(self.links[nth].lose_request(of_groups), nth)
 
     def delay_request(self, nth, of_groups):
         """A group will be under way until it is released, while its connection is over for its server."""
         self._late[nth] = self.links[nth].delay_request(of_groups)
+        self._note(self._late[nth], nth)
+
+    def _note(self, mishap, nth):
+        """When the connection breaks: it is after so many groups, and maybe never."""
+        mishap.note(lambda: self.noted.append(("break_link", (nth,), time.time_ns(), time.time_ns())))
 
     def release_request(self, nth):
         """What was delayed arrives, or will do so at once."""

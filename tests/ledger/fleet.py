@@ -42,7 +42,9 @@ class Fleet:
     """What is started here is ended by `close`, and nothing else is."""
 
     def __init__(self, folder, seed, sites):
-        self.folder, self._seed, self.sites, self.wrong = folder, seed, sites, []
+        self.folder, self._seed, self.sites = folder, seed, sites
+        # Of the round: what went wrong, and what happened some time after the deed that had it happen, as deeds are.
+        self.wrong, self.noted = [], []
         self.workers = [None] * (len(KINDS) * len(sites))
         self.clients, self._incarnations, self._round = [None] * CLIENTS, [0] * CLIENTS, 0
         self._away = False
@@ -52,7 +54,7 @@ class Fleet:
     def begin(self, nth_round, plan):
         """New clients, for a new round."""
         self._round, self._away, self._incarnations = nth_round, plan.away, [0] * CLIENTS
-        self.wrong = []
+        self.wrong, self.noted = [], []
         for nth in range(CLIENTS):
             self.start_client(nth)
 

@@ -28,6 +28,10 @@ class Mishap:
         self._happened = concurrent.futures.Future()
         self.answer = Answer()
 
+    def note(self, happened):
+        """Calls this as soon as it has happened, or cannot happen any more."""
+        self._happened.add_done_callback(lambda _: happened())
+
     def wait(self):
         """Waits until it has happened; returns the server's answer if it has come to that."""
         return outcome(self._happened, f"a group write; {self.left} more have to come")
