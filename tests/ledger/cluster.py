@@ -81,7 +81,8 @@ class Cluster(Fleet):
         for site in self.sites:
             site.server.wait_ready()
         self._owner = eventually(self._agreed_owner, "one owner, whom all others name", OWNED_S)
-        self._epoch = self._owner.metric("acequia_cluster_epoch")
+        before, self._epoch = self._epoch, int(self._owner.metric("acequia_cluster_epoch"))
+        self._note_now("take_over", times=self._epoch - before)
 
     def _agreed_owner(self):
         """The one server that works, if there is one and the others stand by for it."""
@@ -172,7 +173,10 @@ class Cluster(Fleet):
 
     def _note(self, mishap, nth):
         """When the connection breaks: it is after so many groups, and maybe never."""
-        mishap.note(lambda: self.noted.append(("break_link", (nth,), time.time_ns(), time.time_ns())))
+        mishap.note(lambda: self._note_now("break_link", nth))
+
+    def _note_now(self, name, *arguments, times=1):
+        self.noted += [(name, arguments, time.time_ns(), time.time_ns())] * times
 
     def release_request(self, nth):
         """What was delayed arrives, or will do so at once."""

@@ -22,7 +22,7 @@ WAYS = ((), ("to the server",), ("to the client",))  # both, or one
 COUNTED = {"servers": ("kill_server",), "handed over": ("stop_server",), "still": ("pause_server",),
            "steps": ("step_clock",), "workers": ("kill_worker", "pause_worker"),
            "database": ("kill_database", "stop_database", "pause_database"), "links": ("cut_link", "hold_link"),
-           "writes": ("lose_answer", "lose_request", "delay_request")}
+           "writes": ("break_link",), "takeovers": ("take_over",)}
 
 
 def plan(rng, seconds, disasters=DISASTERS):
