@@ -39,6 +39,13 @@ class Member(Server):
             return None, ""
         return status, text
 
+    def answers(self):
+        """Whether its pipeline does."""
+        try:
+            return self.get("/metrics")[0] == 200
+        except OSError:
+            return False
+
 
 class Cluster(Fleet):
     """The servers, the database, and their peers."""
@@ -92,7 +99,15 @@ class Cluster(Fleet):
             return None
         standby = (503, f"standby: the owner is {owners[0].address_told}\n")
         others = [answer for server, answer in said.items() if server is not owners[0]]
-        return owners[0] if all(answer == standby for answer in others) else None
+        is_agreed = all(answer == standby for answer in others) and self._row() == (owners[0].address_told, True)
+        # It may just have woken.
+        return owners[0] if is_agreed and owners[0].answers() else None
+
+    def _row(self):
+        """Who owns the journal, by the journal itself, and whether its lease holds."""
+        (row,) = self.postgres.psql("SELECT address, lease_until > clock_timestamp() FROM acequia.cluster",
+                                    database="acequia")
+        return row
 
     def come_to_rest(self):
         """Nothing is left of a job that has ended, and who owned the journal when all was calm still does."""
