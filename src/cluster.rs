@@ -29,6 +29,8 @@ const TURNED_AWAY_LINE_EVERY: Duration = Duration::from_secs(60);
 /// How long the ports of what this process was before may stay taken.
 const PORTS_TIME_MAX: Duration = Duration::from_secs(5);
 const PORTS_AGAIN: Duration = Duration::from_millis(20);
+/// How long to wait before a journal that was not to be read is read again.
+const OPEN_AGAIN: Duration = Duration::from_millis(500);
 
 /// A server of a cluster.
 pub struct Cluster {
@@ -103,34 +105,62 @@ impl Cluster {
     /// # Errors
     /// If the journal cannot be read, or a port is not to be had any more.
     pub async fn stand_by(&mut self, mut told: impl FnMut(&str)) -> Result<Server, StartError> {
-        if self.standby.is_none() {
-            let bound = again(|| Bound::bind(&self.config)).await?;
-            self.standby = Some(bound.stand_by(&self.config, self.candidate.role(), self.state));
+        loop {
+            let term = self.wait_at_ports(&mut told).await?;
+            tracing::info!(epoch = term.epoch, "this server owns the journal now");
+            self.term = Some(term.clone());
+            self.state.epoch = term.epoch;
+            self.state.takeovers += 1;
+            match self.begin(&term).await {
+                Ok(server) => return Ok(server),
+                Err(error) if error.is_of_database() => {
+                    tracing::warn!(%error, "this server stands by: the journal cannot be read");
+                    self.candidate.stand_by();
+                }
+                Err(error) => return Err(error),
+            }
         }
-        let mut standby = self.standby.take();
-        let broken = async {
-            match &mut standby {
-                Some(standby) => standby.parts.broken().await,
-                None => std::future::pending().await,
+    }
+
+    /// Answers at its ports until this server owns the journal.
+    async fn wait_at_ports(&mut self, told: &mut impl FnMut(&str)) -> Result<Term, StartError> {
+        let mut standby = match self.standby.take() {
+            Some(standby) => standby,
+            None => {
+                let bound = again(|| Bound::bind(&self.config)).await?;
+                bound.stand_by(&self.config, self.candidate.role(), self.state)
             }
         };
         let term = tokio::select! {
-            term = self.wait(&mut told) => term,
-            broken = broken => return Err(StartError::System(std::io::Error::other(broken))),
+            term = self.wait(told) => term,
+            broken = standby.parts.broken() => {
+                return Err(StartError::System(std::io::Error::other(broken)));
+            }
         };
-        if let Some(Standby { parts, .. }) = standby {
-            // Whoever was held there comes back at once.
-            parts.end().await;
+        // Whoever was held there comes back at once.
+        standby.parts.end().await;
+        Ok(term)
+    }
+
+    /// Opens the journal, and again if the database breaks off, as long as it is this server's.
+    async fn begin(&self, term: &Term) -> Result<Server, StartError> {
+        let role = self.candidate.role();
+        let is_ours = || matches!(&*role.borrow(), Role::Owner(of) if of == term);
+        loop {
+            let source = || Source::Term(term.clone(), self.candidate.tenure());
+            match again(|| Server::bind_to(self.config.clone(), source())).await {
+                Ok(server) => {
+                    let state = ClusterState { is_owner: true, ..self.state };
+                    server.set_cluster(state, self.candidate.role(), term.clone());
+                    return Ok(server);
+                }
+                Err(error) if error.is_of_database() && is_ours() => {
+                    tracing::warn!(%error, "it is tried again");
+                    tokio::time::sleep(OPEN_AGAIN).await;
+                }
+                Err(error) => return Err(error),
+            }
         }
-        tracing::info!(epoch = term.epoch, "this server owns the journal now");
-        self.term = Some(term.clone());
-        self.state.is_owner = true;
-        self.state.epoch = term.epoch;
-        self.state.takeovers += 1;
-        let source = || Source::Term(term.clone(), self.candidate.tenure());
-        let server = again(|| Server::bind_to(self.config.clone(), source())).await?;
-        server.set_cluster(self.state, self.candidate.role(), term.clone());
-        Ok(server)
     }
 
     /// Waits until this server owns the journal.
@@ -139,9 +169,9 @@ impl Cluster {
         loop {
             match &*role.borrow_and_update() {
                 Role::Owner(term) if self.term.as_ref() != Some(term) => return term.clone(),
-                Role::Standby { owner: Some(owner) } => told(owner),
+                Role::Standby { owner: Some(owner), .. } => told(owner),
                 Role::Halted { why } => tracing::error!(%why, "this server does nothing more"),
-                Role::Standby { owner: None } | Role::Owner(_) => {}
+                Role::Standby { owner: None, .. } | Role::Owner(_) => {}
             }
             if role.changed().await.is_err() {
                 tracing::error!(
@@ -162,7 +192,6 @@ impl Cluster {
         shutdown: impl Future<Output = ()>,
     ) -> Result<End, Broken> {
         let ended = server.run_until_over(shutdown).await?;
-        self.state.is_owner = false;
         let Some(Over { why, is_lost }) = ended else { return Ok(End::Stopped) };
         self.state.fenced += 1;
         if is_lost {
@@ -210,13 +239,13 @@ impl Bound {
     ) -> Standby {
         let Self { ports, jobs, results } = self;
         let mut parts = Parts::default();
-        let metrics = StandbyMetrics::new(state);
+        let metrics = StandbyMetrics::new();
         let house = House {
             limits: config.limits,
             refused: metrics.refused(),
             refusals: Arc::new(Refusals::default()),
         };
-        let app = http::for_standby(role.clone(), metrics);
+        let app = http::for_standby(role.clone(), metrics, state);
         let (closing, closes) = http::closing();
         let apps = Apps { all: app.clone(), operators: app };
         let files = ports.serve(apps, &house, &closes, &mut parts);
@@ -225,7 +254,7 @@ impl Bound {
             let turned_away = move |peer: Peer| {
                 let Some(left_out) = lines.line((), Instant::now()) else { return };
                 let owner = match &*role.borrow() {
-                    Role::Standby { owner: Some(owner) } => owner.clone(),
+                    Role::Standby { owner: Some(owner), .. } => owner.clone(),
                     _ => "not known yet".to_owned(),
                 };
                 tracing::info!(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use acequia_gate::{Endpoint, EndpointError, GateError, SocketAccess, SocketError};
-use acequia_journal::{Database, OpenError, ReadError};
+use acequia_journal::{CannotOpen, Database, OpenError, ReadError};
 use acequia_tls::{BadTls, TlsFiles};
 use acequia_wire::{Limits, TraceRatio};
 
@@ -176,6 +176,8 @@ pub struct Shared {
 impl Shared {
     /// What a cluster is called by default.
     pub const NAME: &str = "acequia";
+    /// The time that running jobs get by default: short, since nobody is served until another server goes on.
+    pub const GRACE: Duration = Duration::from_secs(1);
 }
 
 /// Why a server does not start. The operator can mend each; the message says how.
@@ -242,6 +244,17 @@ pub enum StartError {
     /// The system lacks something that every server needs.
     #[error("cannot start: {0}")]
     System(io::Error),
+}
+
+impl StartError {
+    /// Whether it is the database that does not do what it is asked, and may do so later.
+    pub(crate) fn is_of_database(&self) -> bool {
+        match self {
+            Self::Journal(OpenError { why, .. }) => matches!(why, CannotOpen::Database(_)),
+            Self::Unreadable { source, .. } => matches!(source, ReadError::Database(_)),
+            _ => false,
+        }
+    }
 }
 
 impl From<NotRecovered> for StartError {

@@ -1,4 +1,5 @@
-//! What a journal costs: a server that keeps its jobs in one beside a server that does not.
+//! What a journal costs: a server that keeps its jobs in a file beside a server that does not; or one that
+//! keeps them in PostgreSQL beside one that does so in a file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,9 +23,13 @@ const JOB_MS: u64 = 20;
 /// How much more the last case has in flight, in connections and for each.
 const MORE_CONNECTIONS: u32 = 2;
 const MORE_IN_FLIGHT: u32 = 4;
-/// The rate beside that of a server without a journal.
+/// The rate beside that of a server without a journal; and in PostgreSQL beside one with a file.
 const AIM_AT_ONCE: f64 = 0.8;
 const AIM_WRITTEN: f64 = 0.5;
+
+/// How a URL of PostgreSQL begins.
+const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+
 /// One load of both servers.
 struct Case {
     job_ms: Option<u64>,
@@ -36,6 +41,8 @@ struct Case {
 struct Outcome {
     case: Case,
     comparison: Comparison,
+    /// What keeps the jobs that are compared.
+    kept: &'static str,
 }
 
 /// The folder of the journals: on the disk that a journal would be on, and gone with this.
@@ -44,7 +51,7 @@ struct Folder(PathBuf);
 impl Folder {
     fn beside(journal: &str) -> anyhow::Result<Self> {
         let parent = match Path::new(journal).parent() {
-            Some(parent) if journal != "none" => parent,
+            Some(parent) if journal != "none" && !is_database(journal) => parent,
             _ => Path::new(""),
         };
         let folder = parent.join(format!(".acequia-bench-{}", std::process::id()));
@@ -70,10 +77,23 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let folder = Folder::beside(&options.journal)?;
     let mut outcomes = Vec::new();
     for (nth, case) in cases(options)?.into_iter().enumerate() {
-        let comparison = compare(options, &case, &folder.journal(nth)?).await?;
-        outcomes.push(Outcome { case, comparison });
+        let file = folder.journal(nth)?;
+        let outcome = if is_database(&options.journal) {
+            // Nobody else's: what is left there of an earlier one is not to be read.
+            let name = format!("bench-{}-{nth}", std::process::id());
+            let flags = ["--journal", &options.journal, "--cluster-name", &name];
+            compare(options, case, ("file", &["--journal", &file]), ("PostgreSQL", &flags)).await?
+        } else {
+            let flags = ["--journal", &file];
+            compare(options, case, ("memory", &["--journal", "none"]), ("journal", &flags)).await?
+        };
+        outcomes.push(outcome);
     }
     print(options, &outcomes)
+}
+
+fn is_database(journal: &str) -> bool {
+    SCHEMES.iter().any(|scheme| journal.starts_with(scheme))
 }
 
 fn cases(options: &Options) -> anyhow::Result<[Case; 3]> {
@@ -90,7 +110,13 @@ fn cases(options: &Options) -> anyhow::Result<[Case; 3]> {
     ])
 }
 
-async fn compare(options: &Options, case: &Case, journal: &str) -> anyhow::Result<Comparison> {
+/// Two servers by their names, started with these flags.
+async fn compare(
+    options: &Options,
+    case: Case,
+    (before, flags_before): (&'static str, &[&str]),
+    (kept, flags): (&'static str, &[&str]),
+) -> anyhow::Result<Outcome> {
     let workers = Workers {
         role: if case.job_ms.is_some() { Role::Sleeper } else { Role::Worker },
         count: 1,
@@ -98,12 +124,13 @@ async fn compare(options: &Options, case: &Case, journal: &str) -> anyhow::Resul
         packed: options.packed,
         together: false,
     };
-    let mut memory = System::own(options, &["--journal", "none"], workers).await?;
-    let mut disk = System::own(options, &["--journal", journal], workers).await?;
+    let mut memory = System::own(options, flags_before, workers).await?;
+    let mut disk = System::own(options, flags, workers).await?;
     let jobs = case.load.jobs(&options.queue, &case.payload()?);
     let systems = [(&mut memory, jobs.clone()), (&mut disk, jobs)];
     let measured = in_turn(&case.load, options.rounds, systems).await?;
-    Ok(Comparison { case: case.name(), names: ["memory", "journal"], measured })
+    let comparison = Comparison { case: case.name(), names: [before, kept], measured };
+    Ok(Outcome { case, comparison, kept })
 }
 
 impl Case {
@@ -158,8 +185,9 @@ impl Outcome {
         let mut lines = report::comparison(&self.comparison);
         let [_, journal] = &self.comparison.measured;
         lines.push(format!(
-            "  with the journal {:.0} syncs a second; {:.2} of the jobs were durable, and accepted, \
+            "  with the {} {:.0} syncs a second; {:.2} of the jobs were durable, and accepted, \
              before they ended",
+            self.kept,
             journal.syncs_per_s.unwrap_or_default(),
             journal.accepted_per_job,
         ));
@@ -178,11 +206,16 @@ fn print(options: &Options, outcomes: &[Outcome]) -> anyhow::Result<()> {
         let report = json!({ "rounds": options.rounds, "cases": cases, "aims": aims });
         return report::print(&serde_json::to_string_pretty(&report)?);
     }
+    let (before, kept) = if is_database(&options.journal) {
+        ("a journal in a file", "its journal in PostgreSQL")
+    } else {
+        ("none", "a journal")
+    };
     let mut lines = vec![
         format!(
-            "A server with a journal beside one without; medians of {} rounds in turn, {} bytes \
-             where jobs end at once",
-            options.rounds, options.payload
+            "A server with {} beside one with {}; medians of {} rounds in turn, {} bytes where jobs \
+             end at once",
+            kept, before, options.rounds, options.payload
         ),
         "A job that ends before its record is synced need not be written: that is the first case."
             .to_owned(),

@@ -67,9 +67,9 @@ impl Clock {
         Self { start: Stamp { time_ms, reading }, clocks }
     }
 
-    /// Begins at a time that somebody else has told.
-    pub(crate) fn from(time_ms: u64, clocks: Clocks) -> Self {
-        let reading = clocks();
+    /// Goes by a time that somebody else has told, when the system was booted for so long.
+    pub(crate) fn told(time_ms: u64, boot_ms: u64, clocks: Clocks) -> Self {
+        let reading = Reading { boot_ms, ..clocks() };
         Self { start: Stamp { time_ms, reading }, clocks }
     }
 

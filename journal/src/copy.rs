@@ -305,13 +305,13 @@ fn open(place: &Place) -> Result<Opened, CopyError> {
 /// Takes the journal over, unless somebody has it.
 fn own(candidate: &Candidate) -> Result<crate::shared::candidate::Term, String> {
     let mut role = candidate.role();
-    let known = |role: &Role| !matches!(role, Role::Standby { owner: None });
+    let known = |role: &Role| !matches!(role, Role::Standby { owner: None, .. });
     let Ok(reactor) = Reactor::new() else { return Err("an address that is not known".to_owned()) };
     match reactor.block_on(role.wait_for(known)).as_deref() {
         Ok(Role::Owner(term)) => Ok(term.clone()),
-        Ok(Role::Standby { owner: Some(owner) }) => Err(owner.clone()),
+        Ok(Role::Standby { owner: Some(owner), .. }) => Err(owner.clone()),
         Ok(Role::Halted { why }) => Err(why.clone()),
-        Ok(Role::Standby { owner: None }) | Err(_) => {
+        Ok(Role::Standby { owner: None, .. }) | Err(_) => {
             Err("an address that is not known".to_owned())
         }
     }

@@ -67,7 +67,7 @@ impl Store {
         let options =
             Options { retry_ms_max: SHARED_RETRY_MS_MAX.min(options.retry_ms_max), ..options };
         let engine = Box::new(term.engine(options)?);
-        let clock = Clock::from(term.floor_us / 1_000, clock::of_system());
+        let clock = Clock::told(term.floor_us / 1_000, term.taken_at_ms, clock::of_system());
         let first_number = term.floor_us + UNSEEN_US;
         Ok(Self { engine, options, clock, first_number, cautions: Vec::new() })
     }

@@ -29,7 +29,14 @@ where
         if inbox.send(opened.into()).await.is_err() {
             return;
         }
-        tokio::spawn(read(connection, results, valve, inbox.clone()));
+        let inbox = inbox.clone();
+        tokio::spawn(async move {
+            // A connection that outlives the pipeline would take the words for the next one along.
+            tokio::select! {
+                () = inbox.closed() => {}
+                () = read(connection, results, valve, inbox.clone()) => {}
+            }
+        });
     }
 }
 

@@ -13,11 +13,9 @@ use super::refused::{Reason, Refused};
 pub(crate) struct StandbyMetrics(Arc<PrometheusRecorder>);
 
 impl StandbyMetrics {
-    pub(crate) fn new(state: ClusterState) -> Self {
+    pub(crate) fn new() -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
-        let make = Maker(&recorder);
-        make.describe();
-        make.cluster(state);
+        Maker(&recorder).describe();
         Self(Arc::new(recorder))
     }
 
@@ -26,8 +24,9 @@ impl StandbyMetrics {
         Maker(&self.0).refused()
     }
 
-    /// The text for a scrape.
-    pub(crate) fn text(&self) -> String {
+    /// The text for a scrape of a server that is this now.
+    pub(crate) fn text(&self, state: ClusterState) -> String {
+        Maker(&self.0).cluster(state);
         self.0.handle().render()
     }
 }

@@ -60,7 +60,9 @@ def test_it_is_hardened(unit):
 def test_it_waits_longer_than_running_jobs_may_take(unit):
     code, out, said = run_acequia("config", COMMANDS[unit])
     assert code == 0, said
-    assert seconds(unit, "TimeoutStopSec") > tomllib.loads(out.decode())[COMMANDS[unit]]["grace_s"]
+    # The server has another default for each sort of journal, none of them longer.
+    grace_s = tomllib.loads(out.decode())[COMMANDS[unit]].get("grace_s", 10)
+    assert seconds(unit, "TimeoutStopSec") > grace_s
 
 
 @pytest.mark.parametrize("unit", UNITS)

@@ -61,7 +61,7 @@ pub(crate) struct Taken {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// It waits. Nothing is known of the owner before the first look.
-    Standby { owner: Option<String> },
+    Standby { owner: Option<String>, epoch: u64 },
     /// It owns the journal.
     Owner(Taken),
     /// It has owned the journal, and another may now.
@@ -92,13 +92,15 @@ pub(crate) struct Lease {
     is_dead: bool,
     /// Until when nobody can have taken over who waits for the lease.
     held_until_ms: u64,
+    /// When it was told that this server is the owner.
+    taken_at_ms: u64,
 }
 
 impl Lease {
     pub(crate) fn new(me: u128, now_ms: u64) -> Self {
         Self {
             me,
-            standing: Standing::Standby { owner: None },
+            standing: Standing::Standby { owner: None, epoch: 0 },
             due_ms: now_ms,
             asked: None,
             seen: None,
@@ -106,6 +108,7 @@ impl Lease {
             reached: None,
             is_dead: false,
             held_until_ms: 0,
+            taken_at_ms: 0,
         }
     }
 
@@ -116,6 +119,16 @@ impl Lease {
 
     pub(crate) fn standing(&self) -> &Standing {
         &self.standing
+    }
+
+    /// The highest epoch that this server has owned.
+    pub(crate) fn highest(&self) -> u64 {
+        self.highest
+    }
+
+    /// When it was told that this server is the owner.
+    pub(crate) fn taken_at_ms(&self) -> u64 {
+        self.taken_at_ms
     }
 
     /// Until when this server's lease holds.
@@ -170,6 +183,7 @@ impl Lease {
                 self.held_until_ms = asked_ms + LEASE_MS;
                 self.due_ms = now_ms + RENEW_EVERY_MS;
                 self.highest = taken.epoch;
+                self.taken_at_ms = now_ms;
                 self.standing = Standing::Owner(taken);
             }
             (Ask::Renew { .. }, Answer::Renewed(true)) => {
@@ -196,7 +210,7 @@ impl Lease {
         }
         let is_free = row.has_lapsed || row.owner == self.me;
         let owner = (!is_free && row.owner != 0).then(|| row.address.clone());
-        self.standing = Standing::Standby { owner };
+        self.standing = Standing::Standby { owner, epoch: row.epoch };
         // Of another one nothing is known.
         self.is_dead &= self.seen.as_ref().is_some_and(|seen| seen.owner == row.owner);
         self.seen = Some(row);

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -34,6 +34,8 @@ pub enum Role {
     Standby {
         /// `None` if nobody is known who does.
         owner: Option<String>,
+        /// How often the journal has changed hands, as it was seen last.
+        epoch: u64,
     },
     /// It owns the journal.
     Owner(Term),
@@ -51,6 +53,8 @@ pub struct Term {
     pub epoch: u64,
     /// The time of the database, in microseconds since 1970.
     pub(crate) floor_us: u64,
+    /// When that was told, in milliseconds since this machine was booted.
+    pub(crate) taken_at_ms: u64,
     /// This server's number.
     pub(crate) owner: u128,
     database: Database,
@@ -132,7 +136,7 @@ impl Candidate {
             let (district, cautions) =
                 prepared.map_err(|refusal| CannotOpen::Database(refusal.why))?;
             let (tell, told) = mpsc::unbounded_channel();
-            let (set_role, role) = watch::channel(Role::Standby { owner: None });
+            let (set_role, role) = watch::channel(Role::Standby { owner: None, epoch: 0 });
             let (hold, held) = watch::channel(0);
             let me = number();
             let mut stand = Stand {
@@ -211,16 +215,15 @@ impl Candidate {
 
 /// The database may just be starting, as this server is.
 async fn prepare(line: &mut Line, name: &str) -> Result<(i32, Vec<Caution>), Refusal> {
-    let mut waited = Duration::ZERO;
+    let until = Instant::now() + START_TIME_MAX;
     loop {
         let prepared = async {
             let cautions = schema::prepare(line).await?;
             Ok((schema::district(line, name).await?, cautions))
         };
         match prepared.await {
-            Err(Refusal { kind: Kind::Broken, .. }) if waited < START_TIME_MAX => {
+            Err(Refusal { kind: Kind::Broken, .. }) if Instant::now() < until => {
                 tokio::time::sleep(START_AGAIN).await;
-                waited += START_AGAIN;
             }
             prepared => return prepared,
         }
@@ -314,16 +317,19 @@ impl Stand {
         let until_ms = self.lease.held_until_ms();
         self.tenure.send_if_modified(|of| std::mem::replace(of, until_ms) != until_ms);
         let role = match self.lease.standing() {
-            Standing::Standby { owner } => Role::Standby { owner: owner.clone() },
+            Standing::Standby { owner, epoch } => {
+                Role::Standby { owner: owner.clone(), epoch: *epoch }
+            }
             Standing::Owner(taken) => Role::Owner(Term {
                 epoch: taken.epoch,
                 floor_us: taken.floor_us,
+                taken_at_ms: self.lease.taken_at_ms(),
                 owner: self.server.me,
                 database: self.database.clone(),
                 district: self.server.district,
             }),
             // Until its work has ended.
-            Standing::Over => Role::Standby { owner: None },
+            Standing::Over => Role::Standby { owner: None, epoch: self.lease.highest() },
             Standing::WentBack { what } => Role::Halted { why: what.clone() },
         };
         self.role.send_if_modified(|of| {

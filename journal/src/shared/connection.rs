@@ -30,34 +30,39 @@ impl Line {
         &self.database
     }
 
-    /// Asks something, which may take so long. After an error other than a refusal of the statement, the next
+    /// Asks something, which may take so long, with a connection if it takes one. After an error other than a refusal of the statement, the next
     /// one gets a connection of its own: nobody knows what became of this one.
     pub(crate) async fn ask<T>(
         &mut self,
         time_max: Duration,
         ask: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, Refusal> {
-        let connected = match self.connected.take() {
-            Some(connected) if !connected.client.is_closed() => connected,
-            _ => self
-                .database
-                .connect()
-                .await
-                .map_err(|why| refusal::of_connect(&self.database, &why))?,
-        };
-        let asked = tokio::time::timeout(time_max, ask(&connected.client)).await;
-        match asked {
-            Ok(Ok(answer)) => {
+        let before = self.connected.take().filter(|connected| !connected.client.is_closed());
+        let asked = tokio::time::timeout(time_max, async {
+            let connected = match before {
+                Some(connected) => connected,
+                None => self
+                    .database
+                    .connect()
+                    .await
+                    .map_err(|why| refusal::of_connect(&self.database, &why))?,
+            };
+            let answer = ask(&connected.client).await;
+            Ok((connected, answer))
+        });
+        match asked.await {
+            Ok(Ok((connected, Ok(answer)))) => {
                 self.connected = Some(connected);
                 Ok(answer)
             }
-            Ok(Err(error)) => {
+            Ok(Ok((connected, Err(error)))) => {
                 let refusal = refusal::of(&self.database, &error);
                 if refusal.is_certain() {
                     self.connected = Some(connected);
                 }
                 Err(refusal)
             }
+            Ok(Err(refusal)) => Err(refusal),
             Err(_) => Err(Refusal::silent(time_max)),
         }
     }

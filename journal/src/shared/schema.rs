@@ -12,7 +12,7 @@ use crate::caution::Caution;
 pub(crate) const VERSION: i32 = 1;
 
 /// Making tables may wait for another server that does so too.
-const TIME_MAX: Duration = Duration::from_secs(10);
+const TIME_MAX: Duration = Duration::from_secs(5);
 
 /// All of it. A lock that lasts as long as the transaction keeps others out who do the same.
 const CREATE: &str = "

@@ -167,7 +167,8 @@ fn who_stands_by_takes_over_when_it_is_given_to_it() {
     let term = owner(&first, None);
     let second = fresh.candidate();
     let mut role = second.role();
-    let known = Role::Standby { owner: Some("http://127.0.0.1:1".to_owned()) };
+    let owner_at = Some("http://127.0.0.1:1".to_owned());
+    let known = Role::Standby { owner: owner_at, epoch: term.epoch };
     Reactor::new().unwrap().block_on(async {
         role.wait_for(|role| *role == known).await.unwrap();
     });

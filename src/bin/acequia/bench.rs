@@ -20,6 +20,7 @@ Examples:
   acequia bench --suite              that for packed and single messages and for one job in flight
   acequia bench --durable            what the journal costs, on the disk of this folder
   acequia bench --durable --journal /var/lib/acequia/bench.redb      on another disk
+  acequia bench --durable --journal postgres://amy:secret@db/jobs    in PostgreSQL, beside a file here
   acequia bench --scale              a million waiting jobs, a thousand workers, ten thousand clients
   acequia bench --idle 5000          memory of idle sessions
   acequia bench --mixed              short jobs beside long ones
@@ -111,7 +112,8 @@ pub(crate) struct Args {
     suite: bool,
 
     /// A server with a journal in turn with one without: what it costs to keep jobs on disk. The
-    /// journal is in a folder of its own beside --journal, or in this folder, and removed
+    /// journal is in a folder of its own beside --journal, or in this folder, and removed. With a --journal
+    /// in PostgreSQL: that, under a cluster name of its own, in turn with a file
     #[arg(long, conflicts_with = "server", group = "mode")]
     durable: bool,
 

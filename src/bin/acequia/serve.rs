@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use acequia::client::AdminClient;
-use acequia::{Broken, Cluster, Config, End, Endpoint, Journal, Server, TlsFiles};
+use acequia::{Broken, Cluster, Config, End, Endpoint, Journal, Server, Shared, TlsFiles};
 use acequia_pool::{GuardCommand, Setup};
 use acequia_wire::limits::DURATION_MS_MAX;
 use anyhow::{Context as _, bail};
@@ -113,9 +113,10 @@ pub(crate) struct Args {
     )]
     timeout_s: Option<u64>,
 
-    /// How long running jobs may take to finish once the server is told to stop
-    #[arg(long, env = "ACEQUIA_GRACE_S", default_value_t = Config::GRACE.as_secs(), value_name = "SECONDS")]
-    grace_s: u64,
+    /// How long running jobs may take to finish once the server is told to stop [default: 10; 1 with a journal
+    /// in PostgreSQL, where another server waits to take over]
+    #[arg(long, env = "ACEQUIA_GRACE_S", value_name = "SECONDS")]
+    grace_s: Option<u64>,
 
     /// A pool of worker processes beside the server, as many as there is work for: 'NAME: MIN..MAX
     /// queue=A,B -- CMD ARGS' (docs/pools.md); may be given several times
@@ -282,6 +283,12 @@ impl Args {
         let results = endpoint("--results", &self.results)?;
         let worker_connections = self.limits.worker_connections;
         let (listen, sockets) = listen::split(self.listen)?;
+        let journal = self.journal.into_journal()?;
+        let grace = match (self.grace_s, &journal) {
+            (Some(seconds), _) => Duration::from_secs(seconds),
+            (None, Some(Journal::Shared(_))) => Shared::GRACE,
+            (None, _) => Config::GRACE,
+        };
         let config = Config {
             listen,
             sockets,
@@ -290,14 +297,14 @@ impl Args {
             tls: self.tls_cert.zip(self.tls_key).map(|(cert, key)| TlsFiles { cert, key }),
             jobs,
             results,
-            journal: self.journal.into_journal()?,
+            journal,
             retention: Duration::from_secs(self.retention_s),
             absence: Duration::from_secs(self.session_s),
             limits: self.limits.check()?,
             worker_connections,
             lease: Duration::from_secs(self.lease_s),
             default_timeout: self.timeout_s.map(Duration::from_secs),
-            grace: Duration::from_secs(self.grace_s),
+            grace,
             measures: !self.no_measures,
             ..Config::default()
         };
