@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from harness import Server
 from harness.postgres import Postgres
@@ -54,7 +55,8 @@ class Cluster(Fleet):
         self._config = folder / "acequia.toml"
         self._config.write_text(f"[serve]\nretention_s = {LONG_S}\n")
         self.postgres, self.links, self._walls, sites = Postgres(), [], [], []
-        self._late, self._epoch = [None] * SERVERS, 0
+        self._late, self._launches, self._epoch = [None] * SERVERS, [None] * SERVERS, 0
+        self._threads = ThreadPoolExecutor(SERVERS)
         try:
             for nth in range(SERVERS):
                 self.links.append(PostgresProxy(self.postgres))
@@ -85,11 +87,24 @@ class Cluster(Fleet):
         # What was to go wrong has had its time.
         for link in self.links:
             link.disarm()
-        for site in self.sites:
-            site.server.wait_ready()
+        for nth in range(SERVERS):
+            self._begin(nth)
         self._owner = eventually(self._agreed_owner, "one owner, whom all others name", OWNED_S)
         before, self._epoch = self._epoch, int(self._owner.metric("acequia_cluster_epoch"))
         self._note_now("take_over", times=self._epoch - before)
+
+    def _begin(self, nth):
+        """Waits until a server has begun. One that has found no database when it started is started again."""
+        site = self._site(nth)
+        try:
+            site.server.wait_ready()
+        except AssertionError:
+            process = site.server.process
+            was_refused = not process.stdout and any("cannot be opened: PostgreSQL" in line for line in process.stderr)
+            if process.alive or not was_refused:
+                raise
+            site.launch()
+            site.server.wait_ready()
 
     def _agreed_owner(self):
         """The one server that works, if there is one and the others stand by for it."""
@@ -125,9 +140,13 @@ class Cluster(Fleet):
             assert site.server.metric("acequia_cluster_lost_commits") == 0, "commits are said to be lost"
 
     def kill_server(self, nth):
-        self.sites[nth].server.kill()
+        self._site(nth).server.kill()
 
     def launch_server(self, nth):
+        """As soon as it has ended, which may take until the database is there; other deeds do not wait for that."""
+        self._launches[nth] = self._threads.submit(self._launch, nth)
+
+    def _launch(self, nth):
         process = self.sites[nth].server.process
         try:
             process.wait(STOPPED_S)
@@ -135,15 +154,22 @@ class Cluster(Fleet):
             self.wrong.append(f"stopped: a server was told to, and is still there after {STOPPED_S} s:\n{process.log()}")
             process.kill()
         self.sites[nth].launch()
+        self._note_now("launch_server", nth)
+
+    def _site(self, nth):
+        """Of a server that is there, if it was launched."""
+        if self._launches[nth]:
+            self._launches[nth].result()
+        return self.sites[nth]
 
     def stop_server(self, nth):
-        self.sites[nth].stop()
+        self._site(nth).stop()
 
     def pause_server(self, nth):
-        self.sites[nth].pause()
+        self._site(nth).pause()
 
     def resume_server(self, nth):
-        self.sites[nth].resume()
+        self._site(nth).resume()
 
     def step_clock(self, nth, offset_s):
         self._walls[nth].step(offset_s)
@@ -202,6 +228,8 @@ class Cluster(Fleet):
             last.callback(self.postgres.close)
             for link in self.links:
                 last.callback(link.close)
+            # Whatever is still to be launched is ended then, too.
+            self._threads.shutdown()
             super().close(keep)
             if keep:
                 self._keep_database()
