@@ -24,6 +24,10 @@ simulate runs="2000":
 ledger *args="--rounds 30":
     ACEQUIA_LEDGER="{{args}}" tests/run ledger
 
+# The same of two servers that stand in for one another, and of the PostgreSQL that has their journal
+ledger-cluster *args="--rounds 100":
+    ACEQUIA_LEDGER="{{args}}" tests/run ledger-cluster
+
 # The server against the Autobahn test suite: docs/conformance.md
 autobahn:
     tests/run autobahn

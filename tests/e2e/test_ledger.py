@@ -1,6 +1,7 @@
 """A short run of the ledger, and that its rules find what is wrong. `just ledger` is a long one."""
 
 import copy
+import json
 import os
 import random
 import sys
@@ -10,7 +11,8 @@ import pytest
 
 import audit
 import books
-import chaos
+import cluster_chaos
+import single_chaos
 from harness import Process
 
 LEDGER = Path(__file__).parents[1] / "ledger"
@@ -29,6 +31,13 @@ def ledger(*args, env=None):
 def test_nothing_that_was_accepted_is_lost():
     seed = os.environ.get("LEDGER_SEED")
     code, process = ledger("--rounds", ROUNDS, *(["--seed", seed] if seed else []))
+    assert code == 0, process.log()
+
+
+@pytest.mark.timeout(400)
+def test_nothing_is_lost_where_one_server_stands_in_for_another():
+    seed = os.environ.get("LEDGER_SEED")
+    code, process = ledger("--cluster", "--rounds", ROUNDS, "--seconds", 3, *(["--seed", seed] if seed else []))
     assert code == 0, process.log()
 
 
@@ -140,6 +149,30 @@ def test_what_has_a_reason_is_no_fault():
     assert wrong(book, known) == set()
 
 
+def test_what_a_cluster_has_a_reason_for_is_no_fault():
+    """Another server takes over, or the database is away."""
+    book, known = a_round_without_fault()
+    book.addresses, book.calm_ns = {"http://a:1"}, 105 * S
+    book.note(turned_away())
+    book.note(turned_away(owner=None))
+    # It was begun by a server that stood still for longer than its lease.
+    run_it(book, "s1.7", "j17", 2, "w2", 73 * S)
+    do(book, "pause_server", 70.1, 0)
+    do(book, "pause_server", 71, 1)
+    do(book, "resume_server", 72, 1)
+    do(book, "resume_server", 75.5, 0)
+    # That it had begun could not be written.
+    fail(book, known, 9, "expired")
+    do(book, "hold_link", 89, 0)
+    do(book, "free_link", 91, 0)
+    book.note({"t": 96 * S, "session": "s2", "what": "submit", "id": 2, "kind": "quick", "nonce": "s2.2"})
+    book.note({"t": 96 * S, "session": "s2", "what": "rejected", "id": 2, "code": "storage"})
+    # It lay at its worker when all was calm again.
+    add(book, known, 10, "keyed", key="k")
+    run_it(book, "s1.10", "j20", 2, "w1", 107 * S)
+    assert wrong(book, known) == set()
+
+
 def test_a_batch_that_was_submitted_in_parts_is_told_in_parts():
     book, known = a_round_without_fault()
     book.note({"session": "s1", "what": "resubmit", "id": 6})
@@ -156,11 +189,31 @@ def test_the_end_of_a_batch_outlasts_the_server():
         assert wrong(book, known) == {"batch told"}, at_s
 
 
+def test_what_stands_still_goes_on_also_in_a_cluster():
+    deeds_of = {"kills": "kill_server", "still": "pause_server", "clock": "step_clock", "database": "kill_database",
+                "links": "hold_link", "writes": "lose_answer"}
+    for only, deed in deeds_of.items():
+        # In some rounds there is none.
+        names = {name for seed in range(9) for _, name, _ in cluster_chaos.plan(random.Random(seed), 60, (only,)).deeds}
+        assert deed in names and not names & ({*deeds_of.values()} - {deed}), only
+    for seed in range(50):
+        deeds = [(name, *arguments[:1]) for _, name, arguments in cluster_chaos.plan(random.Random(seed), 6).deeds]
+        names = [name for name, *_ in deeds]
+        ends = [("pause_database", "resume_database"), ("delay_request", "release_request"), ("hold_link", "free_link"),
+                ("pause_server", "resume_server")]
+        for begin, end in ends:
+            assert names.count(begin) == names.count(end), (seed, begin)
+        assert names.count("kill_database") + names.count("stop_database") == names.count("start_database")
+        for nth in range(2):
+            ended = deeds.count(("kill_server", nth)) + deeds.count(("stop_server", nth))
+            assert ended == deeds.count(("launch_server", nth)), seed
+
+
 def test_plans_are_of_their_seed_and_of_what_is_asked_for():
     deeds_of = {"kills": "kill_server", "still": "pause_server", "disk": "fill_disk", "idle": "be_idle", "clock": "step_clock"}
-    for only in [*chaos.DISASTERS, chaos.DISASTERS]:
+    for only in [*single_chaos.DISASTERS, single_chaos.DISASTERS]:
         asked = only if isinstance(only, tuple) else (only,)
-        first, again = (chaos.plan(random.Random(1), 60, asked) for _ in range(2))
+        first, again = (single_chaos.plan(random.Random(1), 60, asked) for _ in range(2))
         names = [name for _, name, _ in first.deeds]
         assert names == [name for _, name, _ in again.deeds]
         if only == "away":
@@ -169,7 +222,7 @@ def test_plans_are_of_their_seed_and_of_what_is_asked_for():
             assert deeds_of[only] in names and not first.away
     # What is stopped goes on, what is full gets room.
     for seed in range(50):
-        names = [name for _, name, _ in chaos.plan(random.Random(seed), 6).deeds]
+        names = [name for _, name, _ in single_chaos.plan(random.Random(seed), 6).deeds]
         for begin, end in (("pause_server", "resume_server"), ("fill_disk", "free_disk"), ("fill_disk", "be_written"),
                            ("pause_clients", "resume_clients"), ("pause_worker", "resume_worker")):
             assert names.count(begin) == names.count(end), (seed, begin)
@@ -232,6 +285,35 @@ def a_batch_of_which_some_are_not_counted(book, known):
 
 def a_batch_with_other_ends(book, known):
     book.batches["s1", "b"][0].update(done=1, failed=1)
+
+
+def run_again_at_rest(book, known):
+    add(book, known, 10, "keyed", key="k")
+    book.calm_ns = 105 * S
+    run_it(book, "s1.10", "j20", 2, "w1", 115 * S)
+
+
+def turned_away(**fields):
+    """By a server of a cluster, as it does that, apart from these fields."""
+    problem = {"code": "standby", "owner": "http://a:1", **fields}
+    return {"session": "s1", "what": "turned away", "status": 503, "said": json.dumps(problem),
+            "kind": "application/problem+json", "retry_after": "1"}
+
+
+def turned_away_to_a_stranger(book, known):
+    book.addresses = {"http://a:1"}
+    book.note(turned_away(owner="http://b:1"))
+
+
+def turned_away_without_a_time(book, known):
+    book.addresses = {"http://a:1"}
+    book.note({**turned_away(), "retry_after": None})
+
+
+def refused_while_the_database_was_there(book, known):
+    do(book, "kill_database", 1)
+    do(book, "start_database", 3)
+    book.note({"t": 60 * S, "session": "s2", "what": "rejected", "id": 1, "code": "storage"})
 
 
 def refused_after_all(book, known):
@@ -354,7 +436,9 @@ def buried_twice(book, known):
     (done_although_it_took_too_long, "timed out"),
     (a_batch_that_is_not_told, "batch told"), (a_batch_that_is_told_twice, "batch told"),
     (a_batch_of_which_some_are_not_counted, "batch told"), (a_batch_with_other_ends, "batch told"),
-    (refused_after_all, "refused for a reason"),
+    (refused_after_all, "refused for a reason"), (refused_while_the_database_was_there, "refused for a reason"),
+    (run_again_at_rest, "not run again"),
+    (turned_away_to_a_stranger, "turned away well"), (turned_away_without_a_time, "turned away well"),
 ])
 def test_each_rule_finds_what_is_wrong(break_it, rule):
     book, known = a_round_without_fault()

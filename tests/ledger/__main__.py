@@ -16,16 +16,15 @@ import audit  # noqa: E402
 import books  # noqa: E402
 import calm  # noqa: E402
 import chaos  # noqa: E402
+import cluster_chaos  # noqa: E402
 import disk  # noqa: E402
-from fleet import Fleet  # noqa: E402
+import single_chaos  # noqa: E402
+from cluster import Cluster  # noqa: E402
 from harness import Admin  # noqa: E402
+from single import Single  # noqa: E402
 
 COLUMNS = ("round", "submitted", "accepted", "told", "looked up", "refused", "unknown", "runs",
-           "again", "lost", "letters", "sessions", "resumed", "cut off", "batches", "servers", "workers",
-           "still", "full", "steps", "wrong")
-# The deeds of the columns before the last.
-COUNTED = (("kill_server", "stop_server"), ("kill_worker", "pause_worker"), ("pause_server",), ("fill_disk",),
-           ("step_clock",))
+           "again", "lost", "letters", "sessions", "resumed", "cut off", "batches")
 
 
 def arguments():
@@ -34,16 +33,19 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=6, help="of disasters in each round")
     parser.add_argument("--without-journal", action="store_true", help="to see that a loss is noticed")
-    parser.add_argument("--only", default=",".join(chaos.DISASTERS), type=disasters, metavar="DISASTERS",
-                        help=f"what happens besides cuts, some of {','.join(chaos.DISASTERS)}")
-    return parser.parse_args()
-
-
-def disasters(text):
-    names = tuple(text.split(","))
-    if unknown := set(names) - set(chaos.DISASTERS):
-        raise argparse.ArgumentTypeError(f"no {', '.join(sorted(unknown))}")
-    return names
+    parser.add_argument("--cluster", dest="disasters", action="store_const", const=cluster_chaos,
+                        default=single_chaos, help="two servers on one PostgreSQL")
+    parser.add_argument("--only", metavar="DISASTERS",
+                        help=f"what happens besides cuts, some of {','.join(single_chaos.DISASTERS)}; "
+                             f"with --cluster of {','.join(cluster_chaos.DISASTERS)}")
+    args = parser.parse_args()
+    args.is_cluster = args.disasters is cluster_chaos
+    args.only = tuple(args.only.split(",")) if args.only else args.disasters.DISASTERS
+    if unknown := set(args.only) - set(args.disasters.DISASTERS):
+        parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join(args.disasters.DISASTERS)}")
+    if args.is_cluster and args.without_journal:
+        parser.error("the servers of a cluster have a journal, or are none: --without-journal is for one server")
+    return args
 
 
 def look_up(server, jobs):
@@ -75,15 +77,17 @@ def take_letters(server):
 def a_round(nth, fleet, args):
     """Storm, calm, audit. Returns a row of the table and what is wrong."""
     plan = plan_of(nth, args)
-    fleet.begin(nth, plan.retention_s, plan.away)
+    fleet.begin(nth, plan)
     done = chaos.carry_out(plan.deeds, fleet)
-    wrong = list(fleet.wrong)
+    wrong, calm_ns = list(fleet.wrong), time.time_ns()
     try:
         calm.settle(fleet)
     except calm.NoCalm as error:
         wrong.append(f"no calm: {error}")
     book = books.read(fleet.folder, nth)
-    book.retention_ns, book.deeds = plan.retention_s * 10**9, [books.Deed(*deed) for deed in done]
+    book.calm_ns, book.addresses = calm_ns, {f"http://{site.server.http}" for site in fleet.sites}
+    book.retention_ns = plan.retention_s * 10**9
+    book.deeds = [books.Deed(*deed) for deed in sorted(done + fleet.noted, key=lambda deed: deed[2])]
     (fleet.folder / f"r{nth}.deeds").write_text("".join(f"{deed}\n" for deed in book.deeds))
     accepted = {job for submit in book.submits.values() for job in submit.accepted}
     ended = {said["job"] for submit in book.submits.values() for said in submit.ended}
@@ -95,7 +99,7 @@ def a_round(nth, fleet, args):
     except (OSError, AssertionError) as error:
         return [nth], [*wrong, f"no answer: {error!r}"]
     wrong += audit.violations(book, known)
-    panics = [line for server in fleet.servers for line in server.stderr if "panicked" in line]
+    panics = [line for site in fleet.sites for process in site.processes for line in process.stderr if "panicked" in line]
     wrong += [f"a server panicked: {line}" for line in panics]
     submits = book.submits.values()
     runs = sum(len(runs) for runs in book.runs_by_nonce.values())
@@ -107,31 +111,41 @@ def a_round(nth, fleet, args):
         sum(audit.end_of(each) == audit.LOST for each in known.values() if each),
         len(book.letters), len(book.opened), len(book.resumed), len(book.opened - book.finished),
         sum(map(len, book.batches.values())),
-        *(sum(deed.name in names for deed in book.deeds) for names in COUNTED), len(wrong),
+        *(sum(deed.name in names for deed in book.deeds) for names in args.disasters.COUNTED.values()), len(wrong),
     ], wrong
 
 
 def plan_of(nth, args):
-    return chaos.plan(random.Random(f"{args.seed} {nth}"), args.seconds, args.only)
+    return args.disasters.plan(random.Random(f"{args.seed} {nth}"), args.seconds, args.only)
 
 
-def row(values):
-    return "  ".join(f"{value:>{len(name)}}" for value, name in zip(values, COLUMNS, strict=False))
+def new_fleet(folder, args):
+    if args.is_cluster:
+        return Cluster(folder, args.seed)
+    return Single(folder, args.seed, plan_of(1, args).retention_s, args.without_journal)
+
+
+def row(values, columns):
+    return "  ".join(f"{value:>{len(name)}}" for value, name in zip(values, columns, strict=False))
 
 
 def main():
     args = arguments()
-    disk.go_apart()
-    print(f"seed {args.seed}: the same disasters again with --seed {args.seed} --only {','.join(args.only)}", flush=True)
+    if not args.is_cluster:
+        disk.go_apart()
+    of = "--cluster " if args.is_cluster else ""
+    print(f"seed {args.seed}: the same disasters again with {of}--seed {args.seed} --only {','.join(args.only)}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="acequia-ledger-"))
-    fleet = Fleet(folder, args.seed, plan_of(1, args).retention_s, args.without_journal)
-    began, wrong, totals = time.monotonic(), ["it was broken off"], []
+    fleet, columns = new_fleet(folder, args), (*COLUMNS, *args.disasters.COUNTED, "wrong")
+    began, wrong, totals = time.monotonic(), [], []
     try:
-        print(row(COLUMNS), flush=True)
+        print(row(columns, columns), flush=True)
         for nth in range(1, args.rounds + 1):
+            # Until it is through.
+            wrong = ["it was broken off"]
             values, wrong = a_round(nth, fleet, args)
             totals = [sum(pair) for pair in zip(values, totals or [0] * len(values), strict=False)]
-            print(row(values), flush=True)
+            print(row(values, columns), flush=True)
             if wrong:
                 break
     finally:
@@ -141,7 +155,7 @@ def main():
         print(f"{len(wrong)} times wrong in round {nth}, seed {args.seed}; the books are in {folder}")
         return 1
     shutil.rmtree(folder)
-    print(row(["all", *totals[1:]]))
+    print(row(["all", *totals[1:]], columns))
     print(f"all {totals[2]} accepted jobs came to their end, in {time.monotonic() - began:.0f} s")
     return 0
 

@@ -1,15 +1,24 @@
 """The rules that must hold. Each is a function of the books; what it yields is a violation."""
 
-from fleet import BEATING, HEALED_S, goes_by_proxy, nth_of
+import json
+
+from fleet import HEALED_S, beats, goes_by_proxy, nth_of
 from jobs import CANCELLED, DONE, EXPIRED, KINDS, LOST, TIMED_OUT, answer
 
 MS, S = 1_000_000, 1_000_000_000  # in nanoseconds
 EARLY_NS = 5 * MS  # times are written in whole milliseconds, here and there
+APART_NS = 50 * MS  # the clocks of owners: each is the database's as of an answer, which was on its way
 WRITTEN_NS = 500 * MS  # what was longer ago than this is on the disk
 LAIN_NS = 5 * S  # for as long a job may wait at a worker that has others
 AROUND_NS = S  # what somebody does to others may show so much later
 REFUSALS = {"draining", "storage"}  # nothing else is a reason to refuse these jobs
+AWAY_CODES = {"draining", "standby"}  # of those that refuse whoever comes
 SERVER_ENDS = {"kill_server", "stop_server", "launch_server"}
+# From which deed to which a journal that is a database cannot be written.
+AWAY = (("kill_database", "start_database"), ("stop_database", "start_database"),
+        ("pause_database", "resume_database"), ("hold_link", "free_link"))
+BREAKS = {"cut_link", "break_link"}  # what takes the connection to it
+STILL_S = 4  # a server that stands still for longer may find that another has taken over
 WORKER_DEEDS = {"kill_worker", "start_worker", "pause_worker", "resume_worker"}
 
 
@@ -17,7 +26,7 @@ def violations(books, known):
     """All of them. `known` maps each accepted job to what the server knows of it, or None."""
     for rule in (nothing_strange, in_order, told_once, told_all, ended_well, readable, agreed, buried, executed, one_job,
                  not_too_early, not_expired, not_taken, not_timed_out, timed_out,
-                 batch_told, refused_for_a_reason):
+                 batch_told, refused_for_a_reason, not_run_again, turned_away_well):
         for what in rule(books, known):
             yield f"{rule.__name__.replace('_', ' ')}: {what}"
 
@@ -176,10 +185,11 @@ def one_job(books, _):
 
 def not_too_early(books, _):
     """A delay is kept, also across restarts of the server."""
+    early_ns = EARLY_NS + APART_NS * (len(books.addresses) > 1)
     for submit in books.submits.values():
         delay_ns = submit.fields.get("delay_ms", 0) * 1_000_000
         for run in books.runs_by_nonce.get(submit.nonce, ()):
-            if delay_ns and run.at_ns < submit.at_ns + delay_ns - EARLY_NS:
+            if delay_ns and run.at_ns < submit.at_ns + delay_ns - early_ns:
                 early = (submit.at_ns + delay_ns - run.at_ns) / 1e6
                 yield f"{submit} ran {early:.1f} ms too early: {run}"
 
@@ -203,14 +213,26 @@ def not_expired(books, known):
         begun += [(run, run.at_ns - LAIN_NS, run.at_ns) for run in books.runs(job)]
         for what, from_ns, to_ns in begun:
             # That it has begun may not be written yet when the server is killed.
-            if not books.done({"kill_server"}, from_ns, to_ns + WRITTEN_NS):
+            if not books.done({"kill_server"}, from_ns, to_ns + WRITTEN_NS) and not is_unsettled(books, from_ns, to_ns):
                 yield f"{submit} has expired, and had begun: {what}"
                 break
 
 
+def unsettled(books):
+    """From when to when the journal may be another server's, or its database out of reach: (ns, ns)."""
+    spans = [span for begin, end in AWAY for span in books.spans(begin, end)]
+    spans += [(deed.from_ns, deed.to_ns) for deed in books.deeds if deed.name in BREAKS]
+    spans += [(begin, end) for begin, end in books.spans("pause_server", "resume_server") if end - begin > STILL_S * S]
+    return [(begin - WRITTEN_NS, end + HEALED_S * S) for begin, end in spans]
+
+
+def is_unsettled(books, from_ns, to_ns):
+    return any(begin <= to_ns and end >= from_ns for begin, end in unsettled(books))
+
+
 def is_disturbed(books, nth, from_ns, to_ns):
     """Whether between two moments something was done that takes a run from this worker."""
-    if books.done(SERVER_ENDS, from_ns, to_ns):
+    if books.done(SERVER_ENDS, from_ns, to_ns) or is_unsettled(books, from_ns, to_ns):
         return True
     if any(deed.arguments[0] == nth for deed in books.done(WORKER_DEEDS, from_ns, to_ns)):
         return True
@@ -232,7 +254,7 @@ def not_taken(books, known):
                 over_ns = run.at_ns if again is None else again.at_ns
                 from_ns, to_ns = min(run.at_ns, over_ns) - AROUND_NS, max(run.at_ns, over_ns) + AROUND_NS
                 while_still = any(begin <= to_ns and end >= from_ns for begin, end in stood)
-                if nth in BEATING and while_still and not may_fail and not is_disturbed(books, nth, from_ns, to_ns):
+                if beats(nth) and while_still and not may_fail and not is_disturbed(books, nth, from_ns, to_ns):
                     yield f"{submit} was taken from its worker, which beats: {run}, {again}"
 
 
@@ -255,9 +277,10 @@ def timed_out(books, known):
     for submit, job, end in outcomes(books, known):
         if end != DONE or submit.kind != "hanging":
             continue
-        for run in books.runs(job):
-            if not any(begin <= run.at_ns + AROUND_NS and end >= run.at_ns for begin, end in stood):
-                yield f"{submit} is done, and should have timed out: {run}"
+        # Which of them it was that it is done by is not known.
+        runs = books.runs(job)
+        if runs and not any(begin <= run.at_ns + AROUND_NS and end >= run.at_ns for run in runs for begin, end in stood):
+            yield f"{submit} is done, and should have timed out: {runs}"
 
 
 def batch_told(books, known):
@@ -285,8 +308,30 @@ def batch_told(books, known):
 
 
 def refused_for_a_reason(books, _):
-    """No job is refused because of a disk that has room."""
+    """No job is refused because of a disk that has room, or of a database that is there."""
     full = [(begin, end + HEALED_S * S) for begin, end in books.spans("fill_disk", "be_written")]
+    full += unsettled(books)
     for line in books.storage:
         if not any(begin <= line["t"] <= end for begin, end in full):
             yield f"session {line['session']} was refused while there was room: {line}"
+
+
+def not_run_again(books, _):
+    """At rest, a job with a key whose outcome is kept is told of it, and does not run once more."""
+    for submit in books.submits.values():
+        if submit.kind != "keyed" or books.calm_ns - submit.at_ns >= books.retention_ns:
+            continue
+        ended = [line["t"] for line in submit.ended if line["t"] < books.calm_ns]
+        # What was begun before may lie at its worker.
+        late = [run for run in books.runs_by_nonce.get(submit.nonce, ()) if run.at_ns > books.calm_ns + LAIN_NS]
+        if ended and late:
+            yield f"{submit} had ended, and ran once more: {late}"
+
+
+def turned_away_well(books, _):
+    """Who asks a server that does not work is told so, who does, and when to ask again."""
+    for line in books.turned_away:
+        is_well = line["status"] == 503 and line["kind"] == "application/problem+json" and line["retry_after"]
+        said = json.loads(line["said"]) if is_well else {}
+        if said.get("code") not in AWAY_CODES or said.get("owner") not in books.addresses | {None}:
+            yield f"session {line['session']} was turned away otherwise: {line}"

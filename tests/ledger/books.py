@@ -52,6 +52,11 @@ class Deed:
     from_ns: int
     to_ns: int
 
+    @property
+    def whom(self):
+        """The number of who it was done to, where there are several."""
+        return next((argument for argument in self.arguments[:1] if isinstance(argument, int)), None)
+
 
 @dataclass
 class Books:
@@ -69,6 +74,9 @@ class Books:
     deeds: list = field(default_factory=list)
     retention_ns: int = 600 * 10**9  # how long outcomes are kept
     looked_ns: int = 0  # when the server was asked what it knows
+    turned_away: list = field(default_factory=list)  # upgrades that were refused
+    addresses: set = field(default_factory=set)  # of servers, as they are told
+    calm_ns: int = 0  # from when on nothing was done to anybody
     resubmitted: set = field(default_factory=set)  # nonces that were submitted again
     letters: list = field(default_factory=list)  # jobs of the dead letters
     runs_by_nonce: dict = field(default_factory=lambda: defaultdict(list))
@@ -84,6 +92,8 @@ class Books:
             getattr(self, what).add(session)
         elif what == "double":
             self.doubles.append(line)
+        elif what == "turned away":
+            self.turned_away.append(line)
         elif what == "gap":
             self.note_gap(line)
         elif what == "batch":
@@ -143,13 +153,12 @@ class Books:
 
     def spans(self, begins, ends):
         """From when to when something was so, again and again: (ns, ns)."""
-        since, spans = None, []
+        since, spans = {}, []
         for deed in self.deeds:
-            if deed.name == begins and since is None:
-                since = deed.from_ns
-            elif deed.name == ends and since is not None:
-                spans.append((since, deed.to_ns))
-                since = None
+            if deed.name == begins:
+                since.setdefault(deed.whom, deed.from_ns)
+            elif deed.name == ends and deed.whom in since:
+                spans.append((since.pop(deed.whom), deed.to_ns))
         return spans
 
 

@@ -4,7 +4,7 @@ import time
 
 from harness.process import eventually
 
-from fleet import WORKERS
+from fleet import KINDS
 
 PATIENCE_S = 60
 
@@ -16,10 +16,9 @@ class NoCalm(Exception):
 def settle(fleet):
     """Waits for the end of all jobs, of all clients, of all sessions."""
     try:
-        fleet.server.wait_ready()
-        eventually(lambda: fleet.server.get("/readyz")[0] == 200, "a server that takes jobs", PATIENCE_S)
-        eventually(lambda: fleet.server.metric("acequia_workers") == len(WORKERS),
-                   f"{len(WORKERS)} workers to be ready", PATIENCE_S)
+        fleet.come_up()
+        eventually(lambda: fleet.server.metric("acequia_workers") == len(KINDS),
+                   f"{len(KINDS)} workers to be ready", PATIENCE_S)
         fleet.finish_clients()
         deadline = time.monotonic() + PATIENCE_S
         eventually(lambda: not any(client.alive for client in fleet.clients),
@@ -28,16 +27,21 @@ def settle(fleet):
             if client.wait() != 0:
                 raise NoCalm(f"a client failed:\n{client.log()}")
         eventually(fleet.is_idle, "the end of all jobs", PATIENCE_S)
+        fleet.come_to_rest()
     except AssertionError as error:
         raise NoCalm(f"{error}\n{state_of(fleet)}") from error
 
 
 def state_of(fleet):
-    """What the server says, for whoever looks for the reason."""
+    """What the servers say, for whoever looks for the reason."""
+    return "\n".join(state_of_server(site.server) for site in fleet.sites)
+
+
+def state_of_server(server):
     try:
-        samples = fleet.server.metrics().items()
+        samples = server.metrics().items()
     except (OSError, AssertionError) as error:
-        return f"the server does not answer: {error}\n{fleet.server.process.log()}"
+        return f"the server does not answer: {error}\n{server.process.log()}"
     return "\n".join(
         f"{name}{dict(labels) or ''} {value:g}" for (name, labels), value in sorted(samples)
         if value and "_seconds" not in name and "bytes_total" not in name

@@ -1,12 +1,16 @@
 """A client: submits all the time, and writes down what it does and hears.
 
-    client.py WS_URL BOOK NAME ENCODING SEED here|away
+    client.py WS_URL[,WS_URL…] BOOK NAME ENCODING SEED here|away patient|hasty
 
-When a line comes on its standard input it submits no more, waits for every outcome that it is owed,
-and ends. If its connection dies before, every other client resumes its session, on whatever server
-is there then, and is owed all the same; the others begin a new session, to which they are owed
-nothing yet. Of those that are told `away`, some submit one batch of more jobs than a mailbox holds
-events and go away while it is worked on. A line is in the book before its op is sent, and as soon as its event is read.
+Of several servers it takes the next where one does not have it, and one that is hasty leaves a
+server that says nothing.
+
+When a line comes on its standard input it submits no more, but what has a key once again, waits for
+every outcome that it is owed, and ends. If its connection dies before, every other client resumes its
+session, on whatever server is there then, and is owed all the same; the others begin a new session, to
+which they are owed nothing yet. Of those that are told `away`, some submit one batch of more jobs than
+a mailbox holds events and go away while it is worked on. A line is in the book before its op is sent,
+and as soon as its event is read.
 """
 
 import itertools
@@ -19,7 +23,7 @@ import time
 from socket import SHUT_RDWR
 
 import msgpack
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import connect
 
 from jobs import choose, many
@@ -30,6 +34,8 @@ MANY = (1010, 1300)  # a mailbox holds 1,000
 AWAY_S = (1, 6)
 OUTCOMES = {"done", "failed", "cancelled"}
 REFUSALS_THAT_PASS = {"draining", "storage"}
+AGAIN_MAX = 5  # jobs with a key
+PINGS = {"patient": {"ping_interval": None}, "hasty": {"ping_interval": 0.5, "ping_timeout": 1.5}}  # seconds
 
 
 class Session:
@@ -56,8 +62,7 @@ class Session:
         return self._secret is not None
 
     def write(self, what, **fields):
-        line = {"t": time.time_ns(), "session": self._name, "what": what, **fields}
-        os.write(self._book, json.dumps(line).encode() + b"\n")
+        write(self._book, self._name, what, **fields)
 
     def send(self, op):
         self._socket.send(json.dumps(op) if self._encoding == "json" else msgpack.packb(op))
@@ -202,6 +207,7 @@ class Session:
                     self.hear(left)
                 if self.can_be_resumed and self._rng.random() < 0.2:
                     self.send({"op": "ack", "seq": self._last})
+            self.ask_again()
             # The answer comes behind all that the server still had to say.
             self.send({"op": "cancel", "id": "the last word"})
             while self.hear(1) != "the last word":
@@ -211,6 +217,14 @@ class Session:
         except ConnectionClosed:
             self.write("lost")
             return False
+
+    def ask_again(self):
+        """At the end, for some of the jobs with a key: they are known, and do not run once more."""
+        if self._past:
+            self.submit_all(self._rng.sample(self._past, min(len(self._past), AGAIN_MAX)), is_batch=False)
+        self._to_cancel = []
+        while self._live:
+            self.hear(1)
 
     def leave(self):
         """Is cut off, and away for a while."""
@@ -238,18 +252,25 @@ class Session:
         return event.get("id")
 
 
-def main(url, book, name, encoding, seed, where):
+def write(book, session, what, **fields):
+    """A line in the book."""
+    line = {"t": time.time_ns(), "session": session, "what": what, **fields}
+    os.write(book, json.dumps(line).encode() + b"\n")
+
+
+def main(urls, book, name, encoding, seed, where, patience):
     rng = random.Random(seed)
     resumable = rng.random() < 0.5
     goes_away = where == "away" and resumable
     book = os.open(book, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     finishing = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.readline(), finishing.set()), daemon=True).start()
-    numbers, session = itertools.count(1), None
+    numbers, session, urls = itertools.count(1), None, itertools.cycle(urls.split(","))
+    url = next(urls)
     while session is not None or not finishing.is_set():
         try:
             with connect(url, subprotocols=[f"acequia.v1.{encoding}"], compression=None, proxy=None,
-                         max_size=None, ping_interval=None, open_timeout=5, close_timeout=1) as socket:
+                         max_size=None, open_timeout=5, close_timeout=1, **PINGS[patience]) as socket:
                 secret = session.resume(socket) if session else None
                 if session is None or secret is not None:
                     session = Session(encoding, book, f"{name}.{next(numbers)}", rng, finishing)
@@ -260,8 +281,13 @@ def main(url, book, name, encoding, seed, where):
             if session is not None:
                 time.sleep(session.away_s)
                 session.away_s = 0.0
-        except (OSError, EOFError, WebSocketException):
-            # Nobody is there, or not any more.
+        except (OSError, EOFError, WebSocketException) as error:
+            # Nobody is there, or not any more; or another server works.
+            if isinstance(error, InvalidStatus):
+                refused = error.response
+                write(book, name, "turned away", status=refused.status_code, said=refused.body.decode(),
+                      kind=refused.headers.get("Content-Type"), retry_after=refused.headers.get("Retry-After"))
+            url = next(urls)
             if session is not None and not session.can_be_resumed:
                 session = None
             time.sleep(0.02)

@@ -8,9 +8,9 @@ LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 class Wall:
     """A clock that goes as the system's does, so many seconds before or behind it."""
 
-    def __init__(self, folder):
+    def __init__(self, file):
         assert LIBRARIES, "libfaketime is not there: apt-get install faketime"
-        self._file = folder / "wall"
+        self._file = file
         self.step(0)
 
     @property

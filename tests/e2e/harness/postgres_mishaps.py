@@ -28,6 +28,10 @@ class Mishap:
         self._happened = concurrent.futures.Future()
         self.answer = Answer()
 
+    def note(self, happened):
+        """Calls this as soon as it has happened, or cannot happen any more."""
+        self._happened.add_done_callback(lambda _: happened())
+
     def wait(self):
         """Waits until it has happened; returns the server's answer if it has come to that."""
         return outcome(self._happened, f"a group write; {self.left} more have to come")
@@ -89,10 +93,14 @@ class LateRequest(Mishap):
         await asyncio.wrap_future(self._released)
         return request.data
 
+    def let_go(self):
+        """From now on nothing holds it up, whether it has come or not."""
+        settle(self._released)
+
     def release(self):
         """Lets the server have it, which may refuse it by now; returns its answer."""
         self.wait()
-        settle(self._released)
+        self.let_go()
         return outcome(self._arrived, "the server's answer")
 
     def answered(self, link):

@@ -62,6 +62,13 @@ class PostgresProxy(Proxy):
         """The nth group from now on is written when it is released; its client is cut off at once."""
         return self._arm(LateRequest(nth, how))
 
+    def disarm(self):
+        """What has not happened to a group so far does not happen any more."""
+        async def do():
+            self._armed.clear()
+
+        self._call(do())
+
     def _arm(self, mishap):
         async def do():
             self._armed.append(mishap)

@@ -114,6 +114,9 @@ class Server:
     Its jobs live in memory unless it is given a `journal`, a path.
     """
 
+    # How the line begins that tells its ports.
+    BEGUN = ("acequia ready ",)
+
     def __init__(self, *flags, listen="127.0.0.1:0", jobs="tcp://127.0.0.1:0",
                  results="tcp://127.0.0.1:0", journal="none", env=None, cwd=None, binary=None, **popen):
         self._binary = binary or acequia()
@@ -142,7 +145,7 @@ class Server:
 
     def wait_ready(self):
         """Waits for the line that tells its ports."""
-        ready = self.process.line(lambda line: line.startswith("acequia ready "))
+        ready = self.process.line(lambda line: line.startswith(self.BEGUN))
         said = dict(word.split("=", 1) for word in ready.split()[2:])
         self.http, self.jobs, self.results = said["http"], said["jobs"], said["results"]
         self.admin = said.get("admin")
