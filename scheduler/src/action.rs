@@ -93,6 +93,8 @@ pub enum Action {
         job: JobId,
         /// The session that began it, if it still watches it: it has just been told.
         session: Option<SessionId>,
+        /// Whether it was part of a batch.
+        in_batch: bool,
         /// Its outcome, to be kept for as long as
         /// [`Config::retention`](crate::Config::retention) says.
         retain: Option<Arc<Retained>>,

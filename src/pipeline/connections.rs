@@ -230,8 +230,11 @@ impl Pipeline {
         };
         let Some(session) = session.filter(resumable) else { return Told::default() };
         let seq = match action {
-            Action::Settle { ticket, job, retain, .. } => {
-                self.hold(session, *ticket, *job, retain.is_some())
+            Action::Settle { ticket, job, in_batch, retain, .. } => {
+                // The end of its batch waits for the disk. Were that another server's by then, a client
+                // that knows of all of its jobs would never hear that it is over.
+                let waits = retain.is_some() || (*in_batch && self.durability.is_shared());
+                self.hold(session, *ticket, *job, retain.is_some(), waits)
             }
             _ => None,
         };
@@ -248,10 +251,11 @@ impl Pipeline {
         ticket: Ticket,
         job: JobId,
         is_retained: bool,
+        waits: bool,
     ) -> Option<u64> {
         let begun_by = self.sessions.begun_by(session);
         let is_known = begun_by.is_none_or(|group| group <= self.durability.durable());
-        if !is_retained && is_known && !self.durability.is_handed_over(ticket) {
+        if !waits && is_known && !self.durability.is_handed_over(ticket) {
             return None;
         }
         let group = self.durability.next_group();

@@ -198,7 +198,13 @@ impl Opened {
             if job.admitted.spec.on_disconnect == OnDisconnect::Cancel && !goes_on {
                 // Its session is over.
                 let (ticket, job) = (Ticket(job.admitted.ticket), job.admitted.job);
-                self.actions.push(Action::Settle { ticket, job, session: None, retain: None });
+                self.actions.push(Action::Settle {
+                    ticket,
+                    job,
+                    session: None,
+                    in_batch: false,
+                    retain: None,
+                });
                 continue;
             }
             self.recovered += 1;

@@ -3,11 +3,12 @@
 import pytest
 
 from harness import Serving, Worker
+from harness.cluster import Member
 from harness.fixtures import (  # noqa: F401 pytest finds them here
     admin, client, make, new_client, new_server, no_journal_is_left, processes, pytest_runtest_makereport, server,
 )
-from harness.cluster import Member
 from harness.postgres import Postgres
+from harness.postgres_proxy import PostgresProxy
 from harness.prometheus import Prometheus
 
 
@@ -50,12 +51,9 @@ def postgres():
 
 
 @pytest.fixture
-def owner(postgres):
+def owner(new_member, database):
     """A server of a cluster, alone in it; it must be well at the end of the test."""
-    server = Member(postgres.new_database())
-    server.wait_ready()
-    yield server
-    server.check()
+    return new_member(database).owns()
 
 
 @pytest.fixture
@@ -68,3 +66,32 @@ def database(postgres):
 def new_postgres(make):
     """Starts PostgreSQL for this test alone, which may do to it what it likes."""
     return lambda **settings: make(Postgres(**settings))
+
+
+@pytest.fixture
+def new_member():
+    """Starts servers of clusters, and checks at the end of the test that each is well that was not ended."""
+    members = []
+
+    def start(journal, *flags, **options):
+        members.append(Member(journal, *flags, **options))
+        return members[-1]
+
+    yield start
+    for member in members:
+        member.check()
+
+
+@pytest.fixture
+def pair(new_member, database):
+    """A server that owns its journal, and one that stands by."""
+    one = new_member(database).owns()
+    return one, new_member(database).stands_by(one)
+
+
+@pytest.fixture
+def behind_proxy(postgres, database, new_member, make):
+    """A proxy, an owner behind it, and a server that stands by and has a way of its own to PostgreSQL."""
+    proxy = make(PostgresProxy(postgres))
+    one = new_member(postgres.url(database=database.rpartition("/")[2], port=proxy.port)).owns()
+    return proxy, one, new_member(database).stands_by(one)

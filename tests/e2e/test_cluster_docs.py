@@ -70,7 +70,7 @@ def test_a_journal_is_moved_to_it(postgres, tmp_path):
     assert before.stop() == 0
     operator.run("copy.sh")
     after = Member(operator.url)
-    after.wait_ready()
+    after.owns()
     assert Api(after).get(f"/v1/jobs/{job}").json["state"] == "waiting"
     after.check()
 
@@ -108,9 +108,9 @@ def test_what_nginx_is_told_is_there(language, name):
 def test_a_standby_says_what_is_said_of_it(postgres):
     url = postgres.new_database()
     owner = Member(url)
-    owner.wait_ready()
+    owner.owns()
     standby = Member(url)
-    standby.wait_standby(owner)
+    standby.stands_by(owner)
     assert [server.get("/healthz")[0] for server in (owner, standby)] == [200, 200]
     assert owner.get("/readyz")[0] == 200
     status, _, text = standby.get("/readyz")

@@ -117,9 +117,9 @@ def test_it_goes_on_when_a_server_dies(services, postgres, tmp_path):
         return Member(None, "--config", settings, env={**env, "ACEQUIA_JOURNAL": url})
 
     first = member("server-1")
-    first.wait_ready()
+    first.owns()
     second = member("server-2")
-    second.wait_standby(first)
+    second.stands_by(first)
     with Haproxy(tmp_path, dict(zip(SERVERS, (first, second)))) as proxy:
         command = [here(part) for part in services["worker"]["command"]]
         for name in ("jobs", "results"):
@@ -134,6 +134,6 @@ def test_it_goes_on_when_a_server_dies(services, postgres, tmp_path):
 
         counts_words(first)
         first.kill()
-        second.wait_ready()
+        second.owns()
         counts_words(second)
     second.check()

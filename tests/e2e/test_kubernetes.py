@@ -248,11 +248,11 @@ def test_two_servers_of_a_cluster_by_these_settings(tmp_path, postgres):
         return Member(None, "--config", here("cluster.yaml"), env={"ACEQUIA_JOURNAL": url})
 
     owner = start()
-    owner.wait_ready()
+    owner.owns()
     standby = start()
-    standby.wait_standby(owner)
+    standby.stands_by(owner)
     for server in (owner, standby):
         passes_its_probes(server, "cluster.yaml")
     owner.stop()
-    standby.wait_ready()
+    standby.owns()
     passes_its_probes(standby, "cluster.yaml")

@@ -267,9 +267,9 @@ class NginxOfCluster(Kind):
 def test_nginx_passes_on_to_the_owner_of_a_cluster(postgres, tmp_path, certificate):
     url = postgres.new_database()
     first = Member(url)
-    first.wait_ready()
+    first.owns()
     second = Member(url)
-    second.wait_standby(first)
+    second.stands_by(first)
     of_one = KINDS["nginx.conf"]
     kind = NginxOfCluster(of_one.file, of_one.command, of_one.port, of_one.idle, server="10.0.0.5:8080")
     object.__setattr__(kind, "second", second.http)
@@ -284,7 +284,7 @@ def test_nginx_passes_on_to_the_owner_of_a_cluster(postgres, tmp_path, certifica
 
     takes_jobs(4)
     first.kill()
-    second.wait_ready()
+    second.owns()
     takes_jobs(4)
     assert second.total("acequia_queue_depth") == 8
     proxy.stop()

@@ -9,6 +9,7 @@ import pytest
 
 from harness import Admin, Client, Process, Serving
 from harness.process import eventually
+from harness.sessions import begin, cut, ends, last_of, numbered, resume
 
 HERE = Path(__file__).parent
 NUMBERLESS = {"welcome", "bye"}
@@ -23,43 +24,6 @@ def encoding(request):
 def slow_worker(server, name="slow"):
     """Jobs are milliseconds to sleep; it reconnects by itself."""
     return Process([sys.executable, HERE / "timing_worker.py", server.jobs, server.results, name], name=name)
-
-
-def begin(server, encoding="json"):
-    """A session that can be resumed; the client and its secret."""
-    client = Client(server, encoding)
-    client.send({"op": "hello", "resume": True})
-    welcome = client.heard("welcome")
-    assert welcome["resumed"] is False and "seq" not in welcome
-    return client, welcome["session"]
-
-
-def resume(server, secret, last, encoding="json"):
-    client = Client(server, encoding)
-    client.send({"op": "hello", "resume": secret, "last": last})
-    return client, client.heard("welcome")
-
-
-def numbered(client):
-    """The events that have a number, in the order in which they came; the numbers go up."""
-    events = [event for event in list(client.events) if "seq" in event]
-    numbers = [event["seq"] for event in events]
-    assert numbers == sorted(set(numbers)), numbers
-    return events
-
-
-def cut(client):
-    """Ends the connection without a word."""
-    client.socket.socket.shutdown(2)
-    client.wait_closed()
-
-
-def last_of(client):
-    return max((event["seq"] for event in numbered(client)), default=0)
-
-
-def ends(events):
-    return [event["id"] for event in events if event["ev"] in ("done", "failed", "cancelled")]
 
 
 def test_every_event_has_its_number(server, encoding):

@@ -67,6 +67,9 @@ pub enum BadDatabase {
     /// A value of `sslmode`.
     #[error("sslmode={0} is unknown; there are disable, prefer, require and verify-full")]
     SslMode(String),
+    /// A password where it is not looked for.
+    #[error("a password is before the @ of the URL, postgres://USER:PASSWORD@…, or in PGPASSWORD")]
+    Password,
     /// A certificate that nobody is going to look at.
     #[error("sslrootcert is looked at only with sslmode=verify-full")]
     RootWithoutVerify,
@@ -76,6 +79,16 @@ impl Database {
     /// Whether a text is meant to be one.
     pub fn is_meant_by(text: &str) -> bool {
         SCHEMES.iter().any(|scheme| text.starts_with(scheme))
+    }
+
+    /// The text of a URL without its password, if it has one. It need not be a URL that can be used.
+    pub fn without_password(url: &str) -> Option<String> {
+        let (scheme, rest) = url.split_once("://").filter(|_| Self::is_meant_by(url))?;
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let (user, hosts) = authority.rsplit_once('@')?;
+        let (user, _) = user.split_once(':')?;
+        Some(format!("{scheme}://{user}@{hosts}{path}"))
     }
 
     /// The same with this password, unless the URL has one.
@@ -136,6 +149,8 @@ impl FromStr for Database {
                 Some(("sslmode", mode)) if !["disable", "prefer", "require"].contains(&mode) => {
                     return Err(BadDatabase::SslMode(mode.to_owned()));
                 }
+                // It would be in the way where a URL is shown without its password.
+                Some(("password", _)) => return Err(BadDatabase::Password),
                 Some(("sslrootcert", path)) => root = Some(PathBuf::from(percent_decoded(path))),
                 _ => rest.push(pair),
             }
@@ -149,7 +164,7 @@ impl FromStr for Database {
         let bad = |error: tokio_postgres::Error| BadDatabase::Url(said(&error));
         let mut config: Config = format!("{base}{query}").parse().map_err(bad)?;
         let lacks = |what| Err(BadDatabase::Lacks(what));
-        if config.get_user().is_none() {
+        if config.get_user().is_none_or(str::is_empty) {
             return lacks("user");
         }
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
@@ -242,8 +257,18 @@ mod tests {
     }
 
     #[test]
+    fn its_text_can_do_without_the_password() {
+        let without = |url: &str| Database::without_password(url);
+        let url = "postgres://amy:s%2Fcret@a:5433,b/jobs?sslmode=require";
+        assert_eq!(without(url).unwrap(), "postgres://amy@a:5433,b/jobs?sslmode=require");
+        assert_eq!(without("postgres://amy@a/jobs"), None);
+        assert_eq!(without("amy:secret@a"), None);
+    }
+
+    #[test]
     fn what_it_lacks_or_has_too_much_is_named() {
         assert!(bad("postgres://a/jobs").contains("names no user"));
+        assert!(bad("postgres://:secret@a/jobs").contains("names no user"));
         assert!(bad("postgres://amy@a").contains("names no database"));
         assert!(bad("postgres://amy@a/jobs?sslmode=verify-ca").contains("verify-full"));
         assert!(bad("postgres://amy@a/jobs?sslrootcert=ca.pem").contains("verify-full"));

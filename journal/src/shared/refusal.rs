@@ -64,6 +64,18 @@ pub(crate) fn of_connect(database: &Database, why: &CannotConnect) -> Refusal {
                         database.user()
                     ));
                 }
+                if why.contains("does not support TLS") {
+                    return Refusal::lasting(format!(
+                        "PostgreSQL at {database} does not encrypt, and sslmode asks for that; set ssl=on \
+                         there, or sslmode=prefer here"
+                    ));
+                }
+                if why.contains("invalid peer certificate") {
+                    return Refusal::lasting(format!(
+                        "PostgreSQL at {database} does not prove who it is: {why}; name the authority of its \
+                         certificate with sslrootcert, and the host as the certificate does"
+                    ));
+                }
                 let why = format!(
                     "PostgreSQL cannot be reached at {database}: {why}; look whether it runs there, and \
                      whether the network lets this machine to it"

@@ -205,7 +205,7 @@ impl Scheduler {
     fn admit(&self, session: SessionId, client: usize, spec: &Submit) -> Result<(), Refusal> {
         let limits = &self.config.limits;
         if self.storage_failed {
-            let message = "the server cannot write to its disk; try again later".to_owned();
+            let message = "the server cannot write its journal; try again later".to_owned();
             return Err(later(RejectCode::Storage, message));
         }
         self.clients.check_jobs(session, limits.client_jobs)?;

@@ -190,7 +190,14 @@ impl Scheduler {
         self.queues[job.queue()].live -= 1;
         self.queues.forget_if_unused(job.queue());
         let session = job.watchers.began_in();
-        step.out.push(Action::Settle { ticket: job.ticket, job: job.id, session, retain });
+        let in_batch = job.batch().is_some();
+        step.out.push(Action::Settle {
+            ticket: job.ticket,
+            job: job.id,
+            session,
+            in_batch,
+            retain,
+        });
         self.give_up(step);
         let total = step.now - job.submitted;
         step.measure(Measure::Ended { queue, outcome: measured, ran, total });

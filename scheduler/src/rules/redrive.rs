@@ -26,7 +26,7 @@ pub enum NotRedriven {
     #[error("the server is about to stop; try again when it is back")]
     Draining,
     /// Records cannot be written.
-    #[error("the server cannot write to its disk; try again later")]
+    #[error("the server cannot write its journal; try again later")]
     Storage,
     /// Its client has submitted a job with the same key since, or another letter with it was
     /// redriven: that job is the one job of the key.

@@ -60,7 +60,7 @@ impl Model {
                     self.comes_back(id, *not_before);
                 }
             }
-            Action::Settle { ticket, job, session, retain } => {
+            Action::Settle { ticket, job, session, retain, .. } => {
                 let id = self.job_at(*ticket);
                 assert_eq!((*job, *session), (id, self.jobs[&id].began_in()));
                 self.see_settled(id, retain.clone());

@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
+use acequia::Database;
 use anyhow::Context as _;
 use clap::{ArgMatches, Command};
 use toml::Value;
@@ -125,7 +126,12 @@ fn told(
         let raw = matches.get_raw(key.arg().get_id().as_str());
         *text += &match (raw, source) {
             (Some(raw), Some(source)) => {
-                format!("{} = {} # {source}\n\n", key.name(), toml(key, raw)?)
+                let value = toml(key, raw)?;
+                let (value, note) = match without_password(&value) {
+                    Some(shown) => (shown, ", without its password: PGPASSWORD"),
+                    None => (value, ""),
+                };
+                format!("{} = {value} # {source}{note}\n\n", key.name())
             }
             _ => format!("#{} = {}\n\n", key.name(), placeholder(key)),
         };
@@ -156,6 +162,12 @@ fn describe<'a>(text: &mut String, key: Key<'a>, heading: &mut Option<&'a str>) 
         [Some(key.flag().as_str()), value].into_iter().flatten().collect::<Vec<_>>().join(" ");
     let variable = key.variable().map_or_else(String::new, |name| format!(", {name}"));
     *text += &format!("# {flag}{variable}\n");
+}
+
+/// A value that is the URL of a database, without the password that is in it.
+fn without_password(value: &str) -> Option<String> {
+    let url: Value = value.parse().ok()?;
+    Some(Value::from(Database::without_password(url.as_str()?)?).to_string())
 }
 
 /// What stands where there is no value.

@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(case.value(&["serve"], "jobs"), one("tcp://127.0.0.1:0", "from FILE:4"));
         let typed = case.value(&["serve", "--client-jobs", "8"], "client_jobs");
         assert_eq!(typed, one("8", "from --client-jobs"));
-        assert_eq!(case.value(&["serve"], "grace_s"), one("10", "default"));
+        assert_eq!(case.value(&["serve"], "lease_s"), one("15", "default"));
         assert_eq!(case.value(&["serve"], "tls_cert"), (Vec::new(), String::new()));
         // The table is for its own command only, what is before it for all.
         assert_eq!(case.value(&["submit"], "threads"), one("3", "from FILE:1"));

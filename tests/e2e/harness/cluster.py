@@ -1,21 +1,109 @@
-"""Servers with one journal in PostgreSQL: one owns it, and the others stand by."""
+"""A cluster: servers with one journal in PostgreSQL, of which one owns it and the others stand by."""
 
+import signal
+import sys
+from pathlib import Path
+
+from .postgres_server import state
+from .process import Process, eventually
 from .server import Server, quiet_ports
+
+TEN_LINES = Path(__file__).resolve().parents[1] / "ten_lines.py"
 
 
 class Member(Server):
-    """A server of a cluster, of which it is not known yet what it is. On ports on which it can be dialled all the time."""
+    """One of them; `journal` is the URL of a database.
+
+    It keeps its ports whatever it is, and over restarts: its peers dial them all the time.
+    """
+
+    admin = None
 
     def __init__(self, journal, *flags, **options):
         http, jobs, results = quiet_ports(3)
-        super().__init__(*flags, listen=f"127.0.0.1:{http}", jobs=f"tcp://127.0.0.1:{jobs}",
-                         results=f"tcp://127.0.0.1:{results}", journal=journal, **options)
+        super().__init__(*flags, journal=journal, listen=f"127.0.0.1:{http}", jobs=f"tcp://127.0.0.1:{jobs}",
+                         results=f"tcp://127.0.0.1:{results}", **options)
 
-    def start_again(self):
-        assert not hasattr(self, "process") or not self.process.alive
-        self.launch()
+    @property
+    def url(self):
+        """Where others are told that it is."""
+        return f"http://{self.http}"
 
-    def wait_standby(self, owner):
-        """Waits until it stands by for this one."""
-        said = f" owner=http://{owner.http}"
-        self.process.line(lambda line: line.startswith("acequia standby ") and line.endswith(said))
+    def line_of(self, role, owner=None):
+        """What it says when it begins to be `ready` or a `standby`."""
+        line = f"acequia {role} http={self.http} jobs={self.jobs} results={self.results}"
+        return line if owner is None else f"{line} owner={owner}"
+
+    def launch(self):
+        super().launch()
+        self.is_ended = False
+
+    def wait_ready(self):
+        """Waits until it has found out who owns the journal: it, or another."""
+        self.process.line(lambda line: line.startswith("acequia "))
+
+    def is_last_word(self, line):
+        """Whether it has said this, perhaps with more ports, and nothing since."""
+        return any(f"{said} ".startswith(f"{line} ") for said in self.process.stdout[-1:])
+
+    def owns(self):
+        """Waits until it has become the owner, and has said nothing else since; returns itself."""
+        eventually(lambda: self.is_last_word(self.line_of("ready")), f"{self.http} to own the journal")
+        return self
+
+    def stands_by(self, owner):
+        """Likewise, that it stands by and the other server is the owner."""
+        line = self.line_of("standby", owner.url)
+        eventually(lambda: self.is_last_word(line), f"{self.http} to stand by for {owner.http}")
+        return self
+
+    def worker(self):
+        """A worker process of ten lines, which answers in capitals and comes back by itself."""
+        return Process([sys.executable, TEN_LINES, self.jobs, self.results], name=f"worker of {self.http}")
+
+    def readyz(self):
+        status, _, text = self.get("/readyz")
+        return status, text
+
+    def wait_readyz(self, status, text=""):
+        """Waits until it answers so, with this in its text; returns all of that."""
+        def look():
+            found, said = self.readyz()
+            return found == status and text in said and said
+
+        return eventually(look, f"/readyz {status} {text!r}")
+
+    def pause(self):
+        """From now on it does nothing; its connections stay open, and come in."""
+        self.process.signal(signal.SIGSTOP)
+        eventually(lambda: state(self.process.pid) == "T", "the server to be stopped")
+
+    def resume(self):
+        self.process.signal(signal.SIGCONT)
+
+    def terminate(self):
+        """Asks it to stop, and does not wait."""
+        self.is_ended = True
+        self.process.signal(signal.SIGTERM)
+
+    def stop(self):
+        self.terminate()
+        return self.process.wait()
+
+    def kill(self):
+        self.is_ended = True
+        return super().kill()
+
+    def check(self):
+        if self.is_ended:
+            self.check_log()
+        else:
+            super().check()
+
+
+def owner_of(members):
+    """Waits until one of these owns the journal, and returns it."""
+    def look():
+        return next((member for member in members if member.is_last_word(member.line_of("ready"))), None)
+
+    return eventually(look, "an owner")

@@ -18,6 +18,8 @@ unix_socket_dir =
 pool_mode = transaction
 auth_type = scram-sha-256
 auth_file = {users}
+# So many seconds after a login that failed; 15 without this.
+server_login_retry = 1
 """
 
 

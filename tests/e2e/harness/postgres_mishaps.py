@@ -36,6 +36,9 @@ class Mishap:
         """Waits until it has happened; returns the server's answer if it has come to that."""
         return outcome(self._happened, f"a group write; {self.left} more have to come")
 
+    def has_happened(self):
+        return self._happened.done()
+
     async def befall(self, link, request):
         """The bytes that are passed on for the request."""
         raise NotImplementedError

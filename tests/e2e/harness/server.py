@@ -70,10 +70,10 @@ FREE = ["--listen", "127.0.0.1:0", "--jobs", "tcp://127.0.0.1:0", "--results", "
         "--journal", "none"]
 
 
-def refused_to_serve(*flags, **options):
-    """Runs a server that must not start; returns what it says."""
+def refused_to_serve(*flags, codes=(1, 2), **options):
+    """Runs a server that must not start, and ends with one of these codes; returns what it says."""
     code, out, said = run_acequia("serve", *flags, **options)
-    assert code in (1, 2) and not out and "panicked" not in said, (code, out, said)
+    assert code in codes and not out and "panicked" not in said, (code, out, said)
     return said
 
 
@@ -239,12 +239,15 @@ class Server:
 
     def check(self):
         """That it lives and nothing in it panicked."""
-        log = self.process.log()
-        assert self.process.alive, f"the server has ended:\n{log}"
-        panics = [line for line in self.process.stderr if "panicked" in line]
-        assert not panics, f"the server panicked:\n{log}"
+        assert self.process.alive, f"the server has ended:\n{self.process.log()}"
+        self.check_log()
         status, _, text = self.get("/healthz")
         assert status == 200, text
+
+    def check_log(self):
+        """That nothing in it panicked, whether it lives or not."""
+        panics = [line for line in self.process.stderr if "panicked" in line]
+        assert not panics, f"the server panicked:\n{self.process.log()}"
 
 
 def acequia_worker(server, *args, name="worker", env=None, cwd=None):
