@@ -1,5 +1,6 @@
 """The PostgreSQL of these tests: that what is done to it happens."""
 
+import select
 import signal
 import sys
 import threading
@@ -287,6 +288,21 @@ def test_a_request_that_is_cut_off_cannot_be_released(groups):
     groups.proxy.cut()
     with pytest.raises(AssertionError, match="without an answer"):
         mishap.release()
+    assert groups.written == []
+
+
+def test_a_request_that_comes_when_the_server_has_gone_holds_up_nothing(postgres, groups):
+    """Its proxy can be closed, as it is at the end of each test."""
+    client = groups.client()
+    postgres.psql("SELECT pg_terminate_backend(%s)", client.info.backend_pid)
+    over = select.poll()
+    over.register(client.fileno(), select.POLLRDHUP)
+    assert over.poll(PATIENCE_S * 1000)
+    mishap = groups.proxy.delay_request()
+    with pytest.raises(psycopg.OperationalError):
+        write(client, 1)
+    with pytest.raises(AssertionError, match="without an answer"):
+        mishap.wait()
     assert groups.written == []
 
 

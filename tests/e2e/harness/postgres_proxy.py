@@ -19,10 +19,21 @@ class PostgresLink(Link):
         # is for the login.
         self.asked, self.ready = 1, 0
         self.mishap, self._withheld = None, 0
+        self._is_over = False  # the server says nothing any more
 
     def withhold(self, mishap):
         """The answer to what was asked last is for this alone."""
         self.mishap, self._withheld = mishap, self.asked
+        self._look_over()
+
+    def over(self):
+        """The server's end has ended."""
+        self._is_over = True
+        self._look_over()
+
+    def _look_over(self):
+        if self._is_over and self.mishap:
+            self.mishap.fail("the server's end of the connection has ended without an answer")
 
     def is_withheld(self):
         """Whether what the server says now is."""
@@ -119,8 +130,8 @@ class PostgresProxy(Proxy):
             self._wrong.append(error)
             link.cut()
         finally:
-            if way == TO_CLIENT and link.mishap:
-                link.mishap.fail("the server's end of the connection has ended without an answer")
+            if way == TO_CLIENT:
+                link.over()
 
     def close(self):
         super().close()
