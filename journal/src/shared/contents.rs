@@ -2,21 +2,24 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
-use tokio_postgres::types::{FromSqlOwned, ToSql, Type};
+use futures_util::StreamExt as _;
+use futures_util::stream::ReadyChunks;
+use tokio_postgres::RowStream;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::connection::{Line, Reactor};
-use super::refusal::Refusal;
+use super::refusal::{self, Refusal};
 use crate::backend::{Contents, Rows, Sizes};
 use crate::codec::small::{decode_counts, decode_end, decode_session, decode_tally};
 use crate::entry::{BatchEnd, Counts, Session, Tally};
 use crate::error::ReadError;
 
-/// Rows that are read at a time, and bytes of them, about: one row may be large.
-const PAGE: usize = 5_000;
-const PAGE_BYTES: usize = 16 << 20;
-/// How long a page may take.
+/// Rows that are taken at a time, of those that have come.
+const CHUNK: usize = 1_000;
+/// How long the next rows may take.
 const TIME_MAX: Duration = Duration::from_secs(30);
 
 /// How much there is. A journal that is there has a row for its cluster.
@@ -25,6 +28,18 @@ const SIZES: &str = "
            (SELECT count(*) FROM acequia.dead_letters WHERE district = $1),
            greatest((SELECT coalesce(max(highest_ticket), 0) FROM acequia.groups WHERE district = $1),
                     (SELECT coalesce(max(place), 0) FROM acequia.outcomes WHERE district = $1))";
+
+/// Keys and records.
+type Records = Vec<(u64, Vec<u8>)>;
+/// Rows as they come.
+type Stream = Pin<Box<ReadyChunks<RowStream>>>;
+
+/// Where the reading of a table is.
+enum State {
+    Unsent,
+    Sent(Stream),
+    Over,
+}
 
 /// The tables of a district.
 pub(crate) struct Tables<'a> {
@@ -49,39 +64,56 @@ impl<'a> Tables<'a> {
         Ok(Self { reactor, line: RefCell::new(line), district, sizes })
     }
 
-    /// Rows of a table by a key of one number and a record, a page at a time.
+    /// Rows of a table by a key of one number and a record, from one statement: page by page it would be one
+    /// for each, and where the planner knows little, as after a load, each may sort all that is left. It is
+    /// sent when the first row is asked for, and has to be read to its end before the next.
     fn records(&self, table: &'static str, key: &'static str) -> Rows<'_, (u64, Vec<u8>)> {
-        let sql = format!(
-            "SELECT k, record FROM (SELECT {key} AS k, record, \
-                 sum(octet_length(record)) OVER (ORDER BY {key}) - octet_length(record) AS before \
-             FROM acequia.{table} WHERE district = $1 AND {key} > $2 ORDER BY {key} LIMIT {PAGE}) p \
-             WHERE before < {PAGE_BYTES} ORDER BY k"
-        );
-        let mut last = Some(i64::MIN);
-        let pages = std::iter::from_fn(move || {
-            let after = last?;
-            let page: Result<Vec<(i64, Vec<u8>)>, ReadError> =
-                self.pairs(&sql, &[(&self.district, Type::INT4), (&after, Type::INT8)]);
-            last = page.as_ref().ok().and_then(|page| page.last()).map(|(key, _)| *key);
-            Some(page)
-        });
-        let rows = pages.flat_map(|page| match page {
-            Ok(rows) => {
-                let rows = rows.into_iter().map(|(key, record)| Ok((key.cast_unsigned(), record)));
-                Box::new(rows) as Rows<'_, (u64, Vec<u8>)>
+        let sql =
+            format!("SELECT {key}, record FROM acequia.{table} WHERE district = $1 ORDER BY {key}");
+        let mut state = State::Unsent;
+        let chunks = std::iter::from_fn(move || {
+            let chunk = match &mut state {
+                State::Unsent => self.begin(&sql).map(|mut stream| {
+                    let chunk = self.next_chunk(&mut stream);
+                    state = State::Sent(stream);
+                    chunk
+                }),
+                State::Sent(stream) => Ok(self.next_chunk(stream)),
+                State::Over => return None,
+            };
+            let chunk = chunk.and_then(|chunk| chunk).transpose()?;
+            if chunk.is_err() {
+                state = State::Over;
             }
-            Err(error) => Box::new(std::iter::once(Err(error))),
+            Some(chunk)
+        });
+        let rows = chunks.flat_map(|chunk| match chunk {
+            Ok(rows) => rows.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
         });
         Box::new(rows)
     }
 
-    fn pairs<K: FromSqlOwned>(
-        &self,
-        sql: &str,
-        params: &[(&(dyn ToSql + Sync), Type)],
-    ) -> Result<Vec<(K, Vec<u8>)>, ReadError> {
-        let rows = self.rows(sql, params)?;
-        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    fn begin(&self, sql: &str) -> Result<Stream, ReadError> {
+        let mut line = self.line.borrow_mut();
+        let asked = line.ask(TIME_MAX, async |client| {
+            client.query_typed_raw(sql, [(&self.district, Type::INT4)]).await
+        });
+        let stream = self.reactor.block_on(asked).map_err(failed)?;
+        Ok(Box::pin(stream.ready_chunks(CHUNK)))
+    }
+
+    /// Rows that are there, once there are any; nothing at the end.
+    fn next_chunk(&self, stream: &mut Stream) -> Result<Option<Records>, ReadError> {
+        let next = async { tokio::time::timeout(TIME_MAX, stream.next()).await };
+        let chunk = self.reactor.block_on(next).map_err(|_| failed(Refusal::silent(TIME_MAX)))?;
+        let Some(chunk) = chunk else { return Ok(None) };
+        let rows = chunk.into_iter().map(|row| {
+            let row =
+                row.map_err(|error| failed(refusal::of(self.line.borrow().database(), &error)))?;
+            Ok((row.get::<_, i64>(0).cast_unsigned(), row.get(1)))
+        });
+        rows.collect::<Result<_, _>>().map(Some)
     }
 
     fn rows(
