@@ -5,7 +5,7 @@
     python3 fuzz/generate.py --check  fails if what is there is not what would be written
 
 The bytes are laid out here as RFC 23/ZMTP and the journal's own description have them
-(`journal/src/entry.rs`), without the code that reads them.
+(`journal/src/entry.rs`, `journal/src/codec/small.rs`), without the code that reads them.
 """
 
 import pathlib
@@ -168,6 +168,14 @@ def journal_records():
     }
     for name, record in blocks.items():
         yield f"block_{name}", b"\2" + record
+    small = {
+        "counts": (3, [3, 2, 1, 1_760_000_000_003], b""), "counts_too_many": (3, [1 << 32, 0, 0, 0], b""),
+        "session": (4, [(1 << 64) - 1], bytes(range(32))), "session_cut": (4, [1], bytes(31)),
+        "tally": (5, [1_760_000_000_000, 4, 1, 2, 300, 301], b""), "tally_cut": (5, [9, 4], b""),
+        "end": (6, [4, 1, 2, 1_500], text("batch")), "end_trailing": (6, [4, 1, 2, 9], text("b") + b"x"),
+    }
+    for name, (kind, numbers, rest) in small.items():
+        yield name, bytes([kind, 1]) + b"".join(map(number, numbers)) + rest
 
 
 def main():

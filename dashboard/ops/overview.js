@@ -27,12 +27,13 @@ export function showOverview({ server }) {
   meter.max = Math.max(server.slots, 1);
   meter.value = server.slots_busy;
 
-  const { kind, writable, waiting_bytes: waiting } = server.journal;
+  const { kind, writable, waiting_bytes: waiting, epoch } = server.journal;
   const journal = byId('server-journal');
-  setText(journal, kind === 'none' ? 'none' : writable ? 'on disk' : 'failing');
+  setText(journal, kind === 'none' ? 'none' : writable ? (kind === 'postgresql' ? 'PostgreSQL' : 'on disk') : 'failing');
   setAttribute(journal, 'data-bad', kind !== 'none' && !writable ? '' : null);
   const note = kind === 'none' ? 'a restart loses all jobs' : waiting > 0 ? `${bytes(waiting)} to be written` : 'all is written';
-  setText(byId('server-journal-note'), note);
+  // Each takeover by another server of the cluster raises it.
+  setText(byId('server-journal-note'), epoch === undefined ? note : `${note}, epoch ${epoch}`);
 
   // The channel at the top flows while jobs run.
   document.body.toggleAttribute('data-busy', server.slots_busy > 0);

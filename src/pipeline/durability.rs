@@ -71,6 +71,7 @@ pub(crate) struct Opened {
     timescale: Option<Timescale>,
     /// `None` if the journal is nobody else's.
     tenure: Option<Tenure>,
+    epoch: Option<u64>,
     first_number: u64,
     pub(crate) recovered: u64,
 }
@@ -111,6 +112,7 @@ pub(crate) fn open(
         up_to: Ticket(0),
         timescale: None,
         tenure: None,
+        epoch: None,
         first_number: clock.start_time().as_micros(),
         recovered: 0,
     };
@@ -119,7 +121,7 @@ pub(crate) fn open(
         Source::Nowhere => return Ok(opened),
         Source::File(path) => (Store::open(&path, options)?, path.display().to_string()),
         Source::Term(term, tenure) => {
-            opened.tenure = Some(tenure);
+            (opened.tenure, opened.epoch) = (Some(tenure), Some(term.epoch));
             (Store::of_term(&term, options)?, "the journal".to_owned())
         }
     };
@@ -239,6 +241,7 @@ impl Opened {
             timescale,
             first_number,
             tenure,
+            epoch,
             ..
         } = self;
         let writer = store.map(|store| store.into_writer(notify)).transpose()?;
@@ -246,6 +249,7 @@ impl Opened {
             writer,
             timescale,
             tenure,
+            epoch,
             is_asked_in_vain: false,
             last: Ticket(0),
             due: None,
@@ -280,6 +284,8 @@ pub(crate) struct Durability {
     timescale: Option<Timescale>,
     /// `None` if the journal is nobody else's.
     tenure: Option<Tenure>,
+    /// How often the journal has changed hands, if it does.
+    epoch: Option<u64>,
     /// Whether the lease holds was not to be found out, since the database does not answer.
     is_asked_in_vain: bool,
     /// The last job that was recorded.
@@ -371,6 +377,11 @@ impl Durability {
     /// that takes: else both might tell of the same job.
     pub(crate) fn is_shared(&self) -> bool {
         self.tenure.is_some()
+    }
+
+    /// In a cluster, how often the journal has changed hands.
+    pub(crate) fn epoch(&self) -> Option<u64> {
+        self.epoch
     }
 
     /// Whether another server may have taken over, and it can be found out: the process may have stood still.

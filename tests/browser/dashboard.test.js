@@ -668,7 +668,7 @@ async function extremes(page) {
   const letter = { job: '01931234-29f8-7234-bb29-61a58510daea', id: 1, queue: 'mail', priority: 5, code: 'internal_error', message: 'x'.repeat(2000), type: 'text/plain', payload_bytes: 1, attempt: 1000, failures: 1, losses: 0, submitted_ms: at, failed_ms: at - 86_399_000 };
   const server = {
     version: '0.1.0', uptime_ms: 364.96 * 86_400_000, state: 'storage', why: 'no space is left', http: '127.0.0.1:1', jobs: 'tcp://127.0.0.1:2', results: 'tcp://127.0.0.1:3',
-    sessions: 100_000, live_jobs: 9_999_999, payload_bytes: 1e12, dead_letters: 99_999, workers: 10_000, slots: 640_000, slots_busy: 640_000, journal: { kind: 'file', writable: true, waiting_bytes: 123_456_789, syncs: 1 },
+    sessions: 100_000, live_jobs: 9_999_999, payload_bytes: 1e12, dead_letters: 99_999, workers: 10_000, slots: 640_000, slots_busy: 640_000, journal: { kind: 'postgresql', writable: true, waiting_bytes: 123_456_789, syncs: 1, epoch: 9_999 },
   };
   const now = { at_ms: at, server, queues: [queue], workers: [worker], more_workers: false, pools: [], failures: [letter] };
   const event = (name, data) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;

@@ -5,7 +5,7 @@ import json
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from harness import Client, Worker
+from harness import Admin, Client, Worker
 from harness.api import Api
 
 UNKNOWN = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -16,7 +16,7 @@ def cluster_metrics(member):
             for (name, _), value in member.metrics().items() if name.startswith("acequia_cluster_")}
 
 
-def test_what_each_says_of_its_part(pair):
+def test_what_each_says_of_its_part(pair, make):
     one, two = pair
     assert one.process.stdout == [one.line_of("ready")]
     assert two.process.stdout == [two.line_of("standby", one.url)]
@@ -37,6 +37,8 @@ def test_what_each_says_of_its_part(pair):
     assert two.readyz()[0] == 200
     told = cluster_metrics(two)
     assert told == {"owner": 1, "epoch": 2, "takeovers": 1, "fenced_writes": 0, "lost_commits": 0}
+    journal = make(Admin(two)).get("server")["journal"]
+    assert (journal["kind"], journal["writable"], journal["epoch"]) == ("postgresql", True, 2)
 
     one.start_again()
     one.stands_by(two)

@@ -58,8 +58,12 @@ struct Journal {
     writable: bool,
     /// What waits for its disk.
     waiting_bytes: usize,
-    /// Syncs of its file.
+    /// Syncs of its file, or commits of its database.
     syncs: u64,
+    /// In a cluster, how often the journal has changed hands; this server has it now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    epoch: Option<u64>,
 }
 
 /// What a journal is.
@@ -67,6 +71,7 @@ struct Journal {
 #[serde(rename_all = "lowercase")]
 enum Kind {
     File,
+    Postgresql,
     None,
 }
 
@@ -90,6 +95,12 @@ impl Desk<'_> {
             Readiness::Storage(why) => (State::Storage, Some(why.clone())),
         };
         let JournalState { syncs, waiting_bytes, is_writable } = self.durability.state();
+        let epoch = self.durability.epoch();
+        let kind = match epoch {
+            Some(_) => Kind::Postgresql,
+            None if self.durability.is_kept() => Kind::File,
+            None => Kind::None,
+        };
         let uptime = self.now - self.started;
         Overview {
             uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
@@ -103,12 +114,7 @@ impl Desk<'_> {
             slots,
             slots_busy,
             slots_held,
-            journal: Journal {
-                kind: if self.durability.is_kept() { Kind::File } else { Kind::None },
-                writable: is_writable,
-                waiting_bytes,
-                syncs,
-            },
+            journal: Journal { kind, writable: is_writable, waiting_bytes, syncs, epoch },
         }
     }
 }
