@@ -221,6 +221,7 @@ impl Lease {
     pub(crate) fn lose(&mut self) {
         if let Standing::Owner(_) = self.standing {
             self.standing = Standing::Over;
+            self.held_until_ms = 0;
         }
     }
 

@@ -39,6 +39,8 @@ pub(crate) enum Said {
     Confirmed { is_there: bool },
     /// The fence held it off, or the group before it is not there: nothing has changed.
     HeldOff,
+    /// The statement was refused, since another was in its way, and has changed nothing.
+    InTheWay,
     /// The statement was refused, and has changed nothing.
     Refused,
     /// What the row says, and the last group.
@@ -99,6 +101,7 @@ impl Pen {
             (Step::Confirm, Said::Confirmed { is_there: false }) => self.go_on(Step::Send),
             (Step::Send | Step::Confirm, Said::HeldOff) => self.go_on(Step::Look),
             (Step::Look, Said::Row { epoch, owner, groups }) => self.judge(epoch, owner, groups),
+            (_, Said::InTheWay) => Verdict::GoOn,
             (Step::Send, Said::Broken) => {
                 self.step = Step::Confirm;
                 Verdict::Wait

@@ -93,6 +93,9 @@ impl Engine {
             _ => 0,
         };
         engine.pen = Pen::new(epoch, owner, groups);
+        let unread = |error: ReadError| CannotOpen::Database(error.to_string());
+        // Each group has it, also one without a ticket: those before it are taken away some day.
+        engine.highest_ticket = engine.tables(0).map_err(unread)?.sizes().highest_ticket;
         engine.shelf = Some(engine.read_shelf().map_err(|fault| match fault {
             Fault::Record(bad) => CannotOpen::Damaged(format!("a record of outcomes: {bad}")),
             fault => CannotOpen::Database(fault.to_string()),
@@ -295,6 +298,7 @@ impl Engine {
 fn said(refusal: &Refusal) -> Said {
     match refusal.kind {
         Kind::There => Said::There,
+        Kind::Conflict => Said::InTheWay,
         Kind::RolledBack => Said::Refused,
         Kind::Lasting | Kind::Broken => Said::Broken,
     }

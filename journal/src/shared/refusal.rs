@@ -19,6 +19,8 @@ pub(crate) struct Refusal {
 pub(crate) enum Kind {
     /// A row with that key is there, of a table of groups.
     There,
+    /// The statement was rolled back since another was in its way. It may be sent again at once.
+    Conflict,
     /// The statement was rolled back. It may be sent again.
     RolledBack,
     /// It will be so until somebody changes it.
@@ -30,7 +32,7 @@ pub(crate) enum Kind {
 impl Refusal {
     /// Whether it is certain that the statement has changed nothing.
     pub(crate) fn is_certain(&self) -> bool {
-        matches!(self.kind, Kind::There | Kind::RolledBack)
+        matches!(self.kind, Kind::There | Kind::Conflict | Kind::RolledBack)
     }
 
     pub(crate) fn lasting(why: impl Into<String>) -> Self {
@@ -141,7 +143,9 @@ pub(crate) fn of(database: &Database, error: &tokio_postgres::Error) -> Refusal 
 /// Whether the statement is rolled back for certain: where the connection ends with it, it may have been
 /// committed and waited for its replica.
 fn kind(error: &DbError) -> Kind {
+    let conflicts = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
     match error.parsed_severity() {
+        Some(Severity::Error) if conflicts.contains(error.code()) => Kind::Conflict,
         Some(Severity::Error) => Kind::RolledBack,
         _ => Kind::Broken,
     }

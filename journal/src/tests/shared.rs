@@ -161,6 +161,23 @@ fn a_database_that_went_back_is_noticed() {
 }
 
 #[test]
+fn tickets_go_on_although_numbers_of_groups_are_taken_away() {
+    let mut fresh = Fresh::new();
+    let candidate = fresh.candidate();
+    let term = owner(&candidate, None);
+    let (mut writer, notices) = start(open(&term));
+    hand_over(&mut writer, &[Entry::Admitted(admitted(7, 10))]);
+    notices.recv().unwrap();
+    writer.close().unwrap();
+    let (mut writer, notices) = start(open(&term));
+    hand_over(&mut writer, &[Entry::Settled { ticket: 7, outcome: None }]);
+    notices.recv().unwrap();
+    writer.close().unwrap();
+    fresh.run("DELETE FROM acequia.groups WHERE nth < (SELECT max(nth) FROM acequia.groups)");
+    assert_eq!(open(&term).recover().unwrap().highest_ticket(), 7);
+}
+
+#[test]
 fn who_stands_by_takes_over_when_it_is_given_to_it() {
     let fresh = Fresh::new();
     let first = fresh.candidate();
