@@ -1,6 +1,7 @@
 """What became of a write is not known: its answer, or all of it, was lost on the way, or comes late."""
 
 from collections import Counter
+from itertools import count
 
 import pytest
 
@@ -18,7 +19,7 @@ class Book:
         self._server = server
         self.session = make(Session(server))
         self.runs = Counter()
-        self._nth = 0
+        self._ids = (f"job {nth}" for nth in count(1))
 
     def run(self, job):
         self.runs[job.body.decode().strip('"')] += 1
@@ -26,20 +27,10 @@ class Book:
 
     def submit(self, **fields):
         """Submits a job, and again when it is refused since the database is away; returns the id that was accepted."""
-        while True:
-            self._nth += 1
-            id = f"job {self._nth}"
-            self.session.client.submit(id, id=id, **fields)
-            answer = self.session.client.wait(
-                lambda events, id=id: next((e for e in events if e.get("id") == id and e["ev"] in
-                                            ("accepted", "rejected", "done")), None), id)
-            if answer["ev"] != "rejected":
-                return id
-            assert answer["code"] == "storage", answer
-            self._server.wait_readyz(200)
+        return self.session.submit_till_taken(self._server, self._ids, **fields)
 
 
-def count(postgres, database, table):
+def rows(postgres, database, table):
     (number,), = postgres.psql(f"SELECT count(*) FROM acequia.{table}", database=database.rpartition("/")[2])
     return number
 
@@ -61,7 +52,7 @@ def test_each_job_is_accepted_and_ends_once(behind_proxy, postgres, database, ma
         book.session.check_done(done)
         assert book.runs == Counter(done)
         one.wait_written()
-        assert count(postgres, database, "jobs") == len(waiting)
+        assert rows(postgres, database, "jobs") == len(waiting)
 
     one.kill()
     two.owns()
@@ -81,11 +72,11 @@ def test_a_write_that_comes_late_changes_nothing(behind_proxy, postgres, databas
         waiting.append(book.submit(queue="waits"))
     waiting += [book.submit(queue="waits") for _ in range(3)]
     one.wait_written()
-    before = [count(postgres, database, table) for table in ("jobs", "groups")]
+    before = [rows(postgres, database, table) for table in ("jobs", "groups")]
     answer = late.release()
     # It was written by another statement, whose number is taken.
     assert answer.error == "23505", answer
-    assert [count(postgres, database, table) for table in ("jobs", "groups")] == before
+    assert [rows(postgres, database, table) for table in ("jobs", "groups")] == before
     assert before[0] == len(waiting)
     waiting.append(book.submit(queue="waits"))
     make(Serving(one, book.run, queues=["waits"], slots=4))
@@ -104,10 +95,10 @@ def test_a_write_of_a_former_owner_that_comes_late_changes_nothing(behind_proxy,
     late.wait()
     one.kill()
     two.owns()
-    before = [count(postgres, database, table) for table in ("jobs", "groups")]
+    before = [rows(postgres, database, table) for table in ("jobs", "groups")]
     answer = late.release()
     assert answer.error is None and answer.status == "I"
-    assert [count(postgres, database, table) for table in ("jobs", "groups")] == before
+    assert [rows(postgres, database, table) for table in ("jobs", "groups")] == before
     book.session.resume(two)
     make(Serving(two, book.run, queues=["waits"], slots=4))
     book.session.check_done([accepted])

@@ -1,6 +1,7 @@
 """Between the servers of a cluster and PostgreSQL is a pooler, which lends connections for a transaction."""
 
 from collections import Counter
+from itertools import count
 
 import pytest
 
@@ -64,14 +65,12 @@ def test_an_answer_is_lost_behind_the_pooler(postgres, database, new_member, mak
     one = new_member(pooler.url(database=database.rpartition("/")[2])).owns()
     session, runs = make(Session(one)), Counter()
     make(Serving(one, lambda job: runs.update([job.name]) or job.body, slots=4))
-    payloads = []
+    ids, payloads = (f"job {nth}" for nth in count(1)), []
     for nth in (1, 2, 3):
         for lose in (proxy.lose_answer, proxy.lose_request):
             wrong = lose(nth=nth)
             while not wrong.has_happened():
-                payloads.append(f"job {len(payloads)}")
-                one.wait_readyz(200)
-                session.submit_all(payloads[-1:])
+                payloads.append(session.submit_till_taken(one, ids))
             one.wait_readyz(200)
     session.check_done(payloads)
     assert len(runs) == len(payloads) and set(runs.values()) == {1}

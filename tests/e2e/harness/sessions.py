@@ -75,6 +75,17 @@ class Session:
         self.client.send([{"op": "submit", "id": payload, "payload": payload, **fields} for payload in payloads])
         self.wait_told("accepted", payloads)
 
+    def submit_till_taken(self, server, ids, **fields):
+        """Submits a job, and another when that is refused since the database is away; returns the id of the one taken."""
+        for id in ids:
+            self.client.submit(id, id=id, **fields)
+            answer = self.client.wait(lambda events, id=id: next(
+                (e for e in events if e.get("id") == id and e["ev"] in ("accepted", "rejected", "done")), None), id)
+            if answer["ev"] != "rejected":
+                return id
+            assert answer["code"] == "storage", answer
+            server.wait_readyz(200)
+
     def wait_told(self, ev, ids):
         """Waits until each of these jobs is `accepted`, or has ended; or, with `done`, has ended well."""
         enough = {"accepted", "done", "failed", "cancelled"} if ev == "accepted" else {ev}
