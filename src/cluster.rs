@@ -8,11 +8,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use acequia_gate::{Endpoint, GateError, Peer, ShutGate, SocketFile};
 use acequia_journal::{Candidate, Role, Term};
 use acequia_restraint::Seldom;
-use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 use crate::access::Refusals;
 use crate::addresses::Addresses;
@@ -234,7 +235,7 @@ impl Bound {
     fn stand_by(
         self,
         config: &Config,
-        role: tokio::sync::watch::Receiver<Role>,
+        role: watch::Receiver<Role>,
         state: ClusterState,
     ) -> Standby {
         let Self { ports, jobs, results } = self;

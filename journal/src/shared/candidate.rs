@@ -140,7 +140,6 @@ impl Candidate {
             let (hold, held) = watch::channel(0);
             let me = number();
             let mut stand = Stand {
-                database: database.clone(),
                 line,
                 server: Server { district, me, address },
                 lease: Lease::new(me, boot_ms()),
@@ -171,26 +170,6 @@ impl Candidate {
     /// Whether its lease holds.
     pub fn tenure(&self) -> Tenure {
         self.tenure.clone()
-    }
-
-    /// Waits until this server owns the journal: once more, after a term that is over.
-    ///
-    /// # Errors
-    /// Why it never will.
-    pub async fn owned(&self, after: Option<&Term>) -> Result<Term, String> {
-        let mut role = self.role();
-        let found = role.wait_for(|role| match role {
-            Role::Standby { .. } => false,
-            Role::Owner(term) => after != Some(term),
-            Role::Halted { .. } => true,
-        });
-        match found.await.as_deref() {
-            Ok(Role::Owner(term)) => Ok(term.clone()),
-            Ok(Role::Halted { why }) => Err(why.clone()),
-            Ok(Role::Standby { .. }) | Err(_) => {
-                Err("the thread of the lease has ended".to_owned())
-            }
-        }
     }
 
     /// This server has owned the journal, and does so no more. It stands by.
@@ -237,7 +216,6 @@ fn number() -> u128 {
 
 /// What the thread has.
 struct Stand {
-    database: Database,
     line: Line,
     server: Server,
     lease: Lease,
@@ -325,7 +303,7 @@ impl Stand {
                 floor_us: taken.floor_us,
                 taken_at_ms: self.lease.taken_at_ms(),
                 owner: self.server.me,
-                database: self.database.clone(),
+                database: self.line.database().clone(),
                 district: self.server.district,
             }),
             // Until its work has ended.

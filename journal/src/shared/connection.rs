@@ -30,8 +30,9 @@ impl Line {
         &self.database
     }
 
-    /// Asks something, which may take so long, with a connection if it takes one. After an error other than a refusal of the statement, the next
-    /// one gets a connection of its own: nobody knows what became of this one.
+    /// Asks something, which may take so long, with a connection if it takes one. After an error other than
+    /// a refusal of the statement, the next one gets a connection of its own: nobody knows what became of
+    /// this one.
     pub(crate) async fn ask<T>(
         &mut self,
         time_max: Duration,

@@ -116,19 +116,12 @@ impl<'a> Tables<'a> {
         rows.collect::<Result<_, _>>().map(Some)
     }
 
-    fn rows(
-        &self,
-        sql: &str,
-        params: &[(&(dyn ToSql + Sync), Type)],
-    ) -> Result<Vec<tokio_postgres::Row>, ReadError> {
-        let mut line = self.line.borrow_mut();
-        let asked = line.ask(TIME_MAX, async |client| client.query_typed(sql, params).await);
-        self.reactor.block_on(asked).map_err(failed)
-    }
-
     /// Rows of a small table.
     fn all(&self, sql: &str) -> Result<Vec<tokio_postgres::Row>, ReadError> {
-        self.rows(sql, &[(&self.district, Type::INT4)])
+        let params: [(&(dyn ToSql + Sync), Type); 1] = [(&self.district, Type::INT4)];
+        let mut line = self.line.borrow_mut();
+        let asked = line.ask(TIME_MAX, async |client| client.query_typed(sql, &params).await);
+        self.reactor.block_on(asked).map_err(failed)
     }
 }
 

@@ -93,18 +93,18 @@ impl Engine {
             _ => 0,
         };
         engine.pen = Pen::new(epoch, owner, groups);
-        let unread = |error: ReadError| CannotOpen::Database(error.to_string());
-        // Each group has it, also one without a ticket: those before it are taken away some day.
-        engine.highest_ticket = engine.tables(0).map_err(unread)?.sizes().highest_ticket;
-        engine.shelf = Some(engine.read_shelf().map_err(|fault| match fault {
+        let (shelf, highest_ticket) = engine.read_shelf().map_err(|fault| match fault {
             Fault::Record(bad) => CannotOpen::Damaged(format!("a record of outcomes: {bad}")),
             fault => CannotOpen::Database(fault.to_string()),
-        })?);
+        })?;
+        engine.shelf = Some(shelf);
+        // Each group has it, also one without a ticket: those before it are taken away some day.
+        engine.highest_ticket = highest_ticket;
         Ok(engine)
     }
 
-    /// What is known of the outcomes in the database.
-    fn read_shelf(&self) -> Result<Shelf, Fault> {
+    /// What is known of the outcomes in the database, and the highest ticket there.
+    fn read_shelf(&self) -> Result<(Shelf, u64), Fault> {
         let unread = |error: ReadError| Fault::Database(error.to_string());
         let tables = self.tables(0).map_err(unread)?;
         let mut shelf = Shelf::default();
@@ -112,7 +112,7 @@ impl Engine {
             let (key, record) = row.map_err(unread)?;
             shelf.set(key, Some(Block::contents(&record).map_err(Fault::Record)?));
         }
-        Ok(shelf)
+        Ok((shelf, tables.sizes().highest_ticket))
     }
 
     /// All that there is, over a connection of its own.
@@ -125,7 +125,7 @@ impl Engine {
     fn prepare(&mut self, group: &Group, now: &Stamp) -> Result<(), Fault> {
         let mut shelf = match self.shelf.take() {
             Some(shelf) => shelf,
-            None => self.read_shelf()?,
+            None => self.read_shelf()?.0,
         };
         let mut changes = Changes::of(group, self.has_counts);
         let retention = self.options.retention;
@@ -339,7 +339,7 @@ impl Backend for Engine {
             self.line.ask(TIME_MAX, async |client| client.execute_typed(raise, &params).await);
         self.reactor.block_on(asked).map_err(|refusal| Fault::Database(refusal.why))?;
         self.run("COMMIT")?;
-        self.shelf = Some(self.read_shelf()?);
+        self.shelf = Some(self.read_shelf()?.0);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::connection::Line;
@@ -58,7 +58,7 @@ pub(crate) async fn ask(line: &mut Line, of: &Server, ask: Ask) -> Result<Answer
             }))
         }
         Ask::Take { seen, is_dead } => {
-            let params: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)] = &[
+            let params: &[(&(dyn ToSql + Sync), Type)] = &[
                 (district, Type::INT4),
                 (&me, Type::UUID),
                 (address, Type::TEXT),
@@ -73,7 +73,7 @@ pub(crate) async fn ask(line: &mut Line, of: &Server, ask: Ask) -> Result<Answer
             })))
         }
         Ask::Renew { epoch } => {
-            let params: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)] = &[
+            let params: &[(&(dyn ToSql + Sync), Type)] = &[
                 (district, Type::INT4),
                 (&epoch.cast_signed(), Type::INT8),
                 (&me, Type::UUID),
@@ -82,7 +82,7 @@ pub(crate) async fn ask(line: &mut Line, of: &Server, ask: Ask) -> Result<Answer
             Ok(Answer::Renewed(client.execute_typed(RENEW, params).await? > 0))
         }
         Ask::Release { epoch } => {
-            let params: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)] =
+            let params: &[(&(dyn ToSql + Sync), Type)] =
                 &[(district, Type::INT4), (&epoch.cast_signed(), Type::INT8), (&me, Type::UUID)];
             client.execute_typed(RELEASE, params).await?;
             Ok(Answer::Released)

@@ -68,7 +68,12 @@ impl Fresh {
 
 /// Waits until a candidate owns the journal.
 fn owner(candidate: &Candidate, after: Option<&Term>) -> Term {
-    Reactor::new().unwrap().block_on(candidate.owned(after)).unwrap()
+    let mut role = candidate.role();
+    let is_new = |role: &Role| matches!(role, Role::Owner(term) if after != Some(term));
+    let found =
+        Reactor::new().unwrap().block_on(async { role.wait_for(is_new).await.unwrap().clone() });
+    let Role::Owner(term) = found else { panic!("{found:?}") };
+    term
 }
 
 fn open(term: &Term) -> Store {

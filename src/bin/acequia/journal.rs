@@ -5,11 +5,11 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use acequia::Shared;
-use acequia_journal::{Database, Inventory, Place};
+use acequia_journal::{Inventory, Place};
 use acequia_plain::plain;
 use anyhow::Context as _;
 
-use crate::serve::PASSWORD;
+use crate::serve;
 
 /// Look into a journal, or move it to another place
 ///
@@ -61,12 +61,10 @@ struct Names {
 
 impl Names {
     fn place(&self, journal: &OsStr) -> anyhow::Result<Place> {
-        let Some(url) = journal.to_str().filter(|text| Database::is_meant_by(text)) else {
-            return Ok(Place::File(journal.into()));
-        };
-        let database: Database = url.parse()?;
-        let database = database.or_password(std::env::var(PASSWORD).ok());
-        Ok(Place::Shared { database, name: self.cluster_name.clone() })
+        Ok(match serve::database(journal)? {
+            Some(database) => Place::Shared { database, name: self.cluster_name.clone() },
+            None => Place::File(journal.into()),
+        })
     }
 }
 

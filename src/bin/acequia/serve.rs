@@ -23,7 +23,7 @@ use futures_util::future::select;
 use tokio::sync::oneshot;
 
 use self::journal::JournalArgs;
-pub(crate) use self::journal::PASSWORD;
+pub(crate) use self::journal::database;
 use self::limits::LimitArgs;
 use self::listen::{Listen, ListenAccess};
 use crate::{log, operators, pool_guard};

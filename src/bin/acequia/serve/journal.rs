@@ -1,13 +1,13 @@
 //! Where the journal is, and what a cluster is called.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use acequia::{Config, Database, Journal, Shared};
 use anyhow::{Context as _, bail};
 
 /// The variable that programs of PostgreSQL take a password from.
-pub(crate) const PASSWORD: &str = "PGPASSWORD";
+const PASSWORD: &str = "PGPASSWORD";
 
 #[derive(clap::Args)]
 pub(crate) struct JournalArgs {
@@ -36,11 +36,7 @@ pub(crate) struct JournalArgs {
 
 impl JournalArgs {
     pub(super) fn into_journal(self) -> anyhow::Result<Option<Journal>> {
-        // A path may be no text.
-        let url = self.journal.to_str().filter(|text| Database::is_meant_by(text));
-        if let Some(url) = url {
-            let database: Database = url.parse().context("--journal")?;
-            let database = database.or_password(std::env::var(PASSWORD).ok());
+        if let Some(database) = database(&self.journal).context("--journal")? {
             let address = self.advertise.map(|url| address(&url)).transpose()?;
             let name = self.cluster_name;
             if name.trim().is_empty() {
@@ -55,6 +51,15 @@ impl JournalArgs {
         }
         Ok((self.journal != *"none").then(|| Journal::File(PathBuf::from(self.journal))))
     }
+}
+
+/// The database that a journal is in, if it is not a file: a path may be no text.
+pub(crate) fn database(journal: &OsStr) -> anyhow::Result<Option<Database>> {
+    let Some(url) = journal.to_str().filter(|text| Database::is_meant_by(text)) else {
+        return Ok(None);
+    };
+    let database: Database = url.parse()?;
+    Ok(Some(database.or_password(std::env::var(PASSWORD).ok())))
 }
 
 /// A URL that others can dial: they look for a host and a port in it.
