@@ -3,9 +3,9 @@
 use acequia_journal::Notice;
 use acequia_scheduler::ClientId;
 use acequia_sink::Inlet;
-use acequia_ventilator::{ConnectionId, Request};
+use acequia_ventilator::ConnectionId;
 use acequia_wire::Payload;
-use acequia_wire::client::Refusal;
+use acequia_wire::client::{Refusal, Request};
 use tokio::sync::oneshot;
 
 use super::desk::Call;

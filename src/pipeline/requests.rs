@@ -2,8 +2,8 @@
 
 use acequia_scheduler::{Event, SessionId, Sight, Time};
 use acequia_sink::Put;
-use acequia_ventilator::{ConnectionId, Request};
-use acequia_wire::client::{Event as ClientEvent, Refusal};
+use acequia_ventilator::ConnectionId;
+use acequia_wire::client::{Event as ClientEvent, Refusal, Request};
 use tokio::time::Instant;
 
 use super::Pipeline;

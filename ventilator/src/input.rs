@@ -2,9 +2,8 @@
 
 use acequia_gate::JobsConnection;
 use acequia_scheduler::LaneKey;
+use acequia_wire::client::Request;
 use tokio::sync::OwnedSemaphorePermit;
-
-use crate::request::Request;
 
 /// The connection of a client, named by whoever accepts it; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -17,4 +17,3 @@ mod unread;
 pub use input::{ConnectionId, Input};
 pub use lanes::{JobLanes, accept_lanes};
 pub use reader::{LARGE_MESSAGE_BYTES, ReadEnd, Reader};
-pub use request::Request;

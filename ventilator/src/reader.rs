@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acequia_wire::Limits;
-use acequia_wire::client::Encoding;
+use acequia_wire::client::{Encoding, Request};
 use acequia_wire::code::close;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
@@ -14,7 +14,6 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_tungstenite::tungstenite;
 
 use crate::input::{ConnectionId, Input};
-use crate::request::Request;
 use crate::silence::{Grown, Silence};
 use crate::unread::Unread;
 

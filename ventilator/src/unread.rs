@@ -1,10 +1,10 @@
 //! A message of a client, of which the ops are read one by one.
 
 use acequia_wire::Limits;
-use acequia_wire::client::{Encoding, Ops};
+use acequia_wire::client::{Encoding, Ops, Request};
 use bytes::Bytes;
 
-use crate::request::{Request, request};
+use crate::request::request;
 
 /// What is left of a message.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ mod op_decode;
 mod op_encode;
 mod op_json;
 mod op_msgpack;
+mod request;
 mod submits;
 mod value;
 
@@ -23,4 +24,5 @@ pub use event_decode::{BadEvent, UnknownRefusal};
 pub use fields::{Key as OpKey, OPS as OP_NAMES};
 pub use op::{HelloOp, OnDisconnect, Op, Refusal, Resume, Submit, Watched};
 pub use op_decode::Ops;
+pub use request::Request;
 pub use submits::{SubmitFields, Submits};

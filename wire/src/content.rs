@@ -81,7 +81,8 @@ pub struct Payload {
 }
 
 impl Payload {
-    pub(crate) fn of_checked(content_type: ContentType, bytes: Bytes) -> Self {
+    /// A payload that somebody has looked at before, and found to be what it says.
+    pub fn of_checked(content_type: ContentType, bytes: Bytes) -> Self {
         Self { content_type, bytes }
     }
 
@@ -151,6 +152,16 @@ impl Body {
             Some(_) => Ok(()),
         };
         Self { declared, bytes, json }
+    }
+
+    /// A body of which somebody has found before that it is JSON, if it says so.
+    pub fn of_checked(declared: Option<ContentType>, bytes: Bytes) -> Self {
+        Self { declared, bytes, json: Ok(()) }
+    }
+
+    /// Whether it is JSON, or need not be.
+    pub fn is_checked(&self) -> bool {
+        self.json.is_ok()
     }
 
     /// This body as bytes of its own, if it is small: a slice keeps alive the buffer that it came

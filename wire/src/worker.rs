@@ -9,8 +9,10 @@ mod frames;
 mod from_worker;
 mod head;
 mod to_worker;
+mod word;
 
 pub use bad_message::{About, BadMessage};
 pub use frames::{Malformed, Packer};
 pub use from_worker::{FromWorker, Progress, Ready};
 pub use to_worker::{Hello, JobMessage, ToWorker, VERSION};
+pub use word::Word;

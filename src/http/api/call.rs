@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use acequia_sink::{Heard, Listener, outlet};
-use acequia_ventilator::{ConnectionId, Request};
-use acequia_wire::client::{Event, Refusal};
+use acequia_ventilator::ConnectionId;
+use acequia_wire::client::{Event, Refusal, Request};
 use acequia_wire::code::RejectCode;
 use tokio::sync::mpsc;
 

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use acequia_scheduler::{ClientId, Found, LiveJob, LiveState, Retained};
-use acequia_ventilator::Request;
-use acequia_wire::client::{Event, JobEvent, Refusal, Watched};
+use acequia_wire::client::{Event, JobEvent, Refusal, Request, Watched};
 use acequia_wire::code::RejectCode;
 use acequia_wire::{CorrelationId, JobId};
 use axum::extract::{Path, State};

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use acequia_scheduler::ClientId;
-use acequia_ventilator::Request;
 use acequia_wire::QueueName;
-use acequia_wire::client::Refusal;
+use acequia_wire::client::{Refusal, Request};
 use acequia_wire::code::RejectCode;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header;

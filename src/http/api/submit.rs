@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_ventilator::Request;
-use acequia_wire::client::{Event, JobEvent, Refusal, Submit, SubmitFields, Submits};
+use acequia_wire::client::{Event, JobEvent, Refusal, Request, Submit, SubmitFields, Submits};
 use acequia_wire::code::RejectCode;
 use acequia_wire::limits::{CORRELATION_ID_BYTES_MAX, KEY_BYTES_MAX, OPS_PER_MESSAGE_MAX};
 use acequia_wire::{ContentType, CorrelationId, JobId, Payload, TraceParent};

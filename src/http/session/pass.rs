@@ -6,9 +6,9 @@ use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
 
 use acequia_scheduler::ClientId;
-use acequia_ventilator::{ReadEnd, Reader, Request};
+use acequia_ventilator::{ReadEnd, Reader};
 use acequia_wire::QueueName;
-use acequia_wire::client::Refusal;
+use acequia_wire::client::{Refusal, Request};
 use acequia_wire::code::{RejectCode, close};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
