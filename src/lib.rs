@@ -20,6 +20,7 @@ mod schema;
 mod server;
 #[cfg(feature = "otlp")]
 mod spans;
+mod workers;
 
 pub use access::{
     AllowedOrigin, BadKeys, BadOrigin, BadOwnName, BadSecret, BadTrustedProxy, ClientTokens,

@@ -17,10 +17,10 @@ pub(crate) use self::cluster::StandbyMetrics;
 pub(crate) use self::cluster_state::ClusterState;
 pub(crate) use self::history::{INTERVAL, Overall, Point, Recent};
 pub(crate) use self::job_times::JobTimes;
+pub(crate) use self::refused::{
+    DroppedMessage, DroppedMessages, Reason, RefusedRequest, RefusedRequests, RefusedToken,
+    RefusedTokens, RefusedWorker, RefusedWorkers,
+};
 #[cfg(feature = "otlp")]
 pub(crate) use self::refused::{DroppedSpan, DroppedSpans};
-pub(crate) use self::refused::{
-    Reason, RefusedRequest, RefusedRequests, RefusedToken, RefusedTokens, RefusedWorker,
-    RefusedWorkers,
-};
-pub(crate) use self::server::{DroppedMessage, History, JournalState, Metrics};
+pub(crate) use self::server::{History, JournalState, Metrics};

@@ -15,10 +15,9 @@ mod connections;
 pub(crate) mod desk;
 pub(crate) mod durability;
 mod input;
-mod pairing;
+mod lanes;
 pub(crate) mod pools;
 mod pressure;
-mod proof;
 mod publishing;
 mod rates;
 pub(crate) mod readiness;
@@ -26,15 +25,12 @@ mod requests;
 mod sessions;
 mod standstill;
 mod storage;
-mod workers;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use acequia_restraint::Seldom;
-use acequia_scheduler::{Action, Event, Found, LaneKey, Scheduler, SessionId, Time};
+use acequia_scheduler::{Action, Event, Found, Scheduler, SessionId, Time};
 use acequia_sink::{KeptElsewhere, Mailboxes, Topics};
-use acequia_ventilator::JobLanes;
 use acequia_wire::Limits;
 use acequia_wire::client::Event as ClientEvent;
 use tokio::sync::{mpsc, watch};
@@ -45,30 +41,20 @@ use self::desk::Desk;
 use self::desk::tick::{Tick, Ticks};
 use self::durability::{Durability, Over, Start};
 pub(crate) use self::input::{CALLERS, INBOX, Input, Publish, Whose};
-use self::pairing::{Pairing, Unanswered};
 use self::pools::Pools;
 use self::pressure::Pressure;
 use self::rates::Rates;
 use self::readiness::Readiness;
 use self::sessions::Sessions;
 use self::standstill::Watch;
-use crate::access::WorkerDoor;
 use crate::clock::Clock;
 use crate::metrics::{ClusterState, INTERVAL, Metrics};
+use crate::workers::Workers;
 
 /// Inputs taken at once from the inbox.
 const TAKEN: usize = 1024;
 /// Ops and messages handled in one pass, about. Then what came of them goes out, and others run.
 const PASS: usize = 1024;
-
-/// Of a worker of the same name that gets ready again and again the log tells this often.
-const READY_LINE_EVERY: Duration = Duration::from_secs(60);
-/// And of so many workers in that time.
-const READY_LINES_MAX: usize = 100;
-
-/// How long the results of a lane may still come after its jobs connection broke, if its results
-/// connection did not.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long a server waits for others.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +80,7 @@ async fn gather(inbox: &mut mpsc::Receiver<Input>, inputs: &mut Vec<Input>) {
 pub(crate) struct Pipeline {
     scheduler: Scheduler,
     durability: Durability,
-    job_lanes: JobLanes,
+    workers: Workers,
     mailboxes: Mailboxes,
     sessions: Sessions,
     /// Sessions that too much waits for, and nobody to read it.
@@ -104,10 +90,6 @@ pub(crate) struct Pipeline {
     pressure: Pressure,
     rates: Rates,
     topics: Topics,
-    pairing: Pairing,
-    /// Which workers that are ready the log tells of, by name: one may come and go without end.
-    ready_lines: Seldom<String>,
-    worker_door: WorkerDoor,
     metrics: Metrics,
     #[cfg(feature = "otlp")]
     spans: Option<crate::spans::Spans>,
@@ -122,8 +104,6 @@ pub(crate) struct Pipeline {
     actions: Vec<Action>,
     clock: Clock,
     first_number: u64,
-    /// Lanes without a jobs connection whose last results may still come, and until when.
-    ending: Vec<(Instant, LaneKey)>,
     /// When a draining server stops in any case.
     stop_due: Option<Instant>,
     watch: Watch,
@@ -137,14 +117,14 @@ impl Pipeline {
         clock: Clock,
         limits: Limits,
         times: Times,
-        worker_door: WorkerDoor,
+        workers: Workers,
         metrics: Metrics,
     ) -> Self {
         let Start { scheduler, durability, actions, sessions: restored, first_number } = start;
         let mut pipeline = Self {
             scheduler,
             durability,
-            job_lanes: JobLanes::new(u64::try_from(limits.result_bytes).unwrap_or(u64::MAX)),
+            workers,
             mailboxes: Mailboxes::default(),
             sessions: Sessions::new(times.absence),
             hopeless: Vec::new(),
@@ -152,9 +132,6 @@ impl Pipeline {
             pressure: Pressure::default(),
             rates: Rates::new(limits.ops_per_s),
             topics: Topics::default(),
-            pairing: Pairing::default(),
-            ready_lines: Seldom::new(READY_LINE_EVERY, READY_LINES_MAX),
-            worker_door,
             metrics,
             #[cfg(feature = "otlp")]
             spans: None,
@@ -167,7 +144,6 @@ impl Pipeline {
             actions,
             clock,
             first_number,
-            ending: Vec::new(),
             stop_due: None,
             watch: Watch::new(Instant::now()),
             over: Arc::default(),
@@ -260,18 +236,17 @@ impl Pipeline {
         }
         self.close_journal(&mut inbox).await;
         self.send_all_away();
-        self.job_lanes.finish().await;
+        self.workers.finish().await;
     }
 
     /// The instant at which something is due without an input.
     fn next_due(&mut self) -> Option<Instant> {
         let scheduler = self.scheduler.next_deadline().map(|at| self.clock.instant_of(at));
-        let ending = self.ending.first().map(|(until, _)| *until);
         let absent = self.sessions.longest_absent().map(|(until, _)| until);
         let tick = Some(self.tick_due.min(self.watch.due()));
-        let (pressure, greeting) = (self.pressure.due(), self.job_lanes.greeting_due());
+        let (pressure, workers) = (self.pressure.due(), self.workers.due());
         let journal = self.durability.due();
-        let all = [scheduler, journal, ending, absent, pressure, tick, greeting, self.stop_due];
+        let all = [scheduler, journal, absent, pressure, tick, workers, self.stop_due];
         all.into_iter().flatten().min()
     }
 
@@ -305,10 +280,7 @@ impl Pipeline {
         if self.scheduler.next_deadline().is_some_and(|at| at <= now) {
             self.handle(now, Event::Tick);
         }
-        while let Some((until, lane)) = self.ending.first().copied()
-            && until <= instant
-        {
-            self.ending.remove(0);
+        while let Some(lane) = self.workers.ended(instant) {
             self.end_lane(now, lane);
         }
         self.act(instant);
@@ -320,8 +292,7 @@ impl Pipeline {
         self.tick_if_due(now, instant);
         self.end_sessions(now, instant);
         if !self.durability.is_in_question() && self.durability.over().is_none() {
-            self.job_lanes.greet_due(instant);
-            self.job_lanes.flush();
+            self.workers.flush(instant);
             self.mailboxes.flush(&look_up(&self.scheduler, now));
         }
         inputs.len() > 0
@@ -335,7 +306,7 @@ impl Pipeline {
              stopped the process, or keeps it from running"
         );
         self.sessions.forgive(gap);
-        self.ending.iter_mut().for_each(|(until, _)| *until += gap);
+        self.workers.forgive(gap);
         self.stop_due = self.stop_due.map(|due| due + gap);
         self.handle(now, Event::StoodStill { gap });
     }
@@ -366,24 +337,19 @@ impl Pipeline {
                     self.pressure.press(session, results, instant);
                 }
             }
-            Input::Ventilator(Ventilator::LaneOpened(jobs)) => self.open_lane(*jobs),
+            Input::Ventilator(Ventilator::LaneOpened(jobs)) => self.workers.jobs_opened(*jobs),
             Input::Ventilator(Ventilator::LaneClosed(lane)) => {
-                if self.pairing.may_still_speak(lane) {
-                    self.ending.push((instant + LAST_WORDS, lane));
-                } else {
+                if self.workers.jobs_closed(lane, instant) {
                     self.end_lane(now, lane);
                 }
             }
             Input::Sink(Sink::LaneOpened { results, handle, valve }) => {
                 self.pressure.opened(results, valve);
-                let Unanswered { lost, lanes } = self.pairing.results_opened(results, handle);
-                for lane in lanes {
-                    self.job_lanes.greet_again(lane, lost, instant);
-                }
+                self.workers.results_opened(results, handle, instant);
             }
             Input::Sink(Sink::LaneClosed { results }) => {
                 self.pressure.closed(results);
-                if let Some(lane) = self.pairing.results_closed(results, instant) {
+                if let Some(lane) = self.workers.results_closed(results, instant) {
                     self.end_lane(now, lane);
                 }
             }
@@ -435,7 +401,7 @@ impl Pipeline {
             actions: &mut self.actions,
             durability: &mut self.durability,
             metrics: &self.metrics,
-            pairing: &self.pairing,
+            workers: &self.workers,
             pools: &mut self.pools,
             rates: &mut self.rates,
             ops_per_s: self.limits.ops_per_s,
@@ -463,22 +429,22 @@ impl Pipeline {
         for action in actions.drain(..) {
             match action {
                 Action::Tell { session, event } => self.tell(session, event),
-                Action::Run { lane, job } => self.job_lanes.run(lane, job),
+                Action::Run { lane, job } => self.workers.run(lane, job),
                 // To be told again reminds of it, and harms nobody.
                 Action::CancelRun { lane, job } | Action::Remind { lane, job } => {
-                    self.job_lanes.cancel(lane, job);
+                    self.workers.cancel(lane, job);
                 }
                 Action::EndLane { lane } => {
                     tracing::warn!(
                         worker = lane.0,
                         "a worker does not answer and keeps slots of runs that are void: its lane ends"
                     );
-                    self.close_lane(lane);
+                    self.workers.close(lane);
                 }
                 Action::SayBye { lane } => {
                     let stops = self.stop_due.is_some();
                     let reason = if stops { "the server stops" } else { "this worker is drained" };
-                    self.job_lanes.bye(lane, reason);
+                    self.workers.bye(lane, reason);
                 }
                 entry @ (Action::Record { .. }
                 | Action::Settle { .. }

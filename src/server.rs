@@ -28,6 +28,7 @@ use crate::pipeline::{INBOX, Input, Pipeline, Times};
 use crate::ports::{Apps, At, House, Ports};
 #[cfg(feature = "otlp")]
 use crate::spans::Exporter;
+use crate::workers::Workers;
 
 /// Longer than anybody means. What is longer would not fit where it is added up.
 const LONG: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
@@ -350,8 +351,9 @@ async fn open_pipeline(
     };
     let start = opened.start(notify).map_err(StartError::System)?;
     let worker_door = WorkerDoor::new(config.worker_token.clone(), metrics.refused());
+    let workers = Workers::new(limits.result_bytes, worker_door, metrics.refused());
     let times = Times { grace: grace.min(LONG), absence: absence.min(LONG) };
-    Ok(Pipeline::new(start, clock, limits, times, worker_door, metrics))
+    Ok(Pipeline::new(start, clock, limits, times, workers, metrics))
 }
 
 fn jobs_gate(config: &Config) -> GateConfig {

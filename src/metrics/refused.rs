@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 
+use acequia_scheduler::Dropped;
 use metrics::Counter;
 
 /// A closed list of reasons to refuse somebody, with a metric of its own.
@@ -186,6 +187,54 @@ impl Reason for RefusedWorker {
         match self {
             Self::NoAuth => "no_auth",
             Self::WrongAuth => "wrong_auth",
+        }
+    }
+}
+
+/// Counts messages of workers that were dropped.
+pub(crate) type DroppedMessages = Refused<DroppedMessage>;
+
+/// Why a worker's message was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum DroppedMessage {
+    /// About a job.
+    Job(Dropped),
+    /// Before its lane was ready.
+    NotReady,
+    /// A `ready` for a lane that is not, or no longer, there.
+    UnknownLane,
+    /// A second `ready` for a lane.
+    ReadyTwice,
+    /// A `ready` on a results connection that two workers share.
+    SharedResults,
+    /// About another lane than its own.
+    OtherLane,
+    /// A `publish` whose body is not what its type says.
+    BadPublish,
+}
+
+impl Reason for DroppedMessage {
+    const METRIC: &'static str = "acequia_worker_messages_dropped_total";
+    const ALL: &'static [Self] = &[
+        Self::Job(Dropped::NotHeld),
+        Self::Job(Dropped::Late),
+        Self::NotReady,
+        Self::UnknownLane,
+        Self::ReadyTwice,
+        Self::SharedResults,
+        Self::OtherLane,
+        Self::BadPublish,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Job(dropped) => dropped.as_str(),
+            Self::NotReady => "not_ready",
+            Self::UnknownLane => "unknown_lane",
+            Self::ReadyTwice => "ready_twice",
+            Self::SharedResults => "shared_results",
+            Self::OtherLane => "other_lane",
+            Self::BadPublish => "bad_publish",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use acequia_gate::GateStats;
-use acequia_scheduler::{Dropped, Measure, QueueStats, Stats, VoidReason};
+use acequia_scheduler::{Measure, QueueStats, Stats, VoidReason};
 use acequia_wire::QueueName;
 use acequia_wire::code::RejectCode;
 use metrics::{Counter, Gauge};
@@ -16,7 +16,7 @@ use super::history::{Followed, Lists, Overall, OverallLists, Point, Points, Rece
 use super::job_times::JobTimes;
 use super::maker::{GateHandles, JournalHandles, Maker};
 use super::queues::{QueueHandles, Queues};
-use super::refused::{Reason, Refused};
+use super::refused::{DroppedMessage, DroppedMessages, Reason, Refused};
 use super::times::{Times, micros};
 
 /// What goes on with the journal's file.
@@ -29,50 +29,6 @@ pub(crate) struct JournalState {
     pub(crate) is_writable: bool,
 }
 
-/// Why a worker's message was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum DroppedMessage {
-    /// About a job.
-    Job(Dropped),
-    /// Before its lane was ready.
-    NotReady,
-    /// A `ready` for a lane that is not, or no longer, there.
-    UnknownLane,
-    /// A second `ready` for a lane.
-    ReadyTwice,
-    /// A `ready` on a results connection that two workers share.
-    SharedResults,
-    /// About another lane than its own.
-    OtherLane,
-    /// A `publish` whose body is not what its type says.
-    BadPublish,
-}
-
-impl DroppedMessage {
-    const ALL: [Self; 8] = [
-        Self::Job(Dropped::NotHeld),
-        Self::Job(Dropped::Late),
-        Self::NotReady,
-        Self::UnknownLane,
-        Self::ReadyTwice,
-        Self::SharedResults,
-        Self::OtherLane,
-        Self::BadPublish,
-    ];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Job(dropped) => dropped.as_str(),
-            Self::NotReady => "not_ready",
-            Self::UnknownLane => "unknown_lane",
-            Self::ReadyTwice => "ready_twice",
-            Self::SharedResults => "shared_results",
-            Self::OtherLane => "other_lane",
-            Self::BadPublish => "bad_publish",
-        }
-    }
-}
-
 /// All metrics of one server. The pipeline owns it.
 pub(crate) struct Metrics {
     /// Whether jobs are counted and measured.
@@ -82,7 +38,7 @@ pub(crate) struct Metrics {
     /// All queues together.
     all: Followed,
     overall: Points<Overall>,
-    dropped: HashMap<DroppedMessage, Counter>,
+    dropped: DroppedMessages,
     rejected: HashMap<RejectCode, Counter>,
     workers: Gauge,
     workers_silent: Gauge,
@@ -103,10 +59,6 @@ impl Metrics {
         let recorder = PrometheusBuilder::new().build_recorder();
         let make = Maker(&recorder);
         make.describe();
-        let dropped = |reason: DroppedMessage| {
-            let labels = [("reason", reason.as_str())];
-            (reason, make.counter("acequia_worker_messages_dropped_total", &labels))
-        };
         let rejected = |code: &RejectCode| {
             let labels = [("code", code.as_str())];
             (*code, make.counter("acequia_jobs_rejected_total", &labels))
@@ -117,7 +69,7 @@ impl Metrics {
             queues: Queues::new(&make),
             all: Followed::new(),
             overall: Points::new(),
-            dropped: DroppedMessage::ALL.into_iter().map(dropped).collect(),
+            dropped: make.refused(),
             rejected: RejectCode::ALL.iter().map(rejected).collect(),
             workers: make.gauge("acequia_workers", &[]),
             workers_silent: make.gauge("acequia_workers_silent", &[]),
@@ -186,9 +138,7 @@ impl Metrics {
 
     /// Counts a message of a worker that was dropped.
     pub(crate) fn dropped(&self, reason: DroppedMessage) {
-        if let Some(counter) = self.dropped.get(&reason) {
-            counter.increment(1);
-        }
+        self.dropped.count(reason);
     }
 
     /// Counts an op that was refused.

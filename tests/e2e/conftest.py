@@ -1,5 +1,7 @@
 """Fixtures: what a test starts is ended after it, and a server must still be well then."""
 
+import signal
+
 import pytest
 
 from harness import Serving, Worker
@@ -10,6 +12,9 @@ from harness.fixtures import (  # noqa: F401 pytest finds them here
 from harness.postgres import Postgres
 from harness.postgres_proxy import PostgresProxy
 from harness.prometheus import Prometheus
+
+# Under `nohup` every process that a test starts would ignore it too.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(params=["json", "msgpack"])
