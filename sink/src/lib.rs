@@ -30,7 +30,9 @@ pub use lanes::accept_lanes;
 pub use listener::{Heard, Listener};
 pub use mailbox::Put;
 pub use mailboxes::Mailboxes;
-pub use outlet::{Inlet, Outlet, Pressure, outlet};
+pub use outlet::{
+    Carry, Inlet, Outlet, Parcel, Pressure, Reason, Written, far_inlet, outlet, weight,
+};
 pub use topics::{NoRoom, Subscribed, Topics};
 pub use valve::Valve;
 pub use writer::{WriteEnd, Writer, encode};

@@ -53,7 +53,13 @@ impl Listener {
                     self.is_over = true;
                     return Some(Heard::Event(*event));
                 }
-                Some(Parcel::Ping) => {}
+                Some(
+                    Parcel::Ping
+                    | Parcel::Superseded(..)
+                    | Parcel::Overflow
+                    | Parcel::WantEmpty
+                    | Parcel::Backlog(_),
+                ) => {}
                 None | Some(Parcel::Close(..)) => self.is_over = true,
             }
         }

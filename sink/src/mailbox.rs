@@ -560,7 +560,7 @@ mod tests {
         (1..=9).for_each(|id| _ = mailbox.put(event(id, JobEvent::Accepted)));
         mailbox.flush(0, NOTHING);
         mailbox.detach().expect("a connection").supersede(WELCOME, 4009, "taken over");
-        assert_eq!(old.superseded(), Some((4009, "taken over")));
+        assert_eq!(old.superseded(), Some(&(4009, "taken over".into())));
         let parcels: Vec<Parcel> = std::iter::from_fn(|| old.try_recv()).collect();
         assert!(matches!(parcels.last(), Some(Parcel::Last(..))));
         assert_eq!(come_back(&mut mailbox, 0).len(), 9);

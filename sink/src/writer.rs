@@ -11,7 +11,7 @@ use futures_util::future::poll_immediate;
 use futures_util::stream::SplitSink;
 use tokio::time::timeout;
 
-use crate::outlet::{Outlet, Parcel};
+use crate::outlet::{Outlet, Parcel, Reason};
 
 /// A session whose connection takes nothing for so long is given up.
 const STALL_TIME_MAX: Duration = Duration::from_secs(60);
@@ -20,10 +20,10 @@ const STALL_TIME_MAX: Duration = Duration::from_secs(60);
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Why a session's writing ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteEnd {
     /// All is written, and the connection is to be closed with this code and reason.
-    Closed(u16, &'static str),
+    Closed(u16, Reason),
     /// The client does not read: too much waits for it, or nothing has left for too long.
     SlowReader,
     /// The connection broke.
@@ -106,6 +106,11 @@ impl Writer {
                     unless_stalled(&self.outlet, self.sink.feed(message)).await?;
                     close = Some(WriteEnd::Closed(code, reason));
                 }
+                // Their way goes elsewhere.
+                Parcel::Superseded(..)
+                | Parcel::Overflow
+                | Parcel::WantEmpty
+                | Parcel::Backlog(_) => {}
             }
             next = self.outlet.try_recv();
         }
@@ -124,7 +129,7 @@ impl Writer {
     }
 
     /// Says why the connection is closed, and closes it.
-    pub async fn close(&mut self, code: u16, reason: &'static str) {
+    pub async fn close(&mut self, code: u16, reason: &str) {
         let frame = CloseFrame { code, reason: reason.into() };
         let close = self.sink.send(Message::Close(Some(frame)));
         // Whoever does not take even this is cut off.
@@ -159,7 +164,7 @@ async fn unless_stalled(
                 // What is half written may still go.
                 Some((code, reason)) => match timeout(CLOSE_TIME_MAX, work).await {
                     Ok(done) => done,
-                    Err(_) => return Err(WriteEnd::Closed(code, reason)),
+                    Err(_) => return Err(WriteEnd::Closed(*code, reason.clone())),
                 },
                 None => return Err(WriteEnd::SlowReader),
             },

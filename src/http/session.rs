@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use acequia_sink::{Pressure, WriteEnd, Writer, outlet};
+use acequia_sink::{Pressure, Reason, WriteEnd, Writer, outlet};
 use acequia_ventilator::{ConnectionId, ReadEnd, Reader};
 use acequia_wire::Limits;
 use acequia_wire::client::Encoding;
@@ -138,15 +138,17 @@ pub(crate) async fn serve(socket: WebSocket, encoding: Encoding, place: Place, e
 
 /// Closes a connection as its end asks for.
 async fn part(end: End, writer: &mut Writer, reader: &mut Reader) {
-    let (code, reason) = match end {
+    let (code, reason): (u16, Reason) = match end {
         End::Read(ReadEnd::Closed | ReadEnd::Finished) => return writer.finish().await,
         End::Read(ReadEnd::Lost) | End::Write(WriteEnd::Lost) => return,
-        End::Read(ReadEnd::Violation(code, reason)) => (code, reason),
+        End::Read(ReadEnd::Violation(code, reason)) => (code, reason.into()),
         End::Write(WriteEnd::Closed(code, reason)) => (code, reason),
-        End::Read(ReadEnd::Stopping) => (close::GOING_AWAY, "the server stops"),
-        End::Write(WriteEnd::SlowReader) => (close::SLOW_READER, "events are read too slowly"),
+        End::Read(ReadEnd::Stopping) => (close::GOING_AWAY, "the server stops".into()),
+        End::Write(WriteEnd::SlowReader) => {
+            (close::SLOW_READER, "events are read too slowly".into())
+        }
     };
-    writer.close(code, reason).await;
+    writer.close(code, &reason).await;
     // Whoever does not close by then is cut off.
     _ = tokio::time::timeout(LINGER, reader.drain()).await;
 }
