@@ -1,0 +1,129 @@
+//! What a door tells the owner.
+
+use std::net::SocketAddr;
+
+use acequia_wire::client::Request;
+use acequia_wire::worker::Word;
+use acequia_wire::{JobId, QueueName};
+
+/// What a door tells the owner.
+///
+/// A *connection* is that of a client, a *lane* that of a worker; the door numbers them, and gives
+/// no number twice on a link.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FromDoor {
+    /// A client has come.
+    Opened {
+        /// The client's connection.
+        connection: u64,
+        /// Whose it is.
+        whose: Whose,
+    },
+    /// What a client asks.
+    Requests {
+        /// The client's connection.
+        connection: u64,
+        /// In the order in which they came.
+        requests: Vec<Request>,
+    },
+    /// A client has gone.
+    Closed {
+        /// The client's connection.
+        connection: u64,
+        /// Whether it said that it does not come back.
+        for_good: bool,
+    },
+    /// Events were written to a client since the last word about it.
+    Written {
+        /// The client's connection.
+        connection: u64,
+        /// How many.
+        events: u64,
+        /// How many bytes they were counted as.
+        bytes: u64,
+        /// Nothing waits at the door any more, and the owner asked to be told.
+        is_empty: bool,
+    },
+    /// A session that another owner served goes on. Its client has been sent all events up to
+    /// `last`.
+    Resumed {
+        /// The client's connection.
+        connection: u64,
+        /// Whose it is.
+        whose: Whose,
+        /// The secret of the session.
+        secret: String,
+        /// The highest `seq` that was written to the client.
+        last: u64,
+        /// What the client's token allows, if it says so: live jobs, and ops in a second.
+        limited: Option<(u32, u32)>,
+    },
+    /// A worker takes jobs.
+    Ready {
+        /// The worker's lane.
+        lane: u64,
+        /// What it offers.
+        offer: Offer,
+    },
+    /// What a worker says.
+    Said {
+        /// The worker's lane.
+        lane: u64,
+        /// In the order in which it came.
+        words: Vec<Word>,
+    },
+    /// A worker has gone.
+    Ended {
+        /// The worker's lane.
+        lane: u64,
+    },
+    /// All that the door had to declare after it linked has been said.
+    Declared,
+    /// The door lives.
+    Beat,
+}
+
+/// Whose a connection of a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The client's whose token was proven, by its number.
+    Proven(u64),
+    /// Nobody's in particular: the connection is a client of its own.
+    Own,
+}
+
+/// What a worker offers, and what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// What people call it.
+    pub name: String,
+    /// How many jobs it is willing to hold.
+    pub slots: u32,
+    /// The queues that it serves.
+    pub queues: Vec<QueueName>,
+    /// The worker's end of its connection, if it is known.
+    pub peer: Option<LinkPeer>,
+    /// The jobs that it holds from before.
+    pub holds: Vec<Hold>,
+}
+
+/// Where a worker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkPeer {
+    /// At this address.
+    Tcp(SocketAddr),
+    /// On the door's machine.
+    Ipc {
+        /// Its process, if the system tells.
+        pid: Option<i32>,
+    },
+}
+
+/// A job that a worker holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The job.
+    pub job: JobId,
+    /// Which run of the job, from 1.
+    pub attempt: u32,
+}

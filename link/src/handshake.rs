@@ -1,0 +1,5 @@
+//! How the two ends of a connection of a link come to trust each other.
+
+mod terms;
+
+pub use terms::{Hello, Refused, Role, Welcome};
