@@ -39,8 +39,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Access {
     pub(crate) pages: Pages,
-    /// What admin calls have to name.
-    pub(crate) admin_token: Secret,
+    /// What admin calls have to name. At a door there is none: its owner asks for it.
+    pub(crate) admin_token: Option<Secret>,
     /// Whether workers have to prove that they know a token.
     pub(crate) has_worker_token: bool,
     /// What judges the tokens of clients. Without it they need none.

@@ -37,6 +37,8 @@ pub struct Config {
     /// Where accepted jobs are kept, so that they survive the server. With `None` jobs live as long as the
     /// server.
     pub journal: Option<Journal>,
+    /// Where doors may link to this server. With `None` they may not.
+    pub links: Option<Links>,
     /// How long the outcome of an accepted job is kept for those who ask later.
     pub retention: Duration,
     /// Pages that may open sessions beside the server's own.
@@ -113,6 +115,7 @@ impl Default for Config {
             jobs: endpoint(Self::JOBS),
             results: endpoint(Self::RESULTS),
             journal: Some(Journal::File(Self::JOURNAL.into())),
+            links: None,
             retention: Self::RETENTION,
             allowed_origins: Vec::new(),
             worker_token: None,
@@ -178,6 +181,27 @@ impl Shared {
     pub const NAME: &str = "acequia";
     /// The time that running jobs get by default: short, since nobody is served until another server goes on.
     pub const GRACE: Duration = Duration::from_secs(1);
+}
+
+/// Where doors may link to a server.
+#[derive(Clone, Debug)]
+pub struct Links {
+    /// `HOST:PORT`; port 0 lets the system choose.
+    pub listen: String,
+    /// What both ends have to know.
+    pub token: Secret,
+}
+
+/// Where a door finds its owner.
+#[derive(Clone, Debug)]
+pub struct Owners {
+    /// Each `HOST:PORT`. They are tried in turn, until one is the owner.
+    pub addresses: Vec<String>,
+    /// What both ends have to know.
+    pub token: Secret,
+    /// Authorities, in PEM, of which one has to have signed the owner's certificate. With `None` the token is
+    /// the proof.
+    pub authority: Option<PathBuf>,
 }
 
 /// Why a server does not start. The operator can mend each; the message says how.

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod cluster_state;
+mod doors;
 mod history;
 mod job_times;
 mod maker;
@@ -15,6 +16,7 @@ mod times;
 
 pub(crate) use self::cluster::StandbyMetrics;
 pub(crate) use self::cluster_state::ClusterState;
+pub(crate) use self::doors::{DoorMetrics, LinkMetrics};
 pub(crate) use self::history::{INTERVAL, Overall, Point, Recent};
 pub(crate) use self::job_times::JobTimes;
 pub(crate) use self::refused::{

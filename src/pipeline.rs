@@ -14,6 +14,7 @@ mod ask;
 mod connections;
 pub(crate) mod desk;
 pub(crate) mod durability;
+mod handled;
 mod input;
 mod lanes;
 pub(crate) mod pools;
@@ -40,7 +41,10 @@ pub(crate) use self::ask::ask;
 use self::desk::Desk;
 use self::desk::tick::{Tick, Ticks};
 use self::durability::{Durability, Over, Start};
+use self::handled::Handled;
 pub(crate) use self::input::{CALLERS, INBOX, Input, Publish, Whose};
+use self::lanes::Lanes;
+pub(crate) use self::lanes::{FarInput, FarWay, far_lane};
 use self::pools::Pools;
 use self::pressure::Pressure;
 use self::rates::Rates;
@@ -80,7 +84,9 @@ async fn gather(inbox: &mut mpsc::Receiver<Input>, inputs: &mut Vec<Input>) {
 pub(crate) struct Pipeline {
     scheduler: Scheduler,
     durability: Durability,
-    workers: Workers,
+    lanes: Lanes,
+    /// Frames of links whose doors are to be told that they are done with.
+    handled: Handled,
     mailboxes: Mailboxes,
     sessions: Sessions,
     /// Sessions that too much waits for, and nobody to read it.
@@ -124,7 +130,8 @@ impl Pipeline {
         let mut pipeline = Self {
             scheduler,
             durability,
-            workers,
+            lanes: Lanes::new(workers),
+            handled: Handled::default(),
             mailboxes: Mailboxes::default(),
             sessions: Sessions::new(times.absence),
             hopeless: Vec::new(),
@@ -236,7 +243,7 @@ impl Pipeline {
         }
         self.close_journal(&mut inbox).await;
         self.send_all_away();
-        self.workers.finish().await;
+        self.lanes.finish().await;
     }
 
     /// The instant at which something is due without an input.
@@ -244,7 +251,7 @@ impl Pipeline {
         let scheduler = self.scheduler.next_deadline().map(|at| self.clock.instant_of(at));
         let absent = self.sessions.longest_absent().map(|(until, _)| until);
         let tick = Some(self.tick_due.min(self.watch.due()));
-        let (pressure, workers) = (self.pressure.due(), self.workers.due());
+        let (pressure, workers) = (self.pressure.due(), self.lanes.due());
         let journal = self.durability.due();
         let all = [scheduler, journal, absent, pressure, tick, workers, self.stop_due];
         all.into_iter().flatten().min()
@@ -280,7 +287,7 @@ impl Pipeline {
         if self.scheduler.next_deadline().is_some_and(|at| at <= now) {
             self.handle(now, Event::Tick);
         }
-        while let Some(lane) = self.workers.ended(instant) {
+        while let Some(lane) = self.lanes.near().ended(instant) {
             self.end_lane(now, lane);
         }
         self.act(instant);
@@ -292,7 +299,7 @@ impl Pipeline {
         self.tick_if_due(now, instant);
         self.end_sessions(now, instant);
         if !self.durability.is_in_question() && self.durability.over().is_none() {
-            self.workers.flush(instant);
+            self.lanes.flush(instant);
             self.mailboxes.flush(&look_up(&self.scheduler, now));
         }
         inputs.len() > 0
@@ -306,7 +313,7 @@ impl Pipeline {
              stopped the process, or keeps it from running"
         );
         self.sessions.forgive(gap);
-        self.workers.forgive(gap);
+        self.lanes.forgive(gap);
         self.stop_due = self.stop_due.map(|due| due + gap);
         self.handle(now, Event::StoodStill { gap });
     }
@@ -331,28 +338,25 @@ impl Pipeline {
                 for message in messages {
                     self.take_message(now, results, message);
                 }
-                // Before the next batch may come.
-                self.act(instant);
-                for session in self.pressed.drain(..) {
-                    self.pressure.press(session, results, instant);
-                }
+                self.press(instant, results);
             }
-            Input::Ventilator(Ventilator::LaneOpened(jobs)) => self.workers.jobs_opened(*jobs),
+            Input::Ventilator(Ventilator::LaneOpened(jobs)) => self.lanes.near().jobs_opened(*jobs),
             Input::Ventilator(Ventilator::LaneClosed(lane)) => {
-                if self.workers.jobs_closed(lane, instant) {
+                if self.lanes.near().jobs_closed(lane, instant) {
                     self.end_lane(now, lane);
                 }
             }
             Input::Sink(Sink::LaneOpened { results, handle, valve }) => {
                 self.pressure.opened(results, valve);
-                self.workers.results_opened(results, handle, instant);
+                self.lanes.near().results_opened(results, handle, instant);
             }
             Input::Sink(Sink::LaneClosed { results }) => {
                 self.pressure.closed(results);
-                if let Some(lane) = self.workers.results_closed(results, instant) {
+                if let Some(lane) = self.lanes.near().results_closed(results, instant) {
                     self.end_lane(now, lane);
                 }
             }
+            Input::Far(far) => self.take_far(now, instant, far),
             Input::Journal(notice) => self.hear_journal(now, instant, notice),
             Input::ConnectionOpened { connection, whose, inlet, asks_later, requests } => {
                 let session = self.open_connection(now, connection, whose, inlet);
@@ -401,7 +405,7 @@ impl Pipeline {
             actions: &mut self.actions,
             durability: &mut self.durability,
             metrics: &self.metrics,
-            workers: &self.workers,
+            lanes: &self.lanes,
             pools: &mut self.pools,
             rates: &mut self.rates,
             ops_per_s: self.limits.ops_per_s,
@@ -429,22 +433,26 @@ impl Pipeline {
         for action in actions.drain(..) {
             match action {
                 Action::Tell { session, event } => self.tell(session, event),
-                Action::Run { lane, job } => self.workers.run(lane, job),
+                Action::Run { lane, job } => self.lanes.run(lane, job),
                 // To be told again reminds of it, and harms nobody.
                 Action::CancelRun { lane, job } | Action::Remind { lane, job } => {
-                    self.workers.cancel(lane, job);
+                    self.lanes.cancel(lane, job);
                 }
                 Action::EndLane { lane } => {
                     tracing::warn!(
                         worker = lane.0,
                         "a worker does not answer and keeps slots of runs that are void: its lane ends"
                     );
-                    self.workers.close(lane);
+                    self.lanes.close(lane);
                 }
                 Action::SayBye { lane } => {
                     let stops = self.stop_due.is_some();
+                    // Workers of doors go on with the next owner, and need not know.
+                    if stops && self.lanes.is_far(lane) {
+                        continue;
+                    }
                     let reason = if stops { "the server stops" } else { "this worker is drained" };
-                    self.workers.bye(lane, reason);
+                    self.lanes.bye(lane, reason);
                 }
                 entry @ (Action::Record { .. }
                 | Action::Settle { .. }

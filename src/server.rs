@@ -9,9 +9,11 @@ use std::time::Duration;
 use acequia_client::{AdminClient, InProcess, ServerUrl};
 use acequia_gate::{GateConfig, JobsGate, Limits as FrameLimits, ResultsGate, SocketFile};
 use acequia_journal::{Notice, Role, Term};
+use acequia_link::Welcome;
 use acequia_scheduler::Config as SchedulerConfig;
 use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
+use acequia_wire::Limits;
 #[cfg(feature = "otlp")]
 use tokio::sync::oneshot;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -19,8 +21,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use crate::access::{self, Access, Pages, Proxies, Refusals, Secret, TokenDoor, WorkerDoor};
 use crate::addresses::Addresses;
 use crate::clock::Clock;
-use crate::config::{Config, Journal, StartError};
+use crate::config::{Config, Journal, Links, StartError};
 use crate::http::{self, About, Closes, Door, Front, Greeting, Routes, STREAMS_MAX, Scrape};
+use crate::links::{self, LinkPort, Owner, Takeovers};
 use crate::metrics::{ClusterState, Metrics};
 use crate::parts::{Broken, Parts};
 use crate::pipeline::durability::{self, Over, Source};
@@ -43,12 +46,15 @@ const OTHER_PORT: &str = "admin calls have their own port here: that of --admin-
 pub struct Server {
     /// None if a program has them.
     ports: Option<Ports>,
+    /// None if no doors may link to it.
+    links: Option<(LinkPort, Arc<Owner>)>,
     jobs: JobsGate,
     results: ResultsGate,
     addresses: Addresses,
     pipeline: Pipeline,
     inputs: mpsc::Receiver<Input>,
     door: Arc<Door>,
+    admin_token: Secret,
     /// Admin calls of this process itself, while the server runs.
     within: watch::Sender<Option<InProcess>>,
     #[cfg(feature = "otlp")]
@@ -123,11 +129,19 @@ impl Server {
     async fn open(config: Config, source: Source, at: At) -> Result<Self, StartError> {
         let jobs = JobsGate::bind(&config.jobs, jobs_gate(&config)).await?;
         let results = ResultsGate::bind(&config.results, results_gate(&config)).await?;
+        let links = match &config.links {
+            Some(Links { listen, token }) => {
+                let port = LinkPort::bind(listen, config.tls.as_ref()).await?;
+                Some((port, token.clone()))
+            }
+            None => None,
+        };
         let address = at.http;
         let ends = (jobs.local_endpoint().clone(), results.local_endpoint().clone());
         let addresses = Addresses::new(at, ends.0, ends.1);
         let metrics = Metrics::new(jobs.stats(), results.stats(), config.measures);
         let (handle, refused) = (metrics.handle(), metrics.refused());
+        let link_metrics = metrics.links();
         let tokens = config.client_tokens.as_ref();
         // There, and 0, also where clients need no tokens.
         let refused_tokens = metrics.refused();
@@ -163,7 +177,7 @@ impl Server {
         let access = Access {
             pages: Pages::new(allowed, config.own_names, &config.listen, address.port()),
             has_worker_token: config.worker_token.is_some(),
-            admin_token,
+            admin_token: Some(admin_token.clone()),
             tokens,
             refusals: Arc::new(Refusals::default()),
         };
@@ -181,14 +195,26 @@ impl Server {
             ticks: pipeline.ticks(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         };
+        let door = Arc::new(door);
+        let welcome = welcome(&pipeline, &config.limits);
+        let links = links.map(|(port, token)| {
+            let (inbox, front) = (door.inbox.clone(), door.front.clone());
+            let calls = http::for_doors(door.clone());
+            let metrics = link_metrics;
+            let takeovers = Takeovers::default();
+            let owner = Owner { inbox, front, token, welcome, calls, metrics, takeovers };
+            (port, Arc::new(owner))
+        });
         Ok(Self {
             ports: None,
+            links,
+            admin_token,
             jobs,
             results,
             addresses,
             pipeline,
             inputs,
-            door: Arc::new(door),
+            door,
             within: watch::Sender::new(None),
             #[cfg(feature = "otlp")]
             exporter,
@@ -204,7 +230,7 @@ impl Server {
 
     /// What admin calls have to name: the configured token, or the one that this server made.
     pub fn admin_token(&self) -> &Secret {
-        &self.door.access.admin_token
+        &self.admin_token
     }
 
     /// Where the server listens, or the program that it is mounted in.
@@ -227,13 +253,16 @@ impl Server {
         self,
         shutdown: impl Future<Output = ()>,
     ) -> Result<Option<Over>, Broken> {
-        let Self { ports, jobs, results, pipeline, inputs, door, within, .. } = self;
+        let Self { ports, links, jobs, results, pipeline, inputs, door, within, .. } = self;
         let (front, inbox) = (door.front.clone(), door.inbox.clone());
         let over = pipeline.over();
         let mut parts = Parts::default();
         parts.start("the pipeline", pipeline.run(inputs));
         parts.start("the jobs port", accept_jobs(jobs, inbox.clone()));
         parts.start("the results port", accept_results(results, inbox.clone()));
+        if let Some((port, owner)) = links {
+            parts.start("the link port", links::serve(port, owner));
+        }
         within.send_replace(Some(http::in_process(http::for_own_process(door.clone()))));
         let (closing, closes) = http::closing();
         // They are taken away at the end.
@@ -292,6 +321,16 @@ impl Server {
             // A pipeline that is gone does not need to know.
             _ = inbox.send(Input::Journal(Notice::Over { message, is_lost })).await;
         });
+    }
+}
+
+/// What doors are told first.
+fn welcome(pipeline: &Pipeline, limits: &Limits) -> Welcome {
+    Welcome {
+        epoch: pipeline.first_number(),
+        server: concat!("acequia/", env!("CARGO_PKG_VERSION")).to_owned(),
+        result_bytes_max: limits.result_bytes as u64,
+        adoption_ms: 0,
     }
 }
 

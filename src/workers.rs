@@ -235,6 +235,11 @@ impl Workers {
         self.pairing.peer(lane)
     }
 
+    /// The results connection of a lane, if it is ready.
+    pub(crate) fn results_of(&self, lane: LaneKey) -> Option<ResultsKey> {
+        self.pairing.results_of(lane)
+    }
+
     /// Sends a job.
     pub(crate) fn run(&mut self, lane: LaneKey, job: JobMessage) {
         self.job_lanes.run(lane, job);

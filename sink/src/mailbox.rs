@@ -71,6 +71,11 @@ impl Mailbox {
         self.history.as_deref_mut()
     }
 
+    /// Whether it has a connection that leads over no link.
+    pub(crate) fn is_near(&self) -> bool {
+        self.inlet.as_ref().is_some_and(Inlet::is_near)
+    }
+
     /// How much waits: for the connection, or for one to come.
     fn waiting(&self) -> Weight {
         let (events, bytes) = self.inlet.as_ref().map_or((0, 0), Inlet::waiting);

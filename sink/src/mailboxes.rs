@@ -129,9 +129,10 @@ impl Mailboxes {
         self.absent.gives_way(sessions_max, bytes_max)
     }
 
-    /// All sessions that have a mailbox, in no order.
-    pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
-        self.boxes.keys().copied()
+    /// All sessions that have a connection which leads over no link, in no order.
+    pub fn near_sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
+        let near = self.boxes.iter().filter(|(_, mailbox)| mailbox.is_near());
+        near.map(|(session, _)| *session)
     }
 
     /// Puts an event into the mailbox of a session, if there still is one. Returns what became of

@@ -189,6 +189,11 @@ pub struct Inlet {
 }
 
 impl Inlet {
+    /// Whether it leads over no link.
+    pub(crate) fn is_near(&self) -> bool {
+        matches!(self.way, Way::Near(_))
+    }
+
     /// How many events wait, and how many bytes they are, about.
     pub fn waiting(&self) -> (usize, usize) {
         (self.meter.events.load(Ordering::Relaxed), self.meter.bytes.load(Ordering::Relaxed))
@@ -212,7 +217,7 @@ impl Inlet {
 
     /// The other end of a link holds its client back by it.
     fn tell_backlog(&self, bytes: usize) {
-        if matches!(self.way, Way::Near(_)) {
+        if self.is_near() {
             return;
         }
         let told = self.meter.told_backlog.load(Ordering::Relaxed);

@@ -12,7 +12,18 @@ pub(crate) enum Peer {
     User(u32),
 }
 
+/// What the text of a user begins with.
+const USER: &str = "unix:user=";
+
 impl Peer {
+    /// What this text is of.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix(USER) {
+            Some(user) => user.parse().ok().map(Self::User),
+            None => text.parse().ok().map(Self::Address),
+        }
+    }
+
     /// The same, where an address of IPv4 that is written as one of IPv6 is one of IPv4.
     #[must_use]
     pub(crate) fn canonical(self) -> Self {
@@ -33,7 +44,7 @@ impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => address.fmt(f),
-            Self::User(user) => write!(f, "unix:user={user}"),
+            Self::User(user) => write!(f, "{USER}{user}"),
         }
     }
 }

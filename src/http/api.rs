@@ -8,6 +8,7 @@ mod call;
 mod cors;
 mod events;
 mod jobs;
+pub(super) mod passed_on;
 mod problem;
 mod rights;
 mod submit;

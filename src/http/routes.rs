@@ -13,6 +13,7 @@ use super::api;
 use super::asyncapi;
 use super::demo;
 use super::door::Door;
+use super::forward::Forward;
 use super::headers::harden;
 use super::known_pages::only_known_pages;
 use super::module::share;
@@ -25,6 +26,27 @@ use super::upgrade::upgrade;
 pub(crate) fn for_all(door: Arc<Door>) -> Router {
     let app = for_clients(&door).nest("/v1/admin", admin::router(&door, openapi::admin_calls()));
     finish(app, door)
+}
+
+/// Everything that there is at a door, which has its owner answer calls.
+pub(crate) fn for_all_at_door(door: Arc<Door>, to: &Forward) -> Router {
+    let app = for_clients_at_door(&door, to).merge(admin::passed_on(to));
+    finish(app, door)
+}
+
+/// The same, if admin calls are elsewhere.
+pub(crate) fn for_clients_of_door(
+    door: Arc<Door>,
+    to: &Forward,
+    elsewhere: &'static str,
+) -> Router {
+    let app = for_clients_at_door(&door, to).nest("/v1/admin", admin::elsewhere(elsewhere));
+    finish(app, door)
+}
+
+/// What operators find at a port of their own of a door.
+pub(crate) fn for_operators_of_door(door: Arc<Door>, to: &Forward) -> Router {
+    finish(monitors::router().merge(admin::passed_on(to)), door)
 }
 
 /// What is left for clients if admin calls are elsewhere, and what whoever looks for them here is told.
@@ -43,13 +65,22 @@ pub(crate) fn for_own_process(door: Arc<Door>) -> Router {
 }
 
 fn for_clients(door: &Arc<Door>) -> Router<Arc<Door>> {
+    for_pages(door)
+        .merge(demo::router(door))
+        .nest(api::ROOT, api::router(door, openapi::client_calls()))
+}
+
+fn for_clients_at_door(door: &Arc<Door>, to: &Forward) -> Router<Arc<Door>> {
+    for_pages(door).merge(api::passed_on::router(door, to))
+}
+
+/// What pages need, and monitors.
+fn for_pages(door: &Arc<Door>) -> Router<Arc<Door>> {
     let known_pages = middleware::from_fn_with_state(door.clone(), only_known_pages);
     monitors::router()
-        .merge(demo::router(door))
         .route("/v1/about", get(greet))
         .route("/v1/asyncapi.json", get(asyncapi::read))
         .route("/v1/ws", any(upgrade).layer(known_pages))
-        .nest(api::ROOT, api::router(door, openapi::client_calls()))
 }
 
 fn finish(app: Router<Arc<Door>>, door: Arc<Door>) -> Router {

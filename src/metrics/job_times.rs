@@ -15,7 +15,7 @@ const GROUPS: (&str, &str) = (
 );
 
 /// The times of each sort by queue, and those of the journal, as they were at one moment.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct JobTimes {
     pub(super) queues: [Vec<(Box<str>, Times)>; HISTOGRAMS.len()],
     pub(super) groups: Times,

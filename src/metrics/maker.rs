@@ -25,6 +25,21 @@ pub(super) struct GateHandles {
     pub(super) closed: Vec<(CloseReason, Counter)>,
 }
 
+impl GateHandles {
+    /// Sets what is counted by now.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+    pub(super) fn set(&self) {
+        let stats = self.stats.snapshot();
+        self.connections.set(stats.open as f64);
+        self.not_ready.set(stats.not_ready as f64);
+        self.received.absolute(stats.bytes_in);
+        self.sent.absolute(stats.bytes_out);
+        for (reason, counter) in &self.closed {
+            counter.absolute(stats.closed(*reason));
+        }
+    }
+}
+
 /// Makes handles of one recorder.
 pub(super) struct Maker<'a>(pub(super) &'a PrometheusRecorder);
 
@@ -155,6 +170,11 @@ const GAUGES: &[(&str, Option<Unit>, &str)] = &[
     ("acequia_cluster_owner", None, "Whether this server owns the cluster's journal."),
     ("acequia_cluster_epoch", None, "How often the journal has changed hands, as seen last."),
     ("acequia_cluster_lost_commits", None, "Whether the database lacks what it had confirmed."),
+    ("acequia_links", None, "Doors that are linked to this server."),
+    ("acequia_link_calls", None, "Connections on which doors pass on calls over HTTP."),
+    ("acequia_door_linked", None, "Whether this door is linked to an owner."),
+    ("acequia_door_sessions", None, "Open connections of clients of this door."),
+    ("acequia_door_workers", None, "Workers of this door that are ready."),
     ("acequia_gate_connections", None, "Open connections of workers."),
     ("acequia_gate_connections_not_ready", None, "Those of them that are not ready."),
 ];

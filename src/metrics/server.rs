@@ -12,6 +12,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 use serde::Serialize;
 
 use super::cluster_state::ClusterState;
+use super::doors::LinkMetrics;
 use super::history::{Followed, Lists, Overall, OverallLists, Point, Points, Recent, number};
 use super::job_times::JobTimes;
 use super::maker::{GateHandles, JournalHandles, Maker};
@@ -88,6 +89,11 @@ impl Metrics {
     /// What renders the text for a scrape, from any task.
     pub(crate) fn handle(&self) -> PrometheusHandle {
         self.recorder.handle()
+    }
+
+    /// Counts doors.
+    pub(crate) fn links(&self) -> LinkMetrics {
+        LinkMetrics::new(&Maker(&self.recorder))
     }
 
     /// The counters of these refusals.
@@ -208,16 +214,7 @@ impl Metrics {
         self.workers_silent.set(stats.lanes.iter().filter(|lane| lane.silent).count() as f64);
         self.sessions.set(stats.sessions as f64);
         self.payload_bytes.set(stats.payload_bytes as f64);
-        for gate in &self.gates {
-            let stats = gate.stats.snapshot();
-            gate.connections.set(stats.open as f64);
-            gate.not_ready.set(stats.not_ready as f64);
-            gate.received.absolute(stats.bytes_in);
-            gate.sent.absolute(stats.bytes_out);
-            for (reason, counter) in &gate.closed {
-                counter.absolute(stats.closed(*reason));
-            }
-        }
+        self.gates.iter().for_each(GateHandles::set);
     }
 }
 

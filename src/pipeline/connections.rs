@@ -279,9 +279,10 @@ impl Pipeline {
         self.durability.end_told(&tally.summary(elapsed), told, instant);
     }
 
-    /// Says goodbye to all sessions; their writers stop after it.
+    /// Says goodbye to all sessions of this server; their writers stop after it.
     pub(super) fn send_all_away(&mut self) {
-        let sessions: Vec<SessionId> = self.mailboxes.sessions().collect();
+        // Doors hear it of their link, and keep their clients.
+        let sessions: Vec<SessionId> = self.mailboxes.near_sessions().collect();
         let span = RECONNECT_MS.end - RECONNECT_MS.start;
         for (nth, session) in sessions.into_iter().enumerate() {
             // Spread evenly; a prime stride keeps neighbours apart.

@@ -18,11 +18,11 @@ use tokio::sync::oneshot::Sender;
 use tokio::time::Instant;
 
 use super::durability::Durability;
+use super::lanes::Lanes;
 use super::pools::Pools;
 use super::rates::{Rates, too_fast};
 use super::readiness::Readiness;
 use crate::metrics::Metrics;
-use crate::workers::Workers;
 
 /// What is asked or told, and where the answer goes.
 pub(crate) struct Call(Box<dyn FnOnce(&mut Desk<'_>) + Send>);
@@ -54,7 +54,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) actions: &'a mut Vec<Action>,
     pub(crate) durability: &'a mut Durability,
     pub(crate) metrics: &'a Metrics,
-    pub(crate) workers: &'a Workers,
+    pub(crate) lanes: &'a Lanes,
     pub(crate) pools: &'a mut Pools,
     pub(super) rates: &'a mut Rates,
     /// Ops that any client may send in a second.

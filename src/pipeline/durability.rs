@@ -373,6 +373,13 @@ impl Durability {
         (self.writer.is_some() && is_waited_for).then_some(self.handed_over + 1)
     }
 
+    /// The group that all is durable with that was recorded so far; 0 without a journal.
+    pub(crate) fn group_of_all(&self) -> u64 {
+        let Some(writer) = &self.writer else { return 0 };
+        let is_gathering = self.due.is_some() || writer.waiting_bytes() > 0;
+        self.handed_over + u64::from(is_gathering)
+    }
+
     /// Whether another server may take the journal over. What is told then has to be durable, however long
     /// that takes: else both might tell of the same job.
     pub(crate) fn is_shared(&self) -> bool {

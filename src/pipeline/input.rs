@@ -9,6 +9,7 @@ use acequia_wire::client::{Refusal, Request};
 use tokio::sync::oneshot;
 
 use super::desk::Call;
+use super::lanes::FarInput;
 use crate::metrics::JobTimes;
 
 /// Inputs that may wait; whoever brings more waits.
@@ -40,6 +41,8 @@ pub(crate) enum Input {
     Ventilator(acequia_ventilator::Input),
     /// From the end.
     Sink(acequia_sink::Input),
+    /// From a door, of its workers.
+    Far(FarInput),
     /// From the thread that writes the journal.
     Journal(Notice),
     /// Somebody scrapes. The metrics are up to date once this is answered, with the times of jobs.
@@ -109,6 +112,7 @@ impl Input {
             }
             Self::ConnectionOpened { requests, .. } => 1 + requests.len(),
             Self::Sink(acequia_sink::Input::Messages { messages, .. }) => messages.len(),
+            Self::Far(FarInput::Said { words, .. }) => words.len(),
             _ => 1,
         }
     }

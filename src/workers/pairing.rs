@@ -210,6 +210,11 @@ impl Pairing {
         self.lanes.get(&lane).is_some_and(|lane| lane.id == id)
     }
 
+    /// The results connection of a lane, if it has one.
+    pub(crate) fn results_of(&self, lane: LaneKey) -> Option<ResultsKey> {
+        self.lanes.get(&lane)?.results
+    }
+
     /// Whether results of this lane may still come.
     pub(crate) fn may_still_speak(&self, lane: LaneKey) -> bool {
         self.lanes.get(&lane).is_some_and(|lane| lane.results.is_some())

@@ -162,7 +162,7 @@ impl Worker {
 
 impl Desk<'_> {
     pub(crate) fn worker(&self, worker: LaneKey) -> Option<Worker> {
-        Some(Worker::new(self.scheduler.lane(worker)?, self.workers.peer(worker)))
+        Some(Worker::new(self.scheduler.lane(worker)?, self.lanes.peer(worker)))
     }
 
     /// The first workers after one of them, of one queue or of all, and whether there are more.
@@ -174,7 +174,7 @@ impl Desk<'_> {
     ) -> (Vec<Worker>, bool) {
         let (lanes, more) = self.scheduler.lanes(queue, after, limit);
         let told = |lane: LaneDetails| {
-            let peer = self.workers.peer(lane.stats.lane);
+            let peer = self.lanes.peer(lane.stats.lane);
             Worker::new(lane, peer)
         };
         (lanes.into_iter().map(told).collect(), more)

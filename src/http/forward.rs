@@ -1,0 +1,53 @@
+//! What a door has its owner answer: all calls over HTTP, as they come.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::response::Response;
+
+use super::from_door::CALLER;
+use super::listener::Caller;
+
+/// Has the owner answer a request; or says why it does not.
+pub(crate) type Ask = Arc<
+    dyn Fn(Request) -> Pin<Box<dyn Future<Output = Result<Response, String>> + Send>> + Send + Sync,
+>;
+
+/// Headers that are about a connection, or for this door alone, which has heeded them.
+const LEFT_OUT: [HeaderName; 8] = [
+    header::CONNECTION,
+    header::EXPECT,
+    header::ORIGIN,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// The owner of a door, for calls.
+#[derive(Clone)]
+pub(crate) struct Forward(Ask);
+
+impl Forward {
+    pub(crate) fn new(ask: Ask) -> Self {
+        Self(ask)
+    }
+
+    /// Has the owner answer, in the name of `caller`.
+    pub(super) async fn ask(
+        &self,
+        caller: &Caller,
+        mut request: Request,
+    ) -> Result<Response, String> {
+        let headers = request.headers_mut();
+        LEFT_OUT.iter().for_each(|name| _ = headers.remove(name));
+        let peer = HeaderValue::try_from(caller.peer().to_string());
+        headers.insert(CALLER, peer.map_err(|error| error.to_string())?);
+        let mut response = (self.0)(request).await?;
+        LEFT_OUT.iter().for_each(|name| _ = response.headers_mut().remove(name));
+        Ok(response)
+    }
+}

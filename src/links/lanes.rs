@@ -1,0 +1,114 @@
+//! The connection of a link on which workers speak.
+
+use std::sync::Arc;
+
+use acequia_gate::Peer;
+use acequia_link::{FromDoor, FromOwner, Link, LinkError, LinkPeer, Offer};
+use acequia_scheduler::{LaneKey, LaneOffer};
+use rustc_hash::FxHashMap;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{Owner, read, turns, write};
+use crate::pipeline::{FarInput, FarWay, Input, far_lane};
+
+/// All that came through the connection.
+struct Lanes<'a> {
+    owner: &'a Owner,
+    out: mpsc::UnboundedSender<FromOwner>,
+    /// By what the door calls them.
+    open: FxHashMap<u64, LaneKey>,
+    turns: Arc<Semaphore>,
+    /// Frames so far.
+    frames: u64,
+}
+
+/// Serves the connection until it ends.
+pub(super) async fn serve<S>(link: Link<S>, owner: &Owner) -> Result<(), LinkError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let (mut reader, writer) = link.split();
+    let (out, frames) = mpsc::unbounded_channel();
+    let mut lanes = Lanes { owner, out, open: FxHashMap::default(), turns: turns(), frames: 0 };
+    let reading = async {
+        let mut taken = Vec::new();
+        loop {
+            read(&mut reader, &mut taken).await?;
+            if lanes.take(&mut taken).await.is_none() {
+                return std::future::pending().await;
+            }
+        }
+    };
+    tokio::select! {
+        ended = reading => ended,
+        ended = write(writer, frames, &owner.inbox) => ended,
+    }
+}
+
+impl Lanes<'_> {
+    /// Hands on what came. `None` if the pipeline is gone.
+    async fn take(&mut self, frames: &mut Vec<FromDoor>) -> Option<()> {
+        self.frames += frames.len() as u64;
+        for frame in frames.drain(..) {
+            if let Some(input) = self.input(frame).await {
+                self.owner.inbox.send(Input::Far(input)).await.ok()?;
+            }
+        }
+        let handled = FarInput::Handled { frames: self.frames, out: self.out.clone() };
+        self.owner.inbox.send(Input::Far(handled)).await.ok()
+    }
+
+    /// What a frame is to the pipeline, if anything.
+    async fn input(&mut self, frame: FromDoor) -> Option<FarInput> {
+        match frame {
+            FromDoor::Ready { lane: named, offer } => {
+                let Offer { name, slots, queues, peer, holds: _ } = offer;
+                let (lane, way) = (far_lane(), FarWay::new(named, self.out.clone()));
+                if let Some(before) = self.open.insert(named, lane) {
+                    // No door says so twice of a lane; one that does begins it anew.
+                    let ended = FarInput::Ended { lane: before };
+                    self.owner.inbox.send(Input::Far(ended)).await.ok()?;
+                }
+                let offer = LaneOffer { name: name.into(), slots, queues };
+                Some(FarInput::Ready { lane, offer, peer: peer.map(peer_of), way })
+            }
+            FromDoor::Said { lane, words } => {
+                let lane = *self.open.get(&lane)?;
+                // It is never closed.
+                let turn = self.turns.clone().acquire_owned().await.ok()?;
+                Some(FarInput::Said { lane, words, turn })
+            }
+            FromDoor::Ended { lane } => Some(FarInput::Ended { lane: self.open.remove(&lane)? }),
+            // What is said of clients is not said here.
+            FromDoor::Opened { .. }
+            | FromDoor::Requests { .. }
+            | FromDoor::Closed { .. }
+            | FromDoor::Written { .. }
+            | FromDoor::Declared
+            | FromDoor::Beat => None,
+        }
+    }
+}
+
+impl Drop for Lanes<'_> {
+    fn drop(&mut self) {
+        let over: Vec<_> = self.open.drain().map(|(_, lane)| lane).collect();
+        let inbox = self.owner.inbox.clone();
+        tokio::spawn(async move {
+            for lane in over {
+                // A pipeline that is gone does not need to know.
+                if inbox.send(Input::Far(FarInput::Ended { lane })).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+fn peer_of(peer: LinkPeer) -> Peer {
+    match peer {
+        LinkPeer::Tcp(address) => Peer::Tcp(address),
+        LinkPeer::Ipc { pid } => Peer::Ipc { pid },
+    }
+}

@@ -1,0 +1,250 @@
+//! Looks for the owner, and keeps a link to it for as long as it can.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use acequia_link::{
+    BEAT_EVERY, FromDoor, FromOwner, Hello, Link, LinkError, LinkReader, LinkWriter, Role,
+    SILENT_AFTER,
+};
+use acequia_restraint::Seldom;
+use tokio::sync::{mpsc, watch};
+
+use super::target::{Io, LinkKeys, Target};
+use super::way::{Outgoing, Way};
+
+/// How long to wait before the next try, at first, and at most.
+const AGAIN_MIN: Duration = Duration::from_millis(20);
+const AGAIN_MAX: Duration = Duration::from_millis(500);
+/// How often the log tells that nobody is there.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+/// Frames that are written at once.
+const TAKEN: usize = 1_024;
+
+/// What the relay hears from its link.
+#[derive(Debug)]
+pub(crate) enum FromLink {
+    /// There is one, to the owner of this epoch.
+    Up { epoch: u64, sessions: Way, lanes: Way },
+    /// What the owner says of clients.
+    Sessions(Vec<FromOwner>),
+    /// What it says of workers.
+    Lanes(Vec<FromOwner>),
+    /// It is over.
+    Down { why: String },
+}
+
+/// The owner that there is a link to.
+#[derive(Clone)]
+struct Linked {
+    epoch: u64,
+    target: Target,
+}
+
+/// Who this door is, to owners.
+struct Who {
+    door: [u8; 16],
+    name: String,
+    links: AtomicU64,
+    keys: LinkKeys,
+}
+
+impl Who {
+    fn hello(&self, role: Role, link: u64) -> Hello {
+        Hello { role, door: self.door, link, name: self.name.clone() }
+    }
+}
+
+/// Opens connections to the owner for calls.
+#[derive(Clone)]
+pub(crate) struct Callers {
+    who: Arc<Who>,
+    linked: watch::Receiver<Option<Linked>>,
+}
+
+impl Callers {
+    /// Which owner there is a link to, once there is one.
+    pub(crate) async fn epoch(&self) -> Option<u64> {
+        let mut linked = self.linked.clone();
+        let linked = linked.wait_for(Option::is_some).await.ok()?;
+        linked.as_ref().map(|linked| linked.epoch)
+    }
+
+    /// A connection to that owner.
+    pub(crate) async fn open(&self) -> Result<Box<dyn Io>, LinkError> {
+        let linked = self.linked.borrow().clone();
+        let target = linked.ok_or(LinkError::Silent)?.target;
+        let link = self.who.links.load(Ordering::Relaxed);
+        let (link, _) = target.open(self.who.hello(Role::Calls, link), &self.who.keys).await?;
+        Ok(link.into_io())
+    }
+}
+
+/// Looks for the owner.
+pub(crate) struct Dialler {
+    who: Arc<Who>,
+    targets: watch::Receiver<Vec<Target>>,
+    linked: watch::Sender<Option<Linked>>,
+    relay: mpsc::Sender<FromLink>,
+    lines: Seldom<()>,
+}
+
+impl Dialler {
+    /// One for a door that is called `name`. What it finds is told `relay`.
+    ///
+    /// # Errors
+    /// If the system has no randomness.
+    pub(crate) fn new(
+        name: String,
+        keys: LinkKeys,
+        targets: watch::Receiver<Vec<Target>>,
+        relay: mpsc::Sender<FromLink>,
+    ) -> std::io::Result<Self> {
+        let mut door = [0; 16];
+        getrandom::fill(&mut door).map_err(std::io::Error::other)?;
+        let who = Arc::new(Who { door, name, links: AtomicU64::new(0), keys });
+        let (linked, lines) = (watch::Sender::new(None), Seldom::new(LINE_EVERY, 1));
+        Ok(Self { who, targets, linked, relay, lines })
+    }
+
+    /// What calls go through.
+    pub(crate) fn callers(&self) -> Callers {
+        Callers { who: self.who.clone(), linked: self.linked.subscribe() }
+    }
+
+    /// Runs until the relay is gone.
+    pub(crate) async fn run(mut self) {
+        let mut pause = AGAIN_MIN;
+        let mut nth = 0;
+        while !self.relay.is_closed() {
+            let targets = self.targets.borrow_and_update().clone();
+            let Some(target) = targets.get(nth % targets.len().max(1)).cloned() else {
+                if self.targets.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            };
+            match self.link(&target).await {
+                Ok(()) => pause = AGAIN_MIN,
+                Err(error) => {
+                    if let Some(left_out) = self.lines.line((), std::time::Instant::now()) {
+                        tracing::warn!("no link to {target}: {error}{left_out}");
+                    }
+                    nth += 1;
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => pause = (2 * pause).min(AGAIN_MAX),
+                        changed = self.targets.changed() => if changed.is_err() {
+                            // The list is what it is.
+                            tokio::time::sleep(pause).await;
+                        },
+                        () = self.relay.closed() => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Links, and keeps the link for as long as it lives.
+    async fn link(&mut self, target: &Target) -> Result<(), LinkError> {
+        let who = self.who.clone();
+        let nth = who.links.fetch_add(1, Ordering::Relaxed) + 1;
+        let (sessions, welcome) = target.open(who.hello(Role::Sessions, nth), &who.keys).await?;
+        let (lanes, _) = target.open(who.hello(Role::Lanes, nth), &who.keys).await?;
+        let epoch = welcome.epoch;
+        let ((from_sessions, to_sessions), (from_lanes, to_lanes)) =
+            (sessions.split(), lanes.split());
+        let ((session_way, session_frames), (lane_way, lane_frames)) = (Way::new(), Way::new());
+        let up = FromLink::Up { epoch, sessions: session_way, lanes: lane_way };
+        if self.relay.send(up).await.is_err() {
+            return Ok(());
+        }
+        self.linked.send_replace(Some(Linked { epoch, target: target.clone() }));
+        let why = tokio::select! {
+            why = read(from_sessions, &self.relay, FromLink::Sessions) => why,
+            why = read(from_lanes, &self.relay, FromLink::Lanes) => why,
+            why = async {
+                // Both are to be written to their ends, if the relay has nothing more to say.
+                tokio::try_join!(write(to_sessions, session_frames), write(to_lanes, lane_frames))
+            } => match why {
+                Ok(_) => "this door stops".to_owned(),
+                Err(error) => error.to_string(),
+            },
+            () = self.moved(target) => "another server is the owner".to_owned(),
+        };
+        self.linked.send_replace(None);
+        _ = self.relay.send(FromLink::Down { why }).await;
+        Ok(())
+    }
+
+    /// Waits until the owner is known to be somewhere else.
+    async fn moved(&self, target: &Target) {
+        let mut targets = self.targets.clone();
+        let is_there = |one: &Target| match (one, target) {
+            (Target::There(one), Target::There(other)) => one == other,
+            (Target::Here(one), Target::Here(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        };
+        let moved = targets.wait_for(|all| !all.is_empty() && !all.iter().any(is_there)).await;
+        if moved.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Hands what the owner says to the relay. Returns why it says nothing more.
+async fn read(
+    mut reader: LinkReader<Box<dyn Io>, FromOwner>,
+    relay: &mpsc::Sender<FromLink>,
+    wrap: fn(Vec<FromOwner>) -> FromLink,
+) -> String {
+    loop {
+        let mut frames = Vec::new();
+        match tokio::time::timeout(SILENT_AFTER, reader.read(&mut frames)).await {
+            Err(_) => return LinkError::Silent.to_string(),
+            Ok(Err(error)) => return error.to_string(),
+            Ok(Ok(0)) => return "the owner has closed it".to_owned(),
+            Ok(Ok(_)) => {}
+        }
+        let leaves = frames.iter().find_map(|frame| match frame {
+            FromOwner::Leave { reason } => Some(reason.clone()),
+            _ => None,
+        });
+        frames.retain(|frame| !matches!(frame, FromOwner::Beat | FromOwner::Leave { .. }));
+        if !frames.is_empty() && relay.send(wrap(frames)).await.is_err() {
+            return "this door stops".to_owned();
+        }
+        if let Some(reason) = leaves {
+            return reason;
+        }
+    }
+}
+
+/// Writes what the relay says, and that this door lives. Ends when the relay says nothing more.
+async fn write(
+    mut writer: LinkWriter<Box<dyn Io>, FromDoor>,
+    mut frames: mpsc::UnboundedReceiver<Outgoing>,
+) -> Result<(), LinkError> {
+    let (mut taken, mut turns) = (Vec::with_capacity(TAKEN), Vec::with_capacity(TAKEN));
+    let mut beat = tokio::time::interval(BEAT_EVERY);
+    loop {
+        let count = tokio::select! {
+            count = frames.recv_many(&mut taken, TAKEN) => count,
+            _ = beat.tick() => {
+                taken.push((FromDoor::Beat, None));
+                1
+            }
+        };
+        if count == 0 {
+            return writer.close().await;
+        }
+        let said = taken.drain(..).map(|(frame, turn)| {
+            turns.extend(turn);
+            frame
+        });
+        writer.write(said).await?;
+        writer.flush().await?;
+        // More may come.
+        turns.clear();
+    }
+}

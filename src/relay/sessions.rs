@@ -1,0 +1,386 @@
+//! The clients at a door, and what it has to know of them: to tell the owner what was written to them, and
+//! to have the next owner go on with them.
+
+use std::collections::BTreeSet;
+
+use acequia_link::{FromDoor, FromOwner, Whose as FarWhose};
+use acequia_sink::{Inlet, weight};
+use acequia_ventilator::ConnectionId;
+use acequia_wire::client::{Event, HelloOp, Request, Resume};
+use acequia_wire::code::close;
+use acequia_wire::limits::TOPICS_PER_SESSION_MAX;
+use rustc_hash::FxHashMap;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::outbox::Outbox;
+use super::way::Way;
+use crate::pipeline::Whose;
+
+/// The owner is told of so many events that were written, or so many bytes, and not of each.
+const TOLD_EVENTS: u64 = 128;
+const TOLD_BYTES: u64 = 64 << 10;
+/// Beyond so much that waits at the door, what comes is told of once it is written.
+const AT_HAND_EVENTS: usize = 512;
+const AT_HAND_BYTES: usize = 256 << 10;
+
+/// Clients that are sent away come back spread over this time, in milliseconds.
+const COME_BACK_MS: std::ops::Range<u32> = 200..5_000;
+
+/// One batch of what a client asks, for which it waits with the next.
+type Turn = Option<OwnedSemaphorePermit>;
+
+struct Session {
+    inlet: Inlet,
+    whose: Whose,
+    /// The owner knows of it.
+    is_opened: bool,
+    /// It was begun with an owner before, and it has not been heard whether this one goes on with it.
+    is_adopted: bool,
+    /// The secret that it is resumed by, if it can be.
+    secret: Option<String>,
+    /// The number of the last event that went to its client.
+    last: u64,
+    /// What its client's token allows.
+    limited: Option<(u32, u32)>,
+    topics: BTreeSet<String>,
+    /// It watches what others have submitted, which no owner knows but the one that was asked.
+    watches: bool,
+    /// What could not be said yet, or has to be said again.
+    unsaid: Vec<Request>,
+    turn: Turn,
+    /// Written, and not told of.
+    events: u64,
+    bytes: u64,
+    /// The owner wants to be told once nothing waits.
+    is_wanted_empty: bool,
+}
+
+/// All of them.
+#[derive(Default)]
+pub(super) struct Sessions {
+    open: FxHashMap<ConnectionId, Session>,
+    outbox: Outbox<(ConnectionId, Vec<Request>)>,
+    /// Turns of those who have to wait, since so much is not durable yet.
+    waiting: Vec<OwnedSemaphorePermit>,
+    /// How many were sent away.
+    sent_away: usize,
+}
+
+impl Sessions {
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// A client has come.
+    pub(super) fn opened(
+        &mut self,
+        connection: ConnectionId,
+        whose: Whose,
+        inlet: Inlet,
+        way: Option<&Way>,
+    ) {
+        let session = Session {
+            inlet,
+            whose,
+            is_opened: way.is_some(),
+            is_adopted: false,
+            secret: None,
+            last: 0,
+            limited: None,
+            topics: BTreeSet::new(),
+            watches: false,
+            unsaid: Vec::new(),
+            turn: None,
+            events: 0,
+            bytes: 0,
+            is_wanted_empty: false,
+        };
+        if let Some(way) = way {
+            way.say(opened(connection, whose));
+        }
+        self.open.insert(connection, session);
+    }
+
+    /// A client asks for something.
+    pub(super) fn asks(
+        &mut self,
+        connection: ConnectionId,
+        requests: Vec<Request>,
+        turn: Turn,
+        way: Option<&Way>,
+    ) {
+        let Some(session) = self.open.get_mut(&connection) else { return };
+        session.note(&requests);
+        let Some(way) = way.filter(|_| session.is_opened) else {
+            session.unsaid.extend(requests);
+            session.turn = turn;
+            return;
+        };
+        // A session that cannot be resumed ends with its owner.
+        if session.secret.is_some() {
+            let again = said_again(&requests);
+            if !again.is_empty() {
+                self.keep(connection, again);
+            }
+        }
+        let turn = if self.outbox.is_full() {
+            self.waiting.extend(turn);
+            None
+        } else {
+            turn
+        };
+        way.say_in_turn(FromDoor::Requests { connection: connection.0, requests }, turn);
+    }
+
+    fn keep(&mut self, connection: ConnectionId, requests: Vec<Request>) {
+        let bytes = requests.iter().map(bytes_of).sum();
+        self.outbox.keep((connection, requests), bytes);
+    }
+
+    /// A client has gone.
+    pub(super) fn closed(&mut self, connection: ConnectionId, for_good: bool, way: Option<&Way>) {
+        let session = self.open.remove(&connection);
+        if let Some(way) = way.filter(|_| session.is_some_and(|session| session.is_opened)) {
+            way.say(FromDoor::Closed { connection: connection.0, for_good });
+        }
+    }
+
+    /// Nothing has come from a client for a while.
+    pub(super) fn ping(&self, connection: ConnectionId) {
+        if let Some(session) = self.open.get(&connection) {
+            session.inlet.ping();
+        }
+    }
+
+    /// All that was sent to a client is written.
+    pub(super) fn emptied(&mut self, connection: ConnectionId, way: Option<&Way>) {
+        if let Some(session) = self.open.get_mut(&connection) {
+            session.tell_written(connection, way);
+        }
+    }
+
+    /// The owner says something of a client.
+    pub(super) fn hear(&mut self, frame: FromOwner, way: &Way) {
+        match frame {
+            FromOwner::Events { connection, first_seq, events } => {
+                self.events(ConnectionId(connection), first_seq, events, way);
+            }
+            FromOwner::WantEmpty { connection } => {
+                let connection = ConnectionId(connection);
+                let Some(session) = self.open.get_mut(&connection) else { return };
+                session.is_wanted_empty = true;
+                if session.inlet.want_empty() {
+                    session.tell_written(connection, Some(way));
+                }
+            }
+            FromOwner::Backlog { connection, bytes } => {
+                if let Some(session) = self.open.get(&ConnectionId(connection)) {
+                    session.inlet.set_backlog(usize::try_from(bytes).unwrap_or(usize::MAX));
+                }
+            }
+            FromOwner::Close { connection, last, code, reason, superseded } => {
+                let Some(session) = self.open.remove(&ConnectionId(connection)) else { return };
+                match last {
+                    Some(last) if superseded => session.inlet.supersede(*last, code, reason),
+                    Some(last) => session.inlet.close_after(*last, code, reason),
+                    None => session.inlet.close(code, reason),
+                }
+            }
+            FromOwner::Overflow { connection } => {
+                if let Some(session) = self.open.remove(&ConnectionId(connection)) {
+                    session.inlet.overflow();
+                }
+            }
+            FromOwner::Durable { mark } => {
+                self.outbox.forget(mark);
+                if !self.outbox.is_full() {
+                    self.waiting.clear();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn events(
+        &mut self,
+        connection: ConnectionId,
+        first_seq: Option<u64>,
+        mut events: Vec<Event>,
+        way: &Way,
+    ) {
+        let Some(session) = self.open.get_mut(&connection) else { return };
+        if session.is_adopted
+            && let [Event::Welcome(welcome)] = &*events
+        {
+            // Its client knows nothing of another owner, and need not.
+            session.is_adopted = false;
+            if !welcome.resumed {
+                self.send_away(connection);
+                way.say(FromDoor::Closed { connection: connection.0, for_good: true });
+            }
+            return;
+        }
+        for event in &mut events {
+            if let Event::Welcome(welcome) = event
+                && welcome.session.is_some()
+            {
+                session.secret.clone_from(&welcome.session);
+            }
+            session.inlet.count(event);
+            session.events += 1;
+            session.bytes += weight(event) as u64;
+        }
+        if let Some(first) = first_seq {
+            session.last = first + events.len() as u64 - 1;
+        }
+        session.inlet.send(first_seq, events);
+        let (waiting, bytes) = session.inlet.waiting();
+        if waiting >= AT_HAND_EVENTS || bytes >= AT_HAND_BYTES {
+            if session.inlet.want_empty() {
+                session.tell_written(connection, Some(way));
+            }
+        } else if session.events >= TOLD_EVENTS || session.bytes >= TOLD_BYTES {
+            session.tell_written(connection, Some(way));
+        }
+    }
+
+    /// What has been said is to be marked, if there is something.
+    pub(super) fn mark(&mut self, way: &Way) {
+        if let Some(number) = self.outbox.mark() {
+            way.say(FromDoor::Mark { number });
+        }
+    }
+
+    /// There is an owner again: it is told of all clients whose sessions can go on, and the others are
+    /// sent away, so that they begin anew.
+    pub(super) fn linked(&mut self, way: &Way) {
+        let all: Vec<_> = self.open.keys().copied().collect();
+        for connection in all {
+            let Some(session) = self.open.get_mut(&connection) else { continue };
+            if session.goes_on() {
+                let again = said_again(&session.unsaid);
+                let is_kept = session.secret.is_some() && !again.is_empty();
+                session.declare(connection, way);
+                if is_kept {
+                    self.keep(connection, again);
+                }
+            } else {
+                self.send_away(connection);
+            }
+        }
+    }
+
+    /// The link is over, and all that came through it. What may not be durable is said again.
+    pub(super) fn unlinked(&mut self) {
+        for session in self.open.values_mut() {
+            (session.events, session.bytes, session.is_wanted_empty) = (0, 0, false);
+        }
+        for (connection, requests) in self.outbox.take() {
+            if let Some(session) = self.open.get_mut(&connection) {
+                session.unsaid.extend(requests);
+            }
+        }
+        self.waiting.clear();
+    }
+
+    /// Those whose sessions cannot go on need not wait for another owner.
+    pub(super) fn give_up(&mut self) {
+        let over = self.open.iter().filter(|(_, session)| !session.goes_on());
+        let over: Vec<_> = over.map(|(connection, _)| *connection).collect();
+        over.into_iter().for_each(|connection| self.send_away(connection));
+    }
+
+    fn send_away(&mut self, connection: ConnectionId) {
+        let Some(session) = self.open.remove(&connection) else { return };
+        let span = COME_BACK_MS.end - COME_BACK_MS.start;
+        // Spread evenly; a prime stride keeps neighbours apart.
+        let spread = u32::try_from(self.sent_away * 1_777 % span as usize).unwrap_or(0);
+        self.sent_away += 1;
+        let reason = "another server goes on";
+        let (reconnect_in_ms, close) = (COME_BACK_MS.start + spread, close::GOING_AWAY);
+        let bye = Event::Bye { reason: reason.to_owned(), reconnect_in_ms, close };
+        session.inlet.close_after(bye, close, reason);
+    }
+
+    /// The door stops: all are to come back, here or elsewhere.
+    pub(super) fn send_all_away(&mut self) {
+        let all: Vec<_> = self.open.keys().copied().collect();
+        all.into_iter().for_each(|connection| self.send_away(connection));
+    }
+}
+
+impl Session {
+    /// What another owner would have to know.
+    fn note(&mut self, requests: &[Request]) {
+        for request in requests {
+            match request {
+                Request::Limited { jobs, ops_per_s } => self.limited = Some((*jobs, *ops_per_s)),
+                Request::Hello(HelloOp { resume: Some(Resume::Session { last, .. }), .. }) => {
+                    self.last = *last;
+                }
+                Request::Watch { .. } => self.watches = true,
+                Request::Subscribe { topic } if self.topics.len() < TOPICS_PER_SESSION_MAX => {
+                    self.topics.insert(topic.clone());
+                }
+                Request::Unsubscribe { topic } => _ = self.topics.remove(topic),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether another owner can go on with it, and nobody notices.
+    fn goes_on(&self) -> bool {
+        !self.is_opened || (self.secret.is_some() && !self.watches)
+    }
+
+    fn declare(&mut self, connection: ConnectionId, way: &Way) {
+        way.say(opened(connection, self.whose));
+        let mut requests = Vec::new();
+        if let Some(secret) = self.secret.clone() {
+            self.is_adopted = true;
+            let limited = self.limited;
+            requests.extend(limited.map(|(jobs, ops_per_s)| Request::Limited { jobs, ops_per_s }));
+            let resume = Some(Resume::Session { secret, last: self.last });
+            requests.push(Request::Hello(HelloOp { token: None, resume }));
+            let topics = self.topics.iter();
+            requests.extend(topics.map(|topic| Request::Subscribe { topic: topic.clone() }));
+        }
+        requests.append(&mut self.unsaid);
+        self.is_opened = true;
+        if !requests.is_empty() {
+            let frame = FromDoor::Requests { connection: connection.0, requests };
+            way.say_in_turn(frame, self.turn.take());
+        }
+    }
+
+    fn tell_written(&mut self, connection: ConnectionId, way: Option<&Way>) {
+        let (events, bytes) = (std::mem::take(&mut self.events), std::mem::take(&mut self.bytes));
+        let is_empty = std::mem::take(&mut self.is_wanted_empty);
+        if let Some(way) = way.filter(|_| events > 0 || is_empty) {
+            way.say(FromDoor::Written { connection: connection.0, events, bytes, is_empty });
+        }
+    }
+}
+
+fn opened(connection: ConnectionId, whose: Whose) -> FromDoor {
+    let whose = match whose.proven() {
+        Some(client) => FarWhose::Proven(client.0),
+        None => FarWhose::Own,
+    };
+    FromDoor::Opened { connection: connection.0, whose }
+}
+
+/// Those requests that are made again of the next owner if this one may not have heeded them. What is known
+/// of the session is said anyway, and of what was acknowledged or refused nothing is lost.
+fn said_again(requests: &[Request]) -> Vec<Request> {
+    let is_one = |of: &&Request| matches!(of, Request::Submit { .. } | Request::Cancel { .. });
+    requests.iter().filter(is_one).cloned().collect()
+}
+
+/// What a request weighs while it is kept, about.
+fn bytes_of(request: &Request) -> usize {
+    match request {
+        Request::Submit { spec, .. } => 256 + spec.payload.bytes().len(),
+        _ => 64,
+    }
+}

@@ -1,0 +1,60 @@
+//! Where the owner may be.
+
+use std::fmt;
+use std::sync::Arc;
+
+use acequia_link::{Hello, Link, LinkError, Trust, Welcome};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::access::Secret;
+
+/// What a link goes over.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Io for S {}
+
+/// Takes in a connection of a link in this very process.
+pub(crate) type TakeIn = Arc<dyn Fn(Hello) -> (Link<Box<dyn Io>>, Welcome) + Send + Sync>;
+
+/// Where an owner is.
+#[derive(Clone)]
+pub(crate) enum Target {
+    /// At `HOST:PORT`.
+    There(String),
+    /// In this process.
+    Here(TakeIn),
+}
+
+/// What a door has to show, and whom it believes.
+#[derive(Clone)]
+pub(crate) struct LinkKeys {
+    pub(crate) token: Secret,
+    pub(crate) trust: Trust,
+}
+
+impl Target {
+    /// Opens a connection of a link.
+    pub(super) async fn open(
+        &self,
+        hello: Hello,
+        keys: &LinkKeys,
+    ) -> Result<(Link<Box<dyn Io>>, Welcome), LinkError> {
+        match self {
+            Self::There(address) => {
+                let (link, welcome) =
+                    acequia_link::dial(address, &keys.trust, hello, keys.token.expose()).await?;
+                Ok((Link::over(Box::new(link.into_io())), welcome))
+            }
+            Self::Here(take_in) => Ok(take_in(hello)),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::There(address) => f.write_str(address),
+            Self::Here(_) => f.write_str("this server"),
+        }
+    }
+}
