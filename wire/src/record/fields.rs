@@ -1,56 +1,26 @@
-//! Numbers, text and the types of the protocol that several records hold.
+//! Numbers, text and the types of the protocols that several records hold.
 
-use acequia_wire::{
-    BadBody, BadQueueName, ContentType, CorrelationId, JobId, Payload, TraceParent,
-};
 use bytes::Bytes;
 
-/// Why bytes are not the record that they should be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadRecord {
-    /// The record ends inside a field.
-    #[error("it ends inside a field")]
-    Truncated,
-    /// Bytes are left after the last field.
-    #[error("{0} bytes follow its last field")]
-    Trailing(usize),
-    /// A layout that this version of the program does not know.
-    #[error("its layout is version {0}, which this program does not know")]
-    Version(u8),
-    /// A number does not fit its field.
-    #[error("a number is too large for its field")]
-    Number,
-    /// A text is not UTF-8.
-    #[error("a text is not UTF-8")]
-    NotUtf8,
-    /// A field that is one of a few has a value that is none of them.
-    #[error("its {field} is {value}, which means nothing")]
-    Unknown {
-        /// The field.
-        field: &'static str,
-        /// What stands there.
-        value: u8,
-    },
-    /// A `traceparent` has ids of zero, or flags that mean nothing.
-    #[error("its traceparent is none")]
-    TraceParent,
-    /// The name of the queue is none.
-    #[error("its queue: {0}")]
-    Queue(BadQueueName),
-    /// A payload or result is not what its type says.
-    #[error("its payload is {0}")]
-    Payload(BadBody),
-}
+use super::bad_record::BadRecord;
+use crate::content::{ContentType, Payload};
+use crate::id::{CorrelationId, JobId};
+use crate::trace::TraceParent;
 
 /// Appends fields to a record.
-pub(super) struct Out<'a>(pub(super) &'a mut Vec<u8>);
+#[derive(Debug)]
+pub struct Out<'a>(pub &'a mut Vec<u8>);
 
 impl Out<'_> {
-    pub(super) fn byte(&mut self, byte: u8) {
+    /// One byte.
+    #[inline]
+    pub fn byte(&mut self, byte: u8) {
         self.0.push(byte);
     }
 
-    pub(super) fn number(&mut self, mut number: u64) {
+    /// A number, as LEB128.
+    #[inline]
+    pub fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.0.push(low_byte(number) | 0x80);
             number >>= 7;
@@ -62,22 +32,27 @@ impl Out<'_> {
         self.number(u64::try_from(len).unwrap_or(u64::MAX));
     }
 
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+    /// Bytes, after their number.
+    #[inline]
+    pub fn bytes(&mut self, bytes: &[u8]) {
         self.len(bytes.len());
         self.rest(bytes);
     }
 
-    pub(super) fn text(&mut self, text: &str) {
+    /// A text, after the number of its bytes.
+    #[inline]
+    pub fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
     }
 
-    /// The last field of a record needs no length.
-    pub(super) fn rest(&mut self, bytes: &[u8]) {
+    /// Bytes as they are: of a known number, or the last field of a record.
+    #[inline]
+    pub fn rest(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
 
     /// 0 and the zigzag of an integer, or 1 and a text.
-    pub(super) fn id(&mut self, id: &CorrelationId) {
+    pub fn id(&mut self, id: &CorrelationId) {
         match id {
             CorrelationId::Int(id) => {
                 self.byte(0);
@@ -91,7 +66,7 @@ impl Out<'_> {
     }
 
     /// 0 for JSON, 1 MessagePack, 2 octets, 3 text, or 4 and the name of another type.
-    pub(super) fn content_type(&mut self, content_type: &ContentType) {
+    pub fn content_type(&mut self, content_type: &ContentType) {
         match content_type {
             ContentType::Json => self.byte(0),
             ContentType::MsgPack => self.byte(1),
@@ -111,22 +86,37 @@ fn low_byte(number: u64) -> u8 {
 }
 
 /// Takes fields off a record.
-#[derive(Clone)]
-pub(super) struct In<'a>(pub(super) &'a [u8]);
+#[derive(Clone, Debug)]
+pub struct In<'a>(pub &'a [u8]);
 
 impl<'a> In<'a> {
-    pub(super) fn byte(&mut self) -> Result<u8, BadRecord> {
+    /// One byte.
+    ///
+    /// # Errors
+    /// If there is none.
+    #[inline]
+    pub fn byte(&mut self) -> Result<u8, BadRecord> {
         let (byte, rest) = self.0.split_first().ok_or(BadRecord::Truncated)?;
         self.0 = rest;
         Ok(*byte)
     }
 
-    pub(super) fn version(&mut self, known: u8) -> Result<(), BadRecord> {
+    /// The version of a layout, of which one is known.
+    ///
+    /// # Errors
+    /// If it is another.
+    #[inline]
+    pub fn version(&mut self, known: u8) -> Result<(), BadRecord> {
         let version = self.byte()?;
         if version == known { Ok(()) } else { Err(BadRecord::Version(version)) }
     }
 
-    pub(super) fn number(&mut self) -> Result<u64, BadRecord> {
+    /// A number.
+    ///
+    /// # Errors
+    /// If there is none, or one of more than 64 bits.
+    #[inline]
+    pub fn number(&mut self) -> Result<u64, BadRecord> {
         let mut number = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -142,42 +132,76 @@ impl<'a> In<'a> {
         Err(BadRecord::Number)
     }
 
-    pub(super) fn number_u32(&mut self) -> Result<u32, BadRecord> {
+    /// A number of 32 bits.
+    ///
+    /// # Errors
+    /// If there is none, or one of more bits.
+    #[inline]
+    pub fn number_u32(&mut self) -> Result<u32, BadRecord> {
         u32::try_from(self.number()?).map_err(|_| BadRecord::Number)
     }
 
-    pub(super) fn bytes(&mut self) -> Result<&'a [u8], BadRecord> {
+    /// Bytes, after their number.
+    ///
+    /// # Errors
+    /// If there are not as many.
+    #[inline]
+    pub fn bytes(&mut self) -> Result<&'a [u8], BadRecord> {
         let len = usize::try_from(self.number()?).map_err(|_| BadRecord::Truncated)?;
         let (bytes, rest) = self.0.split_at_checked(len).ok_or(BadRecord::Truncated)?;
         self.0 = rest;
         Ok(bytes)
     }
 
-    pub(super) fn text(&mut self) -> Result<&'a str, BadRecord> {
+    /// A text.
+    ///
+    /// # Errors
+    /// If there is none, or it is not UTF-8.
+    #[inline]
+    pub fn text(&mut self) -> Result<&'a str, BadRecord> {
         std::str::from_utf8(self.bytes()?).map_err(|_| BadRecord::NotUtf8)
     }
 
-    pub(super) fn rest(&mut self) -> &'a [u8] {
+    /// All that is left.
+    #[inline]
+    pub fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }
 
-    pub(super) fn end(&self) -> Result<(), BadRecord> {
+    /// That nothing is left.
+    ///
+    /// # Errors
+    /// If something is.
+    pub fn end(&self) -> Result<(), BadRecord> {
         if self.0.is_empty() { Ok(()) } else { Err(BadRecord::Trailing(self.0.len())) }
     }
 
-    pub(super) fn job(&mut self) -> Result<JobId, BadRecord> {
+    /// A job's id.
+    ///
+    /// # Errors
+    /// If there is none.
+    #[inline]
+    pub fn job(&mut self) -> Result<JobId, BadRecord> {
         let (id, rest) = self.0.split_first_chunk().ok_or(BadRecord::Truncated)?;
         self.0 = rest;
         Ok(JobId::from_bytes(*id))
     }
 
-    pub(super) fn traceparent(&mut self) -> Result<Box<TraceParent>, BadRecord> {
+    /// A span of a trace.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn traceparent(&mut self) -> Result<Box<TraceParent>, BadRecord> {
         let (bytes, rest) = self.0.split_first_chunk().ok_or(BadRecord::Truncated)?;
         self.0 = rest;
         TraceParent::from_bytes(*bytes).map(Box::new).ok_or(BadRecord::TraceParent)
     }
 
-    pub(super) fn id(&mut self) -> Result<CorrelationId, BadRecord> {
+    /// A client's name for a job.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn id(&mut self) -> Result<CorrelationId, BadRecord> {
         match self.byte()? {
             0 => {
                 let zigzag = self.number()?;
@@ -189,7 +213,11 @@ impl<'a> In<'a> {
         }
     }
 
-    pub(super) fn content_type(&mut self) -> Result<ContentType, BadRecord> {
+    /// A media type.
+    ///
+    /// # Errors
+    /// If there is none, or one that is too long.
+    pub fn content_type(&mut self) -> Result<ContentType, BadRecord> {
         Ok(match self.byte()? {
             0 => ContentType::Json,
             1 => ContentType::MsgPack,
@@ -200,8 +228,11 @@ impl<'a> In<'a> {
         })
     }
 
-    /// A payload that takes all that is left.
-    pub(super) fn payload(&mut self) -> Result<Payload, BadRecord> {
+    /// A payload that takes all that is left, after a check that it is what it says.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn payload(&mut self) -> Result<Payload, BadRecord> {
         let content_type = self.content_type()?;
         let bytes = Bytes::copy_from_slice(self.rest());
         Payload::new(content_type, bytes).map_err(BadRecord::Payload)
