@@ -28,7 +28,15 @@ impl Out<'_> {
         self.0.push(low_byte(number));
     }
 
-    fn len(&mut self, len: usize) {
+    /// A number that may be negative.
+    #[inline]
+    pub fn signed(&mut self, number: i64) {
+        self.number(((number << 1) ^ (number >> 63)).cast_unsigned());
+    }
+
+    /// The number of bytes, for those that follow.
+    #[inline]
+    pub fn len(&mut self, len: usize) {
         self.number(u64::try_from(len).unwrap_or(u64::MAX));
     }
 
@@ -56,7 +64,7 @@ impl Out<'_> {
         match id {
             CorrelationId::Int(id) => {
                 self.byte(0);
-                self.number(((id << 1) ^ (id >> 63)).cast_unsigned());
+                self.signed(*id);
             }
             CorrelationId::Text(id) => {
                 self.byte(1);
@@ -141,6 +149,27 @@ impl<'a> In<'a> {
         u32::try_from(self.number()?).map_err(|_| BadRecord::Number)
     }
 
+    /// A number that may be negative.
+    ///
+    /// # Errors
+    /// If there is none, or one of more than 64 bits.
+    #[inline]
+    pub fn signed(&mut self) -> Result<i64, BadRecord> {
+        let zigzag = self.number()?;
+        Ok((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed())
+    }
+
+    /// So many bytes.
+    ///
+    /// # Errors
+    /// If there are not as many.
+    #[inline]
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], BadRecord> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or(BadRecord::Truncated)?;
+        self.0 = rest;
+        Ok(*bytes)
+    }
+
     /// Bytes, after their number.
     ///
     /// # Errors
@@ -182,9 +211,7 @@ impl<'a> In<'a> {
     /// If there is none.
     #[inline]
     pub fn job(&mut self) -> Result<JobId, BadRecord> {
-        let (id, rest) = self.0.split_first_chunk().ok_or(BadRecord::Truncated)?;
-        self.0 = rest;
-        Ok(JobId::from_bytes(*id))
+        Ok(JobId::from_bytes(self.array()?))
     }
 
     /// A span of a trace.
@@ -192,9 +219,7 @@ impl<'a> In<'a> {
     /// # Errors
     /// If there is none.
     pub fn traceparent(&mut self) -> Result<Box<TraceParent>, BadRecord> {
-        let (bytes, rest) = self.0.split_first_chunk().ok_or(BadRecord::Truncated)?;
-        self.0 = rest;
-        TraceParent::from_bytes(*bytes).map(Box::new).ok_or(BadRecord::TraceParent)
+        TraceParent::from_bytes(self.array()?).map(Box::new).ok_or(BadRecord::TraceParent)
     }
 
     /// A client's name for a job.
@@ -203,11 +228,7 @@ impl<'a> In<'a> {
     /// If there is none.
     pub fn id(&mut self) -> Result<CorrelationId, BadRecord> {
         match self.byte()? {
-            0 => {
-                let zigzag = self.number()?;
-                let id = (zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed();
-                Ok(CorrelationId::Int(id))
-            }
+            0 => Ok(CorrelationId::Int(self.signed()?)),
             1 => Ok(CorrelationId::Text(self.text()?.into())),
             value => Err(BadRecord::Unknown { field: "correlation id", value }),
         }
