@@ -4,15 +4,12 @@
 //! server that runs the scheduler. A door carries what its clients and workers say to the owner over
 //! a *link*, a few connections that live and die together, and brings back what the owner says.
 
+mod codec;
 mod frame;
 mod handshake;
 
-use std::time::Duration;
-
+pub use codec::{
+    BEAT_EVERY, BadFrame, Decoder, Encoder, FRAME_BYTES_MAX, FRAME_ITEMS_MAX, Frame, SILENT_AFTER,
+};
 pub use frame::{FromDoor, FromOwner, Hold, LinkPeer, Offer, Whose};
 pub use handshake::{Hello, Refused, Role, Welcome};
-
-/// How often each end says that it lives, on each connection of a link that carries frames.
-pub const BEAT_EVERY: Duration = Duration::from_secs(1);
-/// After how long without a frame the other end is taken for dead.
-pub const SILENT_AFTER: Duration = Duration::from_secs(5);
