@@ -17,7 +17,9 @@ pub(super) fn put(progress: &Progress, to: &mut Encoder) {
 
 pub(super) fn take(from: &mut Source<'_>) -> Result<Progress, BadRecord> {
     fn measure(from: &mut Source<'_>) -> Result<f64, BadRecord> {
-        Ok(f64::from_le_bytes(from.fields.array()?))
+        let measure = f64::from_le_bytes(from.fields.array()?);
+        // Others cannot be told to a client.
+        if measure.is_finite() { Ok(measure) } else { Err(BadRecord::Number) }
     }
     Ok(Progress {
         done: from.optional("done", measure)?,
