@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::codec::primitives::BadRecord;
+use crate::codec::BadRecord;
 
 /// A store that cannot be opened. What it holds was not changed.
 #[derive(Debug, thiserror::Error)]

@@ -5,10 +5,16 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::server::VerifierBuilderError;
+use rustls::version::TLS13;
+use rustls::{
+    ClientConfig, DEFAULT_VERSIONS, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    SupportedProtocolVersion,
+};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -18,7 +24,10 @@ use crate::stream::Stream;
 
 /// The authorities that a client trusts; cheap to clone.
 #[derive(Clone)]
-pub struct Roots(Arc<ClientConfig>);
+pub struct Roots {
+    verifier: Arc<dyn ServerCertVerifier>,
+    config: Arc<ClientConfig>,
+}
 
 impl Roots {
     /// Those of this system.
@@ -42,45 +51,56 @@ impl Roots {
     /// # Errors
     /// If there are none in it.
     pub fn of_file(path: &Path) -> Result<Self, BadTls> {
-        let bad =
-            |error: rustls::Error| BadTls::InFile { path: path.into(), why: error.to_string() };
+        let bad = |why: String| BadTls::InFile { path: path.into(), why };
         let mut roots = RootCertStore::empty();
         for certificate in certificates(path)? {
-            roots.add(certificate).map_err(bad)?;
+            roots.add(certificate).map_err(|error| bad(error.to_string()))?;
         }
-        Self::of(roots).map_err(bad)
+        Self::of(roots).map_err(|error| bad(error.to_string()))
     }
 
     /// Nobody in particular: what is sent is encrypted, for whoever is at the other end.
     pub fn anybody() -> Self {
-        let provider = provider();
-        let config = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .expect("the provider has the default versions")
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
-            .with_no_client_auth();
-        Self(Arc::new(config))
+        Self::by(Arc::new(Anybody(provider())))
     }
 
     /// For a connector of somebody else's.
     pub fn into_config(self) -> ClientConfig {
-        Arc::unwrap_or_clone(self.0)
+        Arc::unwrap_or_clone(self.config)
     }
 
-    fn of(roots: RootCertStore) -> Result<Self, rustls::Error> {
-        let config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self(Arc::new(config)))
+    /// The same, which speaks nothing older than TLS 1.3.
+    pub fn into_config_for_tls13(self) -> ClientConfig {
+        config_for(&[&TLS13], self.verifier)
     }
+
+    fn of(roots: RootCertStore) -> Result<Self, VerifierBuilderError> {
+        let builder = WebPkiServerVerifier::builder_with_provider(roots.into(), provider());
+        Ok(Self::by(builder.build()?))
+    }
+
+    fn by(verifier: Arc<dyn ServerCertVerifier>) -> Self {
+        let config = Arc::new(config_for(DEFAULT_VERSIONS, verifier.clone()));
+        Self { verifier, config }
+    }
+}
+
+fn config_for(
+    versions: &[&'static SupportedProtocolVersion],
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> ClientConfig {
+    ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(versions)
+        .expect("the provider has these versions")
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth()
 }
 
 /// Equal if one is a clone of the other.
 impl PartialEq for Roots {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.config, &other.config)
     }
 }
 
@@ -99,7 +119,7 @@ impl fmt::Debug for Roots {
 pub async fn shake(roots: &Roots, host: &str, stream: TcpStream) -> io::Result<Stream> {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(host).map_err(broken)?;
-    let shaken = TlsConnector::from(roots.0.clone()).connect(name, stream).await?;
+    let shaken = TlsConnector::from(roots.config.clone()).connect(name, stream).await?;
     Ok(Stream::Tls(Box::new(shaken.into())))
 }
 

@@ -3,6 +3,7 @@
 //! [`worker`] is what travels over ZeroMQ, [`client`] what travels over the WebSocket; the
 //! documents `docs/worker-protocol.md` and `docs/client-protocol.md` describe them for
 //! implementors. The limits of both are in [`limits`], the codes that go on the wire in [`code`].
+//! What several of Acequia's own programs write and read is made of the fields in [`record`].
 //!
 //! Nothing here does IO, knows a clock or a runtime: bytes in, types out, and back. Payloads are
 //! [`bytes::Bytes`] slices of the frame they came in and are never copied.
@@ -16,6 +17,7 @@ pub mod limits;
 mod msgpack;
 mod name;
 mod number;
+pub mod record;
 mod trace;
 mod transcode;
 pub mod worker;

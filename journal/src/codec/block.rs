@@ -1,8 +1,8 @@
 //! Outcomes in blocks: they come in groups and leave by age, so a few of one time are one record.
 
+use acequia_wire::record::{BadRecord, In, Out};
+
 use super::outcome::{self, Glance};
-use super::primitives::BadRecord;
-use super::primitives::{In, Out};
 use crate::entry::Kept;
 
 const VERSION: u8 = 1;

@@ -1,6 +1,7 @@
 //! What is true of any bytes that are taken for a record: the tests and the fuzzer ask it.
 
 use acequia_wire::limits::PRIORITY_MAX;
+use acequia_wire::record::BadRecord;
 
 use super::block::{Block, Builder};
 use super::job::{Names, decode_job, encode_job};
@@ -9,7 +10,6 @@ use super::small::{
     decode_counts, decode_end, decode_session, decode_tally, encode_counts, encode_end,
     encode_session, encode_tally,
 };
-use crate::codec::primitives::BadRecord;
 use crate::entry::{Admitted, BatchEnd, Counts, DeadLetter, Kept, Session, Tally};
 
 /// The records that there are.

@@ -1,10 +1,9 @@
 //! The record of a dead letter.
 
 use acequia_wire::code::FailCode;
+use acequia_wire::record::{BadRecord, In, Out};
 
 use super::job::{Names, decode_job, encode_job};
-use super::primitives::BadRecord;
-use super::primitives::{In, Out};
 use crate::entry::DeadLetter;
 
 const VERSION: u8 = 1;

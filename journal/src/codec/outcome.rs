@@ -1,10 +1,9 @@
 //! The record of an outcome that is kept.
 
 use acequia_wire::code::FailCode;
+use acequia_wire::record::{BadRecord, In, Out};
 use acequia_wire::{CorrelationId, JobId, TraceParent};
 
-use super::primitives::BadRecord;
-use super::primitives::{In, Out};
 use crate::entry::{Kept, Outcome, Past};
 
 const VERSION: u8 = 1;

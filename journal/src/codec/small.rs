@@ -7,7 +7,8 @@
 //!  end       version 1 │ done │ failed │ cancelled │ elapsed_ms │ name
 //! ```
 
-use super::primitives::{BadRecord, In, Out};
+use acequia_wire::record::{BadRecord, In, Out};
+
 use crate::entry::{BatchEnd, Counts, Session, Tally};
 
 const VERSION: u8 = 1;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use acequia_wire::client::{OnDisconnect, Submit};
 use acequia_wire::code::{FailCode, ServerFailCode};
+use acequia_wire::record::BadRecord;
 use acequia_wire::{ContentType, CorrelationId, JobId, Payload, TraceParent};
 use proptest::option::of;
 use proptest::prelude::*;
@@ -12,7 +13,6 @@ use super::block::{Block, Builder, Fate};
 use super::check::{self, Kind, Record};
 use super::job::{Names, decode_job, encode_job};
 use super::letter::{decode_letter, encode_letter};
-use super::primitives::BadRecord;
 use super::small;
 use crate::entry::{Admitted, BatchEnd, Counts, DeadLetter, Kept, Outcome, Past, Session, Tally};
 

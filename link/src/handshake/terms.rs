@@ -41,10 +41,14 @@ pub struct Welcome {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The door does not know the token.
-    #[error("it has another token; give both the same --cluster-token-file")]
+    #[error(
+        "it has another token, or somebody sits between; give both the same --cluster-token-file"
+    )]
     Token,
     /// There is no version that both speak.
-    #[error("it speaks the versions {min} to {max} of links; upgrade the older of the two")]
+    #[error(
+        "it speaks versions {min} to {max} of links, and this one does not; upgrade the older of the two"
+    )]
     Version {
         /// The oldest that the owner speaks.
         min: u16,
@@ -60,4 +64,18 @@ pub enum Refused {
     /// Something else, for people.
     #[error("{0}")]
     Other(String),
+}
+
+impl Refused {
+    /// The same for the owner's log, about the door.
+    pub(crate) fn of_door(&self) -> String {
+        match self {
+            Self::Token => self.to_string(),
+            Self::Version { min, max } => format!(
+                "it speaks none of the versions {min} to {max} of links; upgrade the older of the two"
+            ),
+            Self::NotOwner { .. } => "it looks for the owner, which is another".to_owned(),
+            Self::Other(why) => why.clone(),
+        }
+    }
 }
