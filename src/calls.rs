@@ -48,7 +48,7 @@ struct Connector(Callers);
 
 impl Service<Uri> for Connector {
     type Response = TokioIo<Opened>;
-    type Error = acequia_link::LinkError;
+    type Error = std::io::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {

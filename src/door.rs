@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acequia_gate::{GateConfig, JobsGate, ResultsGate, SocketFile};
-use acequia_link::Trust;
+use acequia_link::LinkTrust;
 use acequia_sink::accept_lanes as accept_results;
 use acequia_ventilator::accept_lanes as accept_jobs;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -74,8 +74,8 @@ impl Door {
     ) -> Result<Self, StartError> {
         let Owners { addresses, token, authority } = owners;
         let trust = match authority {
-            Some(file) => Trust::authorities(&file)?,
-            None => Trust::token_alone(),
+            Some(file) => LinkTrust::of_file(&file)?,
+            None => LinkTrust::anybody(),
         };
         let targets = addresses.into_iter().map(Target::There).collect();
         // The list is what it is.
@@ -103,7 +103,7 @@ impl Door {
         let tokens = tokens.map(|of| TokenDoor::open(of, metrics.refused())).transpose()?;
         let (inbox, inputs) = mpsc::channel(INBOX);
         let (relay_inbox, heard) = mpsc::channel(HEARD);
-        let name = config.name.clone().unwrap_or_else(|| addresses.jobs.to_string());
+        let name = addresses.jobs.to_string();
         let dialler = Dialler::new(name, keys, targets, relay_inbox).map_err(StartError::System)?;
         let worker_door = WorkerDoor::new(config.worker_token.clone(), metrics.refused());
         let workers = Workers::new(config.limits.result_bytes, worker_door, metrics.refused());

@@ -6,6 +6,7 @@
 
 mod access;
 mod addresses;
+mod calls;
 mod clock;
 mod cluster;
 mod config;

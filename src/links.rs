@@ -8,12 +8,11 @@ mod port;
 mod sessions;
 mod takeovers;
 
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use acequia_link::{
-    BEAT_EVERY, Frame, FromDoor, FromOwner, Hello, Link, LinkError, LinkReader, LinkWriter, Role,
+    BEAT_EVERY, FromDoor, FromOwner, Hello, Link, LinkError, LinkReader, LinkWriter, Role,
     SILENT_AFTER, Welcome,
 };
 use acequia_restraint::Seldom;
@@ -90,7 +89,9 @@ impl Owner {
         let Hello { role, name, .. } = &hello;
         let Some(place) = self.takeovers.begin(&hello) else { return };
         let _counted = self.metrics.link(*role);
-        tracing::info!(door = name, ?role, "a door has linked");
+        if *role == Role::Sessions {
+            tracing::info!(door = name, "a door has linked");
+        }
         let served = async {
             match role {
                 Role::Sessions => sessions::serve(link, self).await,
@@ -103,20 +104,36 @@ impl Owner {
             () = place.superseded() => Ok(()),
         };
         match ended {
-            Ok(()) => tracing::info!(door = name, ?role, "a link has ended"),
+            Ok(()) | Err(Broken::Closed) if *role == Role::Sessions => {
+                tracing::info!(door = name, "the link with a door has ended");
+            }
+            Ok(()) | Err(Broken::Closed) => {}
             Err(error) => tracing::warn!(door = name, ?role, %error, "a link has broken"),
         }
     }
+}
+
+/// Why a connection of a link is over.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error("the door has said nothing for some seconds")]
+    Silent,
+    #[error("the door has closed it")]
+    Closed,
+    #[error("{0}")]
+    Calls(#[from] hyper::Error),
 }
 
 /// Reads frames, as many as are at hand.
 async fn read<S: AsyncRead + Unpin>(
     reader: &mut LinkReader<S>,
     frames: &mut Vec<FromDoor>,
-) -> Result<(), LinkError> {
+) -> Result<(), Broken> {
     let read = tokio::time::timeout(SILENT_AFTER, reader.read(frames)).await;
-    match read.map_err(|_| LinkError::Silent)?? {
-        0 => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+    match read.map_err(|_| Broken::Silent)?? {
+        0 => Err(Broken::Closed),
         _ => Ok(()),
     }
 }
@@ -126,7 +143,7 @@ async fn write<S: AsyncWrite + Unpin>(
     mut writer: LinkWriter<S>,
     mut frames: mpsc::UnboundedReceiver<FromOwner>,
     inbox: &mpsc::Sender<Input>,
-) -> Result<(), LinkError> {
+) -> Result<(), Broken> {
     let mut taken = Vec::with_capacity(TAKEN);
     let mut beat = tokio::time::interval(BEAT_EVERY);
     loop {
@@ -148,7 +165,7 @@ async fn write<S: AsyncWrite + Unpin>(
         writer.write(taken.drain(..)).await?;
         writer.flush().await?;
         if is_over {
-            return writer.close().await;
+            return Ok(writer.finish().await?);
         }
     }
 }

@@ -301,6 +301,8 @@ impl Pipeline {
         if !self.durability.is_in_question() && self.durability.over().is_none() {
             self.lanes.flush(instant);
             self.mailboxes.flush(&look_up(&self.scheduler, now));
+            // Behind what came of it.
+            self.handled.durable(self.durability.durable());
         }
         inputs.len() > 0
     }

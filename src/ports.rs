@@ -34,6 +34,14 @@ pub(crate) struct At {
     pub(crate) sockets: Vec<PathBuf>,
 }
 
+impl At {
+    /// There is no HTTP.
+    pub(crate) fn nowhere() -> Self {
+        let http = SocketAddr::from(([0, 0, 0, 0], 0));
+        Self { http, admin: None, sockets: Vec::new() }
+    }
+}
+
 /// What is found there.
 pub(crate) struct Apps {
     /// At the port of HTTP, and the sockets.

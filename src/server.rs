@@ -138,7 +138,9 @@ impl Server {
         };
         let address = at.http;
         let ends = (jobs.local_endpoint().clone(), results.local_endpoint().clone());
-        let addresses = Addresses::new(at, ends.0, ends.1);
+        let link = links.as_ref().map(|(port, _)| port.address()).transpose();
+        let link = link.map_err(StartError::System)?;
+        let addresses = Addresses { link, ..Addresses::new(at, ends.0, ends.1) };
         let metrics = Metrics::new(jobs.stats(), results.stats(), config.measures);
         let (handle, refused) = (metrics.handle(), metrics.refused());
         let link_metrics = metrics.links();

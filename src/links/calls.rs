@@ -1,14 +1,15 @@
 //! The connections of a link on which doors ask, by HTTP, what those ask who call them.
 
-use acequia_link::LinkError;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::Broken;
+
 /// Serves the connection until it ends.
-pub(super) async fn serve<S>(io: S, calls: Router) -> Result<(), LinkError>
+pub(super) async fn serve<S>(io: S, calls: Router) -> Result<(), Broken>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -17,5 +18,5 @@ where
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(io), service)
         .await;
-    served.map_err(|error| std::io::Error::other(error).into())
+    Ok(served?)
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use acequia_gate::Peer;
-use acequia_link::{FromDoor, FromOwner, Link, LinkError, LinkPeer, Offer};
+use acequia_link::{FromDoor, FromOwner, Link, LinkPeer, Offer};
 use acequia_scheduler::{LaneKey, LaneOffer};
 use rustc_hash::FxHashMap;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{Owner, read, turns, write};
+use super::{Broken, Owner, read, turns, write};
 use crate::pipeline::{FarInput, FarWay, Input, far_lane};
 
 /// All that came through the connection.
@@ -19,18 +19,16 @@ struct Lanes<'a> {
     /// By what the door calls them.
     open: FxHashMap<u64, LaneKey>,
     turns: Arc<Semaphore>,
-    /// Frames so far.
-    frames: u64,
 }
 
 /// Serves the connection until it ends.
-pub(super) async fn serve<S>(link: Link<S>, owner: &Owner) -> Result<(), LinkError>
+pub(super) async fn serve<S>(link: Link<S>, owner: &Owner) -> Result<(), Broken>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let (mut reader, writer) = link.split();
     let (out, frames) = mpsc::unbounded_channel();
-    let mut lanes = Lanes { owner, out, open: FxHashMap::default(), turns: turns(), frames: 0 };
+    let mut lanes = Lanes { owner, out, open: FxHashMap::default(), turns: turns() };
     let reading = async {
         let mut taken = Vec::new();
         loop {
@@ -49,14 +47,12 @@ where
 impl Lanes<'_> {
     /// Hands on what came. `None` if the pipeline is gone.
     async fn take(&mut self, frames: &mut Vec<FromDoor>) -> Option<()> {
-        self.frames += frames.len() as u64;
         for frame in frames.drain(..) {
             if let Some(input) = self.input(frame).await {
                 self.owner.inbox.send(Input::Far(input)).await.ok()?;
             }
         }
-        let handled = FarInput::Handled { frames: self.frames, out: self.out.clone() };
-        self.owner.inbox.send(Input::Far(handled)).await.ok()
+        Some(())
     }
 
     /// What a frame is to the pipeline, if anything.
@@ -80,6 +76,7 @@ impl Lanes<'_> {
                 Some(FarInput::Said { lane, words, turn })
             }
             FromDoor::Ended { lane } => Some(FarInput::Ended { lane: self.open.remove(&lane)? }),
+            FromDoor::Mark { number } => Some(FarInput::Mark { number, out: self.out.clone() }),
             // What is said of clients is not said here.
             FromDoor::Opened { .. }
             | FromDoor::Requests { .. }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use acequia_link::{FromDoor, FromOwner, Link, LinkError, Whose as FarWhose};
+use acequia_link::{FromDoor, FromOwner, Link, Whose as FarWhose};
 use acequia_scheduler::ClientId;
 use acequia_sink::{Carry, Parcel, Written, far_inlet};
 use acequia_ventilator::{ConnectionId, Input as Ventilator};
@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{Owner, read, turns, write};
+use super::{Broken, Owner, read, turns, write};
 use crate::http::Place;
 use crate::pipeline::{FarInput, Input, Whose};
 
@@ -34,12 +34,10 @@ struct Sessions<'a> {
     /// By what the door calls them.
     open: FxHashMap<u64, Session>,
     turns: Arc<Semaphore>,
-    /// Frames so far.
-    frames: u64,
 }
 
 /// Serves the connection until it ends.
-pub(super) async fn serve<S>(link: Link<S>, owner: &Owner) -> Result<(), LinkError>
+pub(super) async fn serve<S>(link: Link<S>, owner: &Owner) -> Result<(), Broken>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -71,19 +69,17 @@ impl<'a> Sessions<'a> {
                 _ = carrying.send(frame);
             }
         });
-        Self { owner, out, carry, open: FxHashMap::default(), turns: turns(), frames: 0 }
+        Self { owner, out, carry, open: FxHashMap::default(), turns: turns() }
     }
 
     /// Hands on what came. `None` if the pipeline is gone.
     async fn take(&mut self, frames: &mut Vec<FromDoor>) -> Option<()> {
-        self.frames += frames.len() as u64;
         for frame in frames.drain(..) {
             if let Some(input) = self.input(frame).await {
                 self.owner.inbox.send(input).await.ok()?;
             }
         }
-        let handled = FarInput::Handled { frames: self.frames, out: self.out.clone() };
-        self.owner.inbox.send(Input::Far(handled)).await.ok()
+        Some(())
     }
 
     /// What a frame is to the pipeline, if anything.
@@ -106,6 +102,9 @@ impl<'a> Sessions<'a> {
                 session.written.count(count(events), count(bytes));
                 let is_wanted = is_empty && session.written.is_wanted_empty();
                 is_wanted.then_some(Input::Emptied { connection: session.connection })
+            }
+            FromDoor::Mark { number } => {
+                Some(Input::Far(FarInput::Mark { number, out: self.out.clone() }))
             }
             // What is said of workers is not said here.
             FromDoor::Ready { .. }

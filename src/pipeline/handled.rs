@@ -1,5 +1,5 @@
-//! Frames of links that have come to the pipeline: their doors may forget them once what came of them is
-//! durable, for until then they have to say them again to the next owner.
+//! Marks of links that have come to the pipeline: their doors may forget what came before them once that is
+//! durable, for until then they have to say it again to the next owner.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 struct Waiting {
     /// The group of records that is to be durable.
     group: u64,
-    frames: u64,
+    mark: u64,
     out: mpsc::UnboundedSender<FromOwner>,
 }
 
@@ -19,13 +19,13 @@ struct Waiting {
 pub(super) struct Handled(VecDeque<Waiting>);
 
 impl Handled {
-    /// So many frames of a connection are to be forgotten with this group.
-    pub(super) fn add(&mut self, group: u64, frames: u64, out: mpsc::UnboundedSender<FromOwner>) {
+    /// What came before a mark of a connection is durable with this group.
+    pub(super) fn add(&mut self, group: u64, mark: u64, out: mpsc::UnboundedSender<FromOwner>) {
         match self.0.back_mut() {
             Some(last) if last.group == group && last.out.same_channel(&out) => {
-                last.frames = frames;
+                last.mark = mark;
             }
-            _ => self.0.push_back(Waiting { group, frames, out }),
+            _ => self.0.push_back(Waiting { group, mark, out }),
         }
     }
 
@@ -33,7 +33,7 @@ impl Handled {
     pub(super) fn durable(&mut self, groups: u64) {
         while let Some(first) = self.0.pop_front_if(|first| first.group <= groups) {
             // A door that is gone does not need to know.
-            _ = first.out.send(FromOwner::Durable { frames: first.frames });
+            _ = first.out.send(FromOwner::Durable { mark: first.mark });
         }
     }
 }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_door_hears_of_frames_once_their_group_is_durable() {
+    fn a_door_hears_of_a_mark_once_its_group_is_durable() {
         let mut handled = Handled::default();
         let (out, mut told) = mpsc::unbounded_channel();
         let (other, mut told_other) = mpsc::unbounded_channel();
@@ -52,10 +52,10 @@ mod tests {
         handled.add(2, 1, other);
         handled.add(2, 8, out);
         handled.durable(1);
-        assert_eq!(told.try_recv().ok(), Some(FromOwner::Durable { frames: 5 }));
+        assert_eq!(told.try_recv().ok(), Some(FromOwner::Durable { mark: 5 }));
         assert!(told.try_recv().is_err() && told_other.try_recv().is_err());
         handled.durable(2);
-        assert_eq!(told_other.try_recv().ok(), Some(FromOwner::Durable { frames: 1 }));
-        assert_eq!(told.try_recv().ok(), Some(FromOwner::Durable { frames: 8 }));
+        assert_eq!(told_other.try_recv().ok(), Some(FromOwner::Durable { mark: 1 }));
+        assert_eq!(told.try_recv().ok(), Some(FromOwner::Durable { mark: 8 }));
     }
 }

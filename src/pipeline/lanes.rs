@@ -176,9 +176,8 @@ impl Pipeline {
                     self.handle(now, Event::LaneClosed { lane });
                 }
             }
-            FarInput::Handled { frames, out } => {
-                self.handled.add(self.durability.group_of_all(), frames, out);
-                self.handled.durable(self.durability.durable());
+            FarInput::Mark { number, out } => {
+                self.handled.add(self.durability.group_of_all(), number, out);
             }
         }
     }

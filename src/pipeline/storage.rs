@@ -27,7 +27,6 @@ impl Pipeline {
         if let Some(event) = self.durability.hear(notice, instant) {
             self.handle(now, event);
             self.mailboxes.durable(self.durability.durable());
-            self.handled.durable(self.durability.durable());
         }
         self.release_if_unwritable();
     }

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use acequia_link::{
-    BEAT_EVERY, FromDoor, FromOwner, Hello, Link, LinkError, LinkReader, LinkWriter, Role,
-    SILENT_AFTER,
+    BEAT_EVERY, FromDoor, FromOwner, Hello, LinkError, LinkReader, LinkWriter, Role, SILENT_AFTER,
 };
 use acequia_restraint::Seldom;
+use tokio::io::{ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 
 use super::target::{Io, LinkKeys, Target};
@@ -21,6 +21,8 @@ const AGAIN_MAX: Duration = Duration::from_millis(500);
 const LINE_EVERY: Duration = Duration::from_secs(30);
 /// Frames that are written at once.
 const TAKEN: usize = 1_024;
+/// What is said of an owner that says nothing.
+const SILENT: &str = "the owner has said nothing for some seconds";
 
 /// What the relay hears from its link.
 #[derive(Debug)]
@@ -72,11 +74,12 @@ impl Callers {
     }
 
     /// A connection to that owner.
-    pub(crate) async fn open(&self) -> Result<Box<dyn Io>, LinkError> {
+    pub(crate) async fn open(&self) -> std::io::Result<Box<dyn Io>> {
         let linked = self.linked.borrow().clone();
-        let target = linked.ok_or(LinkError::Silent)?.target;
+        let target = linked.ok_or(std::io::ErrorKind::NotConnected)?.target;
         let link = self.who.links.load(Ordering::Relaxed);
-        let (link, _) = target.open(self.who.hello(Role::Calls, link), &self.who.keys).await?;
+        let opened = target.open(self.who.hello(Role::Calls, link), &self.who.keys).await;
+        let (link, _) = opened.map_err(std::io::Error::other)?;
         Ok(link.into_io())
     }
 }
@@ -185,8 +188,9 @@ impl Dialler {
             (Target::Here(one), Target::Here(other)) => Arc::ptr_eq(one, other),
             _ => false,
         };
-        let moved = targets.wait_for(|all| !all.is_empty() && !all.iter().any(is_there)).await;
-        if moved.is_err() {
+        let moved = targets.wait_for(|all| !all.is_empty() && !all.iter().any(is_there));
+        let is_fixed = moved.await.is_err();
+        if is_fixed {
             std::future::pending::<()>().await;
         }
     }
@@ -194,14 +198,14 @@ impl Dialler {
 
 /// Hands what the owner says to the relay. Returns why it says nothing more.
 async fn read(
-    mut reader: LinkReader<Box<dyn Io>, FromOwner>,
+    mut reader: LinkReader<ReadHalf<Box<dyn Io>>>,
     relay: &mpsc::Sender<FromLink>,
     wrap: fn(Vec<FromOwner>) -> FromLink,
 ) -> String {
     loop {
         let mut frames = Vec::new();
         match tokio::time::timeout(SILENT_AFTER, reader.read(&mut frames)).await {
-            Err(_) => return LinkError::Silent.to_string(),
+            Err(_) => return SILENT.to_owned(),
             Ok(Err(error)) => return error.to_string(),
             Ok(Ok(0)) => return "the owner has closed it".to_owned(),
             Ok(Ok(_)) => {}
@@ -222,7 +226,7 @@ async fn read(
 
 /// Writes what the relay says, and that this door lives. Ends when the relay says nothing more.
 async fn write(
-    mut writer: LinkWriter<Box<dyn Io>, FromDoor>,
+    mut writer: LinkWriter<WriteHalf<Box<dyn Io>>>,
     mut frames: mpsc::UnboundedReceiver<Outgoing>,
 ) -> Result<(), LinkError> {
     let (mut taken, mut turns) = (Vec::with_capacity(TAKEN), Vec::with_capacity(TAKEN));
@@ -236,7 +240,7 @@ async fn write(
             }
         };
         if count == 0 {
-            return writer.close().await;
+            return writer.finish().await;
         }
         let said = taken.drain(..).map(|(frame, turn)| {
             turns.extend(turn);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use acequia_link::{Hello, Link, LinkError, Trust, Welcome};
+use acequia_link::{Hello, Link, LinkError, LinkTrust, Welcome};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::access::Secret;
@@ -29,7 +29,7 @@ pub(crate) enum Target {
 #[derive(Clone)]
 pub(crate) struct LinkKeys {
     pub(crate) token: Secret,
-    pub(crate) trust: Trust,
+    pub(crate) trust: LinkTrust,
 }
 
 impl Target {
@@ -43,7 +43,8 @@ impl Target {
             Self::There(address) => {
                 let (link, welcome) =
                     acequia_link::dial(address, &keys.trust, hello, keys.token.expose()).await?;
-                Ok((Link::over(Box::new(link.into_io())), welcome))
+                let io: Box<dyn Io> = Box::new(link.into_io());
+                Ok((Link::new(io, address.clone()), welcome))
             }
             Self::Here(take_in) => Ok(take_in(hello)),
         }

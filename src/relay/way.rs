@@ -8,7 +8,7 @@ pub(super) type Outgoing = (FromDoor, Option<OwnedSemaphorePermit>);
 
 /// One connection of a link. What waits on it is bounded by the turns of those who speak.
 #[derive(Clone, Debug)]
-pub(super) struct Way(mpsc::UnboundedSender<Outgoing>);
+pub(crate) struct Way(mpsc::UnboundedSender<Outgoing>);
 
 impl Way {
     pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Outgoing>) {

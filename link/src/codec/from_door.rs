@@ -5,7 +5,7 @@
 //!   2 Requests   connection │ request …
 //!   3 Closed     connection │ for_good
 //!   4 Written    connection │ events │ bytes │ is_empty
-//!   5 Resumed    connection │ whose │ secret │ last │ (jobs │ ops_per_s)?
+//!   5 Mark       number
 //!   6 Ready      lane │ offer
 //!   7 Said       lane │ word …
 //!   8 Ended      lane
@@ -28,7 +28,7 @@ const OPENED: u8 = 1;
 const REQUESTS: u8 = 2;
 const CLOSED: u8 = 3;
 const WRITTEN: u8 = 4;
-const RESUMED: u8 = 5;
+const MARK: u8 = 5;
 const READY: u8 = 6;
 const SAID: u8 = 7;
 const ENDED: u8 = 8;
@@ -41,7 +41,7 @@ impl Codec for FromDoor {
         (REQUESTS, "Requests"),
         (CLOSED, "Closed"),
         (WRITTEN, "Written"),
-        (RESUMED, "Resumed"),
+        (MARK, "Mark"),
         (READY, "Ready"),
         (SAID, "Said"),
         (ENDED, "Ended"),
@@ -69,16 +69,7 @@ impl Codec for FromDoor {
                 }
                 to.truth(*is_empty);
             }),
-            Self::Resumed { connection, whose, secret, last, limited } => to.one(RESUMED, |to| {
-                to.out().number(*connection);
-                put_whose(*whose, to);
-                to.out().text(secret);
-                to.out().number(*last);
-                to.optional(*limited, |to, (jobs, ops_per_s)| {
-                    to.out().number(jobs.into());
-                    to.out().number(ops_per_s.into());
-                });
-            }),
+            Self::Mark { number } => to.one(MARK, |to| to.out().number(*number)),
             Self::Ready { lane, offer } => to.one(READY, |to| {
                 to.out().number(*lane);
                 offer::put(offer, to);
@@ -111,15 +102,7 @@ impl Codec for FromDoor {
                 bytes: from.fields.number()?,
                 is_empty: from.truth("is_empty")?,
             },
-            RESUMED => Self::Resumed {
-                connection: from.fields.number()?,
-                whose: take_whose(from)?,
-                secret: from.words()?,
-                last: from.fields.number()?,
-                limited: from.optional("limited", |from| {
-                    Ok((from.fields.number_u32()?, from.fields.number_u32()?))
-                })?,
-            },
+            MARK => Self::Mark { number: from.fields.number()? },
             READY => Self::Ready { lane: from.fields.number()?, offer: offer::take(from)? },
             SAID => Self::Said { lane: from.fields.number()?, words: from.all(word::take)? },
             ENDED => Self::Ended { lane: from.fields.number()? },

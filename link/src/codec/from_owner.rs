@@ -6,16 +6,15 @@
 //!  67 Backlog     connection │ bytes
 //!  68 Close       connection │ code │ superseded │ reason │ last?
 //!  69 Overflow    connection
-//!  70 Adopted     connection │ is_known
-//!  71 Run         lane │ job
-//!  72 Cancel      lane │ job id
-//!  73 Bye         lane │ reason
-//!  74 End         lane
-//!  75 Hold        lane
-//!  76 LetGo       lane
-//!  77 Durable     frames
-//!  78 Beat
-//!  79 Leave       reason
+//!  70 Run         lane │ job
+//!  71 Cancel      lane │ job id
+//!  72 Bye         lane │ reason
+//!  73 End         lane
+//!  74 Hold        lane
+//!  75 LetGo       lane
+//!  76 Durable     mark
+//!  77 Beat
+//!  78 Leave       reason
 //! ```
 
 use acequia_wire::record::BadRecord;
@@ -32,16 +31,15 @@ const WANT_EMPTY: u8 = 66;
 const BACKLOG: u8 = 67;
 const CLOSE: u8 = 68;
 const OVERFLOW: u8 = 69;
-const ADOPTED: u8 = 70;
-const RUN: u8 = 71;
-const CANCEL: u8 = 72;
-const BYE: u8 = 73;
-const END: u8 = 74;
-const HOLD: u8 = 75;
-const LET_GO: u8 = 76;
-const DURABLE: u8 = 77;
-const BEAT: u8 = 78;
-const LEAVE: u8 = 79;
+const RUN: u8 = 70;
+const CANCEL: u8 = 71;
+const BYE: u8 = 72;
+const END: u8 = 73;
+const HOLD: u8 = 74;
+const LET_GO: u8 = 75;
+const DURABLE: u8 = 76;
+const BEAT: u8 = 77;
+const LEAVE: u8 = 78;
 
 impl Codec for FromOwner {
     const KINDS: &'static [(u8, &'static str)] = &[
@@ -50,7 +48,6 @@ impl Codec for FromOwner {
         (BACKLOG, "Backlog"),
         (CLOSE, "Close"),
         (OVERFLOW, "Overflow"),
-        (ADOPTED, "Adopted"),
         (RUN, "Run"),
         (CANCEL, "Cancel"),
         (BYE, "Bye"),
@@ -85,10 +82,6 @@ impl Codec for FromOwner {
                 to.optional(last.as_deref(), |to, last| event::put(last, to));
             }),
             Self::Overflow { connection } => number(OVERFLOW, *connection, to),
-            Self::Adopted { connection, is_known } => to.one(ADOPTED, |to| {
-                to.out().number(*connection);
-                to.truth(*is_known);
-            }),
             Self::Run { lane, job } => to.one(RUN, |to| {
                 to.out().number(*lane);
                 run::put(job, to);
@@ -104,7 +97,7 @@ impl Codec for FromOwner {
             Self::End { lane } => number(END, *lane, to),
             Self::Hold { lane } => number(HOLD, *lane, to),
             Self::LetGo { lane } => number(LET_GO, *lane, to),
-            Self::Durable { frames } => number(DURABLE, *frames, to),
+            Self::Durable { mark } => number(DURABLE, *mark, to),
             Self::Beat => to.one(BEAT, |_| ()),
             Self::Leave { reason } => to.one(LEAVE, |to| to.out().text(reason)),
         }
@@ -130,17 +123,13 @@ impl Codec for FromOwner {
                 last: from.optional("last", event::take)?.map(Box::new),
             },
             OVERFLOW => Self::Overflow { connection: from.fields.number()? },
-            ADOPTED => Self::Adopted {
-                connection: from.fields.number()?,
-                is_known: from.truth("is_known")?,
-            },
             RUN => Self::Run { lane: from.fields.number()?, job: run::take(from)? },
             CANCEL => Self::Cancel { lane: from.fields.number()?, job: from.fields.job()? },
             BYE => Self::Bye { lane: from.fields.number()?, reason: from.words()? },
             END => Self::End { lane: from.fields.number()? },
             HOLD => Self::Hold { lane: from.fields.number()? },
             LET_GO => Self::LetGo { lane: from.fields.number()? },
-            DURABLE => Self::Durable { frames: from.fields.number()? },
+            DURABLE => Self::Durable { mark: from.fields.number()? },
             BEAT => Self::Beat,
             LEAVE => Self::Leave { reason: from.words()? },
             value => return Err(BadRecord::Unknown { field: "kind", value }.into()),

@@ -1,7 +1,7 @@
 //! What a worker offers.
 //!
 //! ```text
-//!  name │ slots │ number of queues │ queue … │ peer │ (job │ attempt) … to the end
+//!  name │ slots │ number of queues │ queue … │ peer │ (job │ attempt │ chunks) … to the end
 //!
 //!  peer   0 unknown
 //!         1 TCP, 4 bytes of address, port
@@ -36,9 +36,10 @@ pub(super) fn put(offer: &Offer, to: &mut Encoder) {
         to.out().text(queue.as_str());
     }
     put_peer(*peer, to);
-    for Hold { job, attempt } in holds {
+    for Hold { job, attempt, chunks } in holds {
         to.out().rest(job.as_bytes());
         to.out().number((*attempt).into());
+        to.out().number((*chunks).into());
     }
 }
 
@@ -49,8 +50,10 @@ pub(super) fn take(from: &mut Source<'_>) -> Result<Offer, BadFields> {
         slots: from.fields.number_u32()?,
         queues: from.counted(|from| from.names.queue(from.fields.text()?))?,
         peer: take_peer(from)?,
-        holds: from
-            .all(|from| Ok(Hold { job: from.fields.job()?, attempt: from.fields.number_u32()? }))?,
+        holds: from.all(|from| {
+            let (job, attempt) = (from.fields.job()?, from.fields.number_u32()?);
+            Ok(Hold { job, attempt, chunks: from.fields.number_u32()? })
+        })?,
     })
 }
 

@@ -44,20 +44,6 @@ pub enum FromDoor {
         /// Nothing waits at the door any more, and the owner asked to be told.
         is_empty: bool,
     },
-    /// A session that another owner served goes on. Its client has been sent all events up to
-    /// `last`.
-    Resumed {
-        /// The client's connection.
-        connection: u64,
-        /// Whose it is.
-        whose: Whose,
-        /// The secret of the session.
-        secret: String,
-        /// The highest `seq` that was written to the client.
-        last: u64,
-        /// What the client's token allows, if it says so: live jobs, and ops in a second.
-        limited: Option<(u32, u32)>,
-    },
     /// A worker takes jobs.
     Ready {
         /// The worker's lane.
@@ -79,6 +65,11 @@ pub enum FromDoor {
     },
     /// All that the door had to declare after it linked has been said.
     Declared,
+    /// The owner is to say when what came before this survives it.
+    Mark {
+        /// Rises by one with each on a connection of a link.
+        number: u64,
+    },
     /// The door lives.
     Beat,
 }
@@ -126,4 +117,6 @@ pub struct Hold {
     pub job: JobId,
     /// Which run of the job, from 1.
     pub attempt: u32,
+    /// Parts of the result that it has sent.
+    pub chunks: u32,
 }

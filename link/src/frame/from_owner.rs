@@ -46,13 +46,6 @@ pub enum FromOwner {
         /// The client's connection.
         connection: u64,
     },
-    /// What a [`Resumed`](crate::FromDoor::Resumed) came to.
-    Adopted {
-        /// The client's connection.
-        connection: u64,
-        /// Whether the session goes on.
-        is_known: bool,
-    },
     /// A job for a worker.
     Run {
         /// The worker's lane.
@@ -89,11 +82,10 @@ pub enum FromOwner {
         /// The worker's lane.
         lane: u64,
     },
-    /// So many frames of this connection of the link, counted from its first, are done with: what
-    /// came of them survives the owner.
+    /// What came of all before this [`Mark`](crate::FromDoor::Mark) of the connection survives the owner.
     Durable {
-        /// How many.
-        frames: u64,
+        /// Its number.
+        mark: u64,
     },
     /// The owner lives.
     Beat,

@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod conform;
 mod demo;
+mod door;
 mod failure;
 mod job;
 mod journal;
@@ -90,6 +91,7 @@ enum Command {
 enum Task {
     Demo(demo::Args),
     Serve(Box<serve::Args>),
+    Door(Box<door::Args>),
     Worker(worker::Args),
     Pool(pool::Args),
     Submit(submit::Args),
@@ -143,6 +145,7 @@ fn run(threads: Option<NonZeroUsize>, log: log::Format, task: Task) -> anyhow::R
         match task {
             Task::Demo(args) => demo::run(args, log).await,
             Task::Serve(args) => serve::run(*args, log).await,
+            Task::Door(args) => door::run(*args).await,
             Task::Worker(args) => worker::run(args).await,
             Task::Pool(args) => pool::run(args).await,
             Task::Submit(args) => submit::run(args).await,

@@ -3,6 +3,7 @@
 mod access;
 mod journal;
 mod limits;
+mod links;
 mod listen;
 mod traces;
 
@@ -22,10 +23,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::select;
 use tokio::sync::oneshot;
 
+pub(crate) use self::access::AccessArgs;
 use self::journal::JournalArgs;
 pub(crate) use self::journal::database;
-use self::limits::LimitArgs;
-use self::listen::{Listen, ListenAccess};
+pub(crate) use self::limits::LimitArgs;
+use self::links::LinkArgs;
+pub(crate) use self::listen::{Listen, ListenAccess, split};
 use crate::{log, operators, pool_guard};
 
 /// Run the server: browsers on one port, workers on two
@@ -82,6 +85,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     journal: JournalArgs,
 
+    #[command(flatten)]
+    links: LinkArgs,
+
     /// How long the outcome of an accepted job is kept for those who ask later
     #[arg(long, env = "ACEQUIA_RETENTION_S", default_value_t = Config::RETENTION.as_secs(), value_name = "SECONDS")]
     retention_s: u64,
@@ -133,7 +139,7 @@ pub(crate) struct Args {
 
     // Last: its heading is that of all behind it.
     #[command(flatten)]
-    access: access::AccessArgs,
+    access: AccessArgs,
 }
 
 pub(crate) async fn run(args: Args, log: log::Format) -> anyhow::Result<ExitCode> {
@@ -282,7 +288,7 @@ impl Args {
         let jobs = endpoint("--jobs", &self.jobs)?;
         let results = endpoint("--results", &self.results)?;
         let worker_connections = self.limits.worker_connections;
-        let (listen, sockets) = listen::split(self.listen)?;
+        let (listen, sockets) = split(self.listen)?;
         let journal = self.journal.into_journal()?;
         let grace = match (self.grace_s, &journal) {
             (Some(seconds), _) => Duration::from_secs(seconds),
@@ -298,6 +304,7 @@ impl Args {
             jobs,
             results,
             journal,
+            links: self.links.into_links()?,
             retention: Duration::from_secs(self.retention_s),
             absence: Duration::from_secs(self.session_s),
             limits: self.limits.check()?,
@@ -312,7 +319,7 @@ impl Args {
     }
 }
 
-fn endpoint(flag: &str, url: &str) -> anyhow::Result<Endpoint> {
+pub(crate) fn endpoint(flag: &str, url: &str) -> anyhow::Result<Endpoint> {
     url.parse().with_context(|| flag.to_owned())
 }
 

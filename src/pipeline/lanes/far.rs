@@ -33,9 +33,8 @@ pub(crate) enum FarInput {
     },
     /// It is gone.
     Ended { lane: LaneKey },
-    /// So many frames of a connection, counted from its first, have come to the pipeline. Its door is told
-    /// once what came of them is durable.
-    Handled { frames: u64, out: mpsc::UnboundedSender<FromOwner> },
+    /// Its door is to be told once what came before this is durable.
+    Mark { number: u64, out: mpsc::UnboundedSender<FromOwner> },
 }
 
 /// The way to a lane at a door.

@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Who may come in")]
-pub(super) struct AccessArgs {
+pub(crate) struct AccessArgs {
     /// Pages of this origin, such as https://app.example, or of all names below one,
     /// https://*.app.example, may open sessions; may be given several times. `null` and file:// let
     /// in pages without an address, `*` every page that one of your users has open: both are
@@ -87,7 +87,7 @@ enum ClientAuth {
 
 impl AccessArgs {
     /// The configuration with what these flags say.
-    pub(super) fn apply(self, config: Config) -> anyhow::Result<Config> {
+    pub(crate) fn apply(self, config: Config) -> anyhow::Result<Config> {
         if self.allow_origin.iter().any(AllowedOrigin::is_any) {
             tracing::warn!(
                 "--allow-origin *: any page may have its visitors' browsers submit jobs"

@@ -15,7 +15,7 @@ const OP_BYTES: usize = 4_096;
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Limits")]
-pub(super) struct LimitArgs {
+pub(crate) struct LimitArgs {
     /// The largest payload of a job
     #[arg(long, env = "ACEQUIA_PAYLOAD_BYTES", default_value_t = limits::PAYLOAD_BYTES_MAX, value_name = "BYTES", value_parser = bytes())]
     payload_bytes: usize,
@@ -67,12 +67,12 @@ pub(super) struct LimitArgs {
 
     /// Connections of workers; each worker has one to the jobs port and one to the results port
     #[arg(long, env = "ACEQUIA_WORKER_CONNECTIONS", default_value_t = Config::WORKER_CONNECTIONS, value_name = "N", value_parser = at_least_one())]
-    pub(super) worker_connections: usize,
+    pub(crate) worker_connections: usize,
 }
 
 impl LimitArgs {
     /// The limits, if they agree with each other.
-    pub(super) fn check(&self) -> anyhow::Result<Limits> {
+    pub(crate) fn check(&self) -> anyhow::Result<Limits> {
         let need = self.payload_bytes + OP_BYTES;
         if self.message_bytes < need {
             bail!(

@@ -12,7 +12,7 @@ const SOCKET: &str = "unix:";
 
 /// One of the places.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Listen {
+pub(crate) enum Listen {
     /// `HOST:PORT`, which is looked at when it is listened at.
     Address(String),
     /// `unix:PATH`.
@@ -31,7 +31,7 @@ impl FromStr for Listen {
 }
 
 /// The address, and the sockets.
-pub(super) fn split(all: Vec<Listen>) -> anyhow::Result<(String, Vec<PathBuf>)> {
+pub(crate) fn split(all: Vec<Listen>) -> anyhow::Result<(String, Vec<PathBuf>)> {
     let (mut addresses, mut sockets) = (Vec::new(), Vec::new());
     for listen in all {
         match listen {
@@ -60,7 +60,7 @@ pub(super) fn split(all: Vec<Listen>) -> anyhow::Result<(String, Vec<PathBuf>)> 
 
 /// Who may connect to sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum ListenAccess {
+pub(crate) enum ListenAccess {
     Owner,
     Group,
     All,
