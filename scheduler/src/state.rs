@@ -11,6 +11,7 @@ pub(crate) mod jitter;
 pub(crate) mod job;
 pub(crate) mod keys;
 pub(crate) mod lanes;
+pub(crate) mod lines;
 pub(crate) mod list;
 pub(crate) mod outcomes;
 pub(crate) mod queue;

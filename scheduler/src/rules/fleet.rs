@@ -13,8 +13,8 @@ use crate::rules::step::Step;
 use crate::scheduler::Scheduler;
 use crate::state::job::Job;
 use crate::state::lanes::{Look, Removed, Run};
+use crate::state::lines::End;
 use crate::state::list::{Links, List};
-use crate::state::queue::End;
 use crate::void::VoidReason;
 
 impl Scheduler {

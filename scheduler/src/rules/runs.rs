@@ -11,7 +11,7 @@ use crate::ids::LaneKey;
 use crate::rules::step::Step;
 use crate::scheduler::Scheduler;
 use crate::state::job::{Job, State};
-use crate::state::queue::End;
+use crate::state::lines::End;
 use crate::state::timers::TimerKind;
 
 impl Scheduler {
