@@ -93,7 +93,7 @@ mod void;
 
 pub use action::{Action, Dropped, Measure};
 pub use config::Config;
-pub use event::{Event, LaneOffer, Sight};
+pub use event::{Event, Hold, LaneOffer, Sight};
 pub use ids::{ClientId, LaneKey, SessionId, Ticket};
 pub use outcome::Outcome;
 pub use records::{DeadLetter, Past, Recovered, Retained, Tally};

@@ -109,6 +109,34 @@ impl Lines {
         }
     }
 
+    /// All that waits in other lines of the same queue joins, behind what waits here: each client's
+    /// jobs behind its own, and who has no turn here behind those who have.
+    pub(crate) fn append(&mut self, jobs: &mut Chunks<Job>, mut other: Self) {
+        for (priority, ring) in other.rings.iter().enumerate() {
+            let mut next = ring.front();
+            while let Some(at) = next {
+                next = List::after(&mut other.turns, at, Turn::in_ring);
+                let Turn { client, priority: level, jobs: line, .. } = other.turns[at];
+                if let Some(turn) = self.turn_of.get(&(client, level)) {
+                    self.turns[*turn].jobs.append(jobs, line, Job::in_turn);
+                    continue;
+                }
+                let in_ring = Links::default();
+                let turn = Turn { client, priority: level, jobs: line, in_ring };
+                let turn = self.turns.insert(turn);
+                self.rings[priority].push_back(&mut self.turns, turn, Turn::in_ring);
+                self.turn_of.insert((client, level), turn);
+            }
+        }
+        let lists = [&mut self.arrival].into_iter().chain(&mut self.apart);
+        for (list, other) in lists.zip([other.arrival].into_iter().chain(other.apart)) {
+            list.merge(jobs, other, Job::in_arrival, Job::waiting_since);
+        }
+        self.suspects += other.suspects;
+        self.waiting += other.waiting;
+        self.takes = other.takes;
+    }
+
     /// How many wait for their turn.
     pub(crate) fn in_line(&self) -> usize {
         self.waiting - self.suspects

@@ -16,6 +16,8 @@ pub(crate) struct Queue {
     pub(crate) name: QueueName,
     /// What waits for a slot.
     lines: Lines,
+    /// What waits for the worker that holds it from before a takeover, until that wait is over.
+    held_back: Option<Box<Lines>>,
     /// Live jobs, waiting or not.
     pub(crate) live: usize,
     pub(crate) running: usize,
@@ -27,16 +29,23 @@ pub(crate) struct Queue {
 
 impl Queue {
     fn new(name: QueueName) -> Self {
-        let lines = Lines::default();
-        Self { name, lines, live: 0, running: 0, groups: Vec::new(), is_paused: false }
+        Self {
+            name,
+            lines: Lines::default(),
+            held_back: None,
+            live: 0,
+            running: 0,
+            groups: Vec::new(),
+            is_paused: false,
+        }
     }
 
-    /// How many wait.
+    /// How many wait, held back or not.
     pub(crate) fn waiting(&self) -> usize {
-        self.lines.waiting
+        self.lines.waiting + self.held_back.as_ref().map_or(0, |lines| lines.waiting)
     }
 
-    /// How many of these are under suspicion.
+    /// How many of those that may begin are under suspicion.
     pub(crate) fn suspects(&self) -> usize {
         self.lines.suspects
     }
@@ -51,9 +60,32 @@ impl Queue {
         self.lines.push(jobs, job, end);
     }
 
+    /// Has a job wait, and not begin.
+    pub(crate) fn hold_back(&mut self, jobs: &mut Chunks<Job>, job: usize) {
+        self.held_back.get_or_insert_default().push(jobs, job, End::Back);
+    }
+
+    /// Whether a job that waits here is held back.
+    pub(crate) fn holds_back(&self, job: &Job) -> bool {
+        self.held_back.is_some() && job.recovered
+    }
+
+    /// What was held back may begin, before what came to wait meanwhile. Returns how many of those
+    /// are under suspicion. Costs a walk over what came meanwhile, at most.
+    pub(crate) fn release(&mut self, jobs: &mut Chunks<Job>) -> usize {
+        let Some(held_back) = self.held_back.take() else { return 0 };
+        let suspects = held_back.suspects;
+        let meanwhile = std::mem::replace(&mut self.lines, *held_back);
+        self.lines.append(jobs, meanwhile);
+        suspects
+    }
+
     /// Takes a job out of line.
     pub(crate) fn remove(&mut self, jobs: &mut Chunks<Job>, job: usize) {
-        self.lines.remove(jobs, job);
+        match &mut self.held_back {
+            Some(lines) if jobs[job].recovered => lines.remove(jobs, job),
+            _ => self.lines.remove(jobs, job),
+        }
     }
 
     /// Takes out the job whose turn it is and that may run on `lane`, unless the queue is paused.
@@ -78,19 +110,29 @@ impl Queue {
         self.lines.suspect(jobs, lane, shares)
     }
 
-    /// The job that waits behind another, or the first; see [`Lines::after`].
+    /// The job that waits behind another, or the first; see [`Lines::after`]. Those that are held
+    /// back come first.
     pub(crate) fn waiting_after(
         &self,
         jobs: &mut Chunks<Job>,
         client: Option<usize>,
         after: Option<usize>,
     ) -> Option<usize> {
-        self.lines.after(jobs, client, after)
+        let Some(held_back) = &self.held_back else {
+            return self.lines.after(jobs, client, after);
+        };
+        let after_open = after.filter(|job| !jobs[*job].recovered);
+        let next = match after_open {
+            Some(_) => None,
+            None => held_back.after(jobs, client, after),
+        };
+        next.or_else(|| self.lines.after(jobs, client, after_open))
     }
 
     /// Since when the job that has waited longest waits.
     pub(crate) fn oldest_waiting(&self, jobs: &Chunks<Job>) -> Option<Time> {
-        self.lines.oldest(jobs)
+        let held_back = self.held_back.as_ref().and_then(|lines| lines.oldest(jobs));
+        self.lines.oldest(jobs).into_iter().chain(held_back).min()
     }
 
     fn unused(&self) -> bool {
@@ -175,6 +217,11 @@ impl Queues {
         self.queues.iter().map(|(_, queue)| queue)
     }
 
+    /// Has all begin that was held back; see [`Queue::release`].
+    pub(crate) fn release(&mut self, jobs: &mut Chunks<Job>) -> usize {
+        self.queues.iter_mut().map(|(_, queue)| queue.release(jobs)).sum()
+    }
+
     /// The queues with their keys.
     pub(crate) fn keys(&self) -> impl Iterator<Item = (usize, &Queue)> {
         self.queues.iter()
@@ -209,7 +256,12 @@ impl Queue {
         assert_eq!(self.live, count(|_| true));
         assert_eq!(self.waiting(), count(|state| matches!(state, State::Waiting { .. })));
         assert_eq!(self.running, count(|state| matches!(state, State::Running { .. })));
-        self.lines.assert_consistent(key, jobs);
+        let open = self.lines.assert_consistent(key, jobs);
+        if let Some(lines) = &mut self.held_back {
+            assert!(open.iter().all(|job| !jobs[*job].recovered));
+            let held_back = lines.assert_consistent(key, jobs);
+            assert!(held_back.iter().all(|job| jobs[*job].recovered));
+        }
     }
 }
 

@@ -199,7 +199,7 @@ impl Scene {
         let queues = queues.iter().map(|name| queue(name)).collect();
         self.handle(Event::LaneReady {
             lane: LaneKey(lane),
-            offer: LaneOffer { name, slots, queues },
+            offer: LaneOffer { name, slots, queues, holds: Vec::new() },
         })
     }
 
