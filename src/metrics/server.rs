@@ -211,7 +211,9 @@ impl Metrics {
     pub(crate) fn set_states(&mut self, stats: &Stats) {
         self.queues.set_states(&Maker(&self.recorder), stats);
         let takes_jobs = stats.lanes.iter().filter(|lane| !lane.silent);
-        let free: usize = takes_jobs.map(|lane| lane.slots as usize - lane.busy).sum();
+        // After a takeover, one may hold more than it will get again.
+        let free = takes_jobs.map(|lane| (lane.slots as usize).saturating_sub(lane.busy));
+        let free: usize = free.sum();
         let busy: usize = stats.lanes.iter().map(|lane| lane.busy).sum();
         self.workers.set(stats.lanes.len() as f64);
         self.slots_busy.set(busy as f64);
