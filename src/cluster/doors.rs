@@ -17,7 +17,7 @@ use crate::parts::Broken;
 use crate::pipeline::durability::Over;
 use crate::pipeline::readiness::Readiness;
 use crate::ports::Ports;
-use crate::relay::{LinkKeys, Target};
+use crate::relay::{LinkKeys, Target, Within};
 use crate::server::{Seat, Server};
 
 /// How long a door of a server that stops may take.
@@ -132,7 +132,8 @@ impl Doors {
     ) -> Result<Option<Over>, Broken> {
         if let Some(owner) = server.owner() {
             self.whereabouts.knows.send_replace(Known::Here(owner.clone()));
-            let within = Arc::new(move |hello| owner.within(hello));
+            let inbox = owner.inbox.clone();
+            let within = Within { take_in: Arc::new(move |hello| owner.within(hello)), inbox };
             self.whereabouts.targets.send_replace(vec![Target::Here(within)]);
         }
         let ended = tokio::select! {
