@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use acequia_link::{Hello, Link, LinkError, LinkTrust, Welcome};
+use acequia_link::{Fault, Hello, Link, LinkError, LinkTrust, Refused, Welcome};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
@@ -15,8 +15,8 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Io for S {}
 
-/// Takes in a connection of a link in this very process.
-pub(crate) type TakeIn = Arc<dyn Fn(Hello) -> (Link<Box<dyn Io>>, Welcome) + Send + Sync>;
+/// Takes in a connection of a link in this very process, unless the owner here is over.
+pub(crate) type TakeIn = Arc<dyn Fn(Hello) -> Option<(Link<Box<dyn Io>>, Welcome)> + Send + Sync>;
 
 /// Where an owner is.
 #[derive(Clone)]
@@ -73,7 +73,10 @@ impl Target {
                 let io: Box<dyn Io> = Box::new(link.into_io());
                 Ok((Link::new(io, address.clone()), welcome))
             }
-            Self::Here(within) => Ok((within.take_in)(hello)),
+            Self::Here(within) => (within.take_in)(hello).ok_or_else(|| {
+                let fault = Fault::RefusedUs(Refused::NotOwner { owner: None });
+                LinkError { peer: self.to_string(), fault }
+            }),
         }
     }
 }
