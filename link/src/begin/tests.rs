@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Serve
 use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::*;
@@ -369,9 +369,10 @@ async fn an_address_is_a_host_and_a_port() {
 
 #[tokio::test]
 async fn an_owner_that_is_not_there_is_named() {
-    // Nobody listens any more, and nobody else has the port for now.
-    let (gone, address) = listener("127.0.0.1").await;
-    drop(gone);
+    // The port is taken, and nobody listens on it.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let address = socket.local_addr().expect("an address").to_string();
     let dialled = dial(&address, &LinkTrust::anybody(), hello(Role::Calls), TOKEN).await;
     let error = dialled.expect_err("nobody");
     assert!(matches!(error.fault, Fault::Unreachable(_)), "{error}");
