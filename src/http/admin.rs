@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Extension, Request};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::routing::any;
 use utoipa_axum::router::OpenApiRouter;
@@ -81,7 +81,7 @@ pub(crate) fn passed_on(to: &Forward) -> Router<Arc<Door>> {
         async move {
             to.ask(&caller, request).await.map_err(|why| {
                 let message = format!("the owner of this door does not answer: {why}");
-                unavailable(RejectCode::Draining, message)
+                ([(header::RETRY_AFTER, "1")], unavailable(RejectCode::Draining, message))
             })
         }
     };

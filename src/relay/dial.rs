@@ -138,10 +138,7 @@ impl Dialler {
                     nth += 1;
                     tokio::select! {
                         () = tokio::time::sleep(pause) => pause = (2 * pause).min(AGAIN_MAX),
-                        changed = self.targets.changed() => if changed.is_err() {
-                            // The list is what it is.
-                            tokio::time::sleep(pause).await;
-                        },
+                        () = changed(&mut self.targets) => {}
                         () = self.relay.closed() => {}
                     }
                 }
@@ -191,6 +188,13 @@ impl Dialler {
         if is_fixed {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Waits until there is another list; a list that is what it is never changes.
+async fn changed(targets: &mut watch::Receiver<Vec<Target>>) {
+    if targets.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
