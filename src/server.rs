@@ -443,7 +443,8 @@ async fn open_pipeline(
     let start = opened.start(notify).map_err(StartError::System)?;
     let worker_door = WorkerDoor::new(config.worker_token.clone(), metrics.refused());
     let workers = Workers::new(limits.result_bytes, worker_door, metrics.refused());
-    let times = Times { grace: grace.min(LONG), absence: absence.min(LONG) };
+    let adoption = adoption(config);
+    let times = Times { grace: grace.min(LONG), absence: absence.min(LONG), adoption };
     Ok(Pipeline::new(start, clock, limits, times, workers, metrics))
 }
 
