@@ -139,7 +139,12 @@ impl Pipeline {
             tracing::info!(%name, slots, ?queues, "a worker is ready{more}");
         }
         self.job_lanes.ready(lane, ready.pack);
-        let offer = LaneOffer { name: name.into(), slots: ready.slots, queues: ready.queues };
+        let offer = LaneOffer {
+            name: name.into(),
+            slots: ready.slots,
+            queues: ready.queues,
+            holds: Vec::new(),
+        };
         self.handle(now, Event::LaneReady { lane, offer });
     }
 }
