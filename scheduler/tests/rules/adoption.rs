@@ -223,6 +223,16 @@ fn when_the_wait_is_over_the_least_loaded_lanes_are_filled_first() {
 }
 
 #[test]
+fn a_lane_that_may_not_run_what_waits_is_in_nobodys_way() {
+    let mut scene = took_over([Recovered { runs: 1, losses: 1, ..recovered(1, job(1)) }]);
+    scene.lane(1, 2);
+    assert_eq!(runs(&scene.submit(job(2))), ["2 on 1"]);
+    // It has less to do, and holds a run of the job that is over.
+    assert_eq!(scene.lane_holds(2, 8, &[(1, 1)]), ["void 1 on 2"]);
+    assert_eq!(runs(&over(&mut scene)), ["1 on 1"]);
+}
+
+#[test]
 fn a_job_that_waits_for_its_worker_is_a_waiting_job() {
     let mut scene = took_over(some([1, 2]));
     scene.lane(1, 1);
