@@ -46,6 +46,7 @@ pub struct Door {
     dialler: Dialler,
     hall: Arc<Hall>,
     forward: Forward,
+    metrics: DoorMetrics,
 }
 
 impl Door {
@@ -134,12 +135,33 @@ impl Door {
         };
         let forward = Forward::new(ask_owner(dialler.callers()));
         let hall = Arc::new(hall);
-        Ok(Self { ports, jobs, results, addresses, relay, inputs, heard, dialler, hall, forward })
+        Ok(Self {
+            ports,
+            jobs,
+            results,
+            addresses,
+            relay,
+            inputs,
+            heard,
+            dialler,
+            hall,
+            forward,
+            metrics,
+        })
     }
 
     /// Where the door listens. For workers only, there is no HTTP at port 0.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    pub(crate) fn metrics(&self) -> DoorMetrics {
+        self.metrics.clone()
+    }
+
+    /// Whether it is linked, so that jobs are taken.
+    pub(crate) fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.hall.readiness.clone()
     }
 
     /// Resolves once the door is linked, so that jobs are taken and run.
