@@ -75,7 +75,7 @@ impl Door {
     ) -> Result<Self, StartError> {
         let Owners { addresses, token, authority } = owners;
         let trust = match authority {
-            Some(file) => LinkTrust::of_file(&file)?,
+            Some(file) => LinkTrust::of_file(&file).map_err(StartError::LinkAuthority)?,
             None => LinkTrust::anybody(),
         };
         let targets = addresses.into_iter().map(Target::There).collect();
@@ -168,8 +168,12 @@ impl Door {
     pub fn linked(&self) -> impl Future<Output = ()> + use<> {
         let mut readiness = self.hall.readiness.clone();
         async move {
-            // A door that is gone has said so otherwise.
-            _ = readiness.wait_for(|readiness| *readiness == Readiness::Ready).await;
+            let linked = readiness.wait_for(|readiness| *readiness == Readiness::Ready);
+            let is_over = linked.await.is_err();
+            if is_over {
+                // It never will be.
+                std::future::pending::<()>().await;
+            }
         }
     }
 

@@ -33,6 +33,8 @@ use crate::relay::Io;
 const REFUSED_LINE_EVERY: Duration = Duration::from_secs(10);
 /// Inputs of one connection that may wait for the pipeline.
 const TURNS: usize = 16;
+/// What a link within a process is called.
+const WITHIN: &str = "this server";
 /// Bytes on their way to a door in the same process.
 const WITHIN_BYTES: usize = 1 << 20;
 /// Frames that are written at once.
@@ -62,6 +64,8 @@ impl Known {
     /// The owner, if it is this server.
     fn here(&self) -> Result<Arc<Owner>, Refused> {
         match self {
+            // One whose pipeline has ended is the owner no more.
+            Self::Here(owner) if owner.is_over() => Err(Refused::NotOwner { owner: None }),
             Self::Here(owner) => Ok(owner.clone()),
             Self::There(owner) => Err(Refused::NotOwner { owner: owner.clone() }),
         }
@@ -115,15 +119,23 @@ async fn nobody_knows(mut known: watch::Receiver<Known>) {
 }
 
 impl Owner {
-    /// A connection of a link with a door in this very process.
-    pub(crate) fn within(self: &Arc<Self>, hello: Hello) -> (Link<Box<dyn Io>>, Welcome) {
+    /// Whether it takes in nobody any more.
+    fn is_over(&self) -> bool {
+        self.inbox.is_closed()
+    }
+
+    /// A connection of a link with a door in this very process, unless it is over.
+    pub(crate) fn within(self: &Arc<Self>, hello: Hello) -> Option<(Link<Box<dyn Io>>, Welcome)> {
+        if self.is_over() {
+            return None;
+        }
         let (ours, theirs) = tokio::io::duplex(WITHIN_BYTES);
         let owner = self.clone();
         tokio::spawn(async move {
             owner.take_in(Link::new(ours, hello.name.clone()), hello).await;
         });
         let theirs: Box<dyn Io> = Box::new(theirs);
-        (Link::new(theirs, "this server".to_owned()), self.welcome.clone())
+        Some((Link::new(theirs, WITHIN.to_owned()), self.welcome.clone()))
     }
 
     /// Serves one connection of a link until it ends.

@@ -36,6 +36,9 @@ use crate::workers::Workers;
 /// Longer than anybody means. What is longer would not fit where it is added up.
 const LONG: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
+/// How long the jobs of a server before this one wait for workers at doors that have them.
+const ADOPTION: Duration = Duration::from_secs(2);
+
 /// How long sessions may take to close at the end.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
 
@@ -367,13 +370,18 @@ impl Server {
     }
 }
 
+/// How long jobs wait for the workers of doors that may have them.
+fn adoption(config: &Config) -> Duration {
+    config.links.as_ref().map_or(Duration::ZERO, |_| ADOPTION)
+}
+
 /// What doors are told first.
 fn welcome(pipeline: &Pipeline, limits: &Limits) -> Welcome {
     Welcome {
         epoch: pipeline.first_number(),
         server: concat!("acequia/", env!("CARGO_PKG_VERSION")).to_owned(),
         result_bytes_max: limits.result_bytes as u64,
-        adoption_ms: 0,
+        adoption_ms: u32::try_from(ADOPTION.as_millis()).unwrap_or(u32::MAX),
     }
 }
 
@@ -417,6 +425,7 @@ async fn open_pipeline(
         lease: lease.min(LONG),
         default_timeout_ms: default_timeout.map(in_ms),
         retention: retention.min(LONG),
+        adoption: adoption(config),
         traces,
         #[cfg(feature = "otlp")]
         spans: config.otlp_endpoint.is_some(),
@@ -434,7 +443,8 @@ async fn open_pipeline(
     let start = opened.start(notify).map_err(StartError::System)?;
     let worker_door = WorkerDoor::new(config.worker_token.clone(), metrics.refused());
     let workers = Workers::new(limits.result_bytes, worker_door, metrics.refused());
-    let times = Times { grace: grace.min(LONG), absence: absence.min(LONG) };
+    let adoption = adoption(config);
+    let times = Times { grace: grace.min(LONG), absence: absence.min(LONG), adoption };
     Ok(Pipeline::new(start, clock, limits, times, workers, metrics))
 }
 

@@ -31,6 +31,8 @@ pub struct Hold {
     pub job: JobId,
     /// Which of its runs, from 1.
     pub attempt: u32,
+    /// Parts of its result that it has sent: those that come are numbered from there.
+    pub chunks: u32,
 }
 
 /// Whose jobs and batches a session may watch.

@@ -17,7 +17,7 @@ use crate::parts::Broken;
 use crate::pipeline::durability::Over;
 use crate::pipeline::readiness::Readiness;
 use crate::ports::Ports;
-use crate::relay::{LinkKeys, Target};
+use crate::relay::{LinkKeys, Target, Within};
 use crate::server::{Seat, Server};
 
 /// How long a door of a server that stops may take.
@@ -70,7 +70,7 @@ impl Doors {
         config: &Config,
         links: &Links,
     ) -> Result<(Self, Addresses), StartError> {
-        let Links { listen, token } = links;
+        let Links { listen, token, .. } = links;
         let port = LinkPort::bind(listen, config.tls.as_ref()).await?;
         let ports = Ports::bind(config).await?;
         let (targets, followed) = watch::channel(Vec::new());
@@ -132,7 +132,8 @@ impl Doors {
     ) -> Result<Option<Over>, Broken> {
         if let Some(owner) = server.owner() {
             self.whereabouts.knows.send_replace(Known::Here(owner.clone()));
-            let within = Arc::new(move |hello| owner.within(hello));
+            let inbox = owner.inbox.clone();
+            let within = Within { take_in: Arc::new(move |hello| owner.within(hello)), inbox };
             self.whereabouts.targets.send_replace(vec![Target::Here(within)]);
         }
         let ended = tokio::select! {
@@ -174,8 +175,10 @@ pub(super) fn owner_address(
 ) -> String {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let url = advertised.unwrap_or_else(|| format!("{scheme}://{}", addresses.http));
+    let given = config.links.as_ref().and_then(|links| links.address.clone());
     let port = addresses.link.map_or(0, |link| link.port());
-    format!("{url}/#{}:{port}", host_of(&url))
+    let link = given.unwrap_or_else(|| format!("{}:{port}", host_of(&url)));
+    format!("{url}/#{link}")
 }
 
 /// Where clients reach the owner of this address.

@@ -3,10 +3,16 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::extract::Request;
+use acequia_wire::code::RejectCode;
+use axum::Router;
+use axum::extract::{Extension, Request};
+use axum::http::StatusCode;
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
+use serde_json::json;
 
+use super::door::Door;
 use super::from_door::CALLER;
 use super::listener::Caller;
 
@@ -50,4 +56,22 @@ impl Forward {
         LEFT_OUT.iter().for_each(|name| _ = response.headers_mut().remove(name));
         Ok(response)
     }
+}
+
+/// Admin calls as a door has them: its owner answers, and asks for the token.
+pub(super) fn admin_calls(to: &Forward) -> Router<Arc<Door>> {
+    let to = to.clone();
+    let pass = move |Extension(caller): Extension<Caller>, request: Request| {
+        let to = to.clone();
+        async move { to.ask(&caller, request).await.map_err(|why| unanswered(&why)) }
+    };
+    Router::new().route("/v1/admin/{*rest}", any(pass))
+}
+
+/// As other admin calls are refused.
+fn unanswered(why: &str) -> Response {
+    let message = format!("the owner of this door does not answer: {why}");
+    let refused = json!({ "code": RejectCode::Draining.as_str(), "message": message });
+    let again = [(header::RETRY_AFTER, "1")];
+    (StatusCode::SERVICE_UNAVAILABLE, again, axum::Json(refused)).into_response()
 }

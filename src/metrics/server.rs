@@ -195,7 +195,7 @@ impl Metrics {
     pub(crate) fn times(&self) -> JobTimes {
         let of = |nth| self.queues.times(nth).map(|(queue, times)| (queue.into(), times.clone()));
         let queues = std::array::from_fn(|nth| of(nth).collect());
-        JobTimes { queues, groups: self.groups.clone() }
+        JobTimes { queues, groups: Some(self.groups.clone()) }
     }
 
     /// It is another server that all this is true of, from now on.

@@ -203,6 +203,11 @@ impl Sessions {
         true
     }
 
+    /// All that are without a connection.
+    pub(crate) fn all_absent(&self) -> impl Iterator<Item = SessionId> + '_ {
+        self.absent.iter().map(|(_, session)| *session)
+    }
+
     /// The session that has been without a connection for longest, and when it ends.
     pub(crate) fn longest_absent(&self) -> Option<(Instant, SessionId)> {
         self.absent.first().copied()

@@ -99,7 +99,7 @@ impl Scheduler {
         if holds.is_empty() {
             return;
         }
-        for Hold { job: id, attempt } in holds {
+        for Hold { job: id, attempt, chunks } in holds {
             let Some(open) = self.lanes.get(lane) else { return };
             if open.held.contains_key(&id) {
                 // Named twice: it is one run, since the worker has one word for both.
@@ -109,6 +109,7 @@ impl Scheduler {
             match live {
                 Some(key) if self.jobs[key].goes_on_with(attempt) => {
                     self.adopt(step, key, lane, attempt);
+                    self.jobs[key].chunks = chunks;
                     continue;
                 }
                 Some(key) => self.jobs[key].rare_mut().void_on.push(lane),
