@@ -122,7 +122,8 @@ def where(process):
 
 def test_it_makes_no_call_that_is_forbidden(tmp_path):
     """A server with a journal, a door, workers that run a command, one of them of a pool, and jobs."""
-    server_folder, door_folder, worker_folder, pool_folder = (tmp_path / name for name in ("server", "door", "worker", "pool"))
+    folders = (tmp_path / name for name in ("server", "door", "worker", "pool"))
+    server_folder, door_folder, worker_folder, pool_folder = folders
     for folder in (server_folder, door_folder, worker_folder, pool_folder):
         folder.mkdir()
     token, free = token_in(tmp_path), ("--jobs", "tcp://127.0.0.1:0", "--results", "tcp://127.0.0.1:0")
