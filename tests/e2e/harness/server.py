@@ -134,20 +134,23 @@ class Server:
         return cls(*flags, listen=f"127.0.0.1:{ports[0]}", jobs=f"tcp://127.0.0.1:{ports[1]}",
                    results=f"tcp://127.0.0.1:{ports[2]}", **options)
 
+    def command(self):
+        """What is run, up to the flags."""
+        command = ["serve", "--listen", self.http, "--jobs", self.jobs, "--results", self.results]
+        return command if self._journal is None else [*command, "--journal", self._journal]
+
     def launch(self):
         """Starts the process and does not wait until it is ready."""
-        command = [self._binary, "serve", "--listen", self.http, "--jobs", self.jobs,
-                   "--results", self.results]
-        if self._journal is not None:
-            command += ["--journal", self._journal]
         env = clean_env({"ACEQUIA_LOG": "info", "RUST_BACKTRACE": "1", **(self._env or {})})
-        self.process = Process([*command, *self._flags], name="server", env=env, **self._popen)
+        command = [self._binary, *self.command(), *self._flags]
+        self.process = Process(command, name=type(self).__name__.lower(), env=env, **self._popen)
 
     def wait_ready(self):
         """Waits for the line that tells its ports."""
         ready = self.process.line(lambda line: line.startswith(self.BEGUN))
         said = dict(word.split("=", 1) for word in ready.split()[2:])
-        self.http, self.jobs, self.results = said["http"], said["jobs"], said["results"]
+        # A door for workers has no HTTP.
+        self.http, self.jobs, self.results = said.get("http"), said["jobs"], said["results"]
         self.admin = said.get("admin")
 
     def start_again(self):
@@ -241,6 +244,10 @@ class Server:
         """That it lives and nothing in it panicked."""
         assert self.process.alive, f"the server has ended:\n{self.process.log()}"
         self.check_log()
+        self.check_health()
+
+    def check_health(self):
+        """That it says that it is well."""
         status, _, text = self.get("/healthz")
         assert status == 200, text
 

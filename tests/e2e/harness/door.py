@@ -1,0 +1,70 @@
+"""Owners, which doors may link to, and doors, which hold the clients and workers of an owner."""
+
+import secrets
+import tempfile
+from pathlib import Path
+
+from .process import eventually
+from .server import quiet_port
+from .steered import Steered
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="acequia-token-")
+
+
+def token_file(text=None):
+    """A file with this token of a cluster, or with one that nobody else has."""
+    file = Path(tempfile.mkdtemp(dir=_FOLDER.name), "cluster-token")
+    file.touch(0o600)
+    file.write_text(secrets.token_hex(32) if text is None else text)
+    return file
+
+
+# That of a cluster whose test is not about tokens.
+TOKEN = token_file()
+
+
+class Owner(Steered):
+    """A server that doors may link to, at its address `link`.
+
+    It keeps that address over restarts: its doors dial it all the time.
+    """
+
+    def __init__(self, *flags, token=TOKEN, link=None, **options):
+        self.link = link or f"127.0.0.1:{quiet_port()}"
+        super().__init__("--link-listen", self.link, "--cluster-token-file", token, *flags, **options)
+
+    def wait_links(self, count):
+        """Waits until so many doors are linked."""
+        eventually(lambda: self.metric("acequia_links") == count, f"{count} doors")
+
+
+class Door(Steered):
+    """A running `acequia door` of the owner at one of these addresses, or of this `Owner`.
+
+    One that is for workers only has no HTTP. One that is not `linked` is not waited for.
+    """
+
+    def __init__(self, *links, flags=(), token=TOKEN, for_workers=False, linked=True, listen="127.0.0.1:0", **options):
+        self._links = [getattr(link, "link", link) for link in links]
+        self._token, self._linked = token, linked
+        # As far as it has said so.
+        self._has_http = False
+        super().__init__(*flags, listen=None if for_workers else listen, **options)
+
+    def command(self):
+        command = ["door", "--link", ",".join(self._links), "--cluster-token-file", self._token,
+                   "--jobs", self.jobs, "--results", self.results]
+        return command if self.http is None else [*command, "--listen", self.http]
+
+    def start_again(self):
+        self.launch()
+        if self._linked:
+            self.wait_ready()
+
+    def wait_ready(self):
+        super().wait_ready()
+        self._has_http = self.http is not None
+
+    def check_health(self):
+        if self._has_http:
+            super().check_health()
