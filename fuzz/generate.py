@@ -1,19 +1,25 @@
 #!/usr/bin/env python3
-"""Writes the first corpus of the targets that the golden vectors say nothing of.
+"""Writes the first corpus of the targets that the golden vectors of `wire` say nothing of.
 
     python3 fuzz/generate.py          writes
     python3 fuzz/generate.py --check  fails if what is there is not what would be written
 
 The bytes are laid out here as RFC 23/ZMTP and the journal's own description have them
-(`journal/src/entry.rs`, `journal/src/codec/small.rs`), without the code that reads them.
+(`journal/src/entry.rs`, `journal/src/codec/small.rs`), without the code that reads them. Those of a link are its
+golden vectors (`link/vectors`), and what is hostile.
 """
 
+import json
 import pathlib
 import shutil
 import struct
 import sys
 
-CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CORPUS = ROOT / "fuzz" / "corpus"
+sys.path.insert(0, str(ROOT / "wire" / "vectors"))
+
+from fields import JSON, MSGPACK, OCTETS, SPAN, TEXT, correlation, number, submit, text  # noqa: E402
 
 MORE, LONG, COMMAND = 1, 2, 4
 
@@ -78,41 +84,10 @@ def gate_frames():
         yield f"message_to_limits_{limits}", bytes([limits << 1, 2, 200]) + push + message
 
 
-def number(n):
-    low = bytearray()
-    while n >= 0x80:
-        low.append(n & 0x7F | 0x80)
-        n >>= 7
-    return bytes(low) + bytes([n])
-
-
-def text(value):
-    value = value.encode()
-    return number(len(value)) + value
-
-
-def correlation(id):
-    if isinstance(id, str):
-        return b"\1" + text(id)
-    return b"\0" + number((id << 1 ^ id >> 63) & (1 << 64) - 1)
-
-
-JSON, MSGPACK, OCTETS, TEXT = b"\0", b"\1", b"\2", b"\3"
-# Trace, span and flags.
-SPAN = bytes(range(1, 25)) + b"\1"
-
-
-def job(*, id=7, queue="default", payload=JSON + b'{"a":[1]}', priority=4, delay_ms=0, attempts=1,
-        timeout_ms=None, ttl_ms=None, key=None, batch=None, cancel=False, cancel_after_ms=None, traceparent=None,
-        version=1, flags=0):
-    fields = (timeout_ms, ttl_ms, key, batch, True if cancel else None, cancel_after_ms, traceparent)
-    flags |= sum(1 << bit for bit, field in enumerate(fields) if field is not None)
+def job(*, payload=JSON + b'{"a":[1]}', version=1, **fields):
     return b"".join([
-        bytes([version]), bytes(range(16)), number(1), number(300), number(1_760_000_000_000),
-        bytes([flags, priority]), number(delay_ms), number(attempts),
-        *(number(n) for n in (timeout_ms, ttl_ms, cancel_after_ms) if n is not None),
-        correlation(id), text(queue), *(text(word) for word in (key, batch) if word is not None),
-        traceparent or b"", payload])
+        bytes([version]), bytes(range(16)), number(1), number(300), number(1_760_000_000_000), submit(**fields),
+        payload])
 
 
 def letter(record, code="worker_error", message="it failed"):
@@ -178,8 +153,35 @@ def journal_records():
         yield name, bytes([kind, 1]) + b"".join(map(number, numbers)) + rest
 
 
+def link_frames():
+    """Who speaks (even: a door), where it is cut, and the stream. The golden vectors, and what is hostile."""
+    cases = json.loads((ROOT / "link" / "vectors" / "frames.json").read_text())["cases"]
+    for case in cases:
+        yield case["name"], bytes([case["from"] == "owner", 3, 7]) + bytes.fromhex(case["hex"])
+    for who in ("door", "owner"):
+        said = [bytes.fromhex(case["hex"]) for case in cases if case["from"] == who]
+        yield f"all_of_{who}", bytes([who == "owner", 200, 100]) + b"".join(said)
+    events, requests, words, ready = b"\x41\1\0", b"\2\1", b"\7\1", b"\6\1\0\1"
+    hostile = {
+        "nothing": (0, b""), "no_kind": (0, bytes(4)), "too_large": (0, b"\x10\0\0\1" + bytes(9)),
+        "announced_only": (0, b"\x0f\xff\xff\xff\2"), "cut": (0, b"\0\0\0\5\1\1"),
+        "kind_of_later": (0, b"\0\0\0\3\x30\1\2" + b"\0\0\0\1\x0a"),
+        "trailing": (0, b"\0\0\0\2\x0a\0"), "truth_of_2": (0, b"\0\0\0\3\3\1\2"),
+        "words_of_one_byte": (0, b"\0\0\1\2" + words + b"\6" * 256),
+        "events_of_nothing": (1, b"\0\0\0\4" + events + b"\x63"),
+        "payload_longer_than_it_is": (1, b"\0\0\0\x1a" + events + b"\5\0\0" + bytes(16) + b"\0\xff\xff\x03"),
+        "request_of_nothing": (0, b"\0\0\0\3" + requests + b"\x63"),
+        "queues_more_than_bytes": (0, b"\0\0\0\6" + ready + b"\xff\x0f"),
+        "infinite": (0, b"\0\0\0\x1d" + words + b"\2" + bytes(16) + b"\1" + bytes(6) + b"\xf0\x7f" + b"\0"),
+        "endless_number": (1, b"\0\0\0\x0c\x42" + b"\xff" * 11),
+    }
+    for name, (who, stream) in hostile.items():
+        yield name, bytes([who, 5, 1]) + stream
+
+
 def main():
-    targets = {"gate_frames": dict(gate_frames()), "journal_records": dict(journal_records())}
+    targets = {"gate_frames": dict(gate_frames()), "journal_records": dict(journal_records()),
+               "link_frames": dict(link_frames())}
     if "--check" in sys.argv[1:]:
         for target, seeds in targets.items():
             there = {path.name: path.read_bytes() for path in (CORPUS / target).iterdir()}

@@ -6,6 +6,8 @@
 //!              └── another has taken over
 //! ```
 
+mod doors;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +17,7 @@ use acequia_journal::{Candidate, Role, Term};
 use acequia_restraint::Seldom;
 use tokio::sync::watch;
 
+use self::doors::{Doors, owner_address, url_of};
 use crate::access::Refusals;
 use crate::addresses::Addresses;
 use crate::config::{Config, Journal, Shared, StartError};
@@ -38,8 +41,10 @@ pub struct Cluster {
     config: Config,
     candidate: Candidate,
     addresses: Addresses,
-    /// While it stands by.
+    /// While it stands by, if there are no doors.
     standby: Option<Standby>,
+    /// If its servers are doors all the time.
+    doors: Option<Doors>,
     state: ClusterState,
     /// The last term that was this server's.
     term: Option<Term>,
@@ -71,6 +76,9 @@ impl Cluster {
         let Some(Journal::Shared(shared)) = config.journal.clone() else {
             return Err(StartError::NotShared);
         };
+        if config.links.is_some() {
+            return Self::join_with_doors(config, true).await;
+        }
         let bound = Bound::bind(&config).await?;
         let addresses = bound.addresses();
         // From now on they are the same, whichever the system chose.
@@ -92,7 +100,40 @@ impl Cluster {
         }
         let state = ClusterState::default();
         let standby = Some(bound.stand_by(&config, candidate.role(), state));
-        Ok(Self { config, candidate, addresses, standby, state, term: None })
+        Ok(Self { config, candidate, addresses, standby, doors: None, state, term: None })
+    }
+
+    /// The same for a server that is a door all the time, and never owns the journal.
+    ///
+    /// # Errors
+    /// As of [`join`](Self::join).
+    pub async fn join_as_door(config: Config) -> Result<Self, StartError> {
+        Self::join_with_doors(config, false).await
+    }
+
+    async fn join_with_doors(config: Config, may_own: bool) -> Result<Self, StartError> {
+        let (Some(Journal::Shared(shared)), Some(links)) = (&config.journal, &config.links) else {
+            return Err(StartError::NotShared);
+        };
+        let (doors, addresses) = Doors::open(&config, links).await?;
+        let Shared { database, name, address } = shared.clone();
+        let address = owner_address(&config, address, &addresses);
+        let start = move || match may_own {
+            true => Candidate::start(database, &name, address),
+            false => Candidate::watch(database, &name),
+        };
+        let candidate = tokio::task::spawn_blocking(start).await;
+        let candidate = candidate.map_err(|panic| StartError::System(panic.into()))??;
+        for caution in candidate.cautions() {
+            tracing::warn!("of the journal's database: {caution}");
+        }
+        let (doors, state) = (Some(doors), ClusterState::default());
+        Ok(Self { config, candidate, addresses, standby: None, doors, state, term: None })
+    }
+
+    /// Where its server is a door all the time: whether jobs are taken, here or at the owner.
+    pub fn takes_jobs(&self) -> Option<watch::Receiver<bool>> {
+        self.doors.as_ref().map(Doors::takes_jobs)
     }
 
     /// Where this server listens, whether it stands by or works.
@@ -125,6 +166,9 @@ impl Cluster {
 
     /// Answers at its ports until this server owns the journal.
     async fn wait_at_ports(&mut self, told: &mut impl FnMut(&str)) -> Result<Term, StartError> {
+        if self.doors.is_some() {
+            return self.wait_at_door(told).await;
+        }
         let mut standby = match self.standby.take() {
             Some(standby) => standby,
             None => {
@@ -143,13 +187,33 @@ impl Cluster {
         Ok(term)
     }
 
+    /// Is a door until this server owns the journal.
+    async fn wait_at_door(&mut self, told: &mut impl FnMut(&str)) -> Result<Term, StartError> {
+        let Some(mut doors) = self.doors.take() else { return Err(StartError::NotShared) };
+        let following = doors.whereabouts().follow(self.candidate.role(), self.state);
+        let term = tokio::select! {
+            term = self.wait(told) => Ok(term),
+            () = following => Err("nobody looks after the lease any more".to_owned()),
+            broken = doors.broken() => Err(broken),
+        };
+        self.doors = Some(doors);
+        term.map_err(|why| StartError::System(std::io::Error::other(why)))
+    }
+
     /// Opens the journal, and again if the database breaks off, as long as it is this server's.
     async fn begin(&self, term: &Term) -> Result<Server, StartError> {
         let role = self.candidate.role();
         let is_ours = || matches!(&*role.borrow(), Role::Owner(of) if of == term);
         loop {
             let source = || Source::Term(term.clone(), self.candidate.tenure());
-            match again(|| Server::bind_to(self.config.clone(), source())).await {
+            let opened = match &self.doors {
+                Some(doors) => {
+                    let seat = doors.seat(self.addresses.clone());
+                    Server::open(self.config.clone(), source(), seat).await
+                }
+                None => again(|| Server::bind_to(self.config.clone(), source())).await,
+            };
+            match opened {
                 Ok(server) => {
                     let state = ClusterState { is_owner: true, ..self.state };
                     server.set_cluster(state, self.candidate.role(), term.clone());
@@ -170,7 +234,7 @@ impl Cluster {
         loop {
             match &*role.borrow_and_update() {
                 Role::Owner(term) if self.term.as_ref() != Some(term) => return term.clone(),
-                Role::Standby { owner: Some(owner), .. } => told(owner),
+                Role::Standby { owner: Some(owner), .. } => told(url_of(owner)),
                 Role::Halted { why } => tracing::error!(%why, "this server does nothing more"),
                 Role::Standby { owner: None, .. } | Role::Owner(_) => {}
             }
@@ -192,7 +256,10 @@ impl Cluster {
         server: Server,
         shutdown: impl Future<Output = ()>,
     ) -> Result<End, Broken> {
-        let ended = server.run_until_over(shutdown).await?;
+        let ended = match &mut self.doors {
+            Some(doors) => doors.beside(server, shutdown).await?,
+            None => server.run_until_over(shutdown).await?,
+        };
         let Some(Over { why, is_lost }) = ended else { return Ok(End::Stopped) };
         self.state.fenced += 1;
         if is_lost {
@@ -207,8 +274,11 @@ impl Cluster {
 
     /// Leaves the journal to whoever waits for it.
     pub async fn leave(self) {
-        let candidate = self.candidate;
+        let Self { candidate, doors, config, state, .. } = self;
         _ = tokio::task::spawn_blocking(move || candidate.release()).await;
+        if let (Some(doors), Some(Journal::Shared(shared))) = (doors, config.journal) {
+            doors.close(shared, state).await;
+        }
     }
 }
 

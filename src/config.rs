@@ -239,6 +239,9 @@ pub enum StartError {
     /// The certificate or its key is of no use.
     #[error(transparent)]
     Tls(#[from] BadTls),
+    /// The authorities of the owner's certificate are of no use.
+    #[error("--link-ca: {0}")]
+    LinkAuthority(BadTls),
     /// The keys of clients' tokens cannot be read.
     #[error(transparent)]
     Keys(#[from] BadKeys),

@@ -46,6 +46,7 @@ pub struct Door {
     dialler: Dialler,
     hall: Arc<Hall>,
     forward: Forward,
+    metrics: DoorMetrics,
 }
 
 impl Door {
@@ -74,7 +75,7 @@ impl Door {
     ) -> Result<Self, StartError> {
         let Owners { addresses, token, authority } = owners;
         let trust = match authority {
-            Some(file) => LinkTrust::of_file(&file)?,
+            Some(file) => LinkTrust::of_file(&file).map_err(StartError::LinkAuthority)?,
             None => LinkTrust::anybody(),
         };
         let targets = addresses.into_iter().map(Target::There).collect();
@@ -134,7 +135,19 @@ impl Door {
         };
         let forward = Forward::new(ask_owner(dialler.callers()));
         let hall = Arc::new(hall);
-        Ok(Self { ports, jobs, results, addresses, relay, inputs, heard, dialler, hall, forward })
+        Ok(Self {
+            ports,
+            jobs,
+            results,
+            addresses,
+            relay,
+            inputs,
+            heard,
+            dialler,
+            hall,
+            forward,
+            metrics,
+        })
     }
 
     /// Where the door listens. For workers only, there is no HTTP at port 0.
@@ -142,12 +155,25 @@ impl Door {
         &self.addresses
     }
 
+    pub(crate) fn metrics(&self) -> DoorMetrics {
+        self.metrics.clone()
+    }
+
+    /// Whether it is linked, so that jobs are taken.
+    pub(crate) fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.hall.readiness.clone()
+    }
+
     /// Resolves once the door is linked, so that jobs are taken and run.
     pub fn linked(&self) -> impl Future<Output = ()> + use<> {
         let mut readiness = self.hall.readiness.clone();
         async move {
-            // A door that is gone has said so otherwise.
-            _ = readiness.wait_for(|readiness| *readiness == Readiness::Ready).await;
+            let linked = readiness.wait_for(|readiness| *readiness == Readiness::Ready);
+            let is_over = linked.await.is_err();
+            if is_over {
+                // It never will be.
+                std::future::pending::<()>().await;
+            }
         }
     }
 

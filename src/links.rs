@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use acequia_link::{
-    BEAT_EVERY, FromDoor, FromOwner, Hello, Link, LinkError, LinkReader, LinkWriter, Role,
+    BEAT_EVERY, FromDoor, FromOwner, Hello, Link, LinkError, LinkReader, LinkWriter, Refused, Role,
     SILENT_AFTER, Welcome,
 };
 use acequia_restraint::Seldom;
 use axum::Router;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 pub(crate) use self::port::LinkPort;
@@ -27,11 +27,16 @@ use crate::access::Secret;
 use crate::http::Front;
 use crate::metrics::LinkMetrics;
 use crate::pipeline::Input;
+use crate::relay::Io;
 
 /// How often the log tells of doors that are turned away.
 const REFUSED_LINE_EVERY: Duration = Duration::from_secs(10);
 /// Inputs of one connection that may wait for the pipeline.
 const TURNS: usize = 16;
+/// What a link within a process is called.
+const WITHIN: &str = "this server";
+/// Bytes on their way to a door in the same process.
+const WITHIN_BYTES: usize = 1 << 20;
 /// Frames that are written at once.
 const TAKEN: usize = 1_024;
 
@@ -39,7 +44,6 @@ const TAKEN: usize = 1_024;
 pub(crate) struct Owner {
     pub(crate) inbox: mpsc::Sender<Input>,
     pub(crate) front: Arc<Front>,
-    pub(crate) token: Secret,
     pub(crate) welcome: Welcome,
     /// What doors ask on behalf of those who call them.
     pub(crate) calls: Router,
@@ -47,8 +51,30 @@ pub(crate) struct Owner {
     pub(crate) takeovers: Takeovers,
 }
 
-/// Takes in doors until the pipeline is gone, and says goodbye to them.
-pub(crate) async fn serve(port: LinkPort, owner: Arc<Owner>) {
+/// Who the owner is.
+#[derive(Clone)]
+pub(crate) enum Known {
+    /// This server.
+    Here(Arc<Owner>),
+    /// Another one; where its links are answered, if that is known.
+    There(Option<String>),
+}
+
+impl Known {
+    /// The owner, if it is this server.
+    fn here(&self) -> Result<Arc<Owner>, Refused> {
+        match self {
+            // One whose pipeline has ended is the owner no more.
+            Self::Here(owner) if owner.is_over() => Err(Refused::NotOwner { owner: None }),
+            Self::Here(owner) => Ok(owner.clone()),
+            Self::There(owner) => Err(Refused::NotOwner { owner: owner.clone() }),
+        }
+    }
+}
+
+/// Takes in doors for as long as somebody knows who the owner is. Then it waits until all have heard that it
+/// is over.
+pub(crate) async fn serve(port: LinkPort, token: Secret, known: watch::Receiver<Known>) {
     let mut links = JoinSet::new();
     let mut refused = Seldom::new(REFUSED_LINE_EVERY, 1);
     loop {
@@ -62,17 +88,24 @@ pub(crate) async fn serve(port: LinkPort, owner: Arc<Owner>) {
                 }
                 continue;
             }
-            () = owner.inbox.closed() => break,
+            () = nobody_knows(known.clone()) => break,
         };
-        let (tls, owner) = (port.tls(), owner.clone());
+        let (tls, token, known) = (port.tls(), token.clone(), known.clone());
         links.spawn(async move {
-            let judge = |_: &Hello| Ok(owner.welcome.clone());
-            match acequia_link::answer(stream, &tls, owner.token.expose(), judge).await {
-                Ok((link, hello)) => {
+            let mut owner = None;
+            let judge = |_: &Hello| {
+                let here = known.borrow().here()?;
+                let welcome = here.welcome.clone();
+                owner = Some(here);
+                Ok(welcome)
+            };
+            match (acequia_link::answer(stream, &tls, token.expose(), judge).await, owner) {
+                (Ok((link, hello)), Some(owner)) => {
                     owner.take_in(link, hello).await;
                     None
                 }
-                Err(error) => Some(format!("{peer}: {error}")),
+                (Ok(_), None) => None,
+                (Err(error), _) => Some(format!("{peer}: {error}")),
             }
         });
     }
@@ -80,7 +113,31 @@ pub(crate) async fn serve(port: LinkPort, owner: Arc<Owner>) {
     while links.join_next().await.is_some() {}
 }
 
+/// Waits until there is nobody who would say who the owner is.
+async fn nobody_knows(mut known: watch::Receiver<Known>) {
+    while known.changed().await.is_ok() {}
+}
+
 impl Owner {
+    /// Whether it takes in nobody any more.
+    fn is_over(&self) -> bool {
+        self.inbox.is_closed()
+    }
+
+    /// A connection of a link with a door in this very process, unless it is over.
+    pub(crate) fn within(self: &Arc<Self>, hello: Hello) -> Option<(Link<Box<dyn Io>>, Welcome)> {
+        if self.is_over() {
+            return None;
+        }
+        let (ours, theirs) = tokio::io::duplex(WITHIN_BYTES);
+        let owner = self.clone();
+        tokio::spawn(async move {
+            owner.take_in(Link::new(ours, hello.name.clone()), hello).await;
+        });
+        let theirs: Box<dyn Io> = Box::new(theirs);
+        Some((Link::new(theirs, WITHIN.to_owned()), self.welcome.clone()))
+    }
+
     /// Serves one connection of a link until it ends.
     pub(crate) async fn take_in<S>(self: &Arc<Self>, link: Link<S>, hello: Hello)
     where

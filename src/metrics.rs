@@ -19,6 +19,7 @@ pub(crate) use self::cluster_state::ClusterState;
 pub(crate) use self::doors::{DoorMetrics, LinkMetrics};
 pub(crate) use self::history::{INTERVAL, Overall, Point, Recent};
 pub(crate) use self::job_times::JobTimes;
+pub(crate) use self::maker::{Recorder, recorder};
 pub(crate) use self::refused::{
     DroppedMessage, DroppedMessages, Reason, RefusedRequest, RefusedRequests, RefusedToken,
     RefusedTokens, RefusedWorker, RefusedWorkers,

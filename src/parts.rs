@@ -14,6 +14,12 @@ pub struct Broken {
     why: String,
 }
 
+impl Broken {
+    pub(crate) fn new(part: &'static str, why: String) -> Self {
+        Self { part, why }
+    }
+}
+
 /// All of them. They end when this is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Parts(Vec<(&'static str, JoinHandle<()>)>);

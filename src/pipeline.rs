@@ -237,12 +237,14 @@ impl Pipeline {
             }
         }
         if let Some(over) = self.durability.over() {
+            self.metrics.retire();
             // Whoever may know better is another server by now.
             _ = self.over.set(over.clone());
             return;
         }
         self.close_journal(&mut inbox).await;
         self.send_all_away();
+        self.metrics.retire();
         self.lanes.finish().await;
     }
 

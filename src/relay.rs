@@ -30,7 +30,7 @@ use tokio::time::Instant;
 pub(crate) use self::dial::{Callers, Dialler, FromLink};
 use self::lanes::Lanes;
 use self::sessions::Sessions;
-pub(crate) use self::target::{Io, LinkKeys, Target};
+pub(crate) use self::target::{Io, LinkKeys, Target, Within};
 use self::way::Way;
 use crate::metrics::DoorMetrics;
 use crate::pipeline::Input;
@@ -53,6 +53,8 @@ struct Link {
     epoch: u64,
     sessions: Way,
     lanes: Way,
+    /// Where the owner is asked what is true of it, if it is in this process.
+    here: Option<mpsc::Sender<Input>>,
 }
 
 /// What carries all that a door's clients and workers say, and hear.
@@ -187,8 +189,14 @@ impl Relay {
             Input::Scrape(answer) => {
                 let (sessions, workers) = (self.sessions.len(), self.lanes.len());
                 self.metrics.set_states(sessions, workers, self.link.is_some());
-                // Whoever asked may have gone.
-                _ = answer.send(self.metrics.times());
+                // What is true of an owner in this process is kept in the same place.
+                let here = self.link.as_ref().and_then(|link| link.here.as_ref());
+                match here {
+                    // One that is too busy to be asked is not waited for.
+                    Some(here) => _ = here.try_send(Input::Scrape(answer)),
+                    // Whoever asked may have gone.
+                    None => _ = answer.send(self.metrics.times()),
+                }
             }
             Input::Alive(answer) => _ = answer.send(()),
             Input::Drain => self.drain(now),
@@ -254,7 +262,9 @@ impl Relay {
 
     fn hear(&mut self, heard: FromLink) {
         match heard {
-            FromLink::Up { epoch, sessions, lanes } => self.linked(Link { epoch, sessions, lanes }),
+            FromLink::Up { epoch, sessions, lanes, here } => {
+                self.linked(Link { epoch, sessions, lanes, here });
+            }
             FromLink::Down { why } => self.unlinked(&why),
             FromLink::Sessions(frames) => {
                 let Some(link) = &self.link else { return };

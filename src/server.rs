@@ -23,8 +23,8 @@ use crate::addresses::Addresses;
 use crate::clock::Clock;
 use crate::config::{Config, Journal, Links, StartError};
 use crate::http::{self, About, Closes, Door, Front, Greeting, Routes, STREAMS_MAX, Scrape};
-use crate::links::{self, LinkPort, Owner, Takeovers};
-use crate::metrics::{ClusterState, Metrics};
+use crate::links::{self, Known, LinkPort, Owner, Takeovers};
+use crate::metrics::{self, ClusterState, Metrics, Recorder};
 use crate::parts::{Broken, Parts};
 use crate::pipeline::durability::{self, Over, Source};
 use crate::pipeline::{INBOX, Input, Pipeline, Times};
@@ -36,20 +36,61 @@ use crate::workers::Workers;
 /// Longer than anybody means. What is longer would not fit where it is added up.
 const LONG: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
+/// How long the jobs of a server before this one wait for workers at doors that have them.
+const ADOPTION: Duration = Duration::from_secs(2);
+
 /// How long sessions may take to close at the end.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// What is said where admin calls would be if they had no port of their own.
 const OTHER_PORT: &str = "admin calls have their own port here: that of --admin-listen";
 
+/// Where workers come in.
+struct Gates {
+    jobs: JobsGate,
+    results: ResultsGate,
+}
+
+/// What a server has of its own beside ports for HTTP.
+pub(crate) struct Seat {
+    addresses: Addresses,
+    gates: Option<Gates>,
+    link_port: Option<LinkPort>,
+    recorder: Recorder,
+}
+
+impl Seat {
+    /// The endpoints for workers, and the port for doors, of the configuration.
+    async fn take(config: &Config, at: At) -> Result<Self, StartError> {
+        let jobs = JobsGate::bind(&config.jobs, jobs_gate(config)).await?;
+        let results = ResultsGate::bind(&config.results, results_gate(config)).await?;
+        let link_port = match &config.links {
+            Some(links) => Some(LinkPort::bind(&links.listen, config.tls.as_ref()).await?),
+            None => None,
+        };
+        let ends = (jobs.local_endpoint().clone(), results.local_endpoint().clone());
+        let link = link_port.as_ref().map(LinkPort::address);
+        let addresses = Addresses { link, ..Addresses::new(at, ends.0, ends.1) };
+        let gates = Some(Gates { jobs, results });
+        Ok(Self { addresses, gates, link_port, recorder: metrics::recorder() })
+    }
+
+    /// Nothing: all comes from doors, of which one is in the same process.
+    pub(crate) fn beside_door(addresses: Addresses, recorder: Recorder) -> Self {
+        Self { addresses, gates: None, link_port: None, recorder }
+    }
+}
+
 /// A server that holds its ports and its journal. Nothing is served before [`run`](Self::run).
 pub struct Server {
     /// None if a program has them.
     ports: Option<Ports>,
-    /// None if no doors may link to it.
-    links: Option<(LinkPort, Arc<Owner>)>,
-    jobs: JobsGate,
-    results: ResultsGate,
+    /// None if no doors may link to it by themselves.
+    link_port: Option<(LinkPort, Secret)>,
+    /// What doors link to.
+    owner: Option<Arc<Owner>>,
+    /// None if all its workers are at doors.
+    gates: Option<Gates>,
     addresses: Addresses,
     pipeline: Pipeline,
     inputs: mpsc::Receiver<Input>,
@@ -80,7 +121,8 @@ impl Server {
     /// The same with this journal.
     pub(crate) async fn bind_to(config: Config, source: Source) -> Result<Self, StartError> {
         let ports = Ports::bind(&config).await?;
-        let server = Self::open(config, source, ports.at.clone()).await?;
+        let seat = Seat::take(&config, ports.at.clone()).await?;
+        let server = Self::open(config, source, seat).await?;
         Ok(Self { ports: Some(ports), ..server })
     }
 
@@ -120,28 +162,21 @@ impl Server {
         let config = Config { listen: address.to_string(), ..config };
         let source = source(&config)?;
         let at = At { http: address, admin: None, sockets: Vec::new() };
-        let server = Self::open(config, source, at).await?;
+        let seat = Seat::take(&config, at).await?;
+        let server = Self::open(config, source, seat).await?;
         let routes = Routes::new(server.door.clone(), proxies);
         Ok((server, routes))
     }
 
     /// All but ports for HTTP.
-    async fn open(config: Config, source: Source, at: At) -> Result<Self, StartError> {
-        let jobs = JobsGate::bind(&config.jobs, jobs_gate(&config)).await?;
-        let results = ResultsGate::bind(&config.results, results_gate(&config)).await?;
-        let links = match &config.links {
-            Some(Links { listen, token }) => {
-                let port = LinkPort::bind(listen, config.tls.as_ref()).await?;
-                Some((port, token.clone()))
-            }
-            None => None,
-        };
-        let address = at.http;
-        let ends = (jobs.local_endpoint().clone(), results.local_endpoint().clone());
-        let link = links.as_ref().map(|(port, _)| port.address()).transpose();
-        let link = link.map_err(StartError::System)?;
-        let addresses = Addresses { link, ..Addresses::new(at, ends.0, ends.1) };
-        let metrics = Metrics::new(jobs.stats(), results.stats(), config.measures);
+    pub(crate) async fn open(
+        config: Config,
+        source: Source,
+        seat: Seat,
+    ) -> Result<Self, StartError> {
+        let Seat { addresses, gates, link_port, recorder } = seat;
+        let stats = gates.as_ref().map(|gates| [gates.jobs.stats(), gates.results.stats()]);
+        let metrics = Metrics::new(recorder, stats, config.measures);
         let (handle, refused) = (metrics.handle(), metrics.refused());
         let link_metrics = metrics.links();
         let tokens = config.client_tokens.as_ref();
@@ -177,7 +212,7 @@ impl Server {
         };
         let allowed = config.allowed_origins;
         let access = Access {
-            pages: Pages::new(allowed, config.own_names, &config.listen, address.port()),
+            pages: Pages::new(allowed, config.own_names, &config.listen, addresses.http.port()),
             has_worker_token: config.worker_token.is_some(),
             admin_token: Some(admin_token.clone()),
             tokens,
@@ -199,20 +234,19 @@ impl Server {
         };
         let door = Arc::new(door);
         let welcome = welcome(&pipeline, &config.limits);
-        let links = links.map(|(port, token)| {
+        let link_token = config.links.map(|Links { token, .. }| token);
+        let owner = link_token.as_ref().map(|_| {
             let (inbox, front) = (door.inbox.clone(), door.front.clone());
             let calls = http::for_doors(door.clone());
-            let metrics = link_metrics;
-            let takeovers = Takeovers::default();
-            let owner = Owner { inbox, front, token, welcome, calls, metrics, takeovers };
-            (port, Arc::new(owner))
+            let (metrics, takeovers) = (link_metrics, Takeovers::default());
+            Arc::new(Owner { inbox, front, welcome, calls, metrics, takeovers })
         });
         Ok(Self {
             ports: None,
-            links,
+            link_port: link_port.zip(link_token),
+            owner,
+            gates,
             admin_token,
-            jobs,
-            results,
             addresses,
             pipeline,
             inputs,
@@ -228,6 +262,11 @@ impl Server {
     pub fn operator(&self) -> AdminClient {
         let here = ServerUrl::of_this_machine(self.addresses.http.port());
         AdminClient::within(here, self.within.subscribe())
+    }
+
+    /// What doors link to, if they may.
+    pub(crate) fn owner(&self) -> Option<Arc<Owner>> {
+        self.owner.clone()
     }
 
     /// What admin calls have to name: the configured token, or the one that this server made.
@@ -255,16 +294,20 @@ impl Server {
         self,
         shutdown: impl Future<Output = ()>,
     ) -> Result<Option<Over>, Broken> {
-        let Self { ports, links, jobs, results, pipeline, inputs, door, within, .. } = self;
+        let Self { ports, link_port, owner, gates, pipeline, inputs, door, within, .. } = self;
         let (front, inbox) = (door.front.clone(), door.inbox.clone());
         let over = pipeline.over();
         let mut parts = Parts::default();
         parts.start("the pipeline", pipeline.run(inputs));
-        parts.start("the jobs port", accept_jobs(jobs, inbox.clone()));
-        parts.start("the results port", accept_results(results, inbox.clone()));
-        if let Some((port, owner)) = links {
-            parts.start("the link port", links::serve(port, owner));
+        if let Some(Gates { jobs, results }) = gates {
+            parts.start("the jobs port", accept_jobs(jobs, inbox.clone()));
+            parts.start("the results port", accept_results(results, inbox.clone()));
         }
+        let linked = link_port.zip(owner).map(|((port, token), owner)| {
+            let (knows, known) = watch::channel(Known::Here(owner));
+            parts.start("the link port", links::serve(port, token, known));
+            knows
+        });
         within.send_replace(Some(http::in_process(http::for_own_process(door.clone()))));
         let (closing, closes) = http::closing();
         // They are taken away at the end.
@@ -288,6 +331,7 @@ impl Server {
             ended => ended,
         };
         within.send_replace(None);
+        drop(linked);
         if let Some(over) = over.get() {
             parts.end().await;
             return Ok(Some(over.clone()));
@@ -326,13 +370,18 @@ impl Server {
     }
 }
 
+/// How long jobs wait for the workers of doors that may have them.
+fn adoption(config: &Config) -> Duration {
+    config.links.as_ref().map_or(Duration::ZERO, |_| ADOPTION)
+}
+
 /// What doors are told first.
 fn welcome(pipeline: &Pipeline, limits: &Limits) -> Welcome {
     Welcome {
         epoch: pipeline.first_number(),
         server: concat!("acequia/", env!("CARGO_PKG_VERSION")).to_owned(),
         result_bytes_max: limits.result_bytes as u64,
-        adoption_ms: 0,
+        adoption_ms: u32::try_from(ADOPTION.as_millis()).unwrap_or(u32::MAX),
     }
 }
 
@@ -376,6 +425,7 @@ async fn open_pipeline(
         lease: lease.min(LONG),
         default_timeout_ms: default_timeout.map(in_ms),
         retention: retention.min(LONG),
+        adoption: adoption(config),
         traces,
         #[cfg(feature = "otlp")]
         spans: config.otlp_endpoint.is_some(),

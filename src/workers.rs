@@ -186,7 +186,8 @@ impl Workers {
             tracing::info!(%name, slots, ?queues, "a worker is ready{more}");
         }
         self.job_lanes.ready(lane, ready.pack);
-        let offer = LaneOffer { name: name.into(), slots: ready.slots, queues: ready.queues };
+        let Ready { slots, queues, .. } = ready;
+        let offer = LaneOffer { name: name.into(), slots, queues, holds: Vec::new() };
         Some(Said::Ready { lane, offer, superseded })
     }
 

@@ -14,13 +14,14 @@
 //! | `load`, `jobs`, `glance` | the load: jobs, and a quick look at what is said of them |
 //! | `process`, `metrics` | what the system, and what the server, say of a process |
 //! | `compare`, `aim`, `report` | measurements side by side, what was aimed at, how both are printed |
-//! | `throughput`, `calls`, `durable`, `measures`, `idle`, `mixed`, `hostile`, `scale` | the modes |
+//! | `throughput`, `calls`, `cluster`, `durable`, `measures`, `idle`, `mixed`, `hostile`, `scale` | the modes |
 //!
 //! The server's crates may not be known here: it is measured from outside. Only the naive gateway
 //! encodes events as the sink does, for it is to differ in what it does, not in how it writes.
 
 mod aim;
 mod calls;
+mod cluster;
 mod compare;
 mod durable;
 mod glance;
@@ -58,6 +59,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         Mode::Echo => throughput::echo(options).await,
         Mode::Suite => throughput::suite(options).await,
         Mode::Durable => durable::run(options).await,
+        Mode::Cluster => cluster::run(options).await,
         Mode::Measures => measures::run(options).await,
         Mode::Idle(sessions) => idle::run(options, sessions).await,
         Mode::Mixed => mixed::run(options).await,

@@ -54,6 +54,8 @@ pub enum Mode {
     Suite,
     /// What a journal costs.
     Durable,
+    /// What doors cost and save.
+    Cluster,
     /// What it costs to measure jobs and to be watched.
     Measures,
     /// Memory of so many idle sessions.

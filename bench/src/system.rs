@@ -62,8 +62,10 @@ struct OwnServer {
     /// What it said when it was ready. The echo server has no ports for workers.
     ready: String,
     is_acequia: bool,
+    /// Where it tells of itself, if not where it is loaded.
+    told_at: Option<String>,
     /// Killed when this is dropped.
-    _process: Child,
+    processes: Vec<Child>,
 }
 
 /// What was used so far, where there is something to ask.
@@ -137,6 +139,29 @@ impl System {
         Self::start(&[&command[..], flags].concat(), true).await
     }
 
+    /// An owner of the bench's own, started with these flags, with a door for clients and another one for such
+    /// workers. It is the owner that is watched.
+    pub(crate) async fn behind_doors(
+        options: &Options,
+        flags: &[&str],
+        token: &str,
+        workers: Workers,
+    ) -> anyhow::Result<Self> {
+        let link = ["--link-listen", "127.0.0.1:0", "--cluster-token-file", token];
+        let mut system = Self::without_workers(&[flags, &link].concat()).await?;
+        let own = system.own.as_mut().context("it is the bench's own")?;
+        let owner = value(&own.ready, "link")?.to_owned();
+        let (for_clients, clients) = start_door(&owner, token).await?;
+        let (for_workers, workers_at) = start_door(&owner, token).await?;
+        own.told_at = Some(system.url.authority().to_owned());
+        own.ready = workers_at;
+        own.processes.extend([for_clients, for_workers]);
+        system.url = format!("ws://{}", value(&clients, "http")?).parse()?;
+        system.add_workers(options, workers)?;
+        system.first_job(options).await?;
+        Ok(system)
+    }
+
     /// The echo server.
     pub(crate) async fn echo() -> anyhow::Result<Self> {
         Self::start(&["bench", "--role", Role::Echo.as_str()], false).await
@@ -162,7 +187,8 @@ impl System {
         let ready = process.ready().await?;
         let url = format!("ws://{}", value(&ready, "http")?).parse()?;
         let server = Some(process.pid()?);
-        let own = Some(OwnServer { ready, is_acequia, _process: process });
+        let processes = vec![process];
+        let own = Some(OwnServer { ready, is_acequia, told_at: None, processes });
         Ok(Self { url, server, workers: Vec::new(), own })
     }
 
@@ -250,7 +276,8 @@ impl System {
 
     /// What the server says of itself.
     pub(crate) async fn metrics(&self) -> anyhow::Result<Metrics> {
-        Metrics::scrape(self.url.authority()).await
+        let told_at = self.own.as_ref().and_then(|own| own.told_at.as_deref());
+        Metrics::scrape(told_at.unwrap_or_else(|| self.url.authority())).await
     }
 
     /// What was used so far. Of a server that is not the bench's own the metrics are not asked
@@ -271,4 +298,14 @@ impl System {
             at: Instant::now(),
         })
     }
+}
+
+/// A door of the bench's own, and what it said when it was ready.
+async fn start_door(owner: &str, token: &str) -> anyhow::Result<(Child, String)> {
+    const ANY: &str = "tcp://127.0.0.1:0";
+    let command =
+        ["door", "--link", owner, "--cluster-token-file", token, "--listen", "127.0.0.1:0"];
+    let mut process = Child::start(&[&command[..], &["--jobs", ANY, "--results", ANY]].concat())?;
+    let ready = process.ready().await?;
+    Ok((process, ready))
 }

@@ -8,4 +8,5 @@ pub mod client_op;
 pub mod gate_frames;
 pub mod heap;
 pub mod journal_records;
+pub mod link_frames;
 pub mod worker_frames;

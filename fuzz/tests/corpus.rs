@@ -4,8 +4,11 @@ use std::fs;
 use std::panic::{RefUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use acequia_fuzz::{client_event, client_op, gate_frames, journal_records, worker_frames};
+use acequia_fuzz::{
+    client_event, client_op, gate_frames, journal_records, link_frames, worker_frames,
+};
 use acequia_journal::records::{self, Kind};
+use acequia_link::{Decoder, FromDoor, FromOwner};
 
 fn corpus(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target)
@@ -48,6 +51,11 @@ fn records_of_the_journal() {
     replay("journal_records", journal_records::check);
 }
 
+#[test]
+fn frames_of_links() {
+    replay("link_frames", link_frames::check);
+}
+
 /// A corpus of which nothing is understood would test little.
 #[test]
 fn records_that_are_well_formed_are_read() {
@@ -64,5 +72,22 @@ fn records_that_are_well_formed_are_read() {
         let input = fs::read(corpus("journal_records").join(name)).expect("an input");
         let read = records::read(kind, &input[1..]);
         assert!(read.is_ok(), "{name}: {read:?}");
+    }
+}
+
+#[test]
+fn frames_that_are_well_formed_are_read() {
+    for (name, is_owner) in [("all_of_door", false), ("all_of_owner", true)] {
+        let input = fs::read(corpus("link_frames").join(name)).expect("an input");
+        let mut decoder = Decoder::default();
+        decoder.feed(&input[3..]);
+        let mut count = 0;
+        while match is_owner {
+            true => decoder.next_frame::<FromOwner>().expect("frames").is_some(),
+            false => decoder.next_frame::<FromDoor>().expect("frames").is_some(),
+        } {
+            count += 1;
+        }
+        assert!(count > 30 && decoder.is_between_frames(), "{count} frames in {name}");
     }
 }

@@ -86,3 +86,6 @@ fn host_of(address: &str) -> Option<&str> {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     (!host.is_empty() && port.parse::<u16>().is_ok()).then_some(host)
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,3 +79,6 @@ impl Versions {
         (self.min..=self.max).contains(&version)
     }
 }
+
+#[cfg(test)]
+mod tests;

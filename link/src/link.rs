@@ -162,3 +162,6 @@ impl<W: AsyncWrite + Unpin> LinkWriter<W> {
         written.map_err(|error| Fault::from(error).with(&self.peer))
     }
 }
+
+#[cfg(test)]
+mod tests;

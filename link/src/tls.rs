@@ -19,7 +19,7 @@ use crate::handshake::Binding;
 /// What is exported of a connection, by this name and no other.
 const BINDING_LABEL: &[u8] = b"EXPORTER-acequia-link";
 /// What is spoken inside; whoever wants to speak something else, such as HTTP, is told so.
-const PROTOCOL: &[u8] = b"acequia-link";
+pub(crate) const PROTOCOL: &[u8] = b"acequia-link";
 /// The name in a certificate that nobody looks at.
 const NOBODY: &str = "acequia-link";
 

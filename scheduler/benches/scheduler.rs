@@ -65,7 +65,7 @@ impl Load {
         }
         for lane in 1..=lanes {
             let (lane, queues) = (LaneKey(lane), vec![QueueName::default()]);
-            let offer = LaneOffer { name: "worker".into(), slots, queues };
+            let offer = LaneOffer { name: "worker".into(), slots, queues, holds: Vec::new() };
             load.handle(Event::LaneReady { lane, offer });
             load.handle(Event::Beat { lane });
         }

@@ -21,6 +21,9 @@ pub struct Config {
     pub answer_within: Duration,
     /// The `timeout_ms` of jobs that come without one, if they are to have one.
     pub default_timeout_ms: Option<u32>,
+    /// How long jobs that the journal kept wait for workers that still have their runs, from the
+    /// first event on after those that bring back what was. Not at all, if it is 0.
+    pub adoption: Duration,
     /// How long the outcome of a job with a key answers to that key.
     pub retention: Duration,
     /// How many such outcomes are kept. Where they are too many, the client with most of them gives
@@ -79,6 +82,7 @@ impl Default for Config {
             remind_after: Self::REMIND_AFTER,
             answer_within: Self::ANSWER_WITHIN,
             default_timeout_ms: None,
+            adoption: Duration::ZERO,
             retention: Self::RETENTION,
             retained_jobs: Self::RETAINED_JOBS,
             retained_bytes: Self::RETAINED_BYTES,

@@ -19,6 +19,20 @@ pub struct LaneOffer {
     pub slots: u32,
     /// The queues that it serves, each once.
     pub queues: Vec<QueueName>,
+    /// The runs that it has from before the owner of the journal was another; see
+    /// [adoption](crate#adoption).
+    pub holds: Vec<Hold>,
+}
+
+/// A run that a worker has, which another server gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The job.
+    pub job: JobId,
+    /// Which of its runs, from 1.
+    pub attempt: u32,
+    /// Parts of its result that it has sent: those that come are numbered from there.
+    pub chunks: u32,
 }
 
 /// Whose jobs and batches a session may watch.
@@ -74,7 +88,8 @@ pub enum Event {
         /// Its name.
         session: SessionId,
     },
-    /// A client wants a job done.
+    /// A client wants a job done. If a job of this name is there, live or ended, this is that one,
+    /// said again: by whoever does not know whether a server before this one had written it.
     Submit {
         /// Whose job it is.
         session: SessionId,
@@ -124,6 +139,9 @@ pub enum Event {
     /// What had become of a batch, as [`Action::Tally`](crate::Action::Tally) told it last. Only at
     /// the start, after the jobs: a batch of which none is live any more is over.
     RecoveredTally(Tally),
+    /// All workers have said what they hold from before a takeover: what they do not hold need not
+    /// wait for them any longer; see [adoption](crate#adoption).
+    AdoptionOver,
     /// An operator has a job that failed run again, as a new one. Nothing happens unless
     /// [`Scheduler::check_redrive`](crate::Scheduler::check_redrive) says that it can.
     Redrive {

@@ -60,6 +60,19 @@
 //! session that submitted to it is told what became of all; a submit under the name then begins
 //! another.
 //!
+//! # Adoption
+//!
+//! When another server takes over, workers may live on and still have their runs, since they are
+//! connected to somebody else. Then the jobs that the journal kept wait, for as long as
+//! [`Config::adoption`] says or until all workers have spoken, for whoever says that it has them
+//! ([`LaneOffer::holds`]): the first who does goes on with the run, and is sent nothing. Its timeout and
+//! its lease count from then on. It is that run's job, unless the journal knows that the run is over,
+//! or another has begun since; what a worker has beside is void. A job that nobody has goes on when the
+//! wait is over, before all that came meanwhile, as if it had come back only then.
+//!
+//! A submit that is said again to the next server, by whoever does not know whether it was written,
+//! has the name of the job that it began, and is told of that one.
+//!
 //! # Turns
 //!
 //! In a queue, the highest priority goes first; within a priority the clients take turns, a job
@@ -93,7 +106,7 @@ mod void;
 
 pub use action::{Action, Dropped, Measure};
 pub use config::Config;
-pub use event::{Event, LaneOffer, Sight};
+pub use event::{Event, Hold, LaneOffer, Sight};
 pub use ids::{ClientId, LaneKey, SessionId, Ticket};
 pub use outcome::Outcome;
 pub use records::{DeadLetter, Past, Recovered, Retained, Tally};

@@ -3,6 +3,7 @@
 
 pub(crate) mod absence;
 pub(crate) mod admission;
+pub(crate) mod adoption;
 pub(crate) mod batches;
 pub(crate) mod endings;
 pub(crate) mod fleet;
@@ -12,6 +13,7 @@ pub(crate) mod pausing;
 pub(crate) mod recovery;
 pub(crate) mod redrive;
 pub(crate) mod reports;
+pub(crate) mod resubmission;
 pub(crate) mod retention;
 pub(crate) mod runs;
 #[cfg(feature = "spans")]

@@ -2,8 +2,11 @@
 
 use std::collections::VecDeque;
 
+use acequia_wire::JobId;
+
 use crate::config::Config;
 use crate::ids::Ticket;
+use crate::state::adoption::Adoption;
 use crate::state::batches::Batches;
 use crate::state::by_id::ById;
 use crate::state::chunks::Chunks;
@@ -25,6 +28,9 @@ pub struct Scheduler {
     pub(crate) config: Config,
     pub(crate) jobs: Chunks<Job>,
     pub(crate) by_id: ById,
+    /// The highest id of all jobs that there are or were, as far as they are known. Ids rise as a
+    /// rule, so one that is new mostly need not be looked for.
+    pub(crate) last_id: Option<JobId>,
     pub(crate) payload_bytes: usize,
     /// Jobs with a worker that wait for their run.
     pub(crate) running: usize,
@@ -46,6 +52,7 @@ pub struct Scheduler {
     /// be another job's by now, so the ticket must be compared.
     pub(crate) undurable: VecDeque<(Ticket, usize)>,
     pub(crate) last_ticket: Ticket,
+    pub(crate) adoption: Adoption,
     pub(crate) draining: bool,
     /// Records cannot be written.
     pub(crate) storage_failed: bool,
@@ -59,6 +66,7 @@ impl Scheduler {
             config,
             jobs: Chunks::new(),
             by_id: ById::default(),
+            last_id: None,
             payload_bytes: 0,
             running: 0,
             runs: List::default(),
@@ -74,6 +82,7 @@ impl Scheduler {
             timers: Timers::default(),
             undurable: VecDeque::new(),
             last_ticket: Ticket(0),
+            adoption: Adoption::default(),
             draining: false,
             storage_failed: false,
             jitter: Jitter::new(config.seed),

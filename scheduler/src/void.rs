@@ -11,11 +11,15 @@ pub enum VoidReason {
     Lost,
     /// The worker said something of it that was not as it should be.
     BadMessage,
+    /// The worker has it from before another server was in charge, and the job does not wait for
+    /// it.
+    Takeover,
 }
 
 impl VoidReason {
     /// All of them, each at the place of its number.
-    pub const ALL: [Self; 4] = [Self::Cancelled, Self::Timeout, Self::Lost, Self::BadMessage];
+    pub const ALL: [Self; 5] =
+        [Self::Cancelled, Self::Timeout, Self::Lost, Self::BadMessage, Self::Takeover];
 
     /// The word for it, in metrics and answers.
     pub const fn as_str(self) -> &'static str {
@@ -24,6 +28,7 @@ impl VoidReason {
             Self::Timeout => "timeout",
             Self::Lost => "lost",
             Self::BadMessage => "bad_message",
+            Self::Takeover => "takeover",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use acequia_gate::Peer;
 use acequia_link::{FromDoor, FromOwner, Link, LinkPeer, Offer};
-use acequia_scheduler::{LaneKey, LaneOffer};
+use acequia_scheduler::{Hold, LaneKey, LaneOffer};
 use rustc_hash::FxHashMap;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc};
@@ -59,14 +59,19 @@ impl Lanes<'_> {
     async fn input(&mut self, frame: FromDoor) -> Option<FarInput> {
         match frame {
             FromDoor::Ready { lane: named, offer } => {
-                let Offer { name, slots, queues, peer, holds: _ } = offer;
+                let Offer { name, slots, queues, peer, holds } = offer;
                 let (lane, way) = (far_lane(), FarWay::new(named, self.out.clone()));
                 if let Some(before) = self.open.insert(named, lane) {
                     // No door says so twice of a lane; one that does begins it anew.
                     let ended = FarInput::Ended { lane: before };
                     self.owner.inbox.send(Input::Far(ended)).await.ok()?;
                 }
-                let offer = LaneOffer { name: name.into(), slots, queues };
+                let holds = holds.into_iter().map(|held| {
+                    let acequia_link::Hold { job, attempt, chunks } = held;
+                    Hold { job, attempt, chunks }
+                });
+                let holds = holds.collect();
+                let offer = LaneOffer { name: name.into(), slots, queues, holds };
                 Some(FarInput::Ready { lane, offer, peer: peer.map(peer_of), way })
             }
             FromDoor::Said { lane, words } => {

@@ -13,6 +13,7 @@ use crate::config::StartError;
 /// A port that is held.
 pub(crate) struct LinkPort {
     listener: TcpListener,
+    address: SocketAddr,
     tls: LinkTls,
 }
 
@@ -25,17 +26,21 @@ impl LinkPort {
                 LinkTls::self_made().map_err(|error| StartError::System(io::Error::other(error)))?
             }
         };
-        let bound = TcpListener::bind(listen).await;
-        let listener = bound.map_err(|source| StartError::Listen {
+        let bound = async {
+            let listener = TcpListener::bind(listen).await?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        };
+        let (listener, address) = bound.await.map_err(|source| StartError::Listen {
             flag: "--link-listen",
             listen: listen.to_owned(),
             source,
         })?;
-        Ok(Self { listener, tls })
+        Ok(Self { listener, address, tls })
     }
 
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(super) fn tls(&self) -> LinkTls {

@@ -1,22 +1,16 @@
 //! The metrics of a server that does nothing but stand by.
 
-use std::sync::Arc;
-
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
-
 use super::cluster_state::ClusterState;
-use super::maker::Maker;
+use super::maker::{Maker, Recorder, recorder};
 use super::refused::{Reason, Refused};
 
 /// The metrics of a server that stands by.
 #[derive(Clone)]
-pub(crate) struct StandbyMetrics(Arc<PrometheusRecorder>);
+pub(crate) struct StandbyMetrics(Recorder);
 
 impl StandbyMetrics {
     pub(crate) fn new() -> Self {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        Maker(&recorder).describe();
-        Self(Arc::new(recorder))
+        Self(recorder())
     }
 
     /// The counters of these refusals.

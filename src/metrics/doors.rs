@@ -5,11 +5,11 @@ use std::sync::Arc;
 use acequia_gate::GateStats;
 use acequia_link::Role;
 use metrics::Gauge;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::cluster_state::ClusterState;
 use super::job_times::JobTimes;
-use super::maker::{GateHandles, Maker};
+use super::maker::{GateHandles, Maker, Recorder, recorder};
 use super::refused::{Reason, Refused};
 
 /// Counts what doors are linked to an owner.
@@ -56,7 +56,7 @@ impl Drop for Linked {
 /// The metrics of a door. What is true of the scheduler is its owner's to tell.
 #[derive(Clone)]
 pub(crate) struct DoorMetrics {
-    recorder: Arc<PrometheusRecorder>,
+    recorder: Recorder,
     gates: Arc<[GateHandles]>,
     linked: Gauge,
     sessions: Gauge,
@@ -66,16 +66,20 @@ pub(crate) struct DoorMetrics {
 impl DoorMetrics {
     /// The metrics of a door with these two gates.
     pub(crate) fn new(jobs: GateStats, results: GateStats) -> Self {
-        let recorder = PrometheusBuilder::new().build_recorder();
+        let recorder = recorder();
         let make = Maker(&recorder);
-        make.describe();
         Self {
             gates: [make.gate("jobs", jobs), make.gate("results", results)].into(),
             linked: make.gauge("acequia_door_linked", &[]),
             sessions: make.gauge("acequia_door_sessions", &[]),
             workers: make.gauge("acequia_door_workers", &[]),
-            recorder: Arc::new(recorder),
+            recorder,
         }
+    }
+
+    /// What they are kept in: those of an owner in the same process are kept there too.
+    pub(crate) fn recorder(&self) -> Recorder {
+        self.recorder.clone()
     }
 
     /// What renders the text for a scrape.

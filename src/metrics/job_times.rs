@@ -18,7 +18,8 @@ const GROUPS: (&str, &str) = (
 #[derive(Debug, Default)]
 pub(crate) struct JobTimes {
     pub(super) queues: [Vec<(Box<str>, Times)>; HISTOGRAMS.len()],
-    pub(super) groups: Times,
+    /// None where there is no journal.
+    pub(super) groups: Option<Times>,
 }
 
 impl JobTimes {
@@ -30,8 +31,10 @@ impl JobTimes {
                 times.write(out, name, queue);
             }
         }
-        let (name, help) = GROUPS;
-        describe(out, name, help);
-        self.groups.write_with(out, name, "");
+        if let Some(groups) = &self.groups {
+            let (name, help) = GROUPS;
+            describe(out, name, help);
+            groups.write_with(out, name, "");
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! Handles of one recorder, and what each metric is called.
 
+use std::sync::Arc;
+
 use acequia_gate::{CloseReason, GateStats};
 use metrics::{
     Counter, Gauge, Key, KeyName, Label, Level, Metadata, Recorder as _, SharedString, Unit,
 };
-use metrics_exporter_prometheus::PrometheusRecorder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use super::cluster_state::ClusterState;
 use super::refused::{Reason, Refused};
@@ -38,6 +40,16 @@ impl GateHandles {
             counter.absolute(stats.closed(*reason));
         }
     }
+}
+
+/// What all metrics of a process are kept in. The same name and labels are the same metric.
+pub(crate) type Recorder = Arc<PrometheusRecorder>;
+
+/// A new one.
+pub(crate) fn recorder() -> Recorder {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    Maker(&recorder).describe();
+    Arc::new(recorder)
 }
 
 /// Makes handles of one recorder.

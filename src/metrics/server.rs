@@ -8,14 +8,14 @@ use acequia_scheduler::{Measure, QueueStats, Stats, VoidReason};
 use acequia_wire::QueueName;
 use acequia_wire::code::RejectCode;
 use metrics::{Counter, Gauge};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 
 use super::cluster_state::ClusterState;
 use super::doors::LinkMetrics;
 use super::history::{Followed, Lists, Overall, OverallLists, Point, Points, Recent, number};
 use super::job_times::JobTimes;
-use super::maker::{GateHandles, JournalHandles, Maker};
+use super::maker::{GateHandles, JournalHandles, Maker, Recorder};
 use super::queues::{QueueHandles, Queues};
 use super::refused::{DroppedMessage, DroppedMessages, Reason, Refused};
 use super::times::{Times, micros};
@@ -34,7 +34,7 @@ pub(crate) struct JournalState {
 pub(crate) struct Metrics {
     /// Whether jobs are counted and measured.
     measures: bool,
-    recorder: PrometheusRecorder,
+    recorder: Recorder,
     queues: Queues,
     /// All queues together.
     all: Followed,
@@ -55,11 +55,9 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// The metrics of a server with these two gates.
-    pub(crate) fn new(jobs: GateStats, results: GateStats, measures: bool) -> Self {
-        let recorder = PrometheusBuilder::new().build_recorder();
+    /// The metrics of a server with these two gates, or with none of its own.
+    pub(crate) fn new(recorder: Recorder, gates: Option<[GateStats; 2]>, measures: bool) -> Self {
         let make = Maker(&recorder);
-        make.describe();
         let rejected = |code: &RejectCode| {
             let labels = [("code", code.as_str())];
             (*code, make.counter("acequia_jobs_rejected_total", &labels))
@@ -81,7 +79,9 @@ impl Metrics {
             payload_bytes: make.gauge("acequia_payload_bytes", &[]),
             journal: make.journal(),
             groups: Times::default(),
-            gates: vec![make.gate("jobs", jobs), make.gate("results", results)],
+            gates: gates.map_or_else(Vec::new, |[jobs, results]| {
+                vec![make.gate("jobs", jobs), make.gate("results", results)]
+            }),
             recorder,
         }
     }
@@ -195,7 +195,15 @@ impl Metrics {
     pub(crate) fn times(&self) -> JobTimes {
         let of = |nth| self.queues.times(nth).map(|(queue, times)| (queue.into(), times.clone()));
         let queues = std::array::from_fn(|nth| of(nth).collect());
-        JobTimes { queues, groups: self.groups.clone() }
+        JobTimes { queues, groups: Some(self.groups.clone()) }
+    }
+
+    /// It is another server that all this is true of, from now on.
+    pub(crate) fn retire(&mut self) {
+        self.set_states(&Stats::default());
+        self.journal.waiting_bytes.set(0.0);
+        // Neither can they be written here nor can they not.
+        self.journal.writable.set(f64::NAN);
     }
 
     /// Sets all that is a state.
@@ -203,7 +211,9 @@ impl Metrics {
     pub(crate) fn set_states(&mut self, stats: &Stats) {
         self.queues.set_states(&Maker(&self.recorder), stats);
         let takes_jobs = stats.lanes.iter().filter(|lane| !lane.silent);
-        let free: usize = takes_jobs.map(|lane| lane.slots as usize - lane.busy).sum();
+        // After a takeover, one may hold more than it will get again.
+        let free = takes_jobs.map(|lane| (lane.slots as usize).saturating_sub(lane.busy));
+        let free: usize = free.sum();
         let busy: usize = stats.lanes.iter().map(|lane| lane.busy).sum();
         self.workers.set(stats.lanes.len() as f64);
         self.slots_busy.set(busy as f64);

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::target::{Io, LinkKeys, Target};
 use super::way::{Outgoing, Way};
+use crate::pipeline::Input;
 
 /// How long to wait before the next try, at first, and at most.
 const AGAIN_MIN: Duration = Duration::from_millis(20);
@@ -28,7 +29,7 @@ const SILENT: &str = "the owner has said nothing for some seconds";
 #[derive(Debug)]
 pub(crate) enum FromLink {
     /// There is one, to the owner of this epoch.
-    Up { epoch: u64, sessions: Way, lanes: Way },
+    Up { epoch: u64, sessions: Way, lanes: Way, here: Option<mpsc::Sender<Input>> },
     /// What the owner says of clients.
     Sessions(Vec<FromOwner>),
     /// What it says of workers.
@@ -158,7 +159,8 @@ impl Dialler {
         let ((from_sessions, to_sessions), (from_lanes, to_lanes)) =
             (sessions.split(), lanes.split());
         let ((session_way, session_frames), (lane_way, lane_frames)) = (Way::new(), Way::new());
-        let up = FromLink::Up { epoch, sessions: session_way, lanes: lane_way };
+        let here = target.inbox();
+        let up = FromLink::Up { epoch, sessions: session_way, lanes: lane_way, here };
         if self.relay.send(up).await.is_err() {
             return Ok(());
         }
@@ -183,12 +185,8 @@ impl Dialler {
     /// Waits until the owner is known to be somewhere else.
     async fn moved(&self, target: &Target) {
         let mut targets = self.targets.clone();
-        let is_there = |one: &Target| match (one, target) {
-            (Target::There(one), Target::There(other)) => one == other,
-            (Target::Here(one), Target::Here(other)) => Arc::ptr_eq(one, other),
-            _ => false,
-        };
-        let moved = targets.wait_for(|all| !all.is_empty() && !all.iter().any(is_there));
+        let is_there = |all: &Vec<Target>| all.is_empty() || all.iter().any(|one| one.is(target));
+        let moved = targets.wait_for(|all| !is_there(all));
         let is_fixed = moved.await.is_err();
         if is_fixed {
             std::future::pending::<()>().await;

@@ -94,6 +94,8 @@ pub(crate) struct Lease {
     held_until_ms: u64,
     /// When it was told that this server is the owner.
     taken_at_ms: u64,
+    /// It only wants to know who the owner is.
+    only_looks: bool,
 }
 
 impl Lease {
@@ -109,12 +111,19 @@ impl Lease {
             is_dead: false,
             held_until_ms: 0,
             taken_at_ms: 0,
+            only_looks: false,
         }
+    }
+
+    /// That of a server which never owns the journal.
+    pub(crate) fn only_looking(me: u128, now_ms: u64) -> Self {
+        Self { only_looks: true, ..Self::new(me, now_ms) }
     }
 
     /// Stands by once more, as another.
     pub(crate) fn begin_again(&mut self, me: u128, now_ms: u64) {
-        *self = Self { highest: self.highest, ..Self::new(me, now_ms) };
+        let (highest, only_looks) = (self.highest, self.only_looks);
+        *self = Self { highest, only_looks, ..Self::new(me, now_ms) };
     }
 
     pub(crate) fn standing(&self) -> &Standing {
@@ -147,6 +156,7 @@ impl Lease {
             return None;
         }
         let ask = match &self.standing {
+            Standing::Standby { .. } if self.only_looks => Ask::Look,
             Standing::Standby { .. } => match &self.seen {
                 // Whoever finds itself in the row has not heard that it took over, and begins anew.
                 Some(row) if row.owner == self.me => Ask::Take { seen: row.epoch, is_dead: true },
@@ -214,7 +224,8 @@ impl Lease {
         // Of another one nothing is known.
         self.is_dead &= self.seen.as_ref().is_some_and(|seen| seen.owner == row.owner);
         self.seen = Some(row);
-        self.due_ms = if is_free || self.is_dead { now_ms } else { now_ms + LOOK_EVERY_MS };
+        let is_next = (is_free || self.is_dead) && !self.only_looks;
+        self.due_ms = if is_next { now_ms } else { now_ms + LOOK_EVERY_MS };
     }
 
     /// Somebody else has found out that this server's epoch is over.

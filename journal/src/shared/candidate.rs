@@ -128,6 +128,23 @@ impl Candidate {
     /// # Errors
     /// If it cannot be used; the message says what to do.
     pub fn start(database: Database, name: &str, address: String) -> Result<Self, OpenError> {
+        Self::begin(database, name, address, Lease::new)
+    }
+
+    /// The same for a server that only wants to know who owns the journal.
+    ///
+    /// # Errors
+    /// As of [`start`](Self::start).
+    pub fn watch(database: Database, name: &str) -> Result<Self, OpenError> {
+        Self::begin(database, name, String::new(), Lease::only_looking)
+    }
+
+    fn begin(
+        database: Database,
+        name: &str,
+        address: String,
+        lease: fn(u128, u64) -> Lease,
+    ) -> Result<Self, OpenError> {
         let place = database.to_string();
         let start = || -> Result<Self, CannotOpen> {
             let reactor = Reactor::new()?;
@@ -142,7 +159,7 @@ impl Candidate {
             let mut stand = Stand {
                 line,
                 server: Server { district, me, address },
-                lease: Lease::new(me, boot_ms()),
+                lease: lease(me, boot_ms()),
                 role: set_role,
                 tenure: hold,
                 tried: None,

@@ -84,6 +84,9 @@ impl Scheduler {
         id: JobId,
         spec: Arc<Submit>,
     ) {
+        if self.answer_by_id(step, session, id, &spec) {
+            return;
+        }
         // A session that has just ended: its last ops may still come.
         let Some(open) = self.clients.session(session) else { return };
         let (client, duplicate) = (open.client, open.jobs.find(&self.jobs, &spec.id).is_some());
@@ -142,8 +145,13 @@ impl Scheduler {
             self.batches.join(client, name, submitted)
         });
         let (key, ttl_ms, traceparent) = (spec.key.clone(), spec.ttl_ms, spec.traceparent.clone());
-        let is_rare = key.is_some() || batch.is_some() || ttl_ms.is_some() || traceparent.is_some();
-        let rare = Rare { key, batch, ttl_ms, traceparent, ..Rare::default() };
+        let void_on = self.lanes.take_strays(id);
+        let is_rare = key.is_some()
+            || batch.is_some()
+            || ttl_ms.is_some()
+            || traceparent.is_some()
+            || !void_on.is_empty();
+        let rare = Rare { key, batch, ttl_ms, traceparent, void_on, ..Rare::default() };
         let rare = is_rare.then(|| Box::new(rare));
         let job = self.jobs.insert(Job {
             id,
@@ -164,11 +172,13 @@ impl Scheduler {
             asked_for: false,
             accepted: false,
             start_told: false,
+            recovered: false,
             in_turn: Links::default(),
             in_arrival: Links::default(),
             rare,
         });
         self.by_id.insert(&self.jobs, job);
+        self.last_id = self.last_id.max(Some(id));
         if let Some(key) = &spec.key {
             self.claim_key(self.clients.id_of(client), key, Keyed::Live(job));
         }

@@ -34,7 +34,7 @@ impl Scheduler {
                 None
             }
             State::Waiting { .. } => {
-                let is_suspect = job.share().is_some();
+                let is_suspect = job.share().is_some() && !queue.holds_back(job);
                 self.suspects -= usize::from(is_suspect);
                 self.is_suspicion_stale |= is_suspect;
                 queue.remove(&mut self.jobs, key);
@@ -127,7 +127,7 @@ impl Scheduler {
         message: String,
         in_ms: u32,
     ) {
-        let (attempt, message) = (self.jobs[key].runs + 1, message.into_boxed_str());
+        let (attempt, message) = (self.jobs[key].runs.saturating_add(1), message.into_boxed_str());
         let retry = Retry { attempt, code, message, in_ms };
         self.tell(step, key, JobEvent::Retrying(Box::new(retry)));
     }
@@ -168,8 +168,11 @@ impl Scheduler {
         self.has_ended(step, key, (measured, &outcome), ran);
         self.tell(step, key, outcome);
         self.wanted_again(key);
-        let job = self.jobs.remove(key);
+        let mut job = self.jobs.remove(key);
         self.by_id.remove(job.id, key);
+        if let Some(rare) = &mut job.rare {
+            self.lanes.set_strays(job.id, std::mem::take(&mut rare.void_on));
+        }
         if let Some(at) = job.expires() {
             self.timers.clear(at, TimerKind::Expire, job.ticket, key);
         }
@@ -211,6 +214,7 @@ impl Scheduler {
         while let Some(due) = self.timers.pop_due(step.now) {
             match due {
                 Due::Lane(lane) => self.lane_due(step, lane),
+                Due::Adoption => self.adoption_is_over(step),
                 Due::Job(TimerKind::Due, key) => self.run_or_wait(step, key),
                 Due::Job(TimerKind::Expire, key) => {
                     let ran = self.leave(step, key);

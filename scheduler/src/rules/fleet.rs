@@ -13,8 +13,8 @@ use crate::rules::step::Step;
 use crate::scheduler::Scheduler;
 use crate::state::job::Job;
 use crate::state::lanes::{Look, Removed, Run};
+use crate::state::lines::End;
 use crate::state::list::{Links, List};
-use crate::state::queue::End;
 use crate::void::VoidReason;
 
 impl Scheduler {
@@ -34,6 +34,7 @@ impl Scheduler {
                 self.queues.serve(queue, group);
             }
         }
+        self.take_up(step, lane, offer.holds);
         if self.draining {
             self.lane_draining(step, lane);
         }
@@ -69,7 +70,7 @@ impl Scheduler {
                     self.jobs[job].in_turn = Links::default();
                     lost.push(job);
                 }
-                Run::Void { job, .. } => self.forget_void(key, job, id),
+                Run::Void { .. } => self.forget_void(key, id),
             }
         }
         self.lose(step, &lane.name, lost, held == 1);

@@ -9,6 +9,7 @@ use crate::time::Time;
 impl Scheduler {
     /// Takes in what happened at `now` and appends what is to be done. `now` never goes back.
     pub fn handle(&mut self, now: Time, event: Event, out: &mut Vec<Action>) {
+        self.limit_adoption(now, &event);
         let step = &mut Step { now, out };
         match event {
             Event::Submit { session, job, spec } => self.submit(step, session, job, spec),
@@ -63,6 +64,7 @@ impl Scheduler {
             Event::RecoveredOutcome(retained) => self.recovered_outcome(step, retained),
             Event::RecoveredDeadLetter(letter) => self.recovered_dead_letter(step, letter),
             Event::RecoveredTally(tally) => self.recovered_tally(step, tally),
+            Event::AdoptionOver => self.adoption_is_over(step),
             Event::Redrive { job, as_job } => self.redrive(step, job, as_job),
             Event::DropDeadLetter { job } => self.drop_dead_letter(step, job),
             Event::CancelJob { job } => self.cancel_job(step, job),

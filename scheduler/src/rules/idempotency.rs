@@ -34,19 +34,20 @@ impl Scheduler {
                 );
             }
             Some(Keyed::Live(job)) => {
-                if let Err(refusal) = self.join(step, session, job, spec) {
+                if let Err(refusal) = self.join(session, job, spec) {
                     step.tell(session, refusal.of_submit(spec.id.clone()).into());
+                } else {
+                    self.begin_to_tell(step, job, Watcher::of(session, spec));
                 }
             }
         }
         true
     }
 
-    /// A live job is submitted once more. It counts as a live job of its client as often as that, so
-    /// that it is no way around the limit.
-    fn join(
+    /// A live job is submitted once more, and is to be told of. It counts as a live job of its client
+    /// as often as that, so that it is no way around the limit.
+    pub(crate) fn join(
         &mut self,
-        step: &mut Step<'_>,
         session: SessionId,
         key: usize,
         spec: &Arc<Submit>,
@@ -63,7 +64,6 @@ impl Scheduler {
             self.attend(session, batch);
         }
         self.wanted_again(key);
-        self.begin_to_tell(step, key, Watcher::of(session, spec));
         Ok(())
     }
 

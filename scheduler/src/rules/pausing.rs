@@ -12,14 +12,14 @@ impl Scheduler {
         if self.queues.find(name).is_some() || self.queues.paused() < QUEUES_MAX {
             let queue = self.queues.find_or_open(name);
             self.queues.set_paused(queue, true);
-            self.is_suspicion_stale |= self.queues[queue].suspects > 0;
+            self.is_suspicion_stale |= self.queues[queue].suspects() > 0;
         }
     }
 
     pub(crate) fn resume(&mut self, step: &mut Step<'_>, name: &QueueName) {
         let Some(queue) = self.queues.find(name) else { return };
         self.queues.set_paused(queue, false);
-        self.is_suspicion_stale |= self.queues[queue].suspects > 0;
+        self.is_suspicion_stale |= self.queues[queue].suspects() > 0;
         self.hand_out(step, queue);
         self.queues.forget_if_unused(queue);
     }

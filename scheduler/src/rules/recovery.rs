@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::ids::Ticket;
+use acequia_wire::CorrelationId;
+
+use crate::ids::{SessionId, Ticket};
 use crate::records::{Recovered, Retained};
 use crate::rules::admission::New;
 use crate::rules::endings::RETRY_MS_MAX;
@@ -23,6 +25,7 @@ impl Scheduler {
     pub(crate) fn recovered(&mut self, step: &mut Step<'_>, recovered: Recovered) {
         let Recovered { job: id, client, ticket, spec, submitted, .. } = recovered;
         self.start_after(ticket);
+        self.begin_adoption();
         let client = self.clients.find_or_add(client);
         // A clock that was ahead before the restart must not hold a job back for as long.
         let submitted = submitted.min(step.now);
@@ -31,6 +34,9 @@ impl Scheduler {
         let due = submitted.plus_ms(spec.delay_ms).max(not_before);
         let new = New { id, client, ticket, submitted, due, spec };
         let session = recovered.session.filter(|session| self.clients.session(*session).is_some());
+        if let Some(session) = session {
+            self.give_up_id(session, &new.spec.id);
+        }
         let watchers = match session {
             Some(session) => Watchers::one(Watcher::of(session, &new.spec)),
             None => Watchers::none(&new.spec.id),
@@ -49,6 +55,7 @@ impl Scheduler {
         let patience_ms = new.spec.on_disconnect.patience_ms();
         job.kept = session.is_none() && patience_ms.is_none();
         job.accepted = true;
+        job.recovered = true;
         job.runs = recovered.runs;
         (job.failures, job.losses) = (recovered.failures.into(), recovered.losses.into());
         // It had started, so it does not expire.
@@ -65,8 +72,21 @@ impl Scheduler {
         }
     }
 
+    /// A session gave this id to another job since: it had cancelled the one that it called so before,
+    /// which others wanted still. The journal does not know, so that one has come back as its own.
+    fn give_up_id(&mut self, session: SessionId, id: &CorrelationId) {
+        let Some(open) = self.clients.session(session) else { return };
+        let Some(key) = open.jobs.find(&self.jobs, id) else { return };
+        open.jobs.remove(id, key);
+        let job = &mut self.jobs[key];
+        job.watchers.remove(|watcher| watcher.at.session == session && watcher.id == id);
+        // Whoever else wanted it says so when it submits its key again.
+        job.kept = true;
+    }
+
     pub(crate) fn recovered_outcome(&mut self, step: &mut Step<'_>, mut retained: Arc<Retained>) {
         self.start_after(retained.ticket);
+        self.last_id = self.last_id.max(Some(retained.job));
         if retained.ended > step.now {
             Arc::make_mut(&mut retained).ended = step.now;
         }

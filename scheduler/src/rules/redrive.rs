@@ -163,6 +163,7 @@ impl Scheduler {
         mut letter: Arc<DeadLetter>,
     ) {
         self.start_after(letter.ticket);
+        self.last_id = self.last_id.max(Some(letter.job));
         if letter.failed > step.now {
             // The clock was ahead before the restart.
             let letter = Arc::make_mut(&mut letter);

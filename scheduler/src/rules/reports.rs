@@ -80,8 +80,8 @@ impl Scheduler {
                 self.tell_start(step, job);
                 return Some(job);
             }
-            Some(Run::Void { job, .. }) => {
-                self.forget_void(lane, job, id);
+            Some(Run::Void { .. }) => {
+                self.forget_void(lane, id);
                 step.measure(Measure::Dropped(Dropped::Late));
                 self.fill(step, lane);
             }
@@ -90,9 +90,10 @@ impl Scheduler {
         None
     }
 
-    pub(crate) fn forget_void(&mut self, lane: LaneKey, job: usize, id: JobId) {
-        if let Some(live) = self.jobs.get_mut(job).filter(|live| live.id == id) {
-            live.rare_mut().void_on.retain(|held| *held != lane);
+    pub(crate) fn forget_void(&mut self, lane: LaneKey, id: JobId) {
+        match self.by_id.find(&self.jobs, id) {
+            Some(live) => self.jobs[live].rare_mut().void_on.retain(|held| *held != lane),
+            None => self.lanes.forget_stray(id, lane),
         }
     }
 

@@ -11,13 +11,17 @@ use crate::ids::LaneKey;
 use crate::rules::step::Step;
 use crate::scheduler::Scheduler;
 use crate::state::job::{Job, State};
-use crate::state::queue::End;
+use crate::state::lines::End;
 use crate::state::timers::TimerKind;
+use crate::time::Time;
 
 impl Scheduler {
     /// Runs a job that may run now, or puts it into its queue.
     pub(crate) fn run_or_wait(&mut self, step: &mut Step<'_>, job: usize) {
-        if self.jobs[job].share().is_some() {
+        if self.waits_for_adoption(job) {
+            self.jobs[job].state = State::Waiting { since: step.now };
+            self.queues[self.jobs[job].queue()].hold_back(&mut self.jobs, job);
+        } else if self.jobs[job].share().is_some() {
             self.wait_apart(step, job);
         } else if !self.run_at_once(step, job) {
             self.wait(step, job, End::Back);
@@ -57,7 +61,7 @@ impl Scheduler {
     }
 
     /// Takes the next job for a lane out of its queues, which take turns.
-    fn take_for(&mut self, lane: LaneKey) -> Option<usize> {
+    pub(crate) fn take_for(&mut self, lane: LaneKey) -> Option<usize> {
         let group = self.lanes.get(lane)?.group;
         let group = self.lanes.group(group);
         let count = group.queues.len();
@@ -72,26 +76,11 @@ impl Scheduler {
     }
 
     pub(crate) fn start(&mut self, step: &mut Step<'_>, key: usize, lane: LaneKey) {
-        let job = &mut self.jobs[key];
-        if let Some(at) = job.expires() {
-            self.timers.clear(at, TimerKind::Expire, job.ticket, key);
-        }
-        let waited = job.waiting_since().map_or(Duration::ZERO, |since| step.now - since);
-        job.state = State::Running { lane, since: step.now };
-        if let Some(at) = job.deadline(&self.config) {
-            self.timers.set(at, TimerKind::Timeout, job.ticket, key);
-        }
-        job.runs += 1;
-        job.chunks = 0;
-        job.start_told = false;
-        self.running += 1;
-        self.clients.run_begins(job.client());
-        let queue = &mut self.queues[job.queue()];
-        queue.running += 1;
-        let queue = queue.name.clone();
-        self.runs.push_back(&mut self.jobs, key, Job::in_arrival);
-        let lease_begins = self.lanes.hold(lane, &mut self.jobs, key, step.now);
         let job = &self.jobs[key];
+        let waited = job.waiting_since().map_or(Duration::ZERO, |since| step.now - since);
+        let begins = self.occupy(step.now, key, lane, job.runs.saturating_add(1));
+        let job = &self.jobs[key];
+        let queue = self.queues[job.queue()].name.clone();
         let traceparent = self.config.traces.span(job.id, job.given_traceparent());
         let message = JobMessage {
             job: job.id,
@@ -106,15 +95,44 @@ impl Scheduler {
         step.measure(Measure::Started { queue, waited });
         #[cfg(feature = "spans")]
         self.has_waited(step, key, lane, waited);
-        if lease_begins {
-            self.look_out(lane);
-        }
-        if self.jobs[key].runs == 1 && self.jobs[key].ttl_ms().is_some() {
-            // Another server must know that it has begun, or it would expire there.
-            self.count(step, key, None);
+        if begins {
+            self.count_beginning(step, key);
         }
         if self.jobs[key].accepted {
             self.tell_start(step, key);
+        }
+    }
+
+    /// Puts a job that has left its state into a slot, for its `nth` run or one after it. Returns
+    /// whether none of its runs has begun before.
+    pub(crate) fn occupy(&mut self, now: Time, key: usize, lane: LaneKey, nth: u32) -> bool {
+        let job = &mut self.jobs[key];
+        if let Some(at) = job.expires() {
+            self.timers.clear(at, TimerKind::Expire, job.ticket, key);
+        }
+        job.state = State::Running { lane, since: now };
+        if let Some(at) = job.deadline(&self.config) {
+            self.timers.set(at, TimerKind::Timeout, job.ticket, key);
+        }
+        let begins = job.runs == 0;
+        job.runs = job.runs.max(nth).max(1);
+        job.chunks = 0;
+        job.start_told = false;
+        job.recovered = false;
+        self.running += 1;
+        self.clients.run_begins(job.client());
+        self.queues[job.queue()].running += 1;
+        self.runs.push_back(&mut self.jobs, key, Job::in_arrival);
+        if self.lanes.hold(lane, &mut self.jobs, key, now) {
+            self.look_out(lane);
+        }
+        begins
+    }
+
+    /// Another server must know that a job has begun that could expire, or it would do so there.
+    pub(crate) fn count_beginning(&mut self, step: &mut Step<'_>, key: usize) {
+        if self.jobs[key].ttl_ms().is_some() {
+            self.count(step, key, None);
         }
     }
 

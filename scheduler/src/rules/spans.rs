@@ -35,6 +35,14 @@ impl Scheduler {
         step.out.push(Action::Span(Box::new(span)));
     }
 
+    /// The worker that has a run is known when that is over.
+    pub(crate) fn is_run_by(&mut self, key: usize, lane: LaneKey) {
+        if self.recorded(key).is_some() {
+            let worker = self.lanes.get(lane).map(|lane| lane.name.clone());
+            self.jobs[key].rare_mut().worker = worker;
+        }
+    }
+
     /// A run has begun, after the job has waited for so long.
     pub(crate) fn has_waited(
         &mut self,
@@ -44,8 +52,7 @@ impl Scheduler {
         waited: Duration,
     ) {
         let Some(of) = self.recorded(key) else { return };
-        let worker = self.lanes.get(lane).map(|lane| lane.name.clone());
-        self.jobs[key].rare_mut().worker = worker;
+        self.is_run_by(key, lane);
         let attempt = self.jobs[key].runs;
         let part = Part::Waiting { attempt };
         self.tell_span(step, key, of, before(step.now, waited), part);

@@ -1,5 +1,6 @@
 //! Time in which nobody listened does not count: not as the silence of a worker, nor for a run whose
-//! end may lie unread, nor as the absence of a client that could not come back.
+//! end may lie unread, nor as the absence of a client that could not come back; and who could not be
+//! heard to hold a job may still say so.
 
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ impl Scheduler {
             }
             next = List::after(&mut self.jobs, key, Job::in_arrival);
         }
+        self.timers.adoption = self.timers.adoption.map(|until| until + gap);
         for (key, until) in self.timers.defer(TimerKind::Forsaken, gap) {
             self.jobs[key].rare_mut().forsaken = Some(until);
         }

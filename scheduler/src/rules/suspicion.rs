@@ -9,7 +9,8 @@
 use crate::ids::LaneKey;
 use crate::rules::step::Step;
 use crate::scheduler::Scheduler;
-use crate::state::queue::{End, Queue};
+use crate::state::lines::End;
+use crate::state::queue::Queue;
 
 impl Scheduler {
     /// A job under suspicion that may run now waits until the event is through with all others.
@@ -21,7 +22,7 @@ impl Scheduler {
     /// Finds lanes for those of a queue that wait under suspicion.
     fn seat_suspects(&mut self, step: &mut Step<'_>, queue: usize) {
         // One that is full comes here when a slot of it is free.
-        while self.queues[queue].suspects > 0
+        while self.queues[queue].suspects() > 0
             && let Some(lane) = self.lanes.least_loaded(&self.queues[queue].groups, &[])
         {
             self.fill(step, lane);
@@ -119,7 +120,7 @@ impl Scheduler {
         for lane in self.lanes.all_apart() {
             self.fill(step, lane);
         }
-        let waits = |(key, queue): (usize, &Queue)| (queue.suspects > 0).then_some(key);
+        let waits = |(key, queue): (usize, &Queue)| (queue.suspects() > 0).then_some(key);
         for queue in self.queues.keys().filter_map(waits).collect::<Vec<_>>() {
             self.seat_suspects(step, queue);
         }

@@ -104,6 +104,11 @@ impl Scheduler {
         if let Some(open) = self.clients.session(watcher.at.session) {
             open.jobs.join(watcher.id, key);
         }
+        self.tell_past(step, key, watcher);
+    }
+
+    /// Tells of a live job what is past.
+    pub(crate) fn tell_past(&self, step: &mut Step<'_>, key: usize, watcher: Watcher<'_>) {
         let job = &self.jobs[key];
         if job.accepted {
             step.tell_of_job(watcher, job.id, JobEvent::Accepted, self.traceparent(job));

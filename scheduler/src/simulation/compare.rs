@@ -21,7 +21,8 @@ impl Model {
         let apart = stats.lanes.iter().filter(|lane| lane.apart).map(|lane| lane.lane);
         let apart: BTreeSet<LaneKey> = apart.collect();
         for (key, lane) in &self.lanes {
-            assert!(lane.held.len() <= lane.slots as usize);
+            let may_be_more = || lane.held.keys().all(|id| lane.declared.contains(id));
+            assert!(lane.held.len() <= lane.slots as usize || may_be_more());
             for (id, _) in lane.held.iter().filter(|(_, held)| **held == Held::Live) {
                 let state = self.jobs[id].state;
                 assert!(matches!(state, State::Running { lane, .. } if lane == *key));
@@ -29,7 +30,7 @@ impl Model {
             let holds = |id: JobId| lane.held.contains_key(&id);
             let is_open = |queue| lane.queues.contains(queue) && !self.paused.contains(queue);
             let mut suspects = self.jobs.iter().filter(|(id, job)| {
-                let waits = job.share().is_some() && job.state == State::Waiting;
+                let waits = job.share().is_some() && job.state == State::Waiting && !job.held_back;
                 waits && is_open(&job.spec.queue) && !holds(**id)
             });
             if apart.contains(key) {

@@ -1,6 +1,7 @@
 //! What the scheduler keeps twice, held against itself.
 
 use crate::scheduler::Scheduler;
+use crate::state::adoption::Adoption;
 use crate::state::job::State;
 use crate::state::lanes::Run;
 
@@ -35,11 +36,17 @@ impl Scheduler {
             }
             for lane in job.void_on() {
                 let run = self.lanes.get(*lane).and_then(|lane| lane.held.get(&job.id));
-                assert!(matches!(run, Some(Run::Void { job, .. }) if *job == key));
+                assert!(matches!(run, Some(Run::Void { .. })));
             }
         }
         let waiting = self.jobs.iter().filter(|(_, job)| job.waiting_since().is_some());
-        assert_eq!(self.suspects, waiting.filter(|(_, job)| job.share().is_some()).count());
+        let begins = waiting.filter(|(_, job)| !self.queues[job.queue()].holds_back(job));
+        assert_eq!(self.suspects, begins.filter(|(_, job)| job.share().is_some()).count());
+        let held_back = self.jobs.iter().filter(|(_, job)| {
+            job.recovered && job.waiting_since().is_some() && self.adoption.is_on()
+        });
+        assert!(held_back.into_iter().all(|(_, job)| self.queues[job.queue()].holds_back(job)));
+        assert_eq!(self.timers.adoption.is_some(), self.adoption == Adoption::On);
         assert!(!self.is_suspicion_stale);
         let behind = |key: &usize| self.jobs[*key].in_arrival.behind();
         let runs = std::iter::successors(self.runs.front(), behind);

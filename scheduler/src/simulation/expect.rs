@@ -5,7 +5,7 @@ use std::time::Duration;
 use acequia_wire::{Body, JobId};
 
 use super::model::Model;
-use super::parts::{Held, Job, Lane, Owed, State, Told};
+use super::parts::{Held, Job, Lane, Owed, State, Told, Wait};
 use crate::action::Dropped;
 use crate::event::{Event, LaneOffer};
 use crate::ids::{LaneKey, Ticket};
@@ -56,6 +56,7 @@ impl Model {
                 self.keep_letter(letter.clone());
             }
             Event::RecoveredTally(tally) => self.expect_tally(tally),
+            Event::AdoptionOver => self.release(),
             Event::Redrive { job, as_job } => self.expect_redrive(*job, *as_job),
             Event::DropDeadLetter { job } => self.expect_exhumed(*job),
             Event::CancelJob { job } => {
@@ -82,8 +83,10 @@ impl Model {
             }
             Event::Durable { up_to } => {
                 let still = self.recorded.split_off(&Ticket(up_to.0 + 1));
-                for id in std::mem::replace(&mut self.recorded, still).into_values() {
-                    let Some(job) = self.jobs.get_mut(&id) else { continue };
+                for (ticket, id) in std::mem::replace(&mut self.recorded, still) {
+                    // It may have ended, and have been submitted again since.
+                    let job = self.jobs.get_mut(&id).filter(|job| job.ticket == ticket);
+                    let Some(job) = job else { continue };
                     job.accepted = true;
                     let runs = matches!(job.state, State::Running { .. });
                     self.owe(id, &Told::Accepted);
@@ -161,6 +164,7 @@ impl Model {
             queues,
             draining: self.draining,
             held: std::collections::BTreeMap::new(),
+            declared: std::collections::BTreeSet::new(),
             beats: false,
             heard: self.now,
             spoken: self.now,
@@ -169,6 +173,7 @@ impl Model {
             silent: false,
         };
         self.lanes.insert(key, lane);
+        self.expect_holds(key, &offer.holds);
         if self.draining {
             self.owed.push(Owed::SayBye(key));
         }
@@ -223,6 +228,9 @@ impl Model {
             }
             job.forsaken = job.forsaken.map(|at| at + gap);
         }
+        if let Wait::Until(at) = &mut self.adoption {
+            *at = *at + gap;
+        }
     }
 
     /// The lease of a lane has run out. Returns the jobs that it has lost.
@@ -258,7 +266,7 @@ impl Model {
             0 => job.state = State::Between,
             3 => self.expect_cancelled(id),
             1 => {
-                assert!(job.runs == 0 && job.counted.0 == 0, "what has begun does not expire");
+                assert!(job.runs == 0, "what has begun does not expire");
                 let ran = self.expect_abandoned(id, VoidReason::Lost);
                 self.expect_end(id, Told::Failed("expired".to_owned()), ran);
             }
@@ -294,7 +302,7 @@ impl Model {
         let job = &self.jobs[&id];
         let total = self.now - job.submitted;
         let answers = job.spec.key.is_some() && outcome != Outcome::Cancelled;
-        let keeps = answers || job.accepted || job.asked_for || job.redriven.is_some();
+        let keeps = answers || job.accepted || job.asked_for;
         let settle = Owed::Settle(id, keeps.then_some(told));
         self.owed.extend([settle, Owed::Ended(outcome, ran, total)]);
         #[cfg(feature = "spans")]
@@ -313,6 +321,7 @@ impl Model {
     pub(super) fn expect_abandoned(&mut self, id: JobId, why: VoidReason) -> Option<Duration> {
         let job = self.jobs.get_mut(&id).unwrap();
         match std::mem::replace(&mut job.state, State::Between) {
+            State::Waiting if self.jobs[&id].held_back => self.leave_held_back(id),
             State::Waiting if self.jobs[&id].share().is_some() => {}
             State::Waiting => self.turns.leave(id, &self.jobs[&id]),
             State::Running { lane, since, .. } => {

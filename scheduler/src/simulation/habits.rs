@@ -43,6 +43,7 @@ impl World {
                 self.happen(Event::SessionBack { session });
             }
             Habit::Submit => self.submit(),
+            Habit::SubmitAgain => self.repeat_submit(),
             Habit::Cancel => self.cancel(),
             Habit::Watch => self.watch(),
             Habit::CancelJob => {
@@ -249,7 +250,10 @@ impl World {
         let lane = LaneKey(self.name());
         self.zeal.insert(lane, self.random.pick(&[0, 5, 50, 100]));
         let name = format!("worker {}", lane.0).into();
-        self.happen(Event::LaneReady { lane, offer: LaneOffer { name, slots, queues } });
+        self.happen(Event::LaneReady {
+            lane,
+            offer: LaneOffer { name, slots, queues, holds: Vec::new() },
+        });
     }
 
     pub(super) fn held(&self, lane: LaneKey) -> Vec<JobId> {
@@ -266,7 +270,8 @@ impl World {
         // A good worker empties all of its slots in one go, from time to time.
         let answers = if self.random.percent(zeal / 10) { self.plan.slots_max } else { 1 };
         for _ in 0..answers {
-            let held = self.held(lane);
+            let mut held = self.held(lane);
+            held.retain(|job| !self.doors.has_said(lane, *job));
             if held.is_empty() || !self.random.percent(zeal) {
                 return;
             }
@@ -321,7 +326,7 @@ impl World {
     }
 
     /// A name that nobody had before.
-    fn name(&mut self) -> u64 {
+    pub(super) fn name(&mut self) -> u64 {
         self.names_given += 1;
         self.names_given
     }

@@ -96,7 +96,7 @@ impl Model {
         self.begin(as_job, letter.client, spec, ticket, self.now, self.now);
         self.expect_exhumed(id);
         let job = self.jobs.get_mut(&as_job).unwrap();
-        (job.kept, job.redriven) = (true, Some(letter));
+        (job.kept, job.asked_for) = (true, true);
         self.owed.extend([Owed::Submitted(queue), Owed::Record(as_job)]);
     }
 

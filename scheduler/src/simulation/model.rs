@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use acequia_wire::{JobId, QueueName};
 
-use super::parts::{Batch, Held, Job, Lane, Owed, State, Timer};
+use super::parts::{Batch, Held, Job, Lane, Owed, State, Timer, Wait};
 use super::turns::Turns;
 use crate::action::Action;
 use crate::config::Config;
@@ -36,9 +36,12 @@ pub(super) struct Model {
     pub(super) tallies: BTreeMap<(ClientId, Box<str>), Tally>,
     /// In the order in which they ended.
     pub(super) retained: Vec<Arc<Retained>>,
-    /// Keys that were theirs and that others have taken, by job; the journal does not know.
-    pub(super) taken_keys: BTreeMap<JobId, Box<str>>,
     pub(super) letters: BTreeMap<Ticket, Arc<DeadLetter>>,
+    pub(super) adoption: Wait,
+    /// The turns that those will have that wait for it.
+    pub(super) held_back: Turns,
+    /// What waited for it begins.
+    pub(super) releases: bool,
     pub(super) storage_failed: bool,
     pub(super) paused: BTreeSet<QueueName>,
     pub(super) recorded: BTreeMap<Ticket, JobId>,
@@ -68,8 +71,10 @@ impl Model {
             batches: BTreeMap::new(),
             tallies: BTreeMap::new(),
             retained: Vec::new(),
-            taken_keys: BTreeMap::new(),
             letters: BTreeMap::new(),
+            adoption: Wait::None,
+            held_back: Turns::default(),
+            releases: false,
             storage_failed: false,
             paused: BTreeSet::new(),
             recorded: BTreeMap::new(),
@@ -86,6 +91,8 @@ impl Model {
         self.now = now;
         self.lost.clear();
         self.turns.step();
+        self.releases = false;
+        self.limit_adoption(event);
         let mut actions = actions.iter().peekable();
         if matches!(event, Event::Tick) {
             self.expire_retained();
@@ -93,15 +100,21 @@ impl Model {
                 let (job, lost) = match timer {
                     Timer::Lane(lane, 0) => (None, self.expect_silence(lane)),
                     Timer::Lane(lane, _) => (None, self.expect_impatience(lane)),
+                    Timer::Adoption => {
+                        self.release();
+                        (None, Vec::new())
+                    }
                     Timer::Job(kind, _, job) => {
                         self.expect_timer(kind, job);
                         (Some(job), Vec::new())
                     }
                 };
-                let runs = |next: &&&Action| matches!(next, Action::Run { job, .. } if lost.contains(&job.job));
-                while !self.owed.is_empty() || actions.peek().filter(runs).is_some() {
+                while !self.owed.is_empty()
+                    || actions.peek().is_some_and(|next| self.is_run_of(&lost, next))
+                {
                     self.see(event, actions.next().unwrap_or_else(|| self.missing()));
                 }
+                self.releases = false;
                 let Some(job) = job else { continue };
                 if self.jobs.get(&job).is_some_and(|job| job.state == State::Between) {
                     let runs = |next: &&&Action| matches!(next, Action::Run { job: run, .. } if run.job == job);
@@ -139,6 +152,14 @@ impl Model {
         });
     }
 
+    /// Whether one of these jobs, which have lost their workers, runs now, or one of all that wait
+    /// where those do that waited for adoption.
+    fn is_run_of(&self, lost: &[JobId], action: &Action) -> bool {
+        let Action::Run { job: run, .. } = action else { return false };
+        let waits = || self.jobs.get(&run.job).is_some_and(|job| job.state == State::Waiting);
+        lost.contains(&run.job) || self.releases && waits()
+    }
+
     pub(super) fn missing(&self) -> ! {
         panic!("these actions did not come: {:?}", self.owed)
     }
@@ -153,13 +174,17 @@ impl Model {
         let job = self.jobs.get_mut(&id).unwrap();
         job.state = State::Waiting;
         job.ready = self.now;
+        if job.recovered && !job.begun && matches!(self.adoption, Wait::Begins | Wait::Until(_)) {
+            job.held_back = true;
+        }
+        let turns = if job.held_back { &mut self.held_back } else { &mut self.turns };
         if job.share().is_none() {
             let is_clean = self.lanes.values().all(|lane| !lane.held.contains_key(&id));
-            self.turns.join_back(id, &self.jobs[&id], is_clean);
+            turns.join_back(id, &self.jobs[&id], is_clean);
         }
     }
 
-    /// When time is next of importance, for whom and in which order: at one time, first the leases;
+    /// When time is next of importance, for whom and in which order: at one time, first the leases, then what waits for adoption;
     /// then what is due before what expires, that before what takes too long, and that before what
     /// nobody came back for; then the older
     /// job.
@@ -188,7 +213,11 @@ impl Model {
             let quiet_since = lane.spoken.max(lane.void_since);
             (quiet_since + self.config.remind_after + answer, Timer::Lane(*key, 1))
         });
-        timers.chain(leases).chain(patience).min()
+        let adoption = match self.adoption {
+            Wait::Until(at) => Some((at, Timer::Adoption)),
+            Wait::None | Wait::Begins | Wait::Over => None,
+        };
+        timers.chain(leases).chain(patience).chain(adoption).min()
     }
 
     /// The live job whose record has this place.

@@ -41,8 +41,8 @@ impl Model {
             LiveState::Delayed { until } => until,
             LiveState::Running { .. } => job.submitted,
         };
-        // Those under suspicion come last.
-        let line = |job: &LiveJob| job.losses.clamp(1, 3);
+        // Those under suspicion come last, and all that waits for adoption first.
+        let line = |job: &LiveJob| (!self.jobs[&job.job].held_back, job.losses.clamp(1, 3));
         let by_queue = |job: &LiveJob| (job.queue.clone(), line(job), time(job));
         match (filter.state, filter.client) {
             (JobState::Waiting, None) => assert!(found.is_sorted_by_key(by_queue)),

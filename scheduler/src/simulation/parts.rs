@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::action::Dropped;
 use crate::ids::{ClientId, LaneKey, SessionId, Ticket};
 use crate::outcome::Outcome;
-use crate::records::{DeadLetter, Tally};
+use crate::records::Tally;
 use crate::time::Time;
 use crate::void::VoidReason;
 
@@ -35,8 +35,6 @@ pub(super) struct Job {
     pub(super) kept: bool,
     /// When it is cancelled, unless a watcher comes back.
     pub(super) forsaken: Option<Time>,
-    /// The letter that it was, until this server ends.
-    pub(super) redriven: Option<Arc<DeadLetter>>,
     /// Whoever submitted it may ask for its outcome in any case.
     pub(super) asked_for: bool,
     pub(super) client: ClientId,
@@ -52,14 +50,15 @@ pub(super) struct Job {
     pub(super) chunks: u32,
     pub(super) accepted: bool,
     pub(super) start_told: bool,
-    /// What the journal knows of how far it is.
-    pub(super) counted: Counted,
+    /// The journal kept it.
+    pub(super) recovered: bool,
+    /// A run of it has begun since, or goes on from before.
+    pub(super) begun: bool,
+    /// It waits for adoption.
+    pub(super) held_back: bool,
     /// Who has the last run.
     pub(super) worker: Arc<str>,
 }
-
-/// What the journal knows of how far a job is: runs, failures, losses, and when it may go on.
-pub(super) type Counted = (u32, u32, u32, Option<Time>);
 
 impl Job {
     /// With how many others of its kind it may be on a lane, if it is under suspicion.
@@ -98,11 +97,25 @@ pub(super) enum State {
     Between,
 }
 
+/// Whether jobs that the journal kept wait for workers that have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// None has come back.
+    None,
+    /// They are coming back.
+    Begins,
+    /// They wait until this time.
+    Until(Time),
+    Over,
+}
+
 /// What is due, in the order in which it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// A lane is over its lease, or its patience.
     Lane(LaneKey, u8),
+    /// Nothing waits for adoption any longer.
+    Adoption,
     /// What of the job, and which job.
     Job(u8, Ticket, JobId),
 }
@@ -114,6 +127,8 @@ pub(super) struct Lane {
     pub(super) queues: Vec<QueueName>,
     pub(super) draining: bool,
     pub(super) held: BTreeMap<JobId, Held>,
+    /// What it has from before a takeover.
+    pub(super) declared: BTreeSet<JobId>,
     pub(super) beats: bool,
     /// When it was last heard, or got something to do after it had nothing.
     pub(super) heard: Time,

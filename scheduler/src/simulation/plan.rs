@@ -30,8 +30,16 @@ pub(super) struct Plan {
     /// Longest delay, timeout and time to live, in milliseconds.
     pub(super) wait_ms_max: u32,
     pub(super) drains_at: Option<u32>,
-    pub(super) crashes_at: Option<u32>,
-    pub(super) weights: [(Habit, u32); 21],
+    /// When servers die, the first last.
+    pub(super) fails_over_at: Vec<u32>,
+    /// Every session outlives a server, rather than every other one.
+    pub(super) sessions_live_on: bool,
+    /// How many of a hundred lanes outlive a server.
+    pub(super) lanes_live_on: u32,
+    /// How likely in a hundred one of them comes to the next server, in each step.
+    pub(super) haste: u32,
+    pub(super) adoption_ms: u64,
+    pub(super) weights: [(Habit, u32); 22],
 }
 
 /// What may happen next.
@@ -42,6 +50,7 @@ pub(super) enum Habit {
     LoseSession,
     ResumeSession,
     Submit,
+    SubmitAgain,
     Cancel,
     Watch,
     CancelJob,
@@ -104,8 +113,51 @@ impl Plan {
             dead_letters_bytes: random.pick(&[1_500, 100_000]),
             wait_ms_max: random.pick(&[3, 50, 2_000]),
             drains_at: random.percent(15).then(|| random.within(1, steps)),
-            crashes_at: random.percent(40).then(|| random.within(1, steps)),
+            fails_over_at: fails_over(random, steps),
+            sessions_live_on: random.percent(20),
+            lanes_live_on: random.pick(&[0, 50, 90, 100, 100]),
+            haste: random.pick(&[5, 30, 100, 100]),
+            adoption_ms: random.pick(&[0, 1, 100, 2_000, 2_000, 100_000, 100_000]),
             weights: weights(random, 1),
+        }
+    }
+
+    /// A handful of busy workers, who mostly live on when a server dies, as their clients do.
+    pub(super) fn cluster(seed: u64) -> Self {
+        let random = &mut Random::new(seed ^ 0xC1A5);
+        let steps = random.within(100, 500);
+        let mut fails_over_at: Vec<u32> =
+            (0..random.within(1, 4)).map(|_| random.within(60, steps)).collect();
+        fails_over_at.sort_unstable_by(|a, b| b.cmp(a));
+        let mut weights = weights(random, 6);
+        for (habit, weight) in &mut weights {
+            match habit {
+                Habit::CloseSession | Habit::LoseSession | Habit::DrainLane => *weight = 0,
+                Habit::CloseLane => *weight = random.within(0, 1),
+                _ => {}
+            }
+        }
+        Self {
+            steps,
+            sessions_max: 4,
+            lanes_max: random.within(2, 5) as usize,
+            queues: random.within(1, 2),
+            limits: Limits::default(),
+            queue_names: 10_000,
+            lease_ms: 2_000,
+            remind_ms: 2_000,
+            answer_ms: 10_000,
+            default_timeout_ms: None,
+            retention_ms: random.pick(&[100, 10_000]),
+            wait_ms_max: random.pick(&[3, 50]),
+            drains_at: None,
+            fails_over_at,
+            sessions_live_on: true,
+            lanes_live_on: random.pick(&[90, 100]),
+            haste: random.pick(&[5, 30, 100]),
+            adoption_ms: random.pick(&[0, 50, 1_000, 1_000]),
+            weights,
+            ..Self::small(seed)
         }
     }
 
@@ -135,21 +187,34 @@ impl Plan {
             dead_letters_bytes: 1 << 20,
             wait_ms_max: 10_000,
             drains_at: None,
-            crashes_at: Some(3_000),
+            fails_over_at: vec![4_500, 3_000],
+            sessions_live_on: true,
+            lanes_live_on: 90,
+            haste: 30,
+            adoption_ms: random.pick(&[0, 2_000]),
             weights: weights(random, 6),
         }
     }
 }
 
+/// No server dies, or some do.
+fn fails_over(random: &mut Random, steps: u32) -> Vec<u32> {
+    let deaths = random.pick(&[0, 1, 1, 2, 4]);
+    let mut at: Vec<u32> = (0..deaths).map(|_| random.within(1, steps)).collect();
+    at.sort_unstable_by(|a, b| b.cmp(a));
+    at
+}
+
 /// Some worlds starve, some idle, in some nobody stays. `bustle` is how much more of the jobs'
 /// life there is than of the comings and goings around it.
-fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 21] {
+fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 22] {
     [
         (Habit::OpenSession, random.within(1, 3)),
         (Habit::CloseSession, random.within(0, 2)),
         (Habit::LoseSession, random.within(0, 2)),
         (Habit::ResumeSession, random.within(0, 2)),
         (Habit::Submit, bustle * random.within(2, 12)),
+        (Habit::SubmitAgain, random.within(0, 2)),
         (Habit::Cancel, random.within(0, 3)),
         (Habit::Watch, random.within(0, 3)),
         (Habit::CancelJob, random.within(0, 1)),
@@ -162,7 +227,7 @@ fn weights(random: &mut Random, bustle: u32) -> [(Habit, u32); 21] {
         (Habit::StandStill, random.within(0, 1)),
         (Habit::Beat, random.within(0, 2)),
         (Habit::Answer, bustle * random.within(1, 12)),
-        (Habit::Durable, random.within(0, 4)),
+        (Habit::Durable, bustle * random.within(0, 4)),
         (Habit::Storage, random.within(0, 1)),
         (Habit::Redrive, bustle * random.within(0, 2)),
         (Habit::DropLetter, random.within(0, 1)),

@@ -1,5 +1,9 @@
 //! Numbers from a seed: splitmix64, the same on every machine.
 
+use acequia_wire::JobId;
+
+use crate::event::Hold;
+
 pub(super) struct Random(u64);
 
 impl Random {
@@ -32,6 +36,20 @@ impl Random {
 
     pub(super) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())]
+    }
+
+    /// Has a door tell of runs that are not as it says: of some twice, of some that nobody gave, of
+    /// another attempt.
+    pub(super) fn lie(&mut self, holds: &mut Vec<Hold>) {
+        if !holds.is_empty() {
+            let nth = self.below(holds.len());
+            let mut hold = holds[nth];
+            hold.attempt =
+                self.pick(&[0, 1, hold.attempt, hold.attempt.saturating_add(1), u32::MAX]);
+            holds.insert(self.below(holds.len()), hold);
+        }
+        let job = JobId::from_bytes([254; 16]);
+        holds.push(Hold { job, attempt: 1 });
     }
 
     /// One of the keys of a map, if there is any.

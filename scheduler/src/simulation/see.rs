@@ -22,7 +22,7 @@ impl Model {
             Action::Run { lane, job } => {
                 let (id, run) = (job.job, job);
                 let job = self.jobs.get(&id).expect("a run is of a live job");
-                assert_eq!(run.attempt, job.runs + 1, "attempts count runs");
+                assert_eq!(run.attempt, job.runs.saturating_add(1), "attempts count runs");
                 assert_eq!(run.queue, job.spec.queue);
                 assert_eq!(run.content_type, *job.spec.payload.content_type());
                 let timeout_ms = job.spec.timeout_ms.or(self.config.default_timeout_ms);
@@ -52,11 +52,10 @@ impl Model {
                 let job = &self.jobs[&id];
                 assert_eq!((*runs, *failures, *losses), (job.runs, job.failures, job.losses));
                 let begins = matches!(job.state, State::Running { .. });
-                assert!(!begins || job.runs == 1 && not_before.is_none());
+                let is_first = job.runs == 1 || matches!(event, Event::LaneReady { .. });
+                assert!(!begins || is_first && not_before.is_none());
                 self.pay(&Owed::Count(id));
-                if begins {
-                    self.jobs.get_mut(&id).unwrap().counted = (1, 0, 0, None);
-                } else {
+                if !begins {
                     self.comes_back(id, *not_before);
                 }
             }
@@ -134,9 +133,9 @@ impl Model {
         let is_end =
             matches!(what, JobEvent::Done { .. } | JobEvent::Failed { .. } | JobEvent::Cancelled);
         let live = || self.jobs.get(&id).map(|job| self.span(id, job));
-        let retained = || {
-            let of = self.retained.iter().rfind(|of| of.job == id).expect("it was retained");
-            of.traceparent.clone()
+        let retained = || match self.retained.iter().rfind(|of| of.job == id) {
+            Some(retained) => retained.traceparent.clone(),
+            None => self.letter(id).expect("it is kept somewhere").spec.traceparent.clone(),
         };
         let tells = is_end || *what == JobEvent::Accepted;
         assert_eq!(told, tells.then(|| live().unwrap_or_else(retained)).flatten());
@@ -155,7 +154,7 @@ impl Model {
             JobEvent::Progress(_) => Told::Progress,
             JobEvent::Chunk { n, data } => Told::Chunk(n, data.into_bytes()),
             JobEvent::Retrying(retry) => {
-                assert_eq!(retry.attempt, live().runs + 1);
+                assert_eq!(retry.attempt, live().runs.saturating_add(1));
                 let due = match live().state {
                     State::Delayed { until } => until,
                     _ => self.now,
@@ -176,7 +175,6 @@ impl Model {
     fn comes_back(&mut self, id: JobId, not_before: Option<Time>) {
         let job = self.jobs.get_mut(&id).unwrap();
         assert_eq!(job.state, State::Between);
-        job.counted = (job.runs, job.failures, job.losses, not_before);
         let Some(until) = not_before else {
             (job.state, job.ready) = (State::Waiting, self.now);
             self.lost.insert(id);
@@ -288,6 +286,9 @@ impl Model {
                 self.turns.assert_priority(job, holds);
                 self.turns.assert_turn(id, job, holds);
             }
+            if self.releases {
+                self.assert_least_loaded(lane, id);
+            }
             if matches!(event, Event::ResumeQueue { .. }) {
                 self.assert_least_loaded(lane, id);
                 self.turns.serve_client(job);
@@ -310,6 +311,7 @@ impl Model {
         assert!(lane.queues.contains(&job.spec.queue), "the lane does not serve the queue");
         assert!(self.now >= job.submitted.plus_ms(job.spec.delay_ms), "before its delay is over");
         assert!(matches!(job.state, State::Waiting | State::Between), "it is {:?}", job.state);
+        assert!(!job.held_back, "it waits for the worker that has it");
 
         assert!(!self.paused.contains(&job.spec.queue), "no job of a paused queue begins");
         let live = || lane.held.iter().filter(|(_, held)| **held == Held::Live);
@@ -342,6 +344,14 @@ impl Model {
             "waiting",
             Time::from_micros(self.now.as_micros() - waited.as_micros() as u64),
         );
+        self.begin_run(key, id, self.jobs[&id].runs.saturating_add(1));
+        if self.jobs[&id].accepted {
+            self.expect_start_told(id);
+        }
+    }
+
+    /// A job is with a lane from now on, for its `nth` run or one after it.
+    pub(super) fn begin_run(&mut self, key: LaneKey, id: JobId, nth: u32) {
         let lane = self.lanes.get_mut(&key).unwrap();
         if lane.is_idle() {
             lane.heard = self.now;
@@ -352,13 +362,10 @@ impl Model {
         let timeout_ms = job.spec.timeout_ms.or(self.config.default_timeout_ms);
         let deadline = timeout_ms.map(|ms| self.now.plus_ms(ms));
         job.state = State::Running { lane: key, since: self.now, deadline };
-        job.runs += 1;
-        (job.chunks, job.start_told) = (0, false);
+        let begins = job.runs == 0 && job.spec.ttl_ms.is_some();
+        job.runs = job.runs.max(nth).max(1);
+        (job.chunks, job.start_told, job.begun) = (0, false, true);
         job.watchers.iter_mut().for_each(|watcher| watcher.knows_start = false);
-        let begins = job.runs == 1 && job.spec.ttl_ms.is_some();
-        if job.accepted {
-            self.expect_start_told(id);
-        }
         self.owed.extend(begins.then_some(Owed::Count(id)));
     }
 }

@@ -9,7 +9,7 @@ use acequia_wire::limits::WATCHERS_MAX;
 use acequia_wire::{CorrelationId, JobId, QueueName};
 
 use super::model::Model;
-use super::parts::{Batch, Job, Owed, State, Told, Watcher};
+use super::parts::{Batch, Job, Owed, State, Told, Wait, Watcher};
 use crate::event::Sight;
 use crate::ids::{ClientId, SessionId, Ticket};
 use crate::outcome::Outcome;
@@ -103,6 +103,9 @@ impl Model {
     pub(super) fn expect_submit(&mut self, session: SessionId, id: JobId, spec: &Arc<Submit>) {
         let Some(client) = self.sessions.get(&session).copied() else { return };
         let rejected = |code| Owed::Rejected(session, spec.id.clone(), code);
+        if self.expect_said_again(session, client, id, spec) {
+            return;
+        }
         if self.draining {
             return self.owed.push(rejected(RejectCode::Draining));
         }
@@ -139,7 +142,6 @@ impl Model {
             watchers: Vec::new(),
             kept: false,
             forsaken: None,
-            redriven: None,
             asked_for: false,
             client,
             spec,
@@ -153,7 +155,9 @@ impl Model {
             chunks: 0,
             accepted: false,
             start_told: false,
-            counted: (0, 0, 0, None),
+            recovered: false,
+            begun: false,
+            held_back: false,
             worker: "".into(),
         };
         if let Some(name) = &job.spec.batch {
@@ -165,14 +169,15 @@ impl Model {
             self.take_key(client, &key.clone());
         }
         self.jobs.insert(id, job);
+        // One of which nothing was left may be submitted again.
+        self.ended.remove(&id);
     }
 
     /// A key is another's from now on.
     fn take_key(&mut self, client: ClientId, key: &str) {
         let is_it = |of: &&mut Arc<Retained>| (of.client, of.key.as_deref()) == (client, Some(key));
         for retained in self.retained.iter_mut().filter(is_it) {
-            let key = Arc::make_mut(retained).key.take();
-            self.taken_keys.insert(retained.job, key.unwrap());
+            Arc::make_mut(retained).key = None;
         }
     }
 
@@ -227,6 +232,17 @@ impl Model {
     }
 
     pub(super) fn expect_recovered(&mut self, of: &Recovered) {
+        if self.adoption == Wait::None && !self.config.adoption.is_zero() {
+            self.adoption = Wait::Begins;
+        }
+        // Of two jobs that a session calls the same it has cancelled the first.
+        if let Some(session) = of.session
+            && let Some(first) = self.job_of(session, &of.spec.id)
+        {
+            let first = self.jobs.get_mut(&first).unwrap();
+            first.watchers.clear();
+            first.kept = true;
+        }
         let due = of.submitted.plus_ms(of.spec.delay_ms).max(of.not_before.unwrap_or_default());
         self.begin(of.job, of.client, of.spec.clone(), of.ticket, of.submitted, due);
         let job = self.jobs.get_mut(&of.job).unwrap();
@@ -242,7 +258,7 @@ impl Model {
         }
         let job = self.jobs.get_mut(&of.job).unwrap();
         (job.runs, job.failures, job.losses) = (of.runs, of.failures, of.losses);
-        job.counted = (of.runs, of.failures, of.losses, of.not_before);
+        job.recovered = true;
         self.last_ticket = self.last_ticket.max(of.ticket);
         self.durable = self.durable.max(of.ticket);
     }
@@ -268,26 +284,39 @@ impl Model {
         let is_it = |job: &Job| job.client == client && job.spec.key.as_ref() == Some(key);
         let live = self.jobs.iter().find(|(_, job)| is_it(job)).map(|(id, _)| *id);
         if let Some(id) = live {
-            let (job, limit) = (&self.jobs[&id], self.jobs_max(session));
-            let full = job.submits().next().is_some() && self.live_jobs_of(client) >= limit;
-            if full || job.watchers.len() >= WATCHERS_MAX {
-                let code = RejectCode::TooManyJobs;
-                self.owed.push(Owed::Rejected(session, spec.id.clone(), code));
-                return true;
-            }
-            self.owe_past(session, &spec.id, id);
-            let job = self.jobs.get_mut(&id).unwrap();
-            job.watchers.push(watcher(session, spec, false));
-            job.forsaken = None;
-            if job.spec.batch == spec.batch {
-                self.attend(id, session);
-            }
+            self.expect_joined(session, client, id, (spec, false));
             return true;
         }
         let is_it = |of: &&Arc<Retained>| (of.client, of.key.as_ref()) == (client, Some(key));
         let Some(retained) = self.retained.iter().find(is_it) else { return false };
         assert!(!matches!(retained.outcome, JobEvent::Cancelled), "its key is free");
         self.owed.push(Owed::Tell(session, spec.id.clone(), retained.job, outcome_of(retained)));
+        true
+    }
+
+    /// A live job is submitted once more, by whoever began it or by another. Returns whether that may
+    /// be.
+    pub(super) fn expect_joined(
+        &mut self,
+        session: SessionId,
+        client: ClientId,
+        id: JobId,
+        (spec, began): (&Submit, bool),
+    ) -> bool {
+        let (job, limit) = (&self.jobs[&id], self.jobs_max(session));
+        let full = job.submits().next().is_some() && self.live_jobs_of(client) >= limit;
+        if full || job.watchers.len() >= WATCHERS_MAX {
+            let code = RejectCode::TooManyJobs;
+            self.owed.push(Owed::Rejected(session, spec.id.clone(), code));
+            return false;
+        }
+        self.owe_past(session, &spec.id, id);
+        let job = self.jobs.get_mut(&id).unwrap();
+        job.watchers.push(watcher(session, spec, began));
+        job.forsaken = None;
+        if job.spec.batch == spec.batch {
+            self.attend(id, session);
+        }
         true
     }
 
@@ -460,7 +489,7 @@ impl Model {
     }
 }
 
-fn outcome_of(retained: &Retained) -> Told {
+pub(super) fn outcome_of(retained: &Retained) -> Told {
     match &retained.outcome {
         JobEvent::Done { result } => Told::Done(result.bytes().clone()),
         JobEvent::Failed { code, .. } => Told::Failed(code.as_str().to_owned()),

@@ -83,6 +83,44 @@ impl Turns {
         waiting.for_each(|waiting| waiting.joined = self.count);
     }
 
+    /// What was held back comes into line before all that came meanwhile, in its order; those who came
+    /// to their turns meanwhile go behind it, in theirs.
+    pub(super) fn release(&mut self, held_back: Self) {
+        let meanwhile = std::mem::take(&mut self.lines);
+        self.append(held_back.lines);
+        self.count += 1;
+        for line in self.lines.values_mut() {
+            line.jobs.values_mut().for_each(|waiting| waiting.joined = self.count);
+        }
+        self.append(meanwhile);
+    }
+
+    fn append(&mut self, lines: BTreeMap<LineKey, Line>) {
+        let mut lines: Vec<_> = lines.into_iter().collect();
+        lines.sort_by_key(|(_, line)| line.last_turn);
+        let (mut last, mut turn) = (None, 0);
+        for (key, line) in lines {
+            if last.replace(line.last_turn) != Some(line.last_turn) {
+                self.count += 1;
+                turn = self.count;
+            }
+            let new = || Line { jobs: BTreeMap::new(), last_turn: turn };
+            let into = self.lines.entry(key).or_insert_with(new);
+            for ((_, ticket), waiting) in line.jobs {
+                self.count += 1;
+                self.places.insert(waiting.job, (self.count, ticket));
+                into.jobs.insert((self.count, ticket), waiting);
+            }
+        }
+    }
+
+    /// A lane has a void run of a job that may wait.
+    pub(super) fn soil(&mut self, id: JobId) {
+        let Some(place) = self.places.get(&id) else { return };
+        let waiting = self.lines.values_mut().filter_map(|line| line.jobs.get_mut(place));
+        waiting.filter(|of| of.job == id).for_each(|of| of.is_clean = false);
+    }
+
     pub(super) fn leave(&mut self, id: JobId, job: &Job) {
         let (key, place) = (key_of(job), self.places.remove(&id).unwrap());
         let line = self.lines.get_mut(&key).unwrap();

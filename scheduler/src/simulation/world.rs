@@ -8,14 +8,17 @@ use std::time::Duration;
 use acequia_wire::client::OnDisconnect;
 use acequia_wire::{Body, JobId, QueueName};
 
+use super::doors::Doors;
+use super::journal::Journal;
 use super::model::Model;
-use super::parts::{Job, State};
+use super::parts::State;
 use super::plan::{Plan, queue};
+use super::proof::Proof;
 use super::random::Random;
 use crate::action::Action;
 use crate::config::Config;
 use crate::event::Event;
-use crate::ids::LaneKey;
+use crate::ids::{LaneKey, SessionId};
 use crate::records::Recovered;
 use crate::scheduler::Scheduler;
 use crate::time::Time;
@@ -31,6 +34,9 @@ pub(super) struct World {
     pub(super) random: Random,
     pub(super) scheduler: Scheduler,
     pub(super) model: Model,
+    pub(super) journal: Journal,
+    pub(super) doors: Doors,
+    pub(super) proof: Proof,
     pub(super) now: Time,
     pub(super) step: u32,
     pub(super) history: VecDeque<(Time, Event, Vec<Action>)>,
@@ -51,6 +57,7 @@ impl World {
             remind_after: Duration::from_millis(plan.remind_ms),
             answer_within: Duration::from_millis(plan.answer_ms),
             default_timeout_ms: plan.default_timeout_ms,
+            adoption: Duration::from_millis(plan.adoption_ms),
             retention: Duration::from_millis(plan.retention_ms),
             retained_jobs: plan.retained_jobs,
             retained_bytes: plan.retained_bytes,
@@ -67,6 +74,9 @@ impl World {
             random: Random::new(seed),
             scheduler: Scheduler::new(config),
             model: Model::new(config),
+            journal: Journal::new(config.retention),
+            doors: Doors::default(),
+            proof: Proof::default(),
             now: Time::default(),
             step: 0,
             history: VecDeque::new(),
@@ -90,9 +100,11 @@ impl World {
                 self.plan.drains_at = None;
                 self.happen(Event::Drain);
             }
-            if self.plan.crashes_at.is_some_and(|at| self.step >= at) {
-                self.plan.crashes_at = None;
-                self.crash();
+            if self.plan.fails_over_at.pop_if(|at| self.step >= *at).is_some() {
+                self.fail_over();
+            }
+            if self.random.percent(self.plan.haste) {
+                self.come();
             }
             let mut lot = self.random.within(1, total);
             let chosen = self.plan.weights.iter().find(|(_, weight)| {
@@ -111,6 +123,7 @@ impl World {
     /// Everybody finishes and goes; nothing may be left.
     pub(super) fn end(&mut self) {
         self.plan.compare_every = self.plan.compare_every.max(10);
+        self.close_doors();
         let queues: Vec<QueueName> = (0..self.plan.queues).map(queue).collect();
         if !self.model.draining {
             self.add_lane(queues, 8);
@@ -141,6 +154,7 @@ impl World {
             self.happen(Event::DropDeadLetter { job: letter.job });
         }
         self.happen(Event::Durable { up_to: self.model.last_ticket });
+        self.journal.flush_steps(self.step);
         self.model.compare(&mut self.scheduler);
         if self.model.draining {
             // What waits stays in the journal, for the next server.
@@ -148,6 +162,7 @@ impl World {
             assert!(self.model.jobs.values().all(|job| waits(job.state)));
         } else {
             self.scheduler.assert_empty();
+            assert!(self.journal.kept.jobs.is_empty(), "each job has one outcome");
         }
     }
 
@@ -160,69 +175,71 @@ impl World {
             && self.model.jobs.values().all(|job| may_wait && waits(job.state))
     }
 
-    /// The server is killed, and another goes on with what the journal has.
-    fn crash(&mut self) {
+    /// The server is killed, and another goes on with what the journal has. The doors stay.
+    fn fail_over(&mut self) {
         let config = self.model.config;
-        let before = std::mem::replace(&mut self.model, Model::new(config));
+        let durable = self.journal.durable.min(self.step);
+        let written = match self.random.below(4) {
+            0 => durable,
+            1 => self.step,
+            _ => self.random.within(durable.max(self.step.saturating_sub(12)), self.step),
+        };
+        self.journal.flush_steps(written);
+        self.journal.lose_rest();
+        self.part(written);
+        let mut before = std::mem::replace(&mut self.model, Model::new(config));
         self.scheduler = Scheduler::new(config);
         self.zeal.clear();
+        let all = self.plan.sessions_live_on;
+        before.sessions.retain(|session, _| all || session.0 % 2 == 0);
+        let goes_on = |session: &SessionId| before.sessions.contains_key(session);
+        for job in self.journal.kept.jobs.values_mut() {
+            job.session = job.session.filter(goes_on);
+        }
+        self.journal.kept.jobs.retain(|_, job| {
+            job.spec.on_disconnect != OnDisconnect::Cancel || job.session.is_some()
+        });
+        let jobs: Vec<Recovered> = self.journal.kept.jobs.values().cloned().collect();
         self.model.ended = before.ended;
+        for job in &jobs {
+            self.model.ended.remove(&job.job);
+        }
+        self.proof.begin(jobs.iter().cloned());
         for queue in before.paused {
             self.happen(Event::PauseQueue { queue });
         }
-        let mut taken_keys = before.taken_keys;
-        for mut retained in before.retained {
-            if let Some(key) = taken_keys.remove(&retained.job) {
-                Arc::make_mut(&mut retained).key = Some(key);
-            }
+        for (session, client) in before.sessions {
+            self.happen(Event::SessionOpened { session, client });
+        }
+        for retained in self.journal.kept.outcomes.clone().into_values() {
             self.happen(Event::RecoveredOutcome(retained));
         }
-        let mut letters = before.letters;
-        for job in before.jobs.values().filter(|job| job.ticket > before.durable) {
-            // Its record and the end of its letter are in one group, which was not written.
-            letters.extend(job.redriven.iter().map(|letter| (letter.ticket, letter.clone())));
-        }
-        for letter in letters.into_values() {
+        for letter in self.journal.kept.letters.clone().into_values() {
             self.happen(Event::RecoveredDeadLetter(letter));
         }
-        let mut kept: Vec<_> = before.jobs.into_iter().collect();
-        // Every other session can be resumed.
-        for (session, client) in before.sessions.iter().filter(|(session, _)| session.0 % 2 == 0) {
-            self.happen(Event::SessionOpened { session: *session, client: *client });
+        for job in jobs {
+            self.happen(Event::Recovered(job));
         }
-        let goes_on = |job: &Job| job.began_in().filter(|session| session.0 % 2 == 0);
-        kept.retain(|(_, job)| {
-            let is_wanted =
-                job.spec.on_disconnect != OnDisconnect::Cancel || goes_on(job).is_some();
-            job.ticket <= before.durable && is_wanted
-        });
-        kept.sort_by_key(|(_, job)| job.ticket);
-        for (id, job) in kept {
-            let (runs, failures, losses, not_before) = job.counted;
-            self.happen(Event::Recovered(Recovered {
-                job: id,
-                client: job.client,
-                session: goes_on(&job),
-                ticket: job.ticket,
-                spec: job.spec,
-                submitted: job.submitted,
-                runs,
-                failures,
-                losses,
-                not_before,
-            }));
-        }
-        for tally in before.tallies.into_values() {
+        for mut tally in self.journal.kept.tallies.clone().into_values() {
+            let sessions = Arc::make_mut(&mut tally.sessions);
+            sessions.retain(|session| self.model.sessions.contains_key(session));
             self.happen(Event::RecoveredTally(tally));
         }
         for session in self.model.sessions.keys().copied().collect::<Vec<_>>() {
             self.happen(Event::SessionAbsent { session });
         }
+        self.submit_again();
     }
 
     pub(super) fn happen(&mut self, event: Event) {
         self.step += 1;
         self.history.push_back((self.now, event.clone(), Vec::new()));
+        let lanes = &self.model.lanes;
+        let holds = |lane, job| lanes.get(&lane).is_some_and(|lane| lane.held.contains_key(&job));
+        self.doors.hear(self.step, &event, holds);
+        if let Event::Durable { up_to } = event {
+            self.journal.flush(up_to);
+        }
         if self.history.len() > HISTORY_EVENTS {
             self.history.pop_front();
         }
@@ -230,11 +247,15 @@ impl World {
         self.scheduler.handle(self.now, event.clone(), &mut actions);
         if let Some((.., told)) = self.history.back_mut() {
             *told = actions;
+            self.proof.look(&event, &self.model);
             self.model.step(self.now, &event, told);
+            self.proof.see(&event, self.model.adopts(), told);
+            self.journal.write(self.step, told);
             for action in &*told {
                 if let Action::Run { lane, job } = action {
                     self.past.push((*lane, job.job));
                 }
+                self.doors.see(action);
                 if self.seed < 100 {
                     format!("{action:?}").hash(&mut self.digest);
                 }

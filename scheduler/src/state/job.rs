@@ -43,6 +43,8 @@ pub(crate) struct Job {
     pub(crate) accepted: bool,
     /// Whether its client was told of this run's start.
     pub(crate) start_told: bool,
+    /// The journal kept it, and none of its runs has begun since.
+    pub(crate) recovered: bool,
     /// Its neighbours among its client's jobs while it waits, among those of its lane while it
     /// runs.
     pub(crate) in_turn: Links,
@@ -206,6 +208,14 @@ impl Job {
     pub(crate) fn expires(&self) -> Option<Time> {
         let ttl_ms = self.ttl_ms().filter(|_| self.runs == 0);
         ttl_ms.map(|ms| self.submitted.plus_ms(ms))
+    }
+
+    /// Whether it may be waiting for a run that began under a server before this one, its `attempt`th.
+    pub(crate) fn goes_on_with(&self, attempt: u32) -> bool {
+        let has_begun_since = self.runs > 0 && !self.recovered;
+        // What the journal counts of a run when it begins is neither a failure nor a loss.
+        let is_over = attempt <= self.runs && self.failures.get() + self.losses.get() > 0;
+        !has_begun_since && !is_over
     }
 
     /// Since when it waits, if it does.

@@ -27,7 +27,8 @@ pub(crate) struct Lane {
     pub(crate) slots: u32,
     /// The group of lanes that serve the same queues.
     pub(crate) group: usize,
-    /// What is in the slots, by the id that the worker will name.
+    /// What is in the slots, by the id that the worker will name. What it has from before a takeover
+    /// may be more than its slots.
     pub(crate) held: FxHashMap<JobId, Run>,
     /// Those of them that a job waits for.
     pub(crate) live: usize,
@@ -109,8 +110,8 @@ pub(crate) enum Look {
 pub(crate) enum Run {
     /// The job waits for this run.
     Live { job: usize },
-    /// The job has moved on, or ended; the key is the job's as it was, so the id must be compared.
-    Void { job: usize, since: Time },
+    /// The job has moved on, or is not live, since this time.
+    Void { since: Time },
 }
 
 /// A worker's last word on a run.
@@ -163,6 +164,9 @@ pub(crate) struct Lanes {
     pub(crate) apart: usize,
     /// Slots that void runs hold, by why.
     pub(crate) void: [u64; VoidReason::ALL.len()],
+    /// The lanes that hold void runs of jobs that are not live, by job. One may be submitted once
+    /// more, under its old id. The server makes the ids of jobs, so a quick hasher is safe.
+    strays: FxHashMap<JobId, Vec<LaneKey>>,
 }
 
 impl Lanes {
@@ -278,6 +282,11 @@ impl Lanes {
         &mut self.groups[group]
     }
 
+    /// All groups.
+    pub(crate) fn groups(&self) -> Vec<usize> {
+        self.groups.iter().map(|(group, _)| group).collect()
+    }
+
     /// The queues that the lanes of a group serve.
     pub(crate) fn queues_of(&self, group: usize) -> &[usize] {
         &self.groups[group].queues
@@ -320,16 +329,54 @@ impl Lanes {
             && let Some(run) = lane.held.get_mut(&id)
             && matches!(run, Run::Live { .. })
         {
-            *run = Run::Void { job, since };
-            if lane.void.is_empty() {
-                lane.void_since = since;
-            }
-            lane.void.insert((since, id), why);
+            *run = Run::Void { since };
+            lane.has_void(id, (since, why));
             self.void[why as usize] += 1;
             lane.is_left_by(jobs, job);
             return true;
         }
         false
+    }
+
+    /// Puts a void run into a slot: its worker has it from before a takeover.
+    pub(crate) fn hold_void(&mut self, key: LaneKey, id: JobId, (since, why): (Time, VoidReason)) {
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        lane.held.insert(id, Run::Void { since });
+        lane.has_void(id, (since, why));
+        self.void[why as usize] += 1;
+        self.busy += 1;
+        self.refresh(key);
+    }
+
+    /// A lane holds a void run of a job that is not live.
+    pub(crate) fn add_stray(&mut self, id: JobId, lane: LaneKey) {
+        self.strays.entry(id).or_default().push(lane);
+    }
+
+    /// It does so no longer.
+    pub(crate) fn forget_stray(&mut self, id: JobId, lane: LaneKey) {
+        if let Some(lanes) = self.strays.get_mut(&id) {
+            lanes.retain(|held| *held != lane);
+            if lanes.is_empty() {
+                self.strays.remove(&id);
+            }
+        }
+    }
+
+    /// A job ends of which these lanes hold void runs.
+    pub(crate) fn set_strays(&mut self, id: JobId, lanes: Vec<LaneKey>) {
+        if !lanes.is_empty() {
+            self.strays.insert(id, lanes);
+        }
+    }
+
+    /// A job begins. Returns the lanes that hold void runs of it.
+    pub(crate) fn take_strays(&mut self, id: JobId) -> Vec<LaneKey> {
+        if self.strays.is_empty() {
+            Vec::new()
+        } else {
+            self.strays.remove(&id).unwrap_or_default()
+        }
     }
 
     /// Frees the slot of a run.
@@ -344,7 +391,7 @@ impl Lanes {
         let run = lane.held.remove(&id)?;
         match run {
             Run::Live { job } => lane.is_left_by(jobs, job),
-            Run::Void { since, .. } => {
+            Run::Void { since } => {
                 if let Some(why) = lane.void.remove(&(since, id)) {
                     self.void[why as usize] -= 1;
                 }
@@ -387,10 +434,16 @@ impl Lanes {
         (lane.heard, lane.spoken, lane.reminded) = (now, now, false);
         let was_silent = std::mem::take(&mut lane.silent);
         if was_silent {
-            let is_apart = lane.suspects > 0 && !lane.draining;
-            self.set_apart(key, is_apart);
+            self.keep_apart(key);
         }
         was_silent
+    }
+
+    /// A lane that holds jobs under suspicion, and takes any, takes none but such.
+    pub(crate) fn keep_apart(&mut self, key: LaneKey) {
+        let Some(lane) = self.lanes.get(&key) else { return };
+        let is_apart = lane.suspects > 0 && !lane.draining;
+        self.set_apart(key, is_apart);
     }
 
     /// The worker beats. Returns whether a lease begins with it.
@@ -478,6 +531,14 @@ impl Lanes {
 }
 
 impl Lane {
+    /// A run in one of the slots is void, since when and why.
+    fn has_void(&mut self, id: JobId, (since, why): (Time, VoidReason)) {
+        if self.void.is_empty() {
+            self.void_since = since;
+        }
+        self.void.insert((since, id), why);
+    }
+
     /// A job waits no longer for its run here.
     fn is_left_by(&mut self, jobs: &mut Chunks<Job>, job: usize) {
         self.live -= 1;
@@ -536,10 +597,20 @@ impl Lanes {
             assert_eq!(lane.place.is_some(), is_free);
             assert!(lane.place.is_none_or(|(.., of)| of == *key));
         }
+        let is_live = |id: JobId| jobs.iter().any(|(_, job)| job.id == id);
+        let mut strays: FxHashMap<JobId, BTreeSet<LaneKey>> = FxHashMap::default();
+        for (key, lane) in &self.lanes {
+            for (_, id) in lane.void.keys().filter(|(_, id)| !is_live(*id)) {
+                strays.entry(*id).or_default().insert(*key);
+            }
+        }
+        let kept = self.strays.iter().map(|(id, lanes)| (*id, lanes.iter().copied().collect()));
+        assert_eq!(strays, kept.collect());
     }
 
     pub(crate) fn assert_empty(&self) {
         assert!(self.lanes.is_empty() && self.groups.is_empty() && self.by_queues.is_empty());
-        assert_eq!((self.slots, self.busy, self.void), (0, 0, [0; 4]));
+        assert_eq!((self.slots, self.busy, self.void), (0, 0, [0; VoidReason::ALL.len()]));
+        assert!(self.strays.is_empty());
     }
 }

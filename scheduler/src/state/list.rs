@@ -97,6 +97,70 @@ impl List {
         self.head = index(new);
     }
 
+    /// Brings in all members of another list through the same links, behind those that are here.
+    pub(crate) fn append<T>(
+        &mut self,
+        slab: &mut impl IndexMut<usize, Output = T>,
+        other: Self,
+        pick: Pick<T>,
+    ) {
+        match (key(self.tail), key(other.head)) {
+            (Some(tail), Some(head)) => {
+                pick(&mut slab[tail]).next = other.head;
+                pick(&mut slab[head]).prev = self.tail;
+                self.tail = other.tail;
+            }
+            (None, _) => *self = other,
+            (_, None) => {}
+        }
+    }
+
+    /// Brings in all members of another list. Both are in the order of `rank`, and so is what comes
+    /// of them; among equals those that are here come first. Costs nothing if all that come belong
+    /// behind, and else a walk over those that do and those that they come to stand between.
+    pub(crate) fn merge<T, R: Ord>(
+        &mut self,
+        slab: &mut impl IndexMut<usize, Output = T>,
+        other: Self,
+        pick: Pick<T>,
+        rank: impl Fn(&T) -> R,
+    ) {
+        let (mut at, mut comes) = (key(self.tail), key(other.tail));
+        let belongs_behind = |last: usize, first: usize| rank(&slab[last]) <= rank(&slab[first]);
+        if at.zip(key(other.head)).is_none_or(|(last, first)| belongs_behind(last, first)) {
+            return self.append(slab, other, pick);
+        }
+        // From behind: each that comes finds its place before the one that came last.
+        while let Some(new) = comes {
+            comes = key(pick(&mut slab[new]).prev);
+            while let Some(here) = at
+                && rank(&slab[here]) > rank(&slab[new])
+            {
+                at = key(pick(&mut slab[here]).prev);
+            }
+            match at {
+                Some(here) => self.insert_after(slab, here, new, pick),
+                None => self.push_front(slab, new, pick),
+            }
+        }
+    }
+
+    fn insert_after<T>(
+        &mut self,
+        slab: &mut impl IndexMut<usize, Output = T>,
+        at: usize,
+        new: usize,
+        pick: Pick<T>,
+    ) {
+        let next = pick(&mut slab[at]).next;
+        *pick(&mut slab[new]) = Links { prev: index(at), next };
+        pick(&mut slab[at]).next = index(new);
+        match key(next) {
+            Some(next) => pick(&mut slab[next]).prev = index(new),
+            None => self.tail = index(new),
+        }
+    }
+
     /// Takes out a member.
     pub(crate) fn remove<T>(
         &mut self,
@@ -157,5 +221,39 @@ mod tests {
         assert!(list.is_empty());
         list.push_front(&mut slab, 3, pick);
         assert_eq!(members(&list, &mut slab), [3]);
+    }
+
+    /// A list of these ranks, each of which is an entry.
+    fn ranked(slab: &mut Slab<(u32, Links)>, ranks: &[u32]) -> List {
+        let mut list = List::default();
+        for rank in ranks {
+            let new = slab.insert((*rank, Links::default()));
+            list.push_back(slab, new, |entry| &mut entry.1);
+        }
+        list
+    }
+
+    #[test]
+    fn two_lists_become_one_in_their_order() {
+        for (here, come, merged) in [
+            (&[][..], &[1, 2][..], &[0, 1][..]),
+            (&[1, 2], &[], &[0, 1]),
+            (&[1, 2], &[2, 3], &[0, 1, 2, 3]),
+            (&[5, 6], &[1, 2], &[2, 3, 0, 1]),
+            (&[1, 4, 4, 9], &[2, 4, 5, 9, 10], &[0, 4, 1, 2, 5, 6, 3, 7, 8]),
+        ] {
+            let mut slab = Slab::new();
+            let mut list = ranked(&mut slab, here);
+            let other = ranked(&mut slab, come);
+            list.merge(&mut slab, other, |entry| &mut entry.1, |entry| entry.0);
+            assert_eq!(super::members(&list, &mut slab, |entry| &mut entry.1), merged);
+            // It is whole from behind, too.
+            let mut last = list.tail;
+            for member in merged.iter().rev() {
+                assert_eq!(key(last), Some(*member));
+                last = slab[*member].1.prev;
+            }
+            assert_eq!(last, NONE);
+        }
     }
 }

@@ -1,43 +1,23 @@
-//! Queues: what waits, and whose turn it is.
+//! Queues by name, and what waits in each.
 
 use acequia_wire::QueueName;
-use acequia_wire::limits::PRIORITY_MAX;
 use hashbrown::HashMap;
-use rustc_hash::FxHashMap;
 use slab::Slab;
 
 use crate::ids::LaneKey;
 use crate::state::chunks::Chunks;
 use crate::state::job::Job;
-#[cfg(test)]
-use crate::state::list::members;
-use crate::state::list::{Links, List};
+use crate::state::lines::{End, Lines};
 use crate::time::Time;
-
-const LEVELS: usize = PRIORITY_MAX as usize + 1;
-
-/// Of so many jobs that a queue hands out, one is the job that has waited longest, whatever its
-/// priority. So the lowest priority moves too, at least at this fraction of the queue's pace.
-const AGEING_TAKES: u32 = 16;
 
 /// One named queue, as long as a job or a lane has to do with it.
 #[derive(Debug)]
 pub(crate) struct Queue {
     pub(crate) name: QueueName,
-    /// The clients that take turns, a ring for each priority.
-    rings: [List; LEVELS],
-    turns: Slab<Turn>,
-    turn_of: FxHashMap<(usize, u8), usize>,
-    /// All that waits here, in the order in which it came to wait.
-    arrival: List,
-    /// Those that wait under suspicion, which take no turns, in the order in which they came to
-    /// wait: those that may share a lane, and those that may not.
-    apart: [List; 2],
-    /// How many these are.
-    pub(crate) suspects: usize,
-    /// Jobs handed out since the last that went by its age.
-    takes: u32,
-    pub(crate) waiting: usize,
+    /// What waits for a slot.
+    lines: Lines,
+    /// What waits for the worker that holds it from before a takeover, until that wait is over.
+    held_back: Option<Box<Lines>>,
     /// Live jobs, waiting or not.
     pub(crate) live: usize,
     pub(crate) running: usize,
@@ -47,45 +27,12 @@ pub(crate) struct Queue {
     pub(crate) is_paused: bool,
 }
 
-/// What one client has waiting in one queue at one priority.
-#[derive(Debug)]
-struct Turn {
-    client: usize,
-    priority: u8,
-    jobs: List,
-    in_ring: Links,
-}
-
-impl Turn {
-    fn in_ring(&mut self) -> &mut Links {
-        &mut self.in_ring
-    }
-}
-
-/// Which end of the line a job joins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    Front,
-    Back,
-}
-
-/// Which of the lines of those under suspicion a job waits in, if in any.
-fn apart(job: &Job) -> Option<usize> {
-    job.share().map(|share| usize::from(share == 1))
-}
-
 impl Queue {
     fn new(name: QueueName) -> Self {
         Self {
             name,
-            rings: [List::default(); LEVELS],
-            turns: Slab::new(),
-            turn_of: FxHashMap::default(),
-            arrival: List::default(),
-            apart: [List::default(); 2],
-            suspects: 0,
-            takes: 0,
-            waiting: 0,
+            lines: Lines::default(),
+            held_back: None,
             live: 0,
             running: 0,
             groups: Vec::new(),
@@ -93,192 +40,99 @@ impl Queue {
         }
     }
 
-    /// Puts a job into line. A job that comes back, at the front, also brings its client's turn, if
-    /// that client has none here.
-    pub(crate) fn push(&mut self, jobs: &mut Chunks<Job>, job: usize, end: End) {
-        self.waiting += 1;
-        if let Some(line) = apart(&jobs[job]) {
-            self.suspects += 1;
-            return self.apart[line].push_back(jobs, job, Job::in_arrival);
-        }
-        let (client, priority) = (jobs[job].client(), jobs[job].priority);
-        let ring = &mut self.rings[usize::from(priority)];
-        let turn = *self.turn_of.entry((client, priority)).or_insert_with(|| {
-            let (jobs, in_ring) = (List::default(), Links::default());
-            let turn = self.turns.insert(Turn { client, priority, jobs, in_ring });
-            match end {
-                End::Front => ring.push_front(&mut self.turns, turn, Turn::in_ring),
-                End::Back => ring.push_back(&mut self.turns, turn, Turn::in_ring),
-            }
-            turn
-        });
-        match end {
-            End::Front => self.turns[turn].jobs.push_front(jobs, job, Job::in_turn),
-            End::Back => self.turns[turn].jobs.push_back(jobs, job, Job::in_turn),
-        }
-        self.arrival.push_back(jobs, job, Job::in_arrival);
+    /// How many wait, held back or not.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lines.waiting + self.held_back.as_ref().map_or(0, |lines| lines.waiting)
     }
 
-    /// Takes a job out of line.
-    pub(crate) fn remove(&mut self, jobs: &mut Chunks<Job>, job: usize) {
-        self.waiting -= 1;
-        if let Some(line) = apart(&jobs[job]) {
-            self.suspects -= 1;
-            return self.apart[line].remove(jobs, job, Job::in_arrival);
-        }
-        let key = (jobs[job].client(), jobs[job].priority);
-        let turn = self.turn_of[&key];
-        self.turns[turn].jobs.remove(jobs, job, Job::in_turn);
-        self.arrival.remove(jobs, job, Job::in_arrival);
-        if self.turns[turn].jobs.is_empty() {
-            self.rings[usize::from(key.1)].remove(&mut self.turns, turn, Turn::in_ring);
-            self.turns.remove(turn);
-            self.turn_of.remove(&key);
-        }
+    /// How many of those that may begin are under suspicion.
+    pub(crate) fn suspects(&self) -> usize {
+        self.lines.suspects
     }
 
     /// How many wait for their turn.
     pub(crate) fn in_line(&self) -> usize {
-        self.waiting - self.suspects
+        self.lines.in_line()
     }
 
-    /// Takes out the job whose turn it is and that may run on `lane`, unless the queue is paused;
-    /// its client goes to the end of the ring.
+    /// Puts a job into line.
+    pub(crate) fn push(&mut self, jobs: &mut Chunks<Job>, job: usize, end: End) {
+        self.lines.push(jobs, job, end);
+    }
+
+    /// Has a job wait, and not begin.
+    pub(crate) fn hold_back(&mut self, jobs: &mut Chunks<Job>, job: usize) {
+        self.held_back.get_or_insert_default().push(jobs, job, End::Back);
+    }
+
+    /// Whether a job that waits here is held back.
+    pub(crate) fn holds_back(&self, job: &Job) -> bool {
+        self.held_back.is_some() && job.recovered
+    }
+
+    /// What was held back may begin, before what came to wait meanwhile. Returns how many of those
+    /// are under suspicion. Costs a walk over what came meanwhile, at most.
+    pub(crate) fn release(&mut self, jobs: &mut Chunks<Job>) -> usize {
+        let Some(held_back) = self.held_back.take() else { return 0 };
+        let suspects = held_back.suspects;
+        let meanwhile = std::mem::replace(&mut self.lines, *held_back);
+        self.lines.append(jobs, meanwhile);
+        suspects
+    }
+
+    /// Takes a job out of line.
+    pub(crate) fn remove(&mut self, jobs: &mut Chunks<Job>, job: usize) {
+        match &mut self.held_back {
+            Some(lines) if jobs[job].recovered => lines.remove(jobs, job),
+            _ => self.lines.remove(jobs, job),
+        }
+    }
+
+    /// Takes out the job whose turn it is and that may run on `lane`, unless the queue is paused.
     pub(crate) fn take(&mut self, jobs: &mut Chunks<Job>, lane: LaneKey) -> Option<usize> {
         if self.is_paused {
             return None;
         }
-        let takes = (self.takes + 1) % AGEING_TAKES;
-        let (turn, job) =
-            if takes == 0 { self.find_oldest(jobs, lane) } else { self.find(jobs, lane) }?;
-        self.takes = takes;
-        let (ring, client) = (usize::from(self.turns[turn].priority), self.turns[turn].client);
-        self.remove(jobs, job);
-        if self.turn_of.get(&(client, jobs[job].priority)) == Some(&turn) {
-            self.rings[ring].remove(&mut self.turns, turn, Turn::in_ring);
-            self.rings[ring].push_back(&mut self.turns, turn, Turn::in_ring);
-        }
-        Some(job)
+        self.lines.take(jobs, lane)
     }
 
-    /// Passes over jobs that have a void run on `lane`. Each of those holds a slot of it, so they
-    /// are fewer than its slots.
-    fn find(&mut self, jobs: &mut Chunks<Job>, lane: LaneKey) -> Option<(usize, usize)> {
-        for ring in self.rings.iter().rev() {
-            let mut turn = ring.front();
-            while let Some(at) = turn {
-                let mut job = self.turns[at].jobs.front();
-                while let Some(candidate) = job {
-                    if !jobs[candidate].void_on().contains(&lane) {
-                        return Some((at, candidate));
-                    }
-                    job = List::after(jobs, candidate, Job::in_turn);
-                }
-                turn = List::after(&mut self.turns, at, Turn::in_ring);
-            }
-        }
-        None
-    }
-
-    /// The job that has waited longest of those that may run on `lane`; passes over as few as
-    /// [`find`](Self::find).
-    fn find_oldest(&mut self, jobs: &mut Chunks<Job>, lane: LaneKey) -> Option<(usize, usize)> {
-        let mut next = self.arrival.front();
-        while let Some(candidate) = next {
-            let job = &jobs[candidate];
-            if !job.void_on().contains(&lane) {
-                return Some((self.turn_of[&(job.client(), job.priority)], candidate));
-            }
-            next = List::after(jobs, candidate, Job::in_arrival);
-        }
-        None
-    }
-
-    /// The job under suspicion that has waited longest of those that may run on `lane`: that may
-    /// share it, or may not. Passes over as few as [`find`](Self::find).
+    /// The job under suspicion that may run on `lane` next, unless the queue is paused; see
+    /// [`Lines::suspect`].
     pub(crate) fn suspect(
         &self,
         jobs: &mut Chunks<Job>,
         lane: LaneKey,
         shares: bool,
     ) -> Option<usize> {
-        let mut next = self.apart[usize::from(!shares)].front().filter(|_| !self.is_paused);
-        while let Some(candidate) = next {
-            if !jobs[candidate].void_on().contains(&lane) {
-                return Some(candidate);
-            }
-            next = List::after(jobs, candidate, Job::in_arrival);
+        if self.is_paused {
+            return None;
         }
-        None
+        self.lines.suspect(jobs, lane, shares)
     }
 
-    /// The job that waits behind another, or the first: of all in the order in which they came to
-    /// wait, of one client by priority; those under suspicion last.
+    /// The job that waits behind another, or the first; see [`Lines::after`]. Those that are held
+    /// back come first.
     pub(crate) fn waiting_after(
         &self,
         jobs: &mut Chunks<Job>,
         client: Option<usize>,
         after: Option<usize>,
     ) -> Option<usize> {
-        match after.and_then(|job| apart(&jobs[job]).map(|line| (job, line))) {
-            Some((job, line)) => {
-                let behind = List::after(jobs, job, Job::in_arrival);
-                self.suspect_of(jobs, client, behind, line + 1)
-            }
-            None => {
-                let in_line = self.in_line_after(jobs, client, after);
-                in_line.or_else(|| self.suspect_of(jobs, client, None, 0))
-            }
-        }
-    }
-
-    /// The first of those under suspicion that is one of this client, from here or from the
-    /// beginning of one of the lines.
-    fn suspect_of(
-        &self,
-        jobs: &mut Chunks<Job>,
-        client: Option<usize>,
-        from: Option<usize>,
-        line: usize,
-    ) -> Option<usize> {
-        let lines = self.apart.get(line..).unwrap_or_default();
-        from.into_iter().chain(lines.iter().filter_map(List::front)).find_map(|first| {
-            let mut next = Some(first);
-            while let Some(job) = next {
-                if client.is_none_or(|client| client == jobs[job].client()) {
-                    return Some(job);
-                }
-                next = List::after(jobs, job, Job::in_arrival);
-            }
-            None
-        })
-    }
-
-    fn in_line_after(
-        &self,
-        jobs: &mut Chunks<Job>,
-        client: Option<usize>,
-        after: Option<usize>,
-    ) -> Option<usize> {
-        let Some(client) = client else {
-            return match after {
-                Some(job) => List::after(jobs, job, Job::in_arrival),
-                None => self.arrival.front(),
-            };
+        let Some(held_back) = &self.held_back else {
+            return self.lines.after(jobs, client, after);
         };
-        let behind = after.and_then(|job| List::after(jobs, job, Job::in_turn));
-        let below = after.map_or(LEVELS, |job| usize::from(jobs[job].priority));
-        let first = |priority: u8| {
-            let turn = self.turn_of.get(&(client, priority))?;
-            self.turns[*turn].jobs.front()
+        let after_open = after.filter(|job| !jobs[*job].recovered);
+        let next = match after_open {
+            Some(_) => None,
+            None => held_back.after(jobs, client, after),
         };
-        behind.or_else(|| (0..=PRIORITY_MAX).take(below).rev().find_map(first))
+        next.or_else(|| self.lines.after(jobs, client, after_open))
     }
 
     /// Since when the job that has waited longest waits.
     pub(crate) fn oldest_waiting(&self, jobs: &Chunks<Job>) -> Option<Time> {
-        let firsts = [&self.arrival].into_iter().chain(&self.apart).filter_map(List::front);
-        firsts.filter_map(|job| jobs[job].waiting_since()).min()
+        let held_back = self.held_back.as_ref().and_then(|lines| lines.oldest(jobs));
+        self.lines.oldest(jobs).into_iter().chain(held_back).min()
     }
 
     fn unused(&self) -> bool {
@@ -363,6 +217,11 @@ impl Queues {
         self.queues.iter().map(|(_, queue)| queue)
     }
 
+    /// Has all begin that was held back; see [`Queue::release`].
+    pub(crate) fn release(&mut self, jobs: &mut Chunks<Job>) -> usize {
+        self.queues.iter_mut().map(|(_, queue)| queue.release(jobs)).sum()
+    }
+
     /// The queues with their keys.
     pub(crate) fn keys(&self) -> impl Iterator<Item = (usize, &Queue)> {
         self.queues.iter()
@@ -385,7 +244,7 @@ impl std::ops::IndexMut<usize> for Queues {
 
 #[cfg(test)]
 impl Queue {
-    /// That rings, lines and counts agree with `jobs`.
+    /// That lines and counts agree with `jobs`.
     fn assert_consistent(&mut self, key: usize, jobs: &mut Chunks<Job>) {
         use crate::state::job::State;
 
@@ -395,36 +254,14 @@ impl Queue {
             jobs.iter().filter(|(_, job)| mine(job) && is(job.state)).count()
         };
         assert_eq!(self.live, count(|_| true));
-        assert_eq!(self.waiting, count(|state| matches!(state, State::Waiting { .. })));
+        assert_eq!(self.waiting(), count(|state| matches!(state, State::Waiting { .. })));
         assert_eq!(self.running, count(|state| matches!(state, State::Running { .. })));
-        let arrival = members(&self.arrival, jobs, Job::in_arrival);
-        let apart = self.apart.map(|line| members(&line, jobs, Job::in_arrival));
-        for (nth, line) in apart.iter().enumerate() {
-            assert!(line.iter().all(|job| super::queue::apart(&jobs[*job]) == Some(nth)));
-            assert!(line.is_sorted_by_key(|job| jobs[*job].waiting_since()));
+        let open = self.lines.assert_consistent(key, jobs);
+        if let Some(lines) = &mut self.held_back {
+            assert!(open.iter().all(|job| !jobs[*job].recovered));
+            let held_back = lines.assert_consistent(key, jobs);
+            assert!(held_back.iter().all(|job| jobs[*job].recovered));
         }
-        assert_eq!(self.suspects, apart.concat().len());
-        assert_eq!(arrival.len() + self.suspects, self.waiting);
-        assert!(arrival.is_sorted_by_key(|job| jobs[*job].waiting_since()));
-        assert_eq!(self.turns.len(), self.turn_of.len());
-        let (mut in_rings, mut in_lines) = (0, 0);
-        for (priority, ring) in (0_u8..).zip(self.rings) {
-            for at in members(&ring, &mut self.turns, Turn::in_ring) {
-                let turn = &self.turns[at];
-                assert_eq!(turn.priority, priority);
-                assert_eq!(self.turn_of[&(turn.client, priority)], at);
-                assert!(!turn.jobs.is_empty());
-                in_rings += 1;
-                for job in members(&turn.jobs, jobs, Job::in_turn) {
-                    let job = &jobs[job];
-                    assert_eq!(job.queue(), key);
-                    assert!(job.waiting_since().is_some());
-                    assert_eq!((job.client(), job.priority), (turn.client, priority));
-                    in_lines += 1;
-                }
-            }
-        }
-        assert_eq!((in_rings, in_lines), (self.turns.len(), self.waiting - self.suspects));
     }
 }
 

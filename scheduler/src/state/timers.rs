@@ -26,6 +26,8 @@ pub(crate) enum TimerKind {
 pub(crate) struct Timers {
     jobs: BTreeSet<Timer>,
     lanes: BTreeSet<(Time, LaneKey)>,
+    /// When the wait for adoption is over, if it is not yet.
+    pub(crate) adoption: Option<Time>,
 }
 
 /// What is due.
@@ -34,6 +36,8 @@ pub(crate) enum Due {
     Job(TimerKind, usize),
     /// A lane is to be looked at.
     Lane(LaneKey),
+    /// The wait for workers that hold jobs from before a takeover is over.
+    Adoption,
 }
 
 /// When, what, and for which job: its ticket, so that of those due at one time the oldest goes
@@ -87,11 +91,12 @@ impl Timers {
     pub(crate) fn next(&self) -> Option<Time> {
         let job = self.jobs.first().map(|(at, ..)| *at);
         let lane = self.lanes.first().map(|(at, _)| *at);
-        job.into_iter().chain(lane).min()
+        job.into_iter().chain(lane).chain(self.adoption).min()
     }
 
     /// Takes out the first timer that is due. Of those of the same time, lanes come first: what
-    /// else is due must not go to a lane that is lost.
+    /// else is due must not go to a lane that is lost. Then come those that wait for adoption, which
+    /// are older than what else is due.
     pub(crate) fn pop_due(&mut self, now: Time) -> Option<Due> {
         let at = self.next().filter(|at| *at <= now)?;
         if let Some((look, lane)) = self.lanes.first().copied()
@@ -100,6 +105,10 @@ impl Timers {
             self.lanes.pop_first();
             return Some(Due::Lane(lane));
         }
+        if self.adoption == Some(at) {
+            self.adoption = None;
+            return Some(Due::Adoption);
+        }
         let (_, kind, _, job) = self.jobs.pop_first()?;
         Some(Due::Job(kind, job))
     }
@@ -107,7 +116,7 @@ impl Timers {
 
 #[cfg(test)]
 impl Timers {
-    /// Timers of jobs, and of lanes.
+    /// Timers of jobs, and of lanes; that of adoption is neither's.
     pub(crate) fn len(&self) -> (usize, usize) {
         (self.jobs.len(), self.lanes.len())
     }

@@ -77,6 +77,16 @@ impl Watchers {
         self.began_at.map(|at| at.session)
     }
 
+    /// The submit that began the job is said again where it is not told: it is from now on. Returns
+    /// whether this is that one.
+    pub(crate) fn begin_again(&mut self, watcher: Watcher<'_>) -> bool {
+        let is_it = self.began_at.is_none() && self.began_as == *watcher.id;
+        if is_it {
+            self.began_at = Some(watcher.at);
+        }
+        is_it
+    }
+
     pub(crate) fn len(&self) -> usize {
         let others = self.others.as_ref().map_or(0, |others| others.0.len());
         usize::from(self.began_at.is_some()) + others

@@ -239,7 +239,7 @@ impl Scheduler {
         let mut queues: Vec<(QueueName, usize)> = self
             .queues
             .keys()
-            .filter(|(key, queue)| is_it(*key) && queue.waiting > 0)
+            .filter(|(key, queue)| is_it(*key) && queue.waiting() > 0)
             .map(|(key, queue)| (queue.name.clone(), key))
             .collect();
         queues.sort_unstable();

@@ -180,9 +180,9 @@ impl Scheduler {
         let of_groups = || queue.groups.iter().filter_map(|group| in_groups.get(group));
         QueueStats {
             name: queue.name.clone(),
-            waiting: queue.waiting,
+            waiting: queue.waiting(),
             running: queue.running,
-            delayed: queue.live - queue.waiting - queue.running,
+            delayed: queue.live - queue.waiting() - queue.running,
             is_paused: queue.is_paused,
             oldest: queue.oldest_waiting(&self.jobs).map(|since| now - since),
             slots: of_groups().map(|slots| slots.all).sum(),

@@ -11,8 +11,8 @@ fn an_id_is_unique_among_the_live_jobs_of_a_session() {
     let mut scene = Scene::new();
     scene.open(2, 1);
     scene.submit(job(1));
-    assert_eq!(scene.submit(job(1)), ["1 rejected: duplicate_id"]);
-    assert_eq!(scene.submit_as(2, job(1)), ["record 1"]);
+    assert_eq!(scene.submit_named(1, 8, job(1)), ["1 rejected: duplicate_id"]);
+    assert_eq!(scene.submit_named(2, 9, job(1)), ["record 9"]);
 }
 
 #[test]

@@ -54,9 +54,9 @@ fn a_key_is_its_clients_own() {
 fn an_id_is_still_unique() {
     let mut scene = Scene::new();
     scene.submit(keyed(1));
-    assert_eq!(scene.submit(keyed(1)), ["1 rejected: duplicate_id"]);
+    assert_eq!(scene.submit_named(1, 8, keyed(1)), ["1 rejected: duplicate_id"]);
     scene.submit(keyed(2));
-    assert_eq!(scene.submit(job(2)), ["2 rejected: duplicate_id"]);
+    assert_eq!(scene.submit_named(1, 9, job(2)), ["2 rejected: duplicate_id"]);
 }
 
 #[test]

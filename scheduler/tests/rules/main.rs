@@ -4,6 +4,7 @@
 
 mod absence;
 mod admission;
+mod adoption;
 mod batches;
 mod dead_letters;
 mod delivery;
@@ -14,6 +15,7 @@ mod lookup;
 mod operators;
 mod patience;
 mod recovery;
+mod resubmission;
 mod retries;
 mod scene;
 mod shares;

@@ -3,29 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use acequia_scheduler::{ClientId, Config, Event, Recovered, Retained, SessionId, Ticket, Time};
+use acequia_scheduler::{ClientId, Config, Event, Recovered, Retained, SessionId, Time};
 use acequia_wire::client::{JobEvent, OnDisconnect, Submit};
 
-use crate::scene::{Scene, job, job_id, runs};
+use crate::scene::{Scene, job, job_id, recovered, runs};
 
 fn empty() -> Scene {
     Scene::empty(Config { seed: 1, ..Config::default() })
-}
-
-/// Job `id` of client 1 as it was when the other server ended, a second ago.
-fn recovered(id: u32, spec: Submit) -> Recovered {
-    Recovered {
-        job: job_id(id),
-        client: ClientId(1),
-        session: None,
-        ticket: Ticket(id.into()),
-        spec: Arc::new(spec),
-        submitted: Time::default(),
-        runs: 0,
-        failures: 0,
-        losses: 0,
-        not_before: None,
-    }
 }
 
 #[test]
@@ -188,7 +172,7 @@ fn a_session_that_goes_on_is_told_of_its_jobs() {
     for recovered in [mine(1, job(1)), recovered(2, job(2)), mine(3, leaving)] {
         assert!(scene.handle(Event::Recovered(recovered)).is_empty());
     }
-    assert_eq!(scene.submit_as(7, job(1)), ["1 rejected: duplicate_id"]);
+    assert_eq!(scene.submit_named(7, 9, job(1)), ["1 rejected: duplicate_id"]);
     let began = scene.lane(1, 1);
     assert_eq!(began, ["run 1 on 1", "1 started: 1 by w1"]);
     assert_eq!(scene.done(1, 1)[..2], ["1 done", "settle 1"]);
@@ -233,8 +217,7 @@ fn a_batch_counts_what_ended_before_a_restart_too() {
     scene.open(2, 1);
     for id in 4..=5 {
         let session = Some(SessionId(1));
-        let recovered = Recovered { session, ..recovered(id, of_batch(id)) };
-        scene.handle(Event::Recovered(recovered));
+        scene.handle(Event::Recovered(Recovered { session, ..recovered(id, of_batch(id)) }));
     }
     scene.handle(Event::RecoveredTally(night.clone()));
     scene.lane(1, 2);
@@ -249,4 +232,22 @@ fn a_batch_counts_what_ended_before_a_restart_too() {
     let mut scene = empty();
     assert!(scene.handle(Event::RecoveredTally(night)).is_empty(), "none of it is live");
     assert!(scene.tallies.is_empty());
+}
+
+#[test]
+fn a_session_has_no_two_jobs_of_one_name_after_a_restart() {
+    // It had submitted a key twice, cancelled the first, which went on for the second, and called
+    // another job as it had called that one.
+    let mut scene = empty();
+    scene.open(7, 1);
+    let called = |id, spec: Submit| {
+        let spec = Submit { id: acequia_wire::CorrelationId::Int(9), ..spec };
+        Event::Recovered(Recovered { session: Some(SessionId(7)), ..recovered(id, spec) })
+    };
+    let keyed = Submit { key: Some("k".into()), on_disconnect: OnDisconnect::Cancel, ..job(1) };
+    scene.handle(called(1, keyed.clone()));
+    scene.handle(called(2, job(2)));
+    assert_eq!(scene.cancel_as(7, 9), ["9 of 2 cancelled", "settle 2"]);
+    assert_eq!(scene.submit_as(7, Submit { id: job(5).id, ..keyed }), ["5 of 1 accepted"]);
+    assert_eq!(runs(&scene.lane(1, 2)), ["1 on 1"]);
 }

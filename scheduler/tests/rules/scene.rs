@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use acequia_scheduler::{
-    Action, ClientId, Config, DeadLetter, Event, Found, LaneKey, LaneOffer, Measure, Retained,
-    Scheduler, SessionId, Tally, Ticket, Time,
+    Action, ClientId, Config, DeadLetter, Event, Found, Hold, LaneKey, LaneOffer, Measure,
+    Recovered, Retained, Scheduler, SessionId, Tally, Ticket, Time,
 };
 use acequia_wire::client::{self, JobEvent, OnDisconnect, Submit};
 use acequia_wire::{Body, ContentType, CorrelationId, JobId, Limits, Payload, QueueName};
@@ -57,6 +57,22 @@ pub(crate) fn job_id(id: u32) -> JobId {
 
 fn number_of(id: JobId) -> u32 {
     u32::from_be_bytes(id.as_bytes()[12..].try_into().unwrap())
+}
+
+/// Job `id` of client 1 as it was when the other server ended, a second ago.
+pub(crate) fn recovered(id: u32, spec: Submit) -> Recovered {
+    Recovered {
+        job: job_id(id),
+        client: ClientId(1),
+        session: None,
+        ticket: Ticket(id.into()),
+        spec: Arc::new(spec),
+        submitted: Time::default(),
+        runs: 0,
+        failures: 0,
+        losses: 0,
+        not_before: None,
+    }
 }
 
 impl Scene {
@@ -172,7 +188,12 @@ impl Scene {
 
     pub(crate) fn submit_as(&mut self, session: u64, spec: Submit) -> Vec<String> {
         let CorrelationId::Int(id) = spec.id else { panic!("jobs have numbers here") };
-        let (session, job) = (SessionId(session), job_id(u32::try_from(id).unwrap()));
+        self.submit_named(session, u32::try_from(id).unwrap(), spec)
+    }
+
+    /// A session submits a job that it does not call by its number.
+    pub(crate) fn submit_named(&mut self, session: u64, id: u32, spec: Submit) -> Vec<String> {
+        let (session, job) = (SessionId(session), job_id(id));
         self.handle(Event::Submit { session, job, spec: Arc::new(spec) })
     }
 
@@ -195,12 +216,28 @@ impl Scene {
     }
 
     pub(crate) fn lane_of(&mut self, lane: u64, slots: u32, queues: &[&str]) -> Vec<String> {
+        self.lane_with(lane, slots, queues, &[])
+    }
+
+    /// A worker of the queue `default` becomes ready that has runs of jobs from before a takeover, each
+    /// the job's nth.
+    pub(crate) fn lane_holds(&mut self, lane: u64, slots: u32, runs: &[(u32, u32)]) -> Vec<String> {
+        self.lane_with(lane, slots, &["default"], runs)
+    }
+
+    pub(crate) fn lane_with(
+        &mut self,
+        lane: u64,
+        slots: u32,
+        queues: &[&str],
+        runs: &[(u32, u32)],
+    ) -> Vec<String> {
         let name = format!("w{lane}").into();
         let queues = queues.iter().map(|name| queue(name)).collect();
-        self.handle(Event::LaneReady {
-            lane: LaneKey(lane),
-            offer: LaneOffer { name, slots, queues },
-        })
+        let hold = |(job, attempt): &(u32, u32)| Hold { job: job_id(*job), attempt: *attempt };
+        let holds = runs.iter().map(hold).collect();
+        let offer = LaneOffer { name, slots, queues, holds };
+        self.handle(Event::LaneReady { lane: LaneKey(lane), offer })
     }
 
     pub(crate) fn lane_drains(&mut self, lane: u64) -> Vec<String> {

@@ -20,7 +20,7 @@ impl Told {
         let client = acequia_scheduler::ClientId(1);
         told.of(Event::SessionOpened { session: SessionId(1), client });
         let queues = vec![Default::default()];
-        let offer = LaneOffer { name: "w".into(), slots: 1, queues };
+        let offer = LaneOffer { name: "w".into(), slots: 1, queues, holds: Vec::new() };
         told.of(Event::LaneReady { lane: LaneKey(1), offer });
         told
     }
@@ -152,7 +152,8 @@ mod spans {
 
         fn lane(&mut self, ms: u64, lane: u64) -> Vec<Span> {
             let name = format!("w{lane}").into();
-            let offer = LaneOffer { name, slots: 1, queues: vec![Default::default()] };
+            let offer =
+                LaneOffer { name, slots: 1, queues: vec![Default::default()], holds: Vec::new() };
             self.at(ms, Event::LaneReady { lane: LaneKey(lane), offer })
         }
     }

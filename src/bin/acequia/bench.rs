@@ -21,6 +21,7 @@ Examples:
   acequia bench --durable            what the journal costs, on the disk of this folder
   acequia bench --durable --journal /var/lib/acequia/bench.redb      on another disk
   acequia bench --durable --journal postgres://amy:secret@db/jobs    in PostgreSQL, beside a file here
+  acequia bench --cluster            an owner and two doors beside one server
   acequia bench --scale              a million waiting jobs, a thousand workers, ten thousand clients
   acequia bench --idle 5000          memory of idle sessions
   acequia bench --mixed              short jobs beside long ones
@@ -116,6 +117,11 @@ pub(crate) struct Args {
     /// in PostgreSQL: that, under a cluster name of its own, in turn with a file
     #[arg(long, conflicts_with = "server", group = "mode")]
     durable: bool,
+
+    /// An owner with all clients at one door and all workers at another, in turn with one server that has
+    /// both
+    #[arg(long, conflicts_with = "server", group = "mode")]
+    cluster: bool,
 
     /// A server that measures, watched by a dashboard and scraped every second, in turn with one that does
     /// not measure
@@ -260,6 +266,8 @@ impl Args {
             Mode::Scale
         } else if self.measures {
             Mode::Measures
+        } else if self.cluster {
+            Mode::Cluster
         } else if self.durable {
             Mode::Durable
         } else if self.suite {

@@ -120,6 +120,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether this may be dialled: a name is looked up when it is.
+fn is_address(text: &str) -> bool {
+    let parts = text.rsplit_once(':');
+    parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+}
+
 impl Args {
     /// The configuration, the owners, and whether there is HTTP.
     fn into_config(self) -> anyhow::Result<(Config, Owners, bool)> {
@@ -127,8 +133,15 @@ impl Args {
         let results = endpoint("--results", &self.results)?;
         let worker_connections = self.limits.worker_connections;
         let has_http = !self.listen.is_empty();
-        if !has_http && self.admin_listen.is_some() {
-            bail!("--admin-listen is for doors with --listen");
+        let of_http = [
+            ("--admin-listen", self.admin_listen.is_some()),
+            ("--tls-cert", self.tls_cert.is_some()),
+        ];
+        if let Some((flag, _)) = of_http.iter().find(|(_, is_given)| *is_given && !has_http) {
+            bail!("{flag} is for doors with --listen; this one would be for workers only");
+        }
+        if let Some(bad) = self.link.iter().find(|address| !is_address(address)) {
+            bail!("--link {bad}: an address is HOST:PORT, such as jobs.internal:5559");
         }
         let (listen, sockets) = match has_http {
             true => split(self.listen)?,

@@ -15,13 +15,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use acequia::client::AdminClient;
-use acequia::{Broken, Cluster, Config, End, Endpoint, Journal, Server, Shared, TlsFiles};
+use acequia::{
+    Addresses, Broken, Cluster, Config, End, Endpoint, Journal, Server, Shared, TlsFiles,
+};
 use acequia_pool::{GuardCommand, Setup};
 use acequia_wire::limits::DURATION_MS_MAX;
 use anyhow::{Context as _, bail};
 use futures_util::FutureExt as _;
 use futures_util::future::select;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub(crate) use self::access::AccessArgs;
 use self::journal::JournalArgs;
@@ -145,14 +147,20 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, log: log::Format) -> anyhow::Result<ExitCode> {
     let pools = args.pools();
     let setups = pools.setups()?;
+    let never_own = args.links.never_own;
     let config = args.into_config()?;
     let (by_tls, makes_token) = (config.tls.is_some(), config.admin_token.is_none());
     raise_file_limit();
     if setups.is_empty() {
         keep_pages_small();
     }
+    if never_own && !matches!(config.journal, Some(Journal::Shared(_))) {
+        bail!(
+            "--never-own is for servers of a cluster (--journal postgres://…); without one there is `acequia door`"
+        );
+    }
     if let Some(Journal::Shared(_)) = config.journal {
-        return run_in_cluster(config, &pools, log).await;
+        return run_in_cluster(config, never_own, &pools, log).await;
     }
     // Opening a large journal takes its time, and may be given up at any moment of it.
     let bound = async { Ok(Server::bind(config).await?) };
@@ -175,16 +183,27 @@ pub(crate) async fn run(args: Args, log: log::Format) -> anyhow::Result<ExitCode
 /// Runs a server of a cluster until it is stopped: it stands by, works, and stands by again.
 async fn run_in_cluster(
     config: Config,
+    never_own: bool,
     pools: &Pools,
     log: log::Format,
 ) -> anyhow::Result<ExitCode> {
     let (by_tls, makes_token) = (config.tls.is_some(), config.admin_token.is_none());
-    let joined = async { Ok(Cluster::join(config).await?) };
+    let joined = async {
+        Ok(match never_own {
+            true => Cluster::join_as_door(config).await?,
+            false => Cluster::join(config).await?,
+        })
+    };
     let Ok(mut cluster) = crate::stop::unless_stopped(joined).await? else {
         tracing::info!("stopped before it was ready");
         return Ok(ExitCode::SUCCESS);
     };
     let stop = crate::stop::signal().shared();
+    let takes_jobs = cluster.takes_jobs();
+    let is_door = takes_jobs.is_some();
+    if let Some(takes_jobs) = takes_jobs {
+        tokio::spawn(say_when_ready(takes_jobs, cluster.addresses().clone()));
+    }
     loop {
         let addresses = cluster.addresses().clone();
         let mut known = None;
@@ -199,7 +218,9 @@ async fn run_in_cluster(
             () = stop.clone() => break,
         };
         let _left = makes_token.then(|| operators::let_in(&server, by_tls, log));
-        say(server.addresses());
+        if !is_door {
+            say(server.addresses());
+        }
         let setups = pools.setups()?.into_iter();
         let setups = setups.map(|pool| (pool, server.operator())).collect();
         let run = |stop| cluster.run(server, stop);
@@ -211,6 +232,19 @@ async fn run_in_cluster(
     }
     cluster.leave().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says so each time that jobs are taken again.
+async fn say_when_ready(mut takes_jobs: watch::Receiver<bool>, addresses: Addresses) {
+    loop {
+        if takes_jobs.wait_for(|takes| *takes).await.is_err() {
+            return;
+        }
+        say(&addresses);
+        if takes_jobs.wait_for(|takes| !*takes).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Says a line to whoever started the server, who may have gone.

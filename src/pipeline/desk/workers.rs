@@ -103,6 +103,7 @@ enum Why {
     Cancelled,
     Lost,
     BadMessage,
+    Takeover,
 }
 
 impl From<VoidReason> for Why {
@@ -112,6 +113,7 @@ impl From<VoidReason> for Why {
             VoidReason::Cancelled => Self::Cancelled,
             VoidReason::Lost => Self::Lost,
             VoidReason::BadMessage => Self::BadMessage,
+            VoidReason::Takeover => Self::Takeover,
         }
     }
 }

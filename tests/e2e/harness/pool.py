@@ -46,7 +46,8 @@ class Pool:
 def command(pid):
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
+    # One that is just ending is there when the file is opened, and not when it is read.
+    except (FileNotFoundError, ProcessLookupError):
         return b""
 
 
@@ -54,6 +55,5 @@ def runs(pid):
     """Whether the process is there and no zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    # One that is just ending is there when the file is opened, and not when it is read.
     except (FileNotFoundError, ProcessLookupError):
         return False

@@ -15,6 +15,10 @@ pub(super) struct LinkArgs {
     /// The file with the token that doors and servers of one cluster have in common: 32 bytes or more
     #[arg(long, env = "ACEQUIA_CLUSTER_TOKEN_FILE", value_name = "FILE")]
     cluster_token_file: Option<PathBuf>,
+
+    /// With a journal in PostgreSQL and --link-listen: this server is a door and never the owner
+    #[arg(long, env = "ACEQUIA_NEVER_OWN", requires = "link_listen")]
+    pub(super) never_own: bool,
 }
 
 impl LinkArgs {
