@@ -7,15 +7,10 @@ import socket
 import pytest
 
 from harness import Client, Serving, Worker, acequia
-from harness.door import TOKEN, token_file
+from harness.door import TOKEN, address_of, token_file
 from harness.process import Process
 from harness.recording_proxy import RecordingProxy
 from harness.server import clean_env
-
-
-def address_of(link):
-    host, _, port = link.rpartition(":")
-    return host, int(port)
 
 
 def told(process, *words):

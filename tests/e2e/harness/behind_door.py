@@ -1,6 +1,7 @@
 """An owner with a door in front of it, which to a test is one server: so tests of servers are tests of doors too."""
 
 from .door import Door, Owner
+from .process import PATIENCE_S, eventually
 from .server import Server
 
 # Flags that stand without a value.
@@ -13,23 +14,49 @@ _OF_DOOR = {"--admin-listen", "--listen", "--listen-access", "--proxy-protocol",
 _OF_OWNER = {"--lease-s", "--no-measures", "--pool", "--retention-s", "--session-s", "--timeout-s", "--trace-ratio"}
 
 
+class _Both:
+    """What the processes of an owner and of its door say; for all else it is that of the owner."""
+
+    def __init__(self, owner, door):
+        self._owner, self._door = owner, door
+
+    def __getattr__(self, name):
+        return getattr(self._owner, name)
+
+    @property
+    def stdout(self):
+        return self._door.stdout + self._owner.stdout
+
+    @property
+    def stderr(self):
+        return self._door.stderr + self._owner.stderr
+
+    def line(self, matches, *, of="stdout", nth=1, patience_s=PATIENCE_S):
+        def look():
+            found = [line for line in getattr(self, of) if matches(line)]
+            return found[nth - 1:]
+
+        return eventually(look, f"a line of\n{self.log()}", patience_s)[0]
+
+    def log(self):
+        return f"{self._owner.log()}\n{self._door.log()}"
+
+
 class BehindDoor(Server):
     """Clients and workers come to its door; journal, signals and restarts are the owner's."""
 
     def __init__(self, *flags, listen="127.0.0.1:0", jobs="tcp://127.0.0.1:0", results="tcp://127.0.0.1:0",
                  journal="none", **options):
         of_owner, of_door = _dealt(flags)
-        self._owner = Owner.on_quiet_ports(*of_owner, journal=journal, **options)
+        self._owner = Owner(*of_owner, journal=journal, **options)
         self._door = Door(self._owner, flags=of_door, listen=listen, jobs=jobs, results=results, **options)
         self.http, self.jobs, self.results = self._door.http, self._door.jobs, self._door.results
         self.admin = self._door.admin
-
-    @property
-    def process(self):
-        return self._owner.process
+        self.process = _Both(self._owner.process, self._door.process)
 
     def launch(self):
         self._owner.launch()
+        self.process = _Both(self._owner.process, self._door.process)
 
     def wait_ready(self):
         self._owner.wait_ready()

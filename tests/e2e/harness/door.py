@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from .process import eventually
-from .server import quiet_port
+from .server import quiet_ports
 from .steered import Steered
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="acequia-token-")
@@ -19,6 +19,12 @@ def token_file(text=None):
     return file
 
 
+def address_of(link):
+    """Host and port of the address of a link, for a plain socket."""
+    host, _, port = link.rpartition(":")
+    return host, int(port)
+
+
 # That of a cluster whose test is not about tokens.
 TOKEN = token_file()
 
@@ -26,12 +32,15 @@ TOKEN = token_file()
 class Owner(Steered):
     """A server that doors may link to, at its address `link`.
 
-    It keeps that address over restarts: its doors dial it all the time.
+    It keeps its ports over restarts: its peers dial them all the time.
     """
 
-    def __init__(self, *flags, token=TOKEN, link=None, **options):
-        self.link = link or f"127.0.0.1:{quiet_port()}"
-        super().__init__("--link-listen", self.link, "--cluster-token-file", token, *flags, **options)
+    def __init__(self, *flags, token=TOKEN, **options):
+        http, jobs, results, link = quiet_ports(4)
+        self.link = f"127.0.0.1:{link}"
+        super().__init__("--link-listen", self.link, "--cluster-token-file", token, *flags,
+                         listen=f"127.0.0.1:{http}", jobs=f"tcp://127.0.0.1:{jobs}", results=f"tcp://127.0.0.1:{results}",
+                         **options)
 
     def wait_links(self, count):
         """Waits until so many doors are linked."""
@@ -64,6 +73,10 @@ class Door(Steered):
     def wait_ready(self):
         super().wait_ready()
         self._has_http = self.http is not None
+
+    def wait_linked(self, is_linked=True):
+        """Waits until it is linked to an owner, or knows that it is not."""
+        eventually(lambda: self.metric("acequia_door_linked") == is_linked, "the link" if is_linked else "its end")
 
     def check_health(self):
         if self._has_http:
