@@ -70,6 +70,10 @@ class BehindDoor(Server):
         of_owner, of_door = self._owner.metrics(), self._door.metrics()
         return {sample: of_owner.get(sample, 0) + of_door.get(sample, 0) for sample in of_owner | of_door}
 
+    def peak_mib(self):
+        """That of whichever had more."""
+        return max(self._owner.peak_mib(), self._door.peak_mib())
+
     def check(self):
         self._door.check()
         self._owner.check()

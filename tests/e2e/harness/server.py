@@ -1,5 +1,6 @@
 """The `acequia` binary: a server, and other commands."""
 
+import fcntl
 import http.client
 import json
 import os
@@ -82,8 +83,12 @@ def starts_not(*flags, **options):
     return refused_to_serve(*FREE, *flags, **options)
 
 
+# Which ports were handed out: a byte of it stands for each, and is locked by whoever has it.
+_ports = Path(tempfile.gettempdir(), f"acequia-quiet-ports-{os.getuid()}").open("w")
+
+
 def quiet_port():
-    """A free port below those that the system hands out.
+    """A free port below those that the system hands out, which no other process of tests is given.
 
     For tests whose peers dial a port while no server has it: on a port of the system's range, a
     dial may be given that very port as its own and connect to itself.
@@ -91,6 +96,11 @@ def quiet_port():
     low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     for _ in range(1000):
         port = random.randrange(max(1024, low // 2), low)
+        try:
+            # Up to the end of this process.
+            fcntl.lockf(_ports, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except OSError:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
