@@ -6,8 +6,9 @@ import pytest
 
 from harness import Serving, Worker
 from harness.cluster import Member
+from harness.door import Door, Owner
 from harness.fixtures import (  # noqa: F401 pytest finds them here
-    admin, client, make, new_client, new_server, no_journal_is_left, processes, pytest_runtest_makereport, server,
+    admin, client, make, new_client, new_server, no_journal_is_left, processes, pytest_addoption, pytest_runtest_makereport, server,
 )
 from harness.open_member import OpenMember, token_in
 from harness.postgres import Postgres
@@ -74,18 +75,39 @@ def new_postgres(make):
     return lambda **settings: make(Postgres(**settings))
 
 
-@pytest.fixture
-def new_member():
-    """Starts servers of clusters, and checks at the end of the test that each is well that was not ended."""
-    members = []
+def steered(kind):
+    """Starts servers of this kind, and checks at the end of the test that each is well that was not ended."""
+    servers = []
 
-    def start(journal, *flags, **options):
-        members.append(Member(journal, *flags, **options))
-        return members[-1]
+    def start(*args, **options):
+        servers.append(kind(*args, **options))
+        return servers[-1]
 
     yield start
-    for member in members:
-        member.check()
+    for server in servers:
+        server.check()
+
+
+@pytest.fixture
+def new_member():
+    yield from steered(Member)
+
+
+@pytest.fixture
+def new_owner():
+    yield from steered(Owner)
+
+
+@pytest.fixture
+def new_door():
+    yield from steered(Door)
+
+
+@pytest.fixture
+def doors(new_owner, new_door):
+    """An owner, and two doors of it."""
+    owner = new_owner()
+    return owner, new_door(owner), new_door(owner)
 
 
 @pytest.fixture
