@@ -143,11 +143,11 @@ impl Owner {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Hello { role, name, .. } = &hello;
+        let (Hello { role, .. }, name) = (&hello, link.peer().to_owned());
         let Some(place) = self.takeovers.begin(&hello) else { return };
         let _counted = self.metrics.link(*role);
         if *role == Role::Sessions {
-            tracing::info!(door = name, "a door has linked");
+            tracing::info!(door = %name, "a door has linked");
         }
         let served = async {
             match role {
@@ -162,10 +162,10 @@ impl Owner {
         };
         match ended {
             Ok(()) | Err(Broken::Closed) if *role == Role::Sessions => {
-                tracing::info!(door = name, "the link with a door has ended");
+                tracing::info!(door = %name, "the link with a door has ended");
             }
             Ok(()) | Err(Broken::Closed) => {}
-            Err(error) => tracing::warn!(door = name, ?role, %error, "a link has broken"),
+            Err(error) => tracing::warn!(door = %name, ?role, %error, "a link has broken"),
         }
     }
 }

@@ -271,7 +271,9 @@ impl Pipeline {
             return true;
         }
         let Some(due) = self.stop_due else { return false };
-        self.scheduler.is_idle() || due <= Instant::now()
+        // What workers of doors have goes on with the next owner, where the journal knows of it.
+        let is_anybodys = self.durability.is_kept() && !self.lanes.has_near();
+        self.scheduler.is_idle() || is_anybodys || due <= Instant::now()
     }
 
     /// Handles what came, up to a limit, then flushes what came of it. Returns whether more came.
@@ -376,6 +378,9 @@ impl Pipeline {
                 if !requests.is_empty() {
                     self.take_requests(now, instant, connection, requests);
                 }
+            }
+            Input::Again { connection, requests, turn: _turn } => {
+                self.take_again(now, connection, requests);
             }
             Input::Publish(publish) => self.publish_for(instant, publish),
             Input::ConnectionClosed { connection, for_good } => {

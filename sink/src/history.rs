@@ -168,6 +168,11 @@ impl History {
         self.end_gone.take()
     }
 
+    /// Whether it has the outcome of a job, or knows where to look it up. Goes through all that it keeps.
+    pub(crate) fn has_outcome_of(&self, job: JobId) -> bool {
+        self.kept.has_outcome_of(job) || self.elsewhere.values().any(|of| of.job == job)
+    }
+
     /// Bytes that are kept here.
     pub(crate) fn bytes(&self) -> usize {
         self.kept.bytes() + self.elsewhere.len() * TO_LOOK_UP_BYTES

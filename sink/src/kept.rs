@@ -63,6 +63,14 @@ impl Kept {
         Some(seq)
     }
 
+    /// Whether the outcome of a job is among them.
+    pub(crate) fn has_outcome_of(&self, of: JobId) -> bool {
+        let is_it = |entry: &Entry| matches!(&entry.event, Event::Job { job, .. } if *job == of);
+        [Line::Retained, Line::Outcomes]
+            .into_iter()
+            .any(|line| self.lines[line as usize].iter().any(is_it))
+    }
+
     /// The number of the end of a batch of this name, if it is the last that was pushed of what
     /// nobody else has.
     pub(crate) fn end_of(&self, name: &str) -> Option<u64> {

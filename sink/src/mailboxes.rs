@@ -72,6 +72,13 @@ impl Mailboxes {
         }
     }
 
+    /// Whether the mailbox of a session that can be resumed has the outcome of a job, told or not. Goes
+    /// through all that it keeps.
+    pub fn has_outcome_of(&mut self, session: SessionId, job: JobId) -> bool {
+        let history = self.boxes.get_mut(&session).and_then(Mailbox::history);
+        history.is_some_and(|history| history.has_outcome_of(job))
+    }
+
     /// The client has seen all events up to this one.
     pub fn ack(&mut self, session: SessionId, seq: u64) {
         if let Some(history) = self.boxes.get_mut(&session).and_then(Mailbox::history) {

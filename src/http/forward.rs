@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use acequia_wire::code::RejectCode;
 use axum::Router;
-use axum::extract::{Extension, Request};
+use axum::body::to_bytes;
+use axum::extract::{Extension, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::door::Door;
 use super::from_door::CALLER;
@@ -32,6 +33,11 @@ const LEFT_OUT: [HeaderName; 8] = [
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
 ];
+
+/// What is told of a server is not longer.
+const SERVER_BYTES_MAX: usize = 64 << 10;
+/// What of it is a door's own.
+const OWN: [&str; 3] = ["http", "jobs", "results"];
 
 /// The owner of a door, for calls.
 #[derive(Clone)]
@@ -60,12 +66,39 @@ impl Forward {
 
 /// Admin calls as a door has them: its owner answers, and asks for the token.
 pub(super) fn admin_calls(to: &Forward) -> Router<Arc<Door>> {
-    let to = to.clone();
+    let (to, of_server) = (to.clone(), to.clone());
     let pass = move |Extension(caller): Extension<Caller>, request: Request| {
         let to = to.clone();
         async move { to.ask(&caller, request).await.map_err(|why| unanswered(&why)) }
     };
-    Router::new().route("/v1/admin/{*rest}", any(pass))
+    let server = move |State(door): State<Arc<Door>>,
+                       Extension(caller): Extension<Caller>,
+                       request: Request| {
+        let to = of_server.clone();
+        async move {
+            let answer = to.ask(&caller, request).await.map_err(|why| unanswered(&why))?;
+            Ok::<_, Response>(with_own_ports(&door, answer).await)
+        }
+    };
+    Router::new().route("/v1/admin/server", any(server)).route("/v1/admin/{*rest}", any(pass))
+}
+
+/// What is told of the server, with the ports of this door: those are what can be dialled here.
+async fn with_own_ports(door: &Door, answer: Response) -> Response {
+    if answer.status() != StatusCode::OK {
+        return answer;
+    }
+    let Ok(body) = to_bytes(answer.into_body(), SERVER_BYTES_MAX).await else {
+        return unanswered("its answer breaks off");
+    };
+    match (serde_json::from_slice(&body), serde_json::to_value(&door.about)) {
+        (Ok(Value::Object(mut told)), Ok(Value::Object(own))) => {
+            let ports = own.into_iter().filter(|(name, _)| OWN.contains(&name.as_str()));
+            told.extend(ports);
+            axum::Json(Value::Object(told)).into_response()
+        }
+        _ => unanswered("its answer is not understood"),
+    }
 }
 
 /// As other admin calls are refused.

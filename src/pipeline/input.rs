@@ -6,7 +6,7 @@ use acequia_sink::Inlet;
 use acequia_ventilator::ConnectionId;
 use acequia_wire::Payload;
 use acequia_wire::client::{Refusal, Request};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::desk::Call;
 use super::lanes::FarInput;
@@ -27,6 +27,8 @@ pub(crate) enum Input {
         asks_later: bool,
         requests: Vec<Request>,
     },
+    /// A client asked this of another owner, and it is not known whether that one has heeded it.
+    Again { connection: ConnectionId, requests: Vec<Request>, turn: OwnedSemaphorePermit },
     /// A client's connection is over.
     ConnectionClosed {
         connection: ConnectionId,
@@ -110,6 +112,7 @@ impl Input {
             Self::Ventilator(acequia_ventilator::Input::Requests { requests, .. }) => {
                 requests.len()
             }
+            Self::Again { requests, .. } => requests.len(),
             Self::ConnectionOpened { requests, .. } => 1 + requests.len(),
             Self::Sink(acequia_sink::Input::Messages { messages, .. }) => messages.len(),
             Self::Far(FarInput::Said { words, .. }) => words.len(),

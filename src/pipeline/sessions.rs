@@ -104,6 +104,11 @@ impl Sessions {
         Some(self.connections.get(&connection)?.session)
     }
 
+    /// Whether a connection goes on with a session that it has not begun itself.
+    pub(crate) fn is_resumed_by(&self, connection: ConnectionId) -> bool {
+        self.of(connection).is_some_and(|session| session.0 != connection.0)
+    }
+
     /// The connection says something. Returns whether it is the first that it says.
     pub(crate) fn speaks(&mut self, connection: ConnectionId) -> bool {
         let known = self.connections.get_mut(&connection);

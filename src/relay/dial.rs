@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use acequia_link::{
-    BEAT_EVERY, FromDoor, FromOwner, Hello, LinkError, LinkReader, LinkWriter, Role, SILENT_AFTER,
+    BEAT_EVERY, Fault, FromDoor, FromOwner, Hello, LinkError, LinkReader, LinkWriter, Refused,
+    Role, SILENT_AFTER,
 };
 use acequia_restraint::Seldom;
 use tokio::io::{ReadHalf, WriteHalf};
@@ -129,7 +130,14 @@ impl Dialler {
                 }
                 continue;
             };
-            match self.link(&target).await {
+            let mut linked = self.link(&target).await;
+            if let Err(error) = &linked
+                && let Fault::RefusedUs(Refused::NotOwner { owner: Some(owner) }) = &error.fault
+            {
+                // It knows better, and not for sure.
+                linked = self.link(&Target::There(owner.clone())).await;
+            }
+            match linked {
                 Ok(()) => pause = AGAIN_MIN,
                 Err(error) => {
                     if let Some(left_out) = self.lines.line((), std::time::Instant::now()) {

@@ -51,7 +51,7 @@ struct Lane {
 pub(super) struct Lanes {
     ready: FxHashMap<LaneKey, Lane>,
     valves: FxHashMap<ResultsKey, Valve>,
-    outbox: Outbox<LastWord>,
+    outbox: Outbox<LastWord, ()>,
     waiting: Vec<OwnedSemaphorePermit>,
 }
 
@@ -178,7 +178,7 @@ impl Lanes {
     /// There is another owner: it is told of all workers, of what they hold, and of what they have said that
     /// the owner before may have taken along.
     pub(super) fn linked(&mut self, way: &Way) {
-        let last_words: Vec<_> = self.outbox.take().collect();
+        let last_words: Vec<_> = self.outbox.take().0.collect();
         for LastWord { lane, job, run, .. } in &last_words {
             if let Some(lane) = self.ready.get_mut(lane) {
                 lane.holds.insert(*job, *run);

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use acequia_link::{FromDoor, FromOwner, Whose as FarWhose};
 use acequia_sink::{Inlet, weight};
 use acequia_ventilator::ConnectionId;
+use acequia_wire::JobId;
 use acequia_wire::client::{Event, HelloOp, Request, Resume};
 use acequia_wire::code::close;
 use acequia_wire::limits::TOPICS_PER_SESSION_MAX;
@@ -59,7 +60,7 @@ struct Session {
 #[derive(Default)]
 pub(super) struct Sessions {
     open: FxHashMap<ConnectionId, Session>,
-    outbox: Outbox<(ConnectionId, Vec<Request>)>,
+    outbox: Outbox<(ConnectionId, Vec<Request>), JobId>,
     /// Turns of those who have to wait, since so much is not durable yet.
     waiting: Vec<OwnedSemaphorePermit>,
     /// How many were sent away.
@@ -232,6 +233,7 @@ impl Sessions {
         }
         if let Some(first) = first_seq {
             session.last = first + events.len() as u64 - 1;
+            self.outbox.note(events.iter().filter_map(job_of));
         }
         session.inlet.send(first_seq, events);
         let (waiting, bytes) = session.inlet.waiting();
@@ -275,7 +277,10 @@ impl Sessions {
         for session in self.open.values_mut() {
             (session.events, session.bytes, session.is_wanted_empty) = (0, 0, false);
         }
-        for (connection, requests) in self.outbox.take() {
+        let (outbox, seen) = self.outbox.take();
+        for (connection, mut requests) in outbox {
+            // Of these the owner has told something, so it has heeded them.
+            requests.retain(|request| !submitted(request).is_some_and(|job| seen.contains(&job)));
             if let Some(session) = self.open.get_mut(&connection) {
                 session.unsaid.extend(requests);
             }
@@ -345,11 +350,18 @@ impl Session {
             let topics = self.topics.iter();
             requests.extend(topics.map(|topic| Request::Subscribe { topic: topic.clone() }));
         }
-        requests.append(&mut self.unsaid);
+        let unsaid = std::mem::take(&mut self.unsaid);
+        let connection = connection.0;
         self.is_opened = true;
-        if !requests.is_empty() {
-            let frame = FromDoor::Requests { connection: connection.0, requests };
-            way.say_in_turn(frame, self.turn.take());
+        if self.secret.is_none() {
+            requests.extend(unsaid);
+            way.say_in_turn(FromDoor::Requests { connection, requests }, self.turn.take());
+            return;
+        }
+        way.say(FromDoor::Requests { connection, requests });
+        if !unsaid.is_empty() {
+            let again = FromDoor::Again { connection, requests: unsaid };
+            way.say_in_turn(again, self.turn.take());
         }
     }
 
@@ -375,6 +387,22 @@ fn opened(connection: ConnectionId, whose: Whose) -> FromDoor {
 fn said_again(requests: &[Request]) -> Vec<Request> {
     let is_one = |of: &&Request| matches!(of, Request::Submit { .. } | Request::Cancel { .. });
     requests.iter().filter(is_one).cloned().collect()
+}
+
+/// The job that an event is about.
+fn job_of(event: &Event) -> Option<JobId> {
+    match event {
+        Event::Job { job, .. } => Some(*job),
+        _ => None,
+    }
+}
+
+/// The job that a request begins.
+fn submitted(request: &Request) -> Option<JobId> {
+    match request {
+        Request::Submit { job, .. } => Some(*job),
+        _ => None,
+    }
 }
 
 /// What a request weighs while it is kept, about.
