@@ -77,7 +77,7 @@ fn a_run_goes_on_and_its_worker_is_sent_nothing() {
 #[test]
 fn a_run_that_goes_on_is_not_counted_as_one_that_begins() {
     let mut scene = took_over(some([1]));
-    let holds = vec![Hold { job: job_id(1), attempt: 1 }];
+    let holds = vec![Hold { job: job_id(1), attempt: 1, chunks: 0 }];
     let offer = LaneOffer { name: "w".into(), slots: 1, queues: vec![queue("default")], holds };
     let mut actions = Vec::new();
     let (now, lane) = (scene.now(), LaneKey(1));
