@@ -48,6 +48,16 @@ pub(crate) enum Source {
     Term(Term, Tenure),
 }
 
+impl Source {
+    /// Whether the lease holds, where there is one.
+    pub(crate) fn tenure(&self) -> Option<Tenure> {
+        match self {
+            Self::Term(_, tenure) => Some(tenure.clone()),
+            Self::Nowhere | Self::File(_) => None,
+        }
+    }
+}
+
 /// Why there is nothing to go on from.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotRecovered {

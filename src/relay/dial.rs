@@ -158,8 +158,17 @@ impl Dialler {
     async fn link(&mut self, target: &Target) -> Result<(), LinkError> {
         let who = self.who.clone();
         let nth = who.links.fetch_add(1, Ordering::Relaxed) + 1;
-        let (sessions, welcome) = target.open(who.hello(Role::Sessions, nth), &who.keys).await?;
-        let (lanes, _) = target.open(who.hello(Role::Lanes, nth), &who.keys).await?;
+        let opened = async {
+            let (sessions, welcome) =
+                target.open(who.hello(Role::Sessions, nth), &who.keys).await?;
+            let (lanes, _) = target.open(who.hello(Role::Lanes, nth), &who.keys).await?;
+            Ok::<_, LinkError>((sessions, lanes, welcome))
+        };
+        let (sessions, lanes, welcome) = tokio::select! {
+            opened = opened => opened?,
+            // One that stands still would take connections, and wake too late.
+            () = self.moved(target) => return Ok(()),
+        };
         let epoch = welcome.epoch;
         let ((from_sessions, to_sessions), (from_lanes, to_lanes)) =
             (sessions.split(), lanes.split());
