@@ -196,14 +196,15 @@ impl Dialler {
         Ok(())
     }
 
-    /// Waits until the owner is known to be somewhere else.
+    /// Waits until another list says that the owner is somewhere else.
     async fn moved(&self, target: &Target) {
         let mut targets = self.targets.clone();
-        let is_there = |all: &Vec<Target>| all.is_empty() || all.iter().any(|one| one.is(target));
-        let moved = targets.wait_for(|all| !is_there(all));
-        let is_fixed = moved.await.is_err();
-        if is_fixed {
-            std::future::pending::<()>().await;
+        loop {
+            changed(&mut targets).await;
+            let all = targets.borrow_and_update();
+            if !all.is_empty() && !all.iter().any(|one| one.is(target)) {
+                return;
+            }
         }
     }
 }
