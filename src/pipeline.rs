@@ -379,8 +379,8 @@ impl Pipeline {
                     self.take_requests(now, instant, connection, requests);
                 }
             }
-            Input::Again { connection, requests, turn: _turn } => {
-                self.take_again(now, connection, requests);
+            Input::Again { connection, since, requests, turn: _turn } => {
+                self.take_again(now, connection, since, requests);
             }
             Input::Publish(publish) => self.publish_for(instant, publish),
             Input::ConnectionClosed { connection, for_good } => {

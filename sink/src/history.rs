@@ -168,9 +168,11 @@ impl History {
         self.end_gone.take()
     }
 
-    /// Whether it has the outcome of a job, or knows where to look it up. Goes through all that it keeps.
-    pub(crate) fn has_outcome_of(&self, job: JobId) -> bool {
-        self.kept.has_outcome_of(job) || self.elsewhere.values().any(|of| of.job == job)
+    /// Whether it has an answer to what its client calls `id`, behind the event `since`: an outcome, told or to
+    /// be looked up, or that it was not taken. Goes through all that it keeps.
+    pub(crate) fn has_answer_to(&self, id: &CorrelationId, since: u64) -> bool {
+        let mut elsewhere = self.elsewhere.range(since.saturating_add(1)..);
+        self.kept.has_answer_to(id, since) || elsewhere.any(|(_, of)| of.id == *id)
     }
 
     /// Bytes that are kept here.

@@ -4,9 +4,9 @@
 
 use std::collections::VecDeque;
 
-use acequia_wire::JobId;
 use acequia_wire::client::{Event, JobEvent};
 use acequia_wire::limits::WATCHERS_MAX;
+use acequia_wire::{CorrelationId, JobId};
 
 use crate::outlet::weight;
 
@@ -63,12 +63,14 @@ impl Kept {
         Some(seq)
     }
 
-    /// Whether the outcome of a job is among them.
-    pub(crate) fn has_outcome_of(&self, of: JobId) -> bool {
-        let is_it = |entry: &Entry| matches!(&entry.event, Event::Job { job, .. } if *job == of);
-        [Line::Retained, Line::Outcomes]
-            .into_iter()
-            .any(|line| self.lines[line as usize].iter().any(is_it))
+    /// Whether the outcome of what its client calls `id`, or that it was not taken, is among those behind
+    /// `since`.
+    pub(crate) fn has_answer_to(&self, id: &CorrelationId, since: u64) -> bool {
+        self.after(since).any(|entry| match &entry.event {
+            Event::Job { id: of, .. } => of == id && is_outcome(&entry.event),
+            Event::Rejected { id: of, .. } => of == id,
+            _ => false,
+        })
     }
 
     /// The number of the end of a batch of this name, if it is the last that was pushed of what

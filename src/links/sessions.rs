@@ -86,11 +86,11 @@ impl<'a> Sessions<'a> {
     async fn input(&mut self, frame: FromDoor) -> Option<Input> {
         match frame {
             FromDoor::Opened { connection, whose } => self.opened(connection, whose),
-            FromDoor::Again { connection, requests } => {
+            FromDoor::Again { connection, since, requests } => {
                 let connection = self.open.get(&connection)?.connection;
                 // It is never closed.
                 let turn = self.turns.clone().acquire_owned().await.ok()?;
-                Some(Input::Again { connection, requests, turn })
+                Some(Input::Again { connection, since, requests, turn })
             }
             FromDoor::Requests { connection, mut requests } => {
                 let connection = self.open.get(&connection)?.connection;

@@ -28,7 +28,13 @@ pub(crate) enum Input {
         requests: Vec<Request>,
     },
     /// A client asked this of another owner, and it is not known whether that one has heeded it.
-    Again { connection: ConnectionId, requests: Vec<Request>, turn: OwnedSemaphorePermit },
+    Again {
+        connection: ConnectionId,
+        /// The number of the last event that it had been sent when it did.
+        since: u64,
+        requests: Vec<Request>,
+        turn: OwnedSemaphorePermit,
+    },
     /// A client's connection is over.
     ConnectionClosed {
         connection: ConnectionId,

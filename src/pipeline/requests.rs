@@ -56,6 +56,7 @@ impl Pipeline {
         &mut self,
         now: Time,
         connection: ConnectionId,
+        since: u64,
         requests: Vec<Request>,
     ) {
         let Some(session) = self.sessions.of(connection) else { return };
@@ -63,8 +64,8 @@ impl Pipeline {
             return;
         }
         for request in requests {
-            if let Request::Submit { job, .. } = &request
-                && self.mailboxes.has_outcome_of(session, *job)
+            if let Request::Submit { spec, .. } = &request
+                && self.mailboxes.has_answer_to(session, &spec.id, since)
             {
                 continue;
             }

@@ -41,7 +41,7 @@ impl<T, N> Default for Outbox<T, N> {
     }
 }
 
-impl<T, N: Copy + Eq + Hash> Outbox<T, N> {
+impl<T, N: Eq + Hash> Outbox<T, N> {
     /// Keeps what is said, of so many bytes.
     pub(super) fn keep(&mut self, item: T, bytes: usize) {
         self.bytes += bytes;
@@ -50,10 +50,10 @@ impl<T, N: Copy + Eq + Hash> Outbox<T, N> {
     }
 
     /// The owner has said something of these.
-    pub(super) fn note(&mut self, names: impl Iterator<Item = N>) {
+    pub(super) fn note<I: Iterator<Item = N>>(&mut self, names: impl FnOnce() -> I) {
         if !self.entries.is_empty() {
             let mark = self.next_mark;
-            self.answered.extend(names.map(|name| (mark, name)));
+            self.answered.extend(names().map(|name| (mark, name)));
         }
     }
 
@@ -105,9 +105,9 @@ mod tests {
         assert_eq!((outbox.mark(), outbox.mark()), (Some(1), None));
         outbox.keep('c', 1);
         assert_eq!(outbox.mark(), Some(2));
-        outbox.note([4].into_iter());
+        outbox.note(|| [4].into_iter());
         outbox.keep('d', 1);
-        outbox.note([5].into_iter());
+        outbox.note(|| [5].into_iter());
         outbox.forget(1);
         assert_eq!(outbox.bytes, 2);
         let (said, answered) = outbox.take();

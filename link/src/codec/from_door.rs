@@ -11,7 +11,7 @@
 //!   8 Ended      lane
 //!   9 Declared
 //!  10 Beat
-//!  11 Again      connection │ request …
+//!  11 Again      connection │ since │ request …
 //!
 //!  whose   0 its own, or 1 │ client
 //! ```
@@ -62,8 +62,11 @@ impl Codec for FromDoor {
                 let head = |to: &mut Encoder, _| to.out().number(*connection);
                 to.many(REQUESTS, head, requests, |to, each| request::put(each, to))
             }
-            Self::Again { connection, requests } => {
-                let head = |to: &mut Encoder, _| to.out().number(*connection);
+            Self::Again { connection, since, requests } => {
+                let head = |to: &mut Encoder, _| {
+                    to.out().number(*connection);
+                    to.out().number(*since);
+                };
                 to.many(AGAIN, head, requests, |to, each| request::put(each, to))
             }
             Self::Closed { connection, for_good } => to.one(CLOSED, |to| {
@@ -101,6 +104,7 @@ impl Codec for FromDoor {
             },
             AGAIN => Self::Again {
                 connection: from.fields.number()?,
+                since: from.fields.number()?,
                 requests: from.all(request::take)?,
             },
             CLOSED => Self::Closed {

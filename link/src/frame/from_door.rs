@@ -31,6 +31,8 @@ pub enum FromDoor {
     Again {
         /// The client's connection.
         connection: u64,
+        /// The highest `seq` that the client had been sent when it asked: what it is told of these is behind it.
+        since: u64,
         /// In the order in which they came.
         requests: Vec<Request>,
     },

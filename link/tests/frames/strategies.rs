@@ -118,8 +118,8 @@ pub(crate) fn from_door() -> BoxedStrategy<FromDoor> {
     let n = numbers;
     let asked = (n(), vec(requests(), 0..6))
         .prop_map(|(connection, requests)| FromDoor::Requests { connection, requests });
-    let again = (n(), vec(requests(), 0..6))
-        .prop_map(|(connection, requests)| FromDoor::Again { connection, requests });
+    let again = (n(), n(), vec(requests(), 0..6))
+        .prop_map(|(connection, since, requests)| FromDoor::Again { connection, since, requests });
     let said = (n(), vec(words(), 0..6)).prop_map(|(lane, words)| FromDoor::Said { lane, words });
     let written = (n(), n(), n(), any::<bool>());
     let other = prop_oneof![

@@ -251,7 +251,7 @@ fn from_door() -> Named<FromDoor> {
         ("ended", FromDoor::Ended { lane: N }),
         ("declared", FromDoor::Declared),
         ("beat_of_door", FromDoor::Beat),
-        ("again", FromDoor::Again { connection: N, requests: values(requests()) }),
+        ("again", FromDoor::Again { connection: N, since: 77, requests: values(requests()) }),
     ]);
     let one = |(name, request)| (format!("request_{name}"), asked(vec![request]));
     all.extend(requests().into_iter().map(one));
