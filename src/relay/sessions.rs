@@ -7,7 +7,7 @@ use acequia_link::{FromDoor, FromOwner, Whose as FarWhose};
 use acequia_sink::{Inlet, weight};
 use acequia_ventilator::ConnectionId;
 use acequia_wire::CorrelationId;
-use acequia_wire::client::{Event, HelloOp, Request, Resume};
+use acequia_wire::client::{Event, HelloOp, JobEvent, Request, Resume};
 use acequia_wire::code::close;
 use acequia_wire::limits::TOPICS_PER_SESSION_MAX;
 use rustc_hash::FxHashMap;
@@ -444,10 +444,14 @@ fn submitted(request: &Request) -> Option<&CorrelationId> {
     }
 }
 
-/// What an event answers, as its client calls it.
+/// What an event answers for good, as its client calls it: that a run has begun of a job which is not
+/// accepted says nothing yet.
 fn told_of(event: &Event) -> Option<CorrelationId> {
     match event {
-        Event::Job { id, .. } | Event::Rejected { id, .. } => Some(id.clone()),
+        Event::Job { id, what, .. } if matches!(what, JobEvent::Accepted) || what.is_outcome() => {
+            Some(id.clone())
+        }
+        Event::Rejected { id, .. } => Some(id.clone()),
         _ => None,
     }
 }
