@@ -195,6 +195,7 @@ impl Sessions {
             }
             FromOwner::Close { connection, last, code, reason, superseded } => {
                 let Some(session) = self.open.remove(&ConnectionId(connection)) else { return };
+                way.say(FromDoor::Closed { connection, for_good: false });
                 match last {
                     Some(last) if superseded => session.inlet.supersede(*last, code, reason),
                     Some(last) => session.inlet.close_after(*last, code, reason),
@@ -203,6 +204,7 @@ impl Sessions {
             }
             FromOwner::Overflow { connection } => {
                 if let Some(session) = self.open.remove(&ConnectionId(connection)) {
+                    way.say(FromDoor::Closed { connection, for_good: false });
                     session.inlet.overflow();
                 }
             }
