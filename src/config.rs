@@ -188,6 +188,9 @@ impl Shared {
 pub struct Links {
     /// `HOST:PORT`; port 0 lets the system choose.
     pub listen: String,
+    /// Where doors of other servers of a cluster reach it, `HOST:PORT`. With `None` it is the host of
+    /// [`Shared::address`] and the port of `listen`.
+    pub address: Option<String>,
     /// What both ends have to know.
     pub token: Secret,
 }

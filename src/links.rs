@@ -11,6 +11,7 @@ mod takeovers;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use acequia_journal::Tenure;
 use acequia_link::{
     BEAT_EVERY, FromDoor, FromOwner, Hello, Link, LinkError, LinkReader, LinkWriter, Refused, Role,
     SILENT_AFTER, Welcome,
@@ -49,6 +50,8 @@ pub(crate) struct Owner {
     pub(crate) calls: Router,
     pub(crate) metrics: LinkMetrics,
     pub(crate) takeovers: Takeovers,
+    /// Where another server may take over: whether this one's lease holds.
+    pub(crate) tenure: Option<Tenure>,
 }
 
 /// Who the owner is.
@@ -121,7 +124,8 @@ async fn nobody_knows(mut known: watch::Receiver<Known>) {
 impl Owner {
     /// Whether it takes in nobody any more.
     fn is_over(&self) -> bool {
-        self.inbox.is_closed()
+        // One that has stood still for longer than its lease does not know.
+        self.inbox.is_closed() || self.tenure.as_ref().is_some_and(Tenure::is_in_question)
     }
 
     /// A connection of a link with a door in this very process, unless it is over.
@@ -143,11 +147,11 @@ impl Owner {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Hello { role, name, .. } = &hello;
+        let (Hello { role, .. }, name) = (&hello, link.peer().to_owned());
         let Some(place) = self.takeovers.begin(&hello) else { return };
         let _counted = self.metrics.link(*role);
         if *role == Role::Sessions {
-            tracing::info!(door = name, "a door has linked");
+            tracing::info!(door = %name, "a door has linked");
         }
         let served = async {
             match role {
@@ -162,10 +166,10 @@ impl Owner {
         };
         match ended {
             Ok(()) | Err(Broken::Closed) if *role == Role::Sessions => {
-                tracing::info!(door = name, "the link with a door has ended");
+                tracing::info!(door = %name, "the link with a door has ended");
             }
             Ok(()) | Err(Broken::Closed) => {}
-            Err(error) => tracing::warn!(door = name, ?role, %error, "a link has broken"),
+            Err(error) => tracing::warn!(door = %name, ?role, %error, "a link has broken"),
         }
     }
 }

@@ -112,7 +112,7 @@ def words():
 
 def offer(name="worker-1", slots=8, queues=("default", "images"), peer=b"\0", holds=()):
     return (text(name) + number(slots) + number(len(queues)) + b"".join(map(text, queues)) + peer
-            + b"".join(job + number(attempt) for job, attempt in holds))
+            + b"".join(job + number(attempt) + number(chunks) for job, attempt, chunks in holds))
 
 
 def of_door():
@@ -126,9 +126,7 @@ def of_door():
     yield "requests_none", "no request", frame(2, connection)
     yield "closed", "a client has gone, for good", frame(3, connection, YES)
     yield "written", "events were written, and none wait", frame(4, connection, number(2), number(1_000), YES)
-    yield "resumed", "a session goes on", frame(5, connection, YES, number(9), text("secret"), number(77), NO)
-    yield ("resumed_limited", "a session of a token with limits goes on",
-           frame(5, connection, NO, text("secret"), number(0), YES, number(10), number(1_000)))
+    yield "mark", "the owner is to say when this is durable", frame(5, number(77))
     peers = {
         "unknown": b"\0", "v4": b"\1" + bytes([10, 0, 0, 1]) + number(7_000),
         "v6": b"\2" + bytes(15) + b"\1" + number(7_000) + number(5) + number(6), "ipc": b"\3",
@@ -137,7 +135,7 @@ def of_door():
     for name, peer in peers.items():
         yield f"ready_{name}", "a worker takes jobs", frame(6, lane, offer(peer=peer))
     yield ("ready_holds", "a worker of no queue, which holds jobs",
-           frame(6, lane, offer(queues=(), holds=((JOB, 1), (OTHER, 300)))))
+           frame(6, lane, offer(queues=(), holds=((JOB, 1, 0), (OTHER, 300, 7)))))
     all_words = words()
     for name, (says, word) in all_words.items():
         yield f"said_{name}", says, frame(7, lane, word)
@@ -145,6 +143,7 @@ def of_door():
     yield "ended", "a worker has gone", frame(8, lane)
     yield "declared", "all is declared", frame(9)
     yield "beat_of_door", "the door lives", frame(10)
+    yield "again", "what was asked of another owner", frame(11, connection, number(77), *(request for _, request in all_requests.values()))
 
 
 def of_owner():
@@ -160,19 +159,18 @@ def of_owner():
     yield "close", "close after a bye", frame(68, connection, number(1_001), NO, text("stops"), YES, bye)
     yield "close_superseded", "close at once", frame(68, connection, number(4_001), YES, text("resumed elsewhere"), NO)
     yield "overflow", "a client does not read", frame(69, connection)
-    yield "adopted", "a session goes on", frame(70, connection, YES)
-    yield ("run", "a job", frame(71, lane, JOB, text("images"), number(2), NO, number(0), JSON, data(b"[1]")))
+    yield ("run", "a job", frame(70, lane, JOB, text("images"), number(2), NO, number(0), JSON, data(b"[1]")))
     yield ("run_whole", "a job with all that it may have",
-           frame(71, lane, JOB, text("default"), number(1), YES, number(30_000), number(1), text("traceparent"), text("00-x"),
+           frame(70, lane, JOB, text("default"), number(1), YES, number(30_000), number(1), text("traceparent"), text("00-x"),
                  b"\4" + text("image/png"), data(b"\x89PNG")))
-    yield "cancel", "a job is not wanted", frame(72, lane, JOB)
-    yield "bye", "no job follows", frame(73, lane, text("stops"))
-    yield "end", "a worker does not answer", frame(74, lane)
-    yield "hold", "nothing more is to be read", frame(75, lane)
-    yield "let_go", "and again", frame(76, lane)
-    yield "durable", "so many frames are done with", frame(77, number(1 << 40))
-    yield "beat_of_owner", "the owner lives", frame(78)
-    yield "leave", "the owner hands over", frame(79, text("hands over"))
+    yield "cancel", "a job is not wanted", frame(71, lane, JOB)
+    yield "bye", "no job follows", frame(72, lane, text("stops"))
+    yield "end", "a worker does not answer", frame(73, lane)
+    yield "hold", "nothing more is to be read", frame(74, lane)
+    yield "let_go", "and again", frame(75, lane)
+    yield "durable", "what came before a mark is durable", frame(76, number(1 << 40))
+    yield "beat_of_owner", "the owner lives", frame(77)
+    yield "leave", "the owner hands over", frame(78, text("hands over"))
 
 
 def handshake():

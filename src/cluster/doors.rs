@@ -70,7 +70,7 @@ impl Doors {
         config: &Config,
         links: &Links,
     ) -> Result<(Self, Addresses), StartError> {
-        let Links { listen, token } = links;
+        let Links { listen, token, .. } = links;
         let port = LinkPort::bind(listen, config.tls.as_ref()).await?;
         let ports = Ports::bind(config).await?;
         let (targets, followed) = watch::channel(Vec::new());
@@ -175,8 +175,10 @@ pub(super) fn owner_address(
 ) -> String {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let url = advertised.unwrap_or_else(|| format!("{scheme}://{}", addresses.http));
+    let given = config.links.as_ref().and_then(|links| links.address.clone());
     let port = addresses.link.map_or(0, |link| link.port());
-    format!("{url}/#{}:{port}", host_of(&url))
+    let link = given.unwrap_or_else(|| format!("{}:{port}", host_of(&url)));
+    format!("{url}/#{link}")
 }
 
 /// Where clients reach the owner of this address.

@@ -3,10 +3,17 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::extract::Request;
+use acequia_wire::code::RejectCode;
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::{Extension, Request, State};
+use axum::http::StatusCode;
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
+use serde_json::{Value, json};
 
+use super::door::Door;
 use super::from_door::CALLER;
 use super::listener::Caller;
 
@@ -26,6 +33,11 @@ const LEFT_OUT: [HeaderName; 8] = [
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
 ];
+
+/// What is told of a server is not longer.
+const SERVER_BYTES_MAX: usize = 64 << 10;
+/// What of it is a door's own.
+const OWN: [&str; 3] = ["http", "jobs", "results"];
 
 /// The owner of a door, for calls.
 #[derive(Clone)]
@@ -50,4 +62,49 @@ impl Forward {
         LEFT_OUT.iter().for_each(|name| _ = response.headers_mut().remove(name));
         Ok(response)
     }
+}
+
+/// Admin calls as a door has them: its owner answers, and asks for the token.
+pub(super) fn admin_calls(to: &Forward) -> Router<Arc<Door>> {
+    let (to, of_server) = (to.clone(), to.clone());
+    let pass = move |Extension(caller): Extension<Caller>, request: Request| {
+        let to = to.clone();
+        async move { to.ask(&caller, request).await.map_err(|why| unanswered(&why)) }
+    };
+    let server = move |State(door): State<Arc<Door>>,
+                       Extension(caller): Extension<Caller>,
+                       request: Request| {
+        let to = of_server.clone();
+        async move {
+            let answer = to.ask(&caller, request).await.map_err(|why| unanswered(&why))?;
+            Ok::<_, Response>(with_own_ports(&door, answer).await)
+        }
+    };
+    Router::new().route("/v1/admin/server", any(server)).route("/v1/admin/{*rest}", any(pass))
+}
+
+/// What is told of the server, with the ports of this door: those are what can be dialled here.
+async fn with_own_ports(door: &Door, answer: Response) -> Response {
+    if answer.status() != StatusCode::OK {
+        return answer;
+    }
+    let Ok(body) = to_bytes(answer.into_body(), SERVER_BYTES_MAX).await else {
+        return unanswered("its answer breaks off");
+    };
+    match (serde_json::from_slice(&body), serde_json::to_value(&door.about)) {
+        (Ok(Value::Object(mut told)), Ok(Value::Object(own))) => {
+            let ports = own.into_iter().filter(|(name, _)| OWN.contains(&name.as_str()));
+            told.extend(ports);
+            axum::Json(Value::Object(told)).into_response()
+        }
+        _ => unanswered("its answer is not understood"),
+    }
+}
+
+/// As other admin calls are refused.
+fn unanswered(why: &str) -> Response {
+    let message = format!("the owner of this door does not answer: {why}");
+    let refused = json!({ "code": RejectCode::Draining.as_str(), "message": message });
+    let again = [(header::RETRY_AFTER, "1")];
+    (StatusCode::SERVICE_UNAVAILABLE, again, axum::Json(refused)).into_response()
 }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use acequia_link::{
-    BEAT_EVERY, FromDoor, FromOwner, Hello, LinkError, LinkReader, LinkWriter, Role, SILENT_AFTER,
+    BEAT_EVERY, Fault, FromDoor, FromOwner, Hello, LinkError, LinkReader, LinkWriter, Refused,
+    Role, SILENT_AFTER,
 };
 use acequia_restraint::Seldom;
 use tokio::io::{ReadHalf, WriteHalf};
@@ -129,7 +130,14 @@ impl Dialler {
                 }
                 continue;
             };
-            match self.link(&target).await {
+            let mut linked = self.link(&target).await;
+            if let Err(error) = &linked
+                && let Fault::RefusedUs(Refused::NotOwner { owner: Some(owner) }) = &error.fault
+            {
+                // It knows better, and not for sure.
+                linked = self.link(&Target::There(owner.clone())).await;
+            }
+            match linked {
                 Ok(()) => pause = AGAIN_MIN,
                 Err(error) => {
                     if let Some(left_out) = self.lines.line((), std::time::Instant::now()) {
@@ -138,10 +146,7 @@ impl Dialler {
                     nth += 1;
                     tokio::select! {
                         () = tokio::time::sleep(pause) => pause = (2 * pause).min(AGAIN_MAX),
-                        changed = self.targets.changed() => if changed.is_err() {
-                            // The list is what it is.
-                            tokio::time::sleep(pause).await;
-                        },
+                        () = changed(&mut self.targets) => {}
                         () = self.relay.closed() => {}
                     }
                 }
@@ -153,8 +158,17 @@ impl Dialler {
     async fn link(&mut self, target: &Target) -> Result<(), LinkError> {
         let who = self.who.clone();
         let nth = who.links.fetch_add(1, Ordering::Relaxed) + 1;
-        let (sessions, welcome) = target.open(who.hello(Role::Sessions, nth), &who.keys).await?;
-        let (lanes, _) = target.open(who.hello(Role::Lanes, nth), &who.keys).await?;
+        let opened = async {
+            let (sessions, welcome) =
+                target.open(who.hello(Role::Sessions, nth), &who.keys).await?;
+            let (lanes, _) = target.open(who.hello(Role::Lanes, nth), &who.keys).await?;
+            Ok::<_, LinkError>((sessions, lanes, welcome))
+        };
+        let (sessions, lanes, welcome) = tokio::select! {
+            opened = opened => opened?,
+            // One that stands still would take connections, and wake too late.
+            () = self.moved(target) => return Ok(()),
+        };
         let epoch = welcome.epoch;
         let ((from_sessions, to_sessions), (from_lanes, to_lanes)) =
             (sessions.split(), lanes.split());
@@ -182,15 +196,23 @@ impl Dialler {
         Ok(())
     }
 
-    /// Waits until the owner is known to be somewhere else.
+    /// Waits until another list says that the owner is somewhere else.
     async fn moved(&self, target: &Target) {
         let mut targets = self.targets.clone();
-        let is_there = |all: &Vec<Target>| all.is_empty() || all.iter().any(|one| one.is(target));
-        let moved = targets.wait_for(|all| !is_there(all));
-        let is_fixed = moved.await.is_err();
-        if is_fixed {
-            std::future::pending::<()>().await;
+        loop {
+            changed(&mut targets).await;
+            let all = targets.borrow_and_update();
+            if !all.is_empty() && !all.iter().any(|one| one.is(target)) {
+                return;
+            }
         }
+    }
+}
+
+/// Waits until there is another list; a list that is what it is never changes.
+async fn changed(targets: &mut watch::Receiver<Vec<Target>>) {
+    if targets.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

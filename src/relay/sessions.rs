@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use acequia_link::{FromDoor, FromOwner, Whose as FarWhose};
 use acequia_sink::{Inlet, weight};
 use acequia_ventilator::ConnectionId;
+use acequia_wire::CorrelationId;
 use acequia_wire::client::{Event, HelloOp, Request, Resume};
 use acequia_wire::code::close;
 use acequia_wire::limits::TOPICS_PER_SESSION_MAX;
@@ -29,6 +30,9 @@ const COME_BACK_MS: std::ops::Range<u32> = 200..5_000;
 /// One batch of what a client asks, for which it waits with the next.
 type Turn = Option<OwnedSemaphorePermit>;
 
+/// What a client asked after it had been sent the event of that number.
+type Unsaid = (u64, Vec<Request>);
+
 struct Session {
     inlet: Inlet,
     whose: Whose,
@@ -46,7 +50,7 @@ struct Session {
     /// It watches what others have submitted, which no owner knows but the one that was asked.
     watches: bool,
     /// What could not be said yet, or has to be said again.
-    unsaid: Vec<Request>,
+    unsaid: Vec<Unsaid>,
     turn: Turn,
     /// Written, and not told of.
     events: u64,
@@ -59,7 +63,7 @@ struct Session {
 #[derive(Default)]
 pub(super) struct Sessions {
     open: FxHashMap<ConnectionId, Session>,
-    outbox: Outbox<(ConnectionId, Vec<Request>)>,
+    outbox: Outbox<(ConnectionId, Unsaid), (ConnectionId, CorrelationId)>,
     /// Turns of those who have to wait, since so much is not durable yet.
     waiting: Vec<OwnedSemaphorePermit>,
     /// How many were sent away.
@@ -112,16 +116,14 @@ impl Sessions {
         let Some(session) = self.open.get_mut(&connection) else { return };
         session.note(&requests);
         let Some(way) = way.filter(|_| session.is_opened) else {
-            session.unsaid.extend(requests);
+            session.unsaid.push((session.last, requests));
             session.turn = turn;
             return;
         };
         // A session that cannot be resumed ends with its owner.
         if session.secret.is_some() {
-            let again = said_again(&requests);
-            if !again.is_empty() {
-                self.keep(connection, again);
-            }
+            let (since, again) = (session.last, said_again(&requests));
+            self.keep(connection, (since, again));
         }
         let turn = if self.outbox.is_full() {
             self.waiting.extend(turn);
@@ -132,9 +134,11 @@ impl Sessions {
         way.say_in_turn(FromDoor::Requests { connection: connection.0, requests }, turn);
     }
 
-    fn keep(&mut self, connection: ConnectionId, requests: Vec<Request>) {
-        let bytes = requests.iter().map(bytes_of).sum();
-        self.outbox.keep((connection, requests), bytes);
+    fn keep(&mut self, connection: ConnectionId, unsaid: Unsaid) {
+        if !unsaid.1.is_empty() {
+            let bytes = unsaid.1.iter().map(bytes_of).sum();
+            self.outbox.keep((connection, unsaid), bytes);
+        }
     }
 
     /// A client has gone.
@@ -232,6 +236,8 @@ impl Sessions {
         }
         if let Some(first) = first_seq {
             session.last = first + events.len() as u64 - 1;
+            self.outbox
+                .note(|| events.iter().filter_map(|event| Some((connection, told_of(event)?))));
         }
         session.inlet.send(first_seq, events);
         let (waiting, bytes) = session.inlet.waiting();
@@ -258,11 +264,8 @@ impl Sessions {
         for connection in all {
             let Some(session) = self.open.get_mut(&connection) else { continue };
             if session.goes_on() {
-                let again = said_again(&session.unsaid);
-                let is_kept = session.secret.is_some() && !again.is_empty();
-                session.declare(connection, way);
-                if is_kept {
-                    self.keep(connection, again);
+                for unsaid in session.declare(connection, way) {
+                    self.keep(connection, unsaid);
                 }
             } else {
                 self.send_away(connection);
@@ -275,9 +278,15 @@ impl Sessions {
         for session in self.open.values_mut() {
             (session.events, session.bytes, session.is_wanted_empty) = (0, 0, false);
         }
-        for (connection, requests) in self.outbox.take() {
+        let (outbox, seen) = self.outbox.take();
+        for (connection, (since, mut requests)) in outbox {
+            // Of these the owner has told something, so it has heeded them.
+            requests.retain(|request| match request {
+                Request::Submit { spec, .. } => !seen.contains(&(connection, spec.id.clone())),
+                _ => true,
+            });
             if let Some(session) = self.open.get_mut(&connection) {
-                session.unsaid.extend(requests);
+                session.unsaid.push((since, requests));
             }
         }
         self.waiting.clear();
@@ -333,7 +342,8 @@ impl Session {
         !self.is_opened || (self.secret.is_some() && !self.watches)
     }
 
-    fn declare(&mut self, connection: ConnectionId, way: &Way) {
+    /// Tells the owner of it. Returns what may have to be said once more.
+    fn declare(&mut self, connection: ConnectionId, way: &Way) -> Vec<Unsaid> {
         way.say(opened(connection, self.whose));
         let mut requests = Vec::new();
         if let Some(secret) = self.secret.clone() {
@@ -345,12 +355,22 @@ impl Session {
             let topics = self.topics.iter();
             requests.extend(topics.map(|topic| Request::Subscribe { topic: topic.clone() }));
         }
-        requests.append(&mut self.unsaid);
+        let unsaid = std::mem::take(&mut self.unsaid);
+        let connection = connection.0;
         self.is_opened = true;
-        if !requests.is_empty() {
-            let frame = FromDoor::Requests { connection: connection.0, requests };
-            way.say_in_turn(frame, self.turn.take());
+        if self.secret.is_none() {
+            requests.extend(unsaid.into_iter().flat_map(|(_, requests)| requests));
+            way.say_in_turn(FromDoor::Requests { connection, requests }, self.turn.take());
+            return Vec::new();
         }
+        way.say(FromDoor::Requests { connection, requests });
+        let mut kept = Vec::new();
+        for (since, requests) in unsaid.into_iter().filter(|(_, requests)| !requests.is_empty()) {
+            kept.push((since, said_again(&requests)));
+            let again = FromDoor::Again { connection, since, requests };
+            way.say_in_turn(again, self.turn.take());
+        }
+        kept
     }
 
     fn tell_written(&mut self, connection: ConnectionId, way: Option<&Way>) {
@@ -375,6 +395,14 @@ fn opened(connection: ConnectionId, whose: Whose) -> FromDoor {
 fn said_again(requests: &[Request]) -> Vec<Request> {
     let is_one = |of: &&Request| matches!(of, Request::Submit { .. } | Request::Cancel { .. });
     requests.iter().filter(is_one).cloned().collect()
+}
+
+/// What an event answers, as its client calls it.
+fn told_of(event: &Event) -> Option<CorrelationId> {
+    match event {
+        Event::Job { id, .. } | Event::Rejected { id, .. } => Some(id.clone()),
+        _ => None,
+    }
 }
 
 /// What a request weighs while it is kept, about.

@@ -13,6 +13,7 @@ from harness.door import Door, Owner
 from harness.fixtures import (  # noqa: F401 pytest finds them here
     admin, client, make, new_client, new_server, no_journal_is_left, processes, pytest_runtest_makereport, server,
 )
+from harness.open_member import OpenMember, token_in
 from harness.postgres import Postgres
 from harness.postgres_proxy import PostgresProxy
 from harness.prometheus import Prometheus
@@ -125,3 +126,11 @@ def behind_proxy(postgres, database, new_member, make):
     proxy = make(PostgresProxy(postgres))
     one = new_member(postgres.url(database=database.rpartition("/")[2], port=proxy.port)).owns()
     return proxy, one, new_member(database).stands_by(one)
+
+
+@pytest.fixture
+def open_owner(database, tmp_path):
+    """A server of a cluster, alone in it, that is a door too; it must be well at the end of the test."""
+    owner = OpenMember(database, token_in(tmp_path)).owns()
+    yield owner
+    owner.check()

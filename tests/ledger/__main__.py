@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -18,8 +19,11 @@ import calm  # noqa: E402
 import chaos  # noqa: E402
 import cluster_chaos  # noqa: E402
 import disk  # noqa: E402
+import door_chaos  # noqa: E402
+import doubles  # noqa: E402
 import single_chaos  # noqa: E402
 from cluster import Cluster  # noqa: E402
+from doors import Doors  # noqa: E402
 from harness import Admin  # noqa: E402
 from single import Single  # noqa: E402
 
@@ -33,17 +37,21 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=6, help="of disasters in each round")
     parser.add_argument("--without-journal", action="store_true", help="to see that a loss is noticed")
-    parser.add_argument("--cluster", dest="disasters", action="store_const", const=cluster_chaos,
-                        default=single_chaos, help="two servers on one PostgreSQL")
+    of = parser.add_mutually_exclusive_group()
+    of.add_argument("--cluster", dest="disasters", action="store_const", const=cluster_chaos,
+                    default=single_chaos, help="two servers on one PostgreSQL")
+    of.add_argument("--doors", dest="disasters", action="store_const", const=door_chaos,
+                    help="three servers on one PostgreSQL, each a door")
     parser.add_argument("--only", metavar="DISASTERS",
                         help=f"what happens besides cuts, some of {','.join(single_chaos.DISASTERS)}; "
-                             f"with --cluster of {','.join(cluster_chaos.DISASTERS)}")
+                             f"with --cluster of {','.join(cluster_chaos.DISASTERS)}; "
+                             f"with --doors of {','.join(door_chaos.DISASTERS)}")
     args = parser.parse_args()
-    args.is_cluster = args.disasters is cluster_chaos
+    args.is_single = args.disasters is single_chaos
     args.only = tuple(args.only.split(",")) if args.only else args.disasters.DISASTERS
     if unknown := set(args.only) - set(args.disasters.DISASTERS):
         parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join(args.disasters.DISASTERS)}")
-    if args.is_cluster and args.without_journal:
+    if args.without_journal and not args.is_single:
         parser.error("the servers of a cluster have a journal, or are none: --without-journal is for one server")
     return args
 
@@ -74,8 +82,8 @@ def take_letters(server):
     return jobs
 
 
-def a_round(nth, fleet, args):
-    """Storm, calm, audit. Returns a row of the table and what is wrong."""
+def a_round(nth, fleet, args, again):
+    """Storm, calm, audit. Returns a row of the table and what is wrong, and counts what runs began again for."""
     plan = plan_of(nth, args)
     fleet.begin(nth, plan)
     done = chaos.carry_out(plan.deeds, fleet)
@@ -92,13 +100,17 @@ def a_round(nth, fleet, args):
     accepted = {job for submit in book.submits.values() for job in submit.accepted}
     ended = {said["job"] for submit in book.submits.values() for said in submit.ended}
     try:
-        known = look_up(fleet.server, accepted | ended)
+        known = look_up(fleet.asked, accepted | ended)
         # Later than the last of the answers.
         book.looked_ns = time.time_ns()
-        book.letters = take_letters(fleet.server)
+        book.letters = take_letters(fleet.asked)
+        book.terms = fleet.terms()
+        (fleet.folder / f"r{nth}.terms").write_text("".join(f"{term}\n" for term in book.terms))
     except (OSError, AssertionError) as error:
         return [nth], [*wrong, f"no answer: {error!r}"]
     wrong += audit.violations(book, known)
+    if book.terms:
+        again.update(doubles.reasons(book))
     panics = [line for site in fleet.sites for process in site.processes for line in process.stderr if "panicked" in line]
     wrong += [f"a server panicked: {line}" for line in panics]
     submits = book.submits.values()
@@ -120,7 +132,9 @@ def plan_of(nth, args):
 
 
 def new_fleet(folder, args):
-    if args.is_cluster:
+    if args.disasters is door_chaos:
+        return Doors(folder, args.seed)
+    if args.disasters is cluster_chaos:
         return Cluster(folder, args.seed)
     return Single(folder, args.seed, plan_of(1, args).retention_s, args.without_journal)
 
@@ -131,25 +145,27 @@ def row(values, columns):
 
 def main():
     args = arguments()
-    if not args.is_cluster:
+    if args.is_single:
         disk.go_apart()
-    of = "--cluster " if args.is_cluster else ""
+    of = {cluster_chaos: "--cluster ", door_chaos: "--doors "}.get(args.disasters, "")
     print(f"seed {args.seed}: the same disasters again with {of}--seed {args.seed} --only {','.join(args.only)}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="acequia-ledger-"))
     fleet, columns = new_fleet(folder, args), (*COLUMNS, *args.disasters.COUNTED, "wrong")
-    began, wrong, totals = time.monotonic(), [], []
+    began, wrong, totals, again = time.monotonic(), [], [], Counter()
     try:
         print(row(columns, columns), flush=True)
         for nth in range(1, args.rounds + 1):
             # Until it is through.
             wrong = ["it was broken off"]
-            values, wrong = a_round(nth, fleet, args)
+            values, wrong = a_round(nth, fleet, args, again)
             totals = [sum(pair) for pair in zip(values, totals or [0] * len(values), strict=False)]
             print(row(values, columns), flush=True)
             if wrong:
                 break
     finally:
         fleet.close(keep=bool(wrong))
+    if again:
+        print("runs began again:", ", ".join(f"{why} {count}" for why, count in again.most_common()))
     if wrong:
         print(*wrong[:50], sep="\n")
         print(f"{len(wrong)} times wrong in round {nth}, seed {args.seed}; the books are in {folder}")

@@ -2,30 +2,24 @@
 
 import json
 
-from fleet import HEALED_S, beats, goes_by_proxy, nth_of
+from doubles import not_doubled
+from fleet import HEALED_S, beats, nth_of
 from jobs import CANCELLED, DONE, EXPIRED, KINDS, LOST, TIMED_OUT, answer
+from troubles import AROUND_NS, LAIN_NS, WRITTEN_NS, S, is_disturbed, is_unsettled, unsettled
 
-MS, S = 1_000_000, 1_000_000_000  # in nanoseconds
+MS = 1_000_000  # in nanoseconds
 EARLY_NS = 5 * MS  # times are written in whole milliseconds, here and there
 APART_NS = 50 * MS  # the clocks of owners: each is the database's as of an answer, which was on its way
-WRITTEN_NS = 500 * MS  # what was longer ago than this is on the disk
-LAIN_NS = 5 * S  # for as long a job may wait at a worker that has others
-AROUND_NS = S  # what somebody does to others may show so much later
 REFUSALS = {"draining", "storage"}  # nothing else is a reason to refuse these jobs
 AWAY_CODES = {"draining", "standby"}  # of those that refuse whoever comes
-SERVER_ENDS = {"kill_server", "stop_server", "launch_server"}
-# From which deed to which a journal that is a database cannot be written.
-AWAY = (("kill_database", "start_database"), ("stop_database", "start_database"),
-        ("pause_database", "resume_database"), ("hold_link", "free_link"))
-BREAKS = {"cut_link", "break_link"}  # what takes the connection to it
-STILL_S = 4  # a server that stands still for longer may find that another has taken over
-WORKER_DEEDS = {"kill_worker", "start_worker", "pause_worker", "resume_worker"}
 
 
 def violations(books, known):
     """All of them. `known` maps each accepted job to what the server knows of it, or None."""
+    # At a door, not to be taken is more than that.
+    taken = not_doubled if books.terms else not_taken
     for rule in (nothing_strange, in_order, told_once, told_all, ended_well, readable, agreed, buried, executed, one_job,
-                 not_too_early, not_expired, not_taken, not_timed_out, timed_out,
+                 not_too_early, not_expired, taken, not_timed_out, timed_out,
                  batch_told, refused_for_a_reason, not_run_again, turned_away_well):
         for what in rule(books, known):
             yield f"{rule.__name__.replace('_', ' ')}: {what}"
@@ -216,28 +210,6 @@ def not_expired(books, known):
             if not books.done({"kill_server"}, from_ns, to_ns + WRITTEN_NS) and not is_unsettled(books, from_ns, to_ns):
                 yield f"{submit} has expired, and had begun: {what}"
                 break
-
-
-def unsettled(books):
-    """From when to when the journal may be another server's, or its database out of reach: (ns, ns)."""
-    spans = [span for begin, end in AWAY for span in books.spans(begin, end)]
-    spans += [(deed.from_ns, deed.to_ns) for deed in books.deeds if deed.name in BREAKS]
-    spans += [(begin, end) for begin, end in books.spans("pause_server", "resume_server") if end - begin > STILL_S * S]
-    return [(begin - WRITTEN_NS, end + HEALED_S * S) for begin, end in spans]
-
-
-def is_unsettled(books, from_ns, to_ns):
-    return any(begin <= to_ns and end >= from_ns for begin, end in unsettled(books))
-
-
-def is_disturbed(books, nth, from_ns, to_ns):
-    """Whether between two moments something was done that takes a run from this worker."""
-    if books.done(SERVER_ENDS, from_ns, to_ns) or is_unsettled(books, from_ns, to_ns):
-        return True
-    if any(deed.arguments[0] == nth for deed in books.done(WORKER_DEEDS, from_ns, to_ns)):
-        return True
-    cuts = (deed.arguments[0] for deed in books.done({"cut"}, from_ns, to_ns))
-    return goes_by_proxy(nth) and any(port != "http" for port in cuts)
 
 
 def not_taken(books, known):

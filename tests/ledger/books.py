@@ -21,6 +21,7 @@ class Submit:
     started: list = field(default_factory=list)  # lines of the book
     ended: list = field(default_factory=list)  # lines of the book
     gaps: list = field(default_factory=list)  # lines of the book: it has ended, and how is not known
+    written_ns: int | None = None  # by when it was on the disk, since its client heard of that
 
     @property
     def jobs(self):
@@ -76,6 +77,7 @@ class Books:
     looked_ns: int = 0  # when the server was asked what it knows
     turned_away: list = field(default_factory=list)  # upgrades that were refused
     addresses: set = field(default_factory=set)  # of servers, as they are told
+    terms: list = field(default_factory=list)  # of doors: who owned the journal, from when on
     calm_ns: int = 0  # from when on nothing was done to anybody
     resubmitted: set = field(default_factory=set)  # nonces that were submitted again
     letters: list = field(default_factory=list)  # jobs of the dead letters
@@ -114,6 +116,8 @@ class Books:
                 getattr(submit, what).append(line)
             else:
                 getattr(submit, what).append(line["job" if what == "accepted" else "code"])
+            if submit and what in ("accepted", "ended") and submit.written_ns is None:
+                submit.written_ns = line.get("t", 0)
             if line.get("code") == "storage":
                 self.storage.append(line)
 
@@ -153,13 +157,21 @@ class Books:
 
     def spans(self, begins, ends):
         """From when to when something was so, again and again: (ns, ns)."""
-        since, spans = {}, []
+        return [(begin.from_ns, end.to_ns) for begin, end in self._pairs(begins, ends)]
+
+    def spans_of(self, whom, begins, ends, are_meant=lambda begin: True):
+        """Likewise of one alone, of those that begin with deeds that are meant."""
+        return [(begin.from_ns, end.to_ns) for begin, end in self._pairs(begins, ends)
+                if begin.whom == whom and are_meant(begin)]
+
+    def _pairs(self, begins, ends):
+        """The deeds from which and to which something was so."""
+        since = {}
         for deed in self.deeds:
             if deed.name == begins:
-                since.setdefault(deed.whom, deed.from_ns)
+                since.setdefault(deed.whom, deed)
             elif deed.name == ends and deed.whom in since:
-                spans.append((since.pop(deed.whom), deed.to_ns))
-        return spans
+                yield since.pop(deed.whom), deed
 
 
 def read(folder, nth_round):

@@ -4,8 +4,6 @@ import time
 
 from harness.process import eventually
 
-from fleet import KINDS
-
 PATIENCE_S = 60
 
 
@@ -17,8 +15,8 @@ def settle(fleet):
     """Waits for the end of all jobs, of all clients, of all sessions."""
     try:
         fleet.come_up()
-        eventually(lambda: fleet.server.metric("acequia_workers") == len(KINDS),
-                   f"{len(KINDS)} workers to be ready", PATIENCE_S)
+        eventually(lambda: fleet.server.metric("acequia_workers") == fleet.workers_told,
+                   f"{fleet.workers_told} workers to be ready", PATIENCE_S)
         fleet.finish_clients()
         deadline = time.monotonic() + PATIENCE_S
         eventually(lambda: not any(client.alive for client in fleet.clients),

@@ -32,6 +32,11 @@ class Member(Server):
         """As others name it."""
         return f"http://{self.http}"
 
+    @property
+    def address_written(self):
+        """As it is in the database, while this is the owner."""
+        return self.address_told
+
     def readiness(self):
         """The status and text of `/readyz`; nothing if nobody answers."""
         try:
@@ -51,27 +56,30 @@ class Member(Server):
 class Cluster(Fleet):
     """The servers, the database, and their peers."""
 
+    servers = SERVERS
+
     def __init__(self, folder, seed):
         self._config = folder / "acequia.toml"
         self._config.write_text(f"[serve]\nretention_s = {LONG_S}\n")
-        self.postgres, self.links, self._walls, sites = Postgres(), [], [], []
-        self._late, self._launches, self._epoch = [None] * SERVERS, [None] * SERVERS, 0
-        self._threads = ThreadPoolExecutor(SERVERS)
+        self.postgres, self.links, self._walls, self.sites = Postgres(), [], [], []
+        self._late, self._launches, self._epoch = [None] * self.servers, [None] * self.servers, 0
+        self._threads = ThreadPoolExecutor(self.servers)
         try:
-            for nth in range(SERVERS):
+            for nth in range(self.servers):
                 self.links.append(PostgresProxy(self.postgres))
                 self._walls.append(Wall(folder / f"wall{nth}"))
-                server = Member.on_quiet_ports(
+                self.sites.append(Site(self._new_member(
                     *SERVER_FLAGS, "--config", self._config, "--cluster-name", NAME, cwd=folder, env=self._walls[-1].env,
                     # The way there has to look into it.
-                    journal=f"{self.postgres.url(port=self.links[-1].port)}?sslmode=disable")
-                sites.append(Site(server))
-            self._owner = sites[0].server
-            super().__init__(folder, seed, sites)
+                    journal=f"{self.postgres.url(port=self.links[-1].port)}?sslmode=disable")))
+            self._owner = self.sites[0].server
+            super().__init__(folder, seed, self.sites)
         except BaseException:
-            self.sites = sites
             self.close()
             raise
+
+    def _new_member(self, *flags, **options):
+        return Member.on_quiet_ports(*flags, **options)
 
     @property
     def server(self):
@@ -87,7 +95,7 @@ class Cluster(Fleet):
         # What was to go wrong has had its time.
         for link in self.links:
             link.disarm()
-        for nth in range(SERVERS):
+        for nth in range(self.servers):
             self._begin(nth)
         self._owner = eventually(self._agreed_owner, "one owner, whom all others name", OWNED_S)
         before, self._epoch = self._epoch, int(self._owner.metric("acequia_cluster_epoch"))
@@ -114,7 +122,7 @@ class Cluster(Fleet):
             return None
         standby = (503, f"standby: the owner is {owners[0].address_told}\n")
         others = [answer for server, answer in said.items() if server is not owners[0]]
-        is_agreed = all(answer == standby for answer in others) and self._row() == (owners[0].address_told, True)
+        is_agreed = all(answer == standby for answer in others) and self._row() == (owners[0].address_written, True)
         # It may just have woken.
         return owners[0] if is_agreed and owners[0].answers() else None
 
@@ -134,7 +142,7 @@ class Cluster(Fleet):
         eventually(lambda: left() == [0, 0, 0], "tables without a job that has ended", REST_S)
         owners = [site.server.metric("acequia_cluster_owner") for site in self.sites]
         row = self.postgres.psql("SELECT epoch, address FROM acequia.cluster", database="acequia")
-        assert sum(owners) == 1 and row == [(self._epoch, self.server.address_told)], (
+        assert sum(owners) == 1 and row == [(self._epoch, self.server.address_written)], (
             f"at rest the journal has another owner: {owners}, {row}, epoch {self._epoch}")
         for site in self.sites:
             assert site.server.metric("acequia_cluster_lost_commits") == 0, "commits are said to be lost"

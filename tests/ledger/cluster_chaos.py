@@ -34,9 +34,9 @@ def plan(rng, seconds, disasters=DISASTERS):
     return Plan(in_order(deeds), may_be_away(rng, disasters))
 
 
-def episodes(rng, seconds, disasters, kinds, episode):
+def episodes(rng, seconds, disasters, kinds, episode, share=SHARE):
     """One after another; at the end of each all is well again. In some rounds there are none."""
-    if rng.random() < SHARE:
+    if rng.random() < share:
         begin, pause = rng.uniform(0.3, seconds * 0.8), (0.5, seconds)
         yield from one_after_another(rng, kinds, disasters, begin, seconds, pause, episode)
 

@@ -38,6 +38,11 @@ def nth_of(name):
     return int(name.removeprefix("w"))
 
 
+def server_of(nth):
+    """Whose a worker is."""
+    return nth // len(KINDS)
+
+
 class Fleet:
     """What is started here is ended by `close`, and nothing else is."""
 
@@ -63,6 +68,20 @@ class Fleet:
         """The one that works."""
         raise NotImplementedError
 
+    @property
+    def asked(self):
+        """The one that is asked for what is known."""
+        return self.server
+
+    @property
+    def workers_told(self):
+        """How many workers the one that works has, when all is well."""
+        return len(KINDS)
+
+    def terms(self):
+        """Who has owned the journal, and since when, where that is known."""
+        return []
+
     def come_up(self):
         """Waits until the servers are as they are to be."""
         raise NotImplementedError
@@ -81,8 +100,7 @@ class Fleet:
         return all(self.server.total(name) == 0 for name in names)
 
     def start_worker(self, nth):
-        at, of_site = divmod(nth, len(KINDS))
-        kind, name, site = KINDS[of_site], name_of(nth), self.sites[at]
+        kind, name, site = KINDS[nth % len(KINDS)], name_of(nth), self.sites[server_of(nth)]
         book = self.folder / f"{name}.worker"
         urls = [site.url(port, goes_by_proxy(nth)) for port in ("jobs", "results")]
         if kind == "rust":

@@ -35,7 +35,7 @@ async fn frames_go_both_ways_and_each_end_counts_the_same() {
         let mut heard: Vec<FromDoor> = Vec::new();
         while owner_reads.read(&mut heard).await.expect("frames") > 0 {}
         let frames = owner_reads.frames();
-        owner.write([FromOwner::Durable { frames }, FromOwner::Beat]).await.expect("taken");
+        owner.write([FromOwner::Durable { mark: frames }, FromOwner::Beat]).await.expect("taken");
         owner.finish().await.expect("written");
         heard
     };
@@ -43,7 +43,7 @@ async fn frames_go_both_ways_and_each_end_counts_the_same() {
     assert!(heard == sent);
     let mut told: Vec<FromOwner> = Vec::new();
     while door_reads.read(&mut told).await.expect("frames") > 0 {}
-    assert_eq!(told, [FromOwner::Durable { frames }, FromOwner::Beat]);
+    assert_eq!(told, [FromOwner::Durable { mark: frames }, FromOwner::Beat]);
     assert_eq!(frames, 5_000);
 }
 

@@ -91,7 +91,11 @@ fn offers() -> BoxedStrategy<Offer> {
         any::<SocketAddr>().prop_map(LinkPeer::Tcp),
         option::of(any::<i32>()).prop_map(|pid| LinkPeer::Ipc { pid }),
     ];
-    let hold = (wire::jobs(), any::<u32>()).prop_map(|(job, attempt)| Hold { job, attempt });
+    let hold = (wire::jobs(), any::<u32>(), any::<u32>()).prop_map(|(job, attempt, chunks)| Hold {
+        job,
+        attempt,
+        chunks,
+    });
     let queues = vec(wire::queues(), 0..5);
     (text(), any::<u32>(), queues, option::of(peer), vec(hold, 0..5))
         .prop_map(|(name, slots, queues, peer, holds)| Offer { name, slots, queues, peer, holds })
@@ -114,9 +118,10 @@ pub(crate) fn from_door() -> BoxedStrategy<FromDoor> {
     let n = numbers;
     let asked = (n(), vec(requests(), 0..6))
         .prop_map(|(connection, requests)| FromDoor::Requests { connection, requests });
+    let again = (n(), n(), vec(requests(), 0..6))
+        .prop_map(|(connection, since, requests)| FromDoor::Again { connection, since, requests });
     let said = (n(), vec(words(), 0..6)).prop_map(|(lane, words)| FromDoor::Said { lane, words });
     let written = (n(), n(), n(), any::<bool>());
-    let resumed = (n(), whose(), text(), n(), option::of(any::<(u32, u32)>()));
     let other = prop_oneof![
         (n(), whose()).prop_map(|(connection, whose)| FromDoor::Opened { connection, whose }),
         (n(), any::<bool>())
@@ -124,15 +129,13 @@ pub(crate) fn from_door() -> BoxedStrategy<FromDoor> {
         written.prop_map(|(connection, events, bytes, is_empty)| {
             FromDoor::Written { connection, events, bytes, is_empty }
         }),
-        resumed.prop_map(|(connection, whose, secret, last, limited)| {
-            FromDoor::Resumed { connection, whose, secret, last, limited }
-        }),
+        n().prop_map(|number| FromDoor::Mark { number }),
         (n(), offers()).prop_map(|(lane, offer)| FromDoor::Ready { lane, offer }),
         n().prop_map(|lane| FromDoor::Ended { lane }),
         Just(FromDoor::Declared),
         Just(FromDoor::Beat),
     ];
-    prop_oneof![asked, said, other].boxed()
+    prop_oneof![asked, again, said, other].boxed()
 }
 
 pub(crate) fn from_owner() -> BoxedStrategy<FromOwner> {
@@ -151,8 +154,6 @@ pub(crate) fn from_owner() -> BoxedStrategy<FromOwner> {
             FromOwner::Close { connection, last, code, reason, superseded }
         }),
         n().prop_map(|connection| FromOwner::Overflow { connection }),
-        (n(), any::<bool>())
-            .prop_map(|(connection, is_known)| FromOwner::Adopted { connection, is_known }),
     ];
     let other = prop_oneof![
         (n(), wire::jobs()).prop_map(|(lane, job)| FromOwner::Cancel { lane, job }),
@@ -160,7 +161,7 @@ pub(crate) fn from_owner() -> BoxedStrategy<FromOwner> {
         n().prop_map(|lane| FromOwner::End { lane }),
         n().prop_map(|lane| FromOwner::Hold { lane }),
         n().prop_map(|lane| FromOwner::LetGo { lane }),
-        n().prop_map(|frames| FromOwner::Durable { frames }),
+        n().prop_map(|mark| FromOwner::Durable { mark }),
         Just(FromOwner::Beat),
         text().prop_map(|reason| FromOwner::Leave { reason }),
     ];

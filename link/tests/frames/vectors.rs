@@ -223,13 +223,6 @@ fn from_door() -> Named<FromDoor> {
     let opened = |whose| FromDoor::Opened { connection: N, whose };
     let asked = |requests| FromDoor::Requests { connection: N, requests };
     let said = |words| FromDoor::Said { lane: N, words };
-    let resumed = |whose, last, limited| FromDoor::Resumed {
-        connection: N,
-        whose,
-        secret: "secret".to_owned(),
-        last,
-        limited,
-    };
     let ready = |queues: &[&str], peer, holds| {
         let queues = queues.iter().map(|name| queue(name)).collect();
         let offer = Offer { name: "worker-1".to_owned(), slots: 8, queues, peer, holds };
@@ -238,7 +231,8 @@ fn from_door() -> Named<FromDoor> {
     let at = |peer| ready(&["default", "images"], peer, Vec::new());
     let v4 = SocketAddr::from((Ipv4Addr::new(10, 0, 0, 1), 7_000));
     let v6 = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 7_000, 5, 6);
-    let holds = [(job(0), 1), (job(16), 300)].map(|(job, attempt)| Hold { job, attempt }).to_vec();
+    let hold = |(job, attempt, chunks)| Hold { job, attempt, chunks };
+    let holds = [(job(0), 1, 0), (job(16), 300, 7)].map(hold).to_vec();
     let mut all = named([
         ("opened", opened(Whose::Proven(9))),
         ("opened_own", opened(Whose::Own)),
@@ -246,8 +240,7 @@ fn from_door() -> Named<FromDoor> {
         ("requests_none", asked(Vec::new())),
         ("closed", FromDoor::Closed { connection: N, for_good: true }),
         ("written", FromDoor::Written { connection: N, events: 2, bytes: 1_000, is_empty: true }),
-        ("resumed", resumed(Whose::Proven(9), 77, None)),
-        ("resumed_limited", resumed(Whose::Own, 0, Some((10, 1_000)))),
+        ("mark", FromDoor::Mark { number: 77 }),
         ("ready_unknown", at(None)),
         ("ready_v4", at(Some(LinkPeer::Tcp(v4)))),
         ("ready_v6", at(Some(LinkPeer::Tcp(v6.into())))),
@@ -258,6 +251,7 @@ fn from_door() -> Named<FromDoor> {
         ("ended", FromDoor::Ended { lane: N }),
         ("declared", FromDoor::Declared),
         ("beat_of_door", FromDoor::Beat),
+        ("again", FromDoor::Again { connection: N, since: 77, requests: values(requests()) }),
     ]);
     let one = |(name, request)| (format!("request_{name}"), asked(vec![request]));
     all.extend(requests().into_iter().map(one));
@@ -296,7 +290,6 @@ fn from_owner() -> Named<FromOwner> {
         ("close", close(Some(bye()), 1_001, "stops", false)),
         ("close_superseded", close(None, 4_001, "resumed elsewhere", true)),
         ("overflow", FromOwner::Overflow { connection: N }),
-        ("adopted", FromOwner::Adopted { connection: N, is_known: true }),
         ("run", FromOwner::Run { lane: N, job: plain }),
         ("run_whole", FromOwner::Run { lane: N, job: whole }),
         ("cancel", FromOwner::Cancel { lane: N, job: job(0) }),
@@ -304,7 +297,7 @@ fn from_owner() -> Named<FromOwner> {
         ("end", FromOwner::End { lane: N }),
         ("hold", FromOwner::Hold { lane: N }),
         ("let_go", FromOwner::LetGo { lane: N }),
-        ("durable", FromOwner::Durable { frames: 1 << 40 }),
+        ("durable", FromOwner::Durable { mark: 1 << 40 }),
         ("beat_of_owner", FromOwner::Beat),
         ("leave", FromOwner::Leave { reason: "hands over".to_owned() }),
     ]);
@@ -361,7 +354,7 @@ fn frames_of_owners_are_as_written_down() {
 fn there_is_a_vector_of_each_kind() {
     let kinds = |from| vectors(from).into_values().map(|bytes| bytes[4]);
     let of_door: BTreeSet<u8> = kinds("door").collect();
-    assert!(of_door.into_iter().eq(1..=10));
+    assert!(of_door.into_iter().eq(1..=11));
     let of_owner: BTreeSet<u8> = kinds("owner").collect();
-    assert!(of_owner.into_iter().eq(65..=79));
+    assert!(of_owner.into_iter().eq(65..=78));
 }

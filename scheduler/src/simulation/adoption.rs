@@ -55,7 +55,7 @@ impl Model {
 
     /// What becomes of the runs that a worker has from before.
     pub(super) fn expect_holds(&mut self, key: LaneKey, holds: &[Hold]) {
-        for Hold { job: id, attempt } in holds {
+        for Hold { job: id, attempt, chunks } in holds {
             let lane = &self.lanes[&key];
             if lane.held.contains_key(id) {
                 continue;
@@ -64,6 +64,7 @@ impl Model {
             self.lanes.get_mut(&key).unwrap().declared.insert(*id);
             if goes_on {
                 self.expect_adopted(key, *id, *attempt);
+                self.jobs.get_mut(id).unwrap().chunks = *chunks;
                 continue;
             }
             self.owed.push(Owed::CancelRun(key, *id));

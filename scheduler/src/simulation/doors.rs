@@ -19,8 +19,8 @@ const SUBMITS_KEPT: usize = 40;
 /// All that the doors know.
 #[derive(Default)]
 pub(super) struct Doors {
-    /// The last attempt of a job that a lane was given.
-    given: BTreeMap<(LaneKey, JobId), u32>,
+    /// The last run of a job that a lane was given, and the chunks that it has sent of it.
+    given: BTreeMap<(LaneKey, JobId), Hold>,
     /// What was said of jobs, and in which step. A job that is given again leaves nothing to be said
     /// of the run before.
     words: Vec<(u32, Word)>,
@@ -76,7 +76,12 @@ impl Doors {
             }
             Event::LaneReady { lane, offer } => {
                 for hold in &offer.holds {
-                    self.given.entry((*lane, hold.job)).or_insert(hold.attempt);
+                    self.given.entry((*lane, hold.job)).or_insert(*hold);
+                }
+            }
+            Event::Chunk { lane, job, .. } => {
+                if let Some(hold) = self.given.get_mut(&(*lane, *job)) {
+                    hold.chunks += 1;
                 }
             }
             _ => {}
@@ -92,7 +97,8 @@ impl Doors {
     /// Takes in what the server does.
     pub(super) fn see(&mut self, action: &Action) {
         if let Action::Run { lane, job } = action {
-            self.given.insert((*lane, job.job), job.attempt);
+            let hold = Hold { job: job.job, attempt: job.attempt, chunks: 0 };
+            self.given.insert((*lane, job.job), hold);
             self.words.retain(|(_, word)| (word.lane, word.job) != (*lane, job.job));
         }
     }
@@ -125,7 +131,16 @@ impl World {
             let mut held: Vec<JobId> = lane.held.keys().copied().chain(done).collect();
             held.sort_unstable();
             held.dedup();
-            let hold = |job| Hold { job, attempt: self.doors.given[&(*key, job)] };
+            // What will be said again is not told as sent.
+            let again = |id: JobId| {
+                let is_it =
+                    |word: &&Word| word.job == id && matches!(word.event, Event::Chunk { .. });
+                u32::try_from(words.iter().filter(is_it).count()).unwrap()
+            };
+            let hold = |job| {
+                let hold = self.doors.given[&(*key, job)];
+                Hold { chunks: hold.chunks - again(job), ..hold }
+            };
             let mut holds: Vec<Hold> = held.into_iter().map(hold).collect();
             if self.random.percent(10) {
                 self.random.lie(&mut holds);

@@ -118,7 +118,7 @@ impl Proof {
         };
         let void: BTreeSet<JobId> = actions.iter().filter_map(is_void).collect();
         let mut named = BTreeSet::new();
-        for Hold { job, attempt } in offer.holds.iter().filter(|hold| named.insert(hold.job)) {
+        for Hold { job, attempt, .. } in offer.holds.iter().filter(|hold| named.insert(hold.job)) {
             let Some(kept) = self.unclaimed.remove(job) else { continue };
             // One that the journal knows to have failed or to be lost is over.
             if *attempt > kept.runs || kept.failures + kept.losses == 0 {

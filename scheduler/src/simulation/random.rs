@@ -49,7 +49,7 @@ impl Random {
             holds.insert(self.below(holds.len()), hold);
         }
         let job = JobId::from_bytes([254; 16]);
-        holds.push(Hold { job, attempt: 1 });
+        holds.push(Hold { job, attempt: 1, chunks: 0 });
     }
 
     /// One of the keys of a map, if there is any.

@@ -77,7 +77,7 @@ fn a_run_goes_on_and_its_worker_is_sent_nothing() {
 #[test]
 fn a_run_that_goes_on_is_not_counted_as_one_that_begins() {
     let mut scene = took_over(some([1]));
-    let holds = vec![Hold { job: job_id(1), attempt: 1 }];
+    let holds = vec![Hold { job: job_id(1), attempt: 1, chunks: 0 }];
     let offer = LaneOffer { name: "w".into(), slots: 1, queues: vec![queue("default")], holds };
     let mut actions = Vec::new();
     let (now, lane) = (scene.now(), LaneKey(1));
@@ -220,6 +220,16 @@ fn when_the_wait_is_over_the_least_loaded_lanes_are_filled_first() {
         runs(&over(&mut scene)).iter().map(|run| run.to_string()).collect();
     began.sort();
     assert_eq!(began, ["1 on 1", "2 on 2", "3 on 1", "4 on 2", "5 on 1", "6 on 1"]);
+}
+
+#[test]
+fn a_lane_that_may_not_run_what_waits_is_in_nobodys_way() {
+    let mut scene = took_over([Recovered { runs: 1, losses: 1, ..recovered(1, job(1)) }]);
+    scene.lane(1, 2);
+    assert_eq!(runs(&scene.submit(job(2))), ["2 on 1"]);
+    // It has less to do, and holds a run of the job that is over.
+    assert_eq!(scene.lane_holds(2, 8, &[(1, 1)]), ["void 1 on 2"]);
+    assert_eq!(runs(&over(&mut scene)), ["1 on 1"]);
 }
 
 #[test]

@@ -25,6 +25,22 @@ def finish(writer):
     writer.close()
 
 
+class Gate:
+    """Lets through what is on its way, in both ways, until it is told otherwise."""
+
+    def __init__(self):
+        self.free = {way: asyncio.Event() for way in WAYS}
+        self.open()
+
+    def close(self, *ways):
+        for way in ways or WAYS:
+            self.free[way].clear()
+
+    def open(self):
+        for free in self.free.values():
+            free.set()
+
+
 class Link:
     """One connection: its end at the client, and that at the server as soon as there is one."""
 
@@ -52,15 +68,28 @@ class Proxy:
         self._thread.start()
         self._call(self._begin(port))
 
+    def _do(self, act):
+        """Calls this where all that is here lives."""
+        async def do():
+            act()
+
+        self._call(do())
+
     def _call(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
     async def _begin(self, port):
         # Here, since in an old Python an event belongs to the loop in which it is made.
-        self._free = {way: asyncio.Event() for way in WAYS}
-        for free in self._free.values():
-            free.set()
+        self._gates = self._new_gates()
         await self._listen(port)
+
+    def _new_gates(self):
+        """All that there are."""
+        return [Gate()]
+
+    def _gate(self, link):
+        """That through which a connection goes."""
+        return self._gates[0]
 
     async def _listen(self, port):
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
@@ -77,7 +106,7 @@ class Proxy:
                 end.close()
 
     async def _serve_link(self, link, reader):
-        await self._free[TO_SERVER].wait()
+        await self._gate(link).free[TO_SERVER].wait()
         try:
             there = await asyncio.open_connection(*self._target)
         except OSError:
@@ -94,7 +123,7 @@ class Proxy:
 
     async def _pass_on(self, link, reader, writer, way):
         """Everything that comes, up to the end; the end too."""
-        free = self._free[way]
+        free = self._gate(link).free[way]
         try:
             async for piece in self._pieces(link, reader, way):
                 await free.wait()
@@ -120,8 +149,11 @@ class Proxy:
 
     def cut(self, share=1, rng=random, how=reset):
         """Ends this share of the connections; returns how many that were."""
+        return self._cut(lambda link: rng.random() < share, how)
+
+    def _cut(self, is_meant, how=reset):
         async def do():
-            cut = [link for link in self._open if rng.random() < share]
+            cut = [link for link in self._open if is_meant(link)]
             for link in cut:
                 link.cut(how)
             return len(cut)
@@ -130,24 +162,17 @@ class Proxy:
 
     def hold(self, *ways):
         """From now on nothing is passed on in these ways, or in both; connections stay open, and come in."""
-        async def do():
-            for way in ways or WAYS:
-                self._free[way].clear()
-
-        self._call(do())
+        self._do(lambda: [gate.close(*ways) for gate in self._gates])
 
     def refuse(self):
         """From now on nobody else gets in; who is in stays."""
-        async def do():
-            self._server.close()
-
-        self._call(do())
+        self._do(lambda: self._server.close())
 
     def resume(self):
         """All is as at the beginning; what was held is passed on."""
         async def do():
-            for free in self._free.values():
-                free.set()
+            for gate in self._gates:
+                gate.open()
             if not self._server.is_serving():
                 await self._listen(self.port)
 
@@ -158,8 +183,8 @@ class Proxy:
             self._server.close()
             for link in list(self._open):
                 link.cut()
-            for free in self._free.values():
-                free.set()
+            for gate in self._gates:
+                gate.open()
             others = asyncio.all_tasks() - {asyncio.current_task()}
             await asyncio.gather(*others, return_exceptions=True)
             await self._loop.shutdown_asyncgens()
