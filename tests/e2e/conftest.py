@@ -5,10 +5,13 @@ import signal
 import pytest
 
 from harness import Serving, Worker
+from harness.at_door import (  # noqa: F401 pytest finds them here
+    pytest_addoption, pytest_collection_modifyitems, pytest_ignore_collect,
+)
 from harness.cluster import Member
 from harness.door import Door, Owner
 from harness.fixtures import (  # noqa: F401 pytest finds them here
-    admin, client, make, new_client, new_server, no_journal_is_left, processes, pytest_addoption, pytest_runtest_makereport, server,
+    admin, client, make, new_client, new_server, no_journal_is_left, processes, pytest_runtest_makereport, server,
 )
 from harness.open_member import OpenMember, token_in
 from harness.postgres import Postgres

@@ -63,6 +63,25 @@ def test_whoever_takes_over_at_another_door_has_the_session(doors, make):
     session.client = stolen
 
 
+def test_places_are_given_back(new_owner, new_door, make):
+    """Of sessions that the owner ends, at whatever door they are."""
+    owner = new_owner("--sessions", 5)
+    here, there = new_door(owner), new_door(owner)
+    session = make(Session(here))
+    for turn in range(10):
+        before = session.client
+        taken = Client(there if turn % 2 else here)
+        taken.send({"op": "hello", "resume": session._secret, "last": 0})
+        assert taken.heard("welcome")["resumed"] is True
+        assert before.wait_closed() == 4001
+        before.close()
+        session.client = taken
+    eventually(lambda: owner.metric("acequia_sessions") == 1, "the end of all others")
+    for _ in range(10):
+        with Client(here) as client:
+            client.barrier()
+
+
 def test_workers_of_a_door_that_is_killed(doors, make):
     """Their jobs go to others; the doors beside it notice nothing."""
     owner, here, there = doors

@@ -2,7 +2,7 @@
 
 from .door import Door, Owner
 from .process import PATIENCE_S, eventually
-from .server import Server
+from .server import Server, token_left
 
 # Flags that stand without a value.
 _ALONE = {"--allow-open-workers", "--no-measures", "--proxy-protocol"}
@@ -11,7 +11,7 @@ _ALONE = {"--allow-open-workers", "--no-measures", "--proxy-protocol"}
 _OF_DOOR = {"--admin-listen", "--listen", "--listen-access", "--proxy-protocol", "--tls-cert", "--tls-key"}
 
 # What a door has no part in; all others, about who may come in and how much they may, both need.
-_OF_OWNER = {"--lease-s", "--no-measures", "--pool", "--retention-s", "--session-s", "--timeout-s", "--trace-ratio"}
+_OF_OWNER = {"--journal", "--lease-s", "--no-measures", "--pool", "--retention-s", "--session-s", "--timeout-s", "--trace-ratio"}
 
 
 class _Both:
@@ -53,6 +53,14 @@ class BehindDoor(Server):
         self.http, self.jobs, self.results = self._door.http, self._door.jobs, self._door.results
         self.admin = self._door.admin
         self.process = _Both(self._owner.process, self._door.process)
+        self._lend_token()
+
+    def _lend_token(self):
+        """Commands of this user find the owner's token at the door, too: somebody has put it there."""
+        if token := self._owner.admin_token():
+            file = token_left(self.address("admin" if self.admin else "http")[1])
+            file.touch(0o600)
+            file.write_text(token)
 
     def launch(self):
         self._owner.launch()
@@ -61,6 +69,7 @@ class BehindDoor(Server):
     def wait_ready(self):
         self._owner.wait_ready()
         self._owner.wait_links(1)
+        self._lend_token()
 
     def admin_token(self):
         return self._owner.admin_token()

@@ -61,14 +61,10 @@ def make():
         thing.close()
 
 
-def pytest_addoption(parser):
-    parser.addoption("--door", action="store_true", help="each server has a door, to which its clients and workers come")
-
-
 @pytest.fixture
 def new_server(request):
     """Starts servers, and checks at the end of the test that each is well."""
-    kind = BehindDoor if request.config.getoption("--door") else Server
+    kind = BehindDoor if request.config.getoption("--door", False) else Server
     servers = []
 
     def start(*flags, quiet_ports=False, **options):

@@ -31,6 +31,11 @@ def samples_of(metrics):
     }
 
 
+def token_left(port):
+    """Where a server with admin calls at this port leaves its token."""
+    return Path(_RUNTIME.name, "acequia", f"admin-{port}")
+
+
 def acequia():
     """The binary under test."""
     binary = Path(os.environ.get("ACEQUIA_BIN", ROOT / "target/debug/acequia"))
@@ -180,8 +185,7 @@ class Server:
 
     def admin_token(self):
         """The admin token that it made; `None` if it was given one."""
-        port = self.address("admin" if self.admin else "http")[1]
-        left = Path(_RUNTIME.name, "acequia", f"admin-{port}")
+        left = token_left(self.address("admin" if self.admin else "http")[1])
         return left.read_text().strip() if left.exists() else None
 
     def operator(self):
