@@ -65,7 +65,7 @@ def loss(books, submits, taken, other):
     if is_of_former_owner(books, other):
         return "former owner"
     # What its owner has not written the next one does not know, until it is submitted to it again.
-    if terms and not any(submit.written_ns and submit.written_ns < terms[-1].at_ns for submit in submits):
+    if terms and not any(submit.written_ns is not None and submit.written_ns < terms[-1].at_ns for submit in submits):
         return "not written"
     return None
 
