@@ -219,8 +219,6 @@ TAKEN_OVER = ((0, 1), (70.05, 2))
     begun_again(("kill_server", 70, 1), ("hold_link", 69, 0, ()), ("free_link", 71, 0), terms=TAKEN_OVER),
     begun_again(("pause_database", 69), ("resume_database", 71), terms=TAKEN_OVER),
     begun_again(("pause_server", 70.1, 0), ("resume_server", 70.6, 0), terms=TAKEN_OVER),
-    # The former owner wakes, and gives it to a worker of its own.
-    begun_again(("pause_server", 60, 1), ("resume_server", 70.9, 1), terms=TAKEN_OVER, of="w7"),
 ])
 def test_a_run_at_a_door_begins_again_for_a_reason(told):
     assert wrong(*told) == set()
@@ -241,11 +239,51 @@ def test_a_run_at_a_door_begins_again_for_a_reason(told):
     begun_again(("kill_server", 70, 1), ("hold_link", 69, 2, ()), ("free_link", 71, 2), terms=TAKEN_OVER),
     # Its worker had said how it ended, and that was written.
     begun_again(("kill_server", 80, 0), at_s=81),
-    # The former owner did not stand still.
-    begun_again(("kill_server", 70, 1), terms=TAKEN_OVER, of="w7"),
+    # The former owner wakes, and gives it to a worker of its own.
+    begun_again(("pause_server", 60, 1), ("resume_server", 70.9, 1), terms=TAKEN_OVER, of="w7"),
 ])
 def test_a_run_at_a_door_that_begins_again_without_one_is_found(told):
     assert wrong(*told) == {"not doubled"}
+
+
+def cut_off(*deeds, at="ws://a", by_proxy=False, forgotten=False, **said):
+    """Of three doors: a client's connection has ended after 70 s, after these deeds."""
+    book, known = a_round_without_fault()
+    book.terms, book.servers = [Term(1, 1, 0)], {"ws://a": 0, "ws://b": 1}
+    session = f"r1.c{int(by_proxy)}.1.1"
+    book.note({"t": 70 * S, "session": session, "what": "lost", "at": at, "can_be_resumed": True, "heard": [1001, "bye"],
+               "said": [1001, "bye"], **said})
+    if forgotten:
+        book.note({"session": session, "what": "forgotten"})
+    for name, at_s, *arguments in deeds:
+        do(book, name, at_s, *arguments)
+    return book, known
+
+
+@pytest.mark.parametrize("told", [
+    cut_off(("kill_server", 69.9, 0)),
+    cut_off(("stop_server", 68, 0), heard=None, said=None),
+    cut_off(("pause_server", 60, 0), ("resume_server", 69, 0)),
+    cut_off(("cut", 69.9, "http", 1), by_proxy=True, heard=None, said=None),
+    cut_off(forgotten=True),
+    cut_off(can_be_resumed=False),
+    # It has heard nothing for too long.
+    cut_off(heard=None, said=[1011, "keepalive ping timeout"]),
+])
+def test_a_session_is_cut_off_with_its_door(told):
+    assert wrong(*told) == set()
+
+
+@pytest.mark.parametrize("told", [
+    cut_off(),
+    cut_off(("kill_server", 69.9, 1), ("cut_door", 69.9, 0), ("hold_link", 60, 0), ("free_link", 69, 0)),
+    cut_off(("kill_server", 69.9, 0), at="ws://b"),
+    cut_off(("cut", 69.9, "http", 1), heard=None, said=None),
+    cut_off(("cut", 69.9, "jobs", 1), by_proxy=True),
+    cut_off(("stop_server", 60, 0)),
+])
+def test_a_session_that_is_cut_off_without_its_door_is_found(told):
+    assert wrong(*told) == {"kept open"}
 
 
 def test_what_its_owner_has_not_written_may_begin_again():
