@@ -3,9 +3,9 @@
 import json
 
 from doubles import not_doubled
-from fleet import HEALED_S, beats, client_of, goes_by_proxy, nth_of
+from fleet import HEALED_S, beats, client_of, goes_by_proxy, nth_of, server_of
 from jobs import CANCELLED, DONE, EXPIRED, KINDS, LOST, TIMED_OUT, answer
-from troubles import AROUND_NS, LAIN_NS, WRITTEN_NS, S, is_disturbed, is_unsettled, of_server, overlap, unsettled
+from troubles import AROUND_NS, LAIN_NS, WRITTEN_NS, S, is_disturbed, is_unsettled, of_door, of_server, overlap, unsettled
 
 MS = 1_000_000  # in nanoseconds
 EARLY_NS = 5 * MS  # times are written in whole milliseconds, here and there
@@ -240,7 +240,10 @@ def not_timed_out(books, known):
         run, timeout_ns = runs[-1], submit.fields["timeout_ms"] * MS
         # Counted from its submit: before its turn it may have lain at a worker that has others.
         is_in_time = run.through_ns - submit.at_ns < timeout_ns / 2
-        if is_in_time and not is_disturbed(books, nth_of(run.worker), submit.at_ns, run.through_ns + timeout_ns):
+        nth, to_ns = nth_of(run.worker), run.through_ns + timeout_ns
+        # What it said may have waited at its door.
+        waited = books.terms and overlap(of_door(books, server_of(nth)), submit.at_ns, to_ns)
+        if is_in_time and not waited and not is_disturbed(books, nth, submit.at_ns, to_ns):
             yield f"{submit} has timed out, although its worker was through: {run}"
 
 
