@@ -255,7 +255,10 @@ def timed_out(books, known):
             continue
         # Which of them it was that it is done by is not known.
         runs = books.runs(job)
-        if runs and not any(begin <= run.at_ns + AROUND_NS and end >= run.at_ns for run in runs for begin, end in stood):
+        is_heard = not any(overlap(stood, run.at_ns, run.at_ns + AROUND_NS) for run in runs)
+        # At a door a run goes on while there is no owner.
+        goes_on = books.terms and any(is_disturbed(books, nth_of(run.worker), run.at_ns, run.at_ns + AROUND_NS) for run in runs)
+        if runs and is_heard and not goes_on:
             yield f"{submit} is done, and should have timed out: {runs}"
 
 
