@@ -7,6 +7,7 @@ mod lanes;
 mod port;
 mod sessions;
 mod takeovers;
+mod turns;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,9 +34,7 @@ use crate::relay::Io;
 /// How often the log tells of doors that are turned away.
 const REFUSED_LINE_EVERY: Duration = Duration::from_secs(10);
 /// Connections that have not proven themselves yet.
-const SHAKING_MAX: usize = 256;
-/// Inputs of one connection that may wait for the pipeline.
-const TURNS: usize = 16;
+const SHAKING_MAX: usize = 1_024;
 /// What a link within a process is called.
 const WITHIN: &str = "this server";
 /// Bytes on their way to a door in the same process.
@@ -241,9 +240,4 @@ async fn write<S: AsyncWrite + Unpin>(
             return Ok(writer.finish().await?);
         }
     }
-}
-
-/// A bound for what waits for the pipeline.
-fn turns() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(TURNS))
 }

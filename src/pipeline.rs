@@ -379,7 +379,16 @@ impl Pipeline {
                     self.take_requests(now, instant, connection, requests);
                 }
             }
-            Input::Again { connection, since, requests, turn: _turn } => {
+            Input::Batch { inputs, turn: _turn } => {
+                for input in inputs {
+                    self.take(now, instant, input);
+                    self.act(instant);
+                }
+            }
+            Input::Asked { connection, requests } => {
+                self.take_requests(now, instant, connection, requests);
+            }
+            Input::Again { connection, since, requests } => {
                 self.take_again(now, connection, since, requests);
             }
             Input::Publish(publish) => self.publish_for(instant, publish),

@@ -1,15 +1,14 @@
 //! The connection of a link on which workers speak.
 
-use std::sync::Arc;
-
 use acequia_gate::Peer;
 use acequia_link::{FromDoor, FromOwner, Link, LinkPeer, Offer};
 use acequia_scheduler::{Hold, LaneKey, LaneOffer};
 use rustc_hash::FxHashMap;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
-use super::{Broken, Owner, read, turns, write};
+use super::turns::Turns;
+use super::{Broken, Owner, read, write};
 use crate::pipeline::{FarInput, FarWay, Input, far_lane};
 
 /// All that came through the connection.
@@ -18,7 +17,6 @@ struct Lanes<'a> {
     out: mpsc::UnboundedSender<FromOwner>,
     /// By what the door calls them.
     open: FxHashMap<u64, LaneKey>,
-    turns: Arc<Semaphore>,
 }
 
 /// Serves the connection until it ends.
@@ -28,14 +26,13 @@ where
 {
     let (mut reader, writer) = link.split();
     let (out, frames) = mpsc::unbounded_channel();
-    let mut lanes = Lanes { owner, out, open: FxHashMap::default(), turns: turns() };
+    let mut lanes = Lanes { owner, out, open: FxHashMap::default() };
     let reading = async {
-        let mut taken = Vec::new();
+        let (mut taken, turns) = (Vec::new(), Turns::default());
         loop {
             read(&mut reader, &mut taken).await?;
-            if lanes.take(&mut taken).await.is_none() {
-                return std::future::pending().await;
-            }
+            let inputs = taken.drain(..).filter_map(|frame| lanes.input(frame));
+            turns.hand_on(inputs.map(Input::Far), &owner.inbox).await;
         }
     };
     tokio::select! {
@@ -45,27 +42,17 @@ where
 }
 
 impl Lanes<'_> {
-    /// Hands on what came. `None` if the pipeline is gone.
-    async fn take(&mut self, frames: &mut Vec<FromDoor>) -> Option<()> {
-        for frame in frames.drain(..) {
-            if let Some(input) = self.input(frame).await {
-                self.owner.inbox.send(Input::Far(input)).await.ok()?;
-            }
-        }
-        Some(())
-    }
-
     /// What a frame is to the pipeline, if anything.
-    async fn input(&mut self, frame: FromDoor) -> Option<FarInput> {
+    fn input(&mut self, frame: FromDoor) -> Option<FarInput> {
         match frame {
             FromDoor::Ready { lane: named, offer } => {
                 let Offer { name, slots, queues, peer, holds } = offer;
                 let (lane, way) = (far_lane(), FarWay::new(named, self.out.clone()));
-                if let Some(before) = self.open.insert(named, lane) {
-                    // No door says so twice of a lane; one that does begins it anew.
-                    let ended = FarInput::Ended { lane: before };
-                    self.owner.inbox.send(Input::Far(ended)).await.ok()?;
+                if self.open.contains_key(&named) {
+                    // No door says so twice of a lane.
+                    return None;
                 }
+                self.open.insert(named, lane);
                 let holds = holds.into_iter().map(|held| {
                     let acequia_link::Hold { job, attempt, chunks } = held;
                     Hold { job, attempt, chunks }
@@ -76,9 +63,7 @@ impl Lanes<'_> {
             }
             FromDoor::Said { lane, words } => {
                 let lane = *self.open.get(&lane)?;
-                // It is never closed.
-                let turn = self.turns.clone().acquire_owned().await.ok()?;
-                Some(FarInput::Said { lane, words, turn })
+                Some(FarInput::Said { lane, words })
             }
             FromDoor::Ended { lane } => Some(FarInput::Ended { lane: self.open.remove(&lane)? }),
             FromDoor::Mark { number } => Some(FarInput::Mark { number, out: self.out.clone() }),

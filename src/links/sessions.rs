@@ -5,14 +5,15 @@ use std::sync::Arc;
 use acequia_link::{FromDoor, FromOwner, Link, Whose as FarWhose};
 use acequia_scheduler::ClientId;
 use acequia_sink::{Carry, Parcel, Written, far_inlet};
-use acequia_ventilator::{ConnectionId, Input as Ventilator};
+use acequia_ventilator::ConnectionId;
 use acequia_wire::client::{Event, Refusal, Request};
 use acequia_wire::code::{RejectCode, close};
 use rustc_hash::FxHashMap;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
-use super::{Broken, Owner, read, turns, write};
+use super::turns::Turns;
+use super::{Broken, Owner, read, write};
 use crate::http::Place;
 use crate::pipeline::{FarInput, Input, Whose};
 
@@ -33,7 +34,6 @@ struct Sessions<'a> {
     carry: Carry,
     /// By what the door calls them.
     open: FxHashMap<u64, Session>,
-    turns: Arc<Semaphore>,
 }
 
 /// Serves the connection until it ends.
@@ -46,12 +46,11 @@ where
     let mut sessions = Sessions::new(owner, out);
     // When this is given up, too.
     let reading = async {
-        let mut taken = Vec::new();
+        let (mut taken, turns) = (Vec::new(), Turns::default());
         loop {
             read(&mut reader, &mut taken).await?;
-            if sessions.take(&mut taken).await.is_none() {
-                return std::future::pending().await;
-            }
+            let inputs = taken.drain(..).filter_map(|frame| sessions.input(frame));
+            turns.hand_on(inputs, &owner.inbox).await;
         }
     };
     tokio::select! {
@@ -69,35 +68,21 @@ impl<'a> Sessions<'a> {
                 _ = carrying.send(frame);
             }
         });
-        Self { owner, out, carry, open: FxHashMap::default(), turns: turns() }
-    }
-
-    /// Hands on what came. `None` if the pipeline is gone.
-    async fn take(&mut self, frames: &mut Vec<FromDoor>) -> Option<()> {
-        for frame in frames.drain(..) {
-            if let Some(input) = self.input(frame).await {
-                self.owner.inbox.send(input).await.ok()?;
-            }
-        }
-        Some(())
+        Self { owner, out, carry, open: FxHashMap::default() }
     }
 
     /// What a frame is to the pipeline, if anything.
-    async fn input(&mut self, frame: FromDoor) -> Option<Input> {
+    fn input(&mut self, frame: FromDoor) -> Option<Input> {
         match frame {
             FromDoor::Opened { connection, whose } => self.opened(connection, whose),
             FromDoor::Again { connection, since, requests } => {
                 let connection = self.open.get(&connection)?.connection;
-                // It is never closed.
-                let turn = self.turns.clone().acquire_owned().await.ok()?;
-                Some(Input::Again { connection, since, requests, turn })
+                Some(Input::Again { connection, since, requests })
             }
             FromDoor::Requests { connection, mut requests } => {
                 let connection = self.open.get(&connection)?.connection;
                 requests.iter_mut().for_each(|request| self.limit(request));
-                // It is never closed.
-                let turn = self.turns.clone().acquire_owned().await.ok()?;
-                Some(Ventilator::Requests { connection, requests, turn }.into())
+                Some(Input::Asked { connection, requests })
             }
             FromDoor::Closed { connection, for_good } => {
                 let connection = self.open.remove(&connection)?.connection;

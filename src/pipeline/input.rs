@@ -33,6 +33,13 @@ pub(crate) enum Input {
         /// The number of the last event that it had been sent when it did.
         since: u64,
         requests: Vec<Request>,
+    },
+    /// A client at a door asks this.
+    Asked { connection: ConnectionId, requests: Vec<Request> },
+    /// What a door has said at once, in this order.
+    Batch {
+        inputs: Vec<Input>,
+        /// Dropped once the pipeline has taken them: then more may come.
         turn: OwnedSemaphorePermit,
     },
     /// A client's connection is over.
@@ -118,7 +125,8 @@ impl Input {
             Self::Ventilator(acequia_ventilator::Input::Requests { requests, .. }) => {
                 requests.len()
             }
-            Self::Again { requests, .. } => requests.len(),
+            Self::Again { requests, .. } | Self::Asked { requests, .. } => requests.len(),
+            Self::Batch { inputs, .. } => inputs.iter().map(Self::weight).sum(),
             Self::ConnectionOpened { requests, .. } => 1 + requests.len(),
             Self::Sink(acequia_sink::Input::Messages { messages, .. }) => messages.len(),
             Self::Far(FarInput::Said { words, .. }) => words.len(),

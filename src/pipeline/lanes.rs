@@ -169,7 +169,7 @@ impl Pipeline {
                 self.lanes.far.insert(lane, way, peer);
                 self.far_ready(now, lane, offer);
             }
-            FarInput::Said { lane, words, turn: _turn } => {
+            FarInput::Said { lane, words } => {
                 for word in words {
                     self.take_word(now, lane, word);
                 }

@@ -10,7 +10,7 @@ use acequia_link::{
 };
 use acequia_restraint::Seldom;
 use tokio::io::{ReadHalf, WriteHalf};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::target::{Io, LinkKeys, Target};
 use super::way::{Outgoing, Way};
@@ -23,6 +23,8 @@ const AGAIN_MAX: Duration = Duration::from_millis(500);
 const LINE_EVERY: Duration = Duration::from_secs(30);
 /// How long an owner may take to answer that another server has named, and that may be one no more.
 const HINT_TIME_MAX: Duration = Duration::from_millis(500);
+/// Connections for calls that are opened at one time: more would only make all of them slower.
+const OPENING_MAX: usize = 32;
 /// Frames that are written at once.
 const TAKEN: usize = 1_024;
 /// What is said of an owner that says nothing.
@@ -54,6 +56,8 @@ struct Who {
     name: String,
     links: AtomicU64,
     keys: LinkKeys,
+    /// Places for connections for calls that are being opened.
+    opening: Semaphore,
 }
 
 impl Who {
@@ -79,6 +83,8 @@ impl Callers {
 
     /// A connection to that owner.
     pub(crate) async fn open(&self) -> std::io::Result<Box<dyn Io>> {
+        // It is never closed.
+        let _place = self.who.opening.acquire().await;
         let linked = self.linked.borrow().clone();
         let target = linked.ok_or(std::io::ErrorKind::NotConnected)?.target;
         let link = self.who.links.load(Ordering::Relaxed);
@@ -110,7 +116,8 @@ impl Dialler {
     ) -> std::io::Result<Self> {
         let mut door = [0; 16];
         getrandom::fill(&mut door).map_err(std::io::Error::other)?;
-        let who = Arc::new(Who { door, name, links: AtomicU64::new(0), keys });
+        let (links, opening) = (AtomicU64::new(0), Semaphore::new(OPENING_MAX));
+        let who = Arc::new(Who { door, name, links, keys, opening });
         let (linked, lines) = (watch::Sender::new(None), Seldom::new(LINE_EVERY, 1));
         Ok(Self { who, targets, linked, relay, lines })
     }

@@ -7,7 +7,7 @@ use acequia_link::FromOwner;
 use acequia_scheduler::{LaneKey, LaneOffer};
 use acequia_wire::worker::Word;
 use rustc_hash::FxHashMap;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 
 /// Lanes of doors have numbers from here on, and those of the server's own workers stay below. All are
 /// below 2^53, which JavaScript can count to.
@@ -25,12 +25,7 @@ pub(crate) enum FarInput {
     /// A worker takes jobs.
     Ready { lane: LaneKey, offer: LaneOffer, peer: Option<Peer>, way: FarWay },
     /// It says these, in this order.
-    Said {
-        lane: LaneKey,
-        words: Vec<Word>,
-        /// Dropped once the pipeline has taken them: then more may come.
-        turn: OwnedSemaphorePermit,
-    },
+    Said { lane: LaneKey, words: Vec<Word> },
     /// It is gone.
     Ended { lane: LaneKey },
     /// Its door is to be told once what came before this is durable.
