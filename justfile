@@ -28,6 +28,10 @@ ledger *args="--rounds 30":
 ledger-cluster *args="--rounds 100":
     ACEQUIA_LEDGER="{{args}}" tests/run ledger-cluster
 
+# The same of three servers that are doors, one of them the owner, and of the ways between them
+ledger-doors *args="--rounds 100":
+    ACEQUIA_LEDGER="{{args}}" tests/run ledger-doors
+
 # The server against the Autobahn test suite: docs/conformance.md
 autobahn:
     tests/run autobahn

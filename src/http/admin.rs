@@ -22,7 +22,8 @@ use axum::middleware;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::answer::{BODY_BYTES_MAX, Refused, any_refused};
+pub(super) use self::answer::BODY_BYTES_MAX;
+use self::answer::{Refused, any_refused};
 use super::door::Door;
 
 /// All calls, each with its description, beside those that are given.

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use acequia_wire::code::RejectCode;
 use axum::Router;
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, Request, State};
-use axum::http::StatusCode;
 use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use serde_json::{Value, json};
 
+use super::admin::BODY_BYTES_MAX;
 use super::door::Door;
 use super::from_door::CALLER;
 use super::listener::Caller;
@@ -69,7 +70,7 @@ pub(super) fn admin_calls(to: &Forward) -> Router<Arc<Door>> {
     let (to, of_server) = (to.clone(), to.clone());
     let pass = move |Extension(caller): Extension<Caller>, request: Request| {
         let to = to.clone();
-        async move { to.ask(&caller, request).await.map_err(|why| unanswered(&why)) }
+        async move { to.ask_as_operator(&caller, request).await }
     };
     let server = move |State(door): State<Arc<Door>>,
                        Extension(caller): Extension<Caller>,
@@ -81,6 +82,35 @@ pub(super) fn admin_calls(to: &Forward) -> Router<Arc<Door>> {
         }
     };
     Router::new().route("/v1/admin/server", any(server)).route("/v1/admin/{*rest}", any(pass))
+}
+
+impl Forward {
+    /// The body goes whole, before the owner hears of it: it may end a call in the middle of one.
+    async fn ask_as_operator(
+        &self,
+        caller: &Caller,
+        request: Request,
+    ) -> Result<Response, Response> {
+        let (mut head, body) = request.into_parts();
+        let ask = async |request| self.ask(caller, request).await.map_err(|why| unanswered(&why));
+        if let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await {
+            return ask(Request::from_parts(head, Body::from(body))).await;
+        }
+        // Whoever is no operator hears that, and not how large bodies may be.
+        head.method = Method::OPTIONS;
+        head.headers.remove(header::CONTENT_LENGTH);
+        match ask(Request::from_parts(head, Body::empty())).await? {
+            refused if refused.status() == StatusCode::UNAUTHORIZED => Ok(refused),
+            _ => Err(too_large()),
+        }
+    }
+}
+
+fn too_large() -> Response {
+    let message =
+        format!("the body breaks off, or has more than {BODY_BYTES_MAX} bytes, the limit");
+    let refused = json!({ "code": RejectCode::TooLarge.as_str(), "message": message });
+    (StatusCode::PAYLOAD_TOO_LARGE, axum::Json(refused)).into_response()
 }
 
 /// What is told of the server, with the ports of this door: those are what can be dialled here.

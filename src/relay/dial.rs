@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use acequia_link::{
-    BEAT_EVERY, Fault, FromDoor, FromOwner, Hello, LinkError, LinkReader, LinkWriter, Refused,
-    Role, SILENT_AFTER,
+    BEAT_EVERY, Fault, FromDoor, FromOwner, HANDSHAKE_TIME_MAX, Hello, LinkError, LinkReader,
+    LinkWriter, Refused, Role, SILENT_AFTER,
 };
 use acequia_restraint::Seldom;
 use tokio::io::{ReadHalf, WriteHalf};
@@ -21,6 +21,8 @@ const AGAIN_MIN: Duration = Duration::from_millis(20);
 const AGAIN_MAX: Duration = Duration::from_millis(500);
 /// How often the log tells that nobody is there.
 const LINE_EVERY: Duration = Duration::from_secs(30);
+/// How long an owner may take to answer that another server has named, and that may be one no more.
+const HINT_TIME_MAX: Duration = Duration::from_millis(500);
 /// Frames that are written at once.
 const TAKEN: usize = 1_024;
 /// What is said of an owner that says nothing.
@@ -130,12 +132,12 @@ impl Dialler {
                 }
                 continue;
             };
-            let mut linked = self.link(&target).await;
+            let mut linked = self.link(&target, HANDSHAKE_TIME_MAX).await;
             if let Err(error) = &linked
                 && let Fault::RefusedUs(Refused::NotOwner { owner: Some(owner) }) = &error.fault
             {
                 // It knows better, and not for sure.
-                linked = self.link(&Target::There(owner.clone())).await;
+                linked = self.link(&Target::There(owner.clone()), HINT_TIME_MAX).await;
             }
             match linked {
                 Ok(()) => pause = AGAIN_MIN,
@@ -155,7 +157,7 @@ impl Dialler {
     }
 
     /// Links, and keeps the link for as long as it lives.
-    async fn link(&mut self, target: &Target) -> Result<(), LinkError> {
+    async fn link(&mut self, target: &Target, patience: Duration) -> Result<(), LinkError> {
         let who = self.who.clone();
         let nth = who.links.fetch_add(1, Ordering::Relaxed) + 1;
         let opened = async {
@@ -165,7 +167,9 @@ impl Dialler {
             Ok::<_, LinkError>((sessions, lanes, welcome))
         };
         let (sessions, lanes, welcome) = tokio::select! {
-            opened = opened => opened?,
+            opened = tokio::time::timeout(patience, opened) => opened.unwrap_or_else(|_| {
+                Err(LinkError { peer: target.to_string(), fault: Fault::Slow })
+            })?,
             // One that stands still would take connections, and wake too late.
             () = self.moved(target) => return Ok(()),
         };

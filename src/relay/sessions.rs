@@ -1,13 +1,13 @@
 //! The clients at a door, and what it has to know of them: to tell the owner what was written to them, and
 //! to have the next owner go on with them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use acequia_link::{FromDoor, FromOwner, Whose as FarWhose};
 use acequia_sink::{Inlet, weight};
 use acequia_ventilator::ConnectionId;
 use acequia_wire::CorrelationId;
-use acequia_wire::client::{Event, HelloOp, Request, Resume};
+use acequia_wire::client::{Event, HelloOp, JobEvent, Request, Resume};
 use acequia_wire::code::close;
 use acequia_wire::limits::TOPICS_PER_SESSION_MAX;
 use rustc_hash::FxHashMap;
@@ -23,6 +23,10 @@ const TOLD_BYTES: u64 = 64 << 10;
 /// Beyond so much that waits at the door, what comes is told of once it is written.
 const AT_HAND_EVENTS: usize = 512;
 const AT_HAND_BYTES: usize = 256 << 10;
+
+/// A client with more live jobs by a key than this is sent away when the owner changes, and says them again
+/// itself.
+const KEYED_MAX: usize = 1_000;
 
 /// Clients that are sent away come back spread over this time, in milliseconds.
 const COME_BACK_MS: std::ops::Range<u32> = 200..5_000;
@@ -40,6 +44,8 @@ struct Session {
     is_opened: bool,
     /// It was begun with an owner before, and it has not been heard whether this one goes on with it.
     is_adopted: bool,
+    /// Its client has asked for one that can be resumed.
+    may_be_resumed: bool,
     /// The secret that it is resumed by, if it can be.
     secret: Option<String>,
     /// The number of the last event that went to its client.
@@ -49,6 +55,9 @@ struct Session {
     topics: BTreeSet<String>,
     /// It watches what others have submitted, which no owner knows but the one that was asked.
     watches: bool,
+    /// Jobs with a key that have not ended, by what the client calls them: who joined one by its key is not
+    /// written down, and has to say so to the next owner.
+    keyed: FxHashMap<CorrelationId, (u64, Request)>,
     /// What could not be said yet, or has to be said again.
     unsaid: Vec<Unsaid>,
     turn: Turn,
@@ -88,11 +97,13 @@ impl Sessions {
             whose,
             is_opened: way.is_some(),
             is_adopted: false,
+            may_be_resumed: false,
             secret: None,
             last: 0,
             limited: None,
             topics: BTreeSet::new(),
             watches: false,
+            keyed: FxHashMap::default(),
             unsaid: Vec::new(),
             turn: None,
             events: 0,
@@ -121,7 +132,7 @@ impl Sessions {
             return;
         };
         // A session that cannot be resumed ends with its owner.
-        if session.secret.is_some() {
+        if session.may_be_resumed {
             let (since, again) = (session.last, said_again(&requests));
             self.keep(connection, (since, again));
         }
@@ -184,6 +195,7 @@ impl Sessions {
             }
             FromOwner::Close { connection, last, code, reason, superseded } => {
                 let Some(session) = self.open.remove(&ConnectionId(connection)) else { return };
+                way.say(FromDoor::Closed { connection, for_good: false });
                 match last {
                     Some(last) if superseded => session.inlet.supersede(*last, code, reason),
                     Some(last) => session.inlet.close_after(*last, code, reason),
@@ -192,6 +204,7 @@ impl Sessions {
             }
             FromOwner::Overflow { connection } => {
                 if let Some(session) = self.open.remove(&ConnectionId(connection)) {
+                    way.say(FromDoor::Closed { connection, for_good: false });
                     session.inlet.overflow();
                 }
             }
@@ -230,6 +243,7 @@ impl Sessions {
             {
                 session.secret.clone_from(&welcome.session);
             }
+            session.forget_key(event);
             session.inlet.count(event);
             session.events += 1;
             session.bytes += weight(event) as u64;
@@ -324,8 +338,14 @@ impl Session {
         for request in requests {
             match request {
                 Request::Limited { jobs, ops_per_s } => self.limited = Some((*jobs, *ops_per_s)),
-                Request::Hello(HelloOp { resume: Some(Resume::Session { last, .. }), .. }) => {
-                    self.last = *last;
+                Request::Hello(HelloOp { resume: Some(resume), .. }) => {
+                    self.may_be_resumed = true;
+                    if let Resume::Session { last, .. } = resume {
+                        self.last = *last;
+                    }
+                }
+                Request::Submit { spec, .. } if spec.key.is_some() && self.may_be_resumed => {
+                    self.keyed.insert(spec.id.clone(), (self.last, request.clone()));
                 }
                 Request::Watch { .. } => self.watches = true,
                 Request::Subscribe { topic } if self.topics.len() < TOPICS_PER_SESSION_MAX => {
@@ -339,7 +359,8 @@ impl Session {
 
     /// Whether another owner can go on with it, and nobody notices.
     fn goes_on(&self) -> bool {
-        !self.is_opened || (self.secret.is_some() && !self.watches)
+        let is_known = self.secret.is_some() && !self.watches && self.keyed.len() <= KEYED_MAX;
+        !self.is_opened || is_known
     }
 
     /// Tells the owner of it. Returns what may have to be said once more.
@@ -364,13 +385,33 @@ impl Session {
             return Vec::new();
         }
         way.say(FromDoor::Requests { connection, requests });
+        let submits = unsaid.iter().flat_map(|(_, requests)| requests).filter_map(submitted);
+        let unsaid_ids: HashSet<CorrelationId> = submits.cloned().collect();
+        let unsaid = unsaid.into_iter().chain(self.keyed_again(&unsaid_ids));
         let mut kept = Vec::new();
-        for (since, requests) in unsaid.into_iter().filter(|(_, requests)| !requests.is_empty()) {
+        for (since, requests) in unsaid.filter(|(_, requests)| !requests.is_empty()) {
             kept.push((since, said_again(&requests)));
             let again = FromDoor::Again { connection, since, requests };
             way.say_in_turn(again, self.turn.take());
         }
         kept
+    }
+
+    /// Submits by a key that are said again beside those that are anyway.
+    fn keyed_again(&self, beside: &HashSet<CorrelationId>) -> Vec<Unsaid> {
+        let again = self.keyed.iter().filter(|(id, _)| !beside.contains(*id));
+        again.map(|(_, (since, request))| (*since, vec![request.clone()])).collect()
+    }
+
+    /// A job with a key may have ended by this.
+    fn forget_key(&mut self, event: &Event) {
+        let id = match event {
+            _ if self.keyed.is_empty() => return,
+            Event::Job { id, what, .. } if what.is_outcome() => id,
+            Event::Rejected { id, .. } | Event::Gap { outcome_of: Some((id, _)), .. } => id,
+            _ => return,
+        };
+        self.keyed.remove(id);
     }
 
     fn tell_written(&mut self, connection: ConnectionId, way: Option<&Way>) {
@@ -397,10 +438,22 @@ fn said_again(requests: &[Request]) -> Vec<Request> {
     requests.iter().filter(is_one).cloned().collect()
 }
 
-/// What an event answers, as its client calls it.
+/// What a client calls the job that it submits.
+fn submitted(request: &Request) -> Option<&CorrelationId> {
+    match request {
+        Request::Submit { spec, .. } => Some(&spec.id),
+        _ => None,
+    }
+}
+
+/// What an event answers for good, as its client calls it: that a run has begun of a job which is not
+/// accepted says nothing yet.
 fn told_of(event: &Event) -> Option<CorrelationId> {
     match event {
-        Event::Job { id, .. } | Event::Rejected { id, .. } => Some(id.clone()),
+        Event::Job { id, what, .. } if matches!(what, JobEvent::Accepted) || what.is_outcome() => {
+            Some(id.clone())
+        }
+        Event::Rejected { id, .. } => Some(id.clone()),
         _ => None,
     }
 }

@@ -4,7 +4,10 @@ import copy
 import json
 import os
 import random
+import socket
+import socketserver
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,8 +15,12 @@ import pytest
 import audit
 import books
 import cluster_chaos
+import door_chaos
 import single_chaos
 from harness import Process
+from harness.tcp_proxy import TO_CLIENT, TO_SERVER
+from link_proxy import LinkProxy, has_connection_from
+from terms import Term
 
 LEDGER = Path(__file__).parents[1] / "ledger"
 ROUNDS = 3
@@ -38,6 +45,13 @@ def test_nothing_that_was_accepted_is_lost():
 def test_nothing_is_lost_where_one_server_stands_in_for_another():
     seed = os.environ.get("LEDGER_SEED")
     code, process = ledger("--cluster", "--rounds", 2, "--seconds", 3, *(["--seed", seed] if seed else []))
+    assert code == 0, process.log()
+
+
+@pytest.mark.timeout(400)
+def test_nothing_is_lost_and_no_run_is_doubled_where_servers_are_doors():
+    seed = os.environ.get("LEDGER_SEED")
+    code, process = ledger("--doors", "--rounds", 3, "--seconds", 4, *(["--seed", seed] if seed else []))
     assert code == 0, process.log()
 
 
@@ -173,6 +187,111 @@ def test_what_a_cluster_has_a_reason_for_is_no_fault():
     assert wrong(book, known) == set()
 
 
+def begun_again(*deeds, terms=((0, 1),), worker="w2", of="w12", at_s=71):
+    """Of three doors: a run of 70 s to 70.1 s at a worker of the first is one at another later, after these deeds."""
+    book, known = a_round_without_fault()
+    (run,) = book.runs_by_nonce["s1.7"]
+    run.worker = worker
+    run_it(book, "s1.7", "j17", 2, of, at_s * S)
+    book.terms = [Term(epoch, server, int(at * S)) for epoch, (at, server) in enumerate(terms, 1)]
+    for name, at, *arguments in deeds:
+        do(book, name, at, *arguments)
+    return book, known
+
+
+# The owner is the second server, until the third takes over.
+TAKEN_OVER = ((0, 1), (70.05, 2))
+
+
+@pytest.mark.parametrize("told", [
+    begun_again(("kill_worker", 70.05, 2)),
+    begun_again(("cut", 70.05, "results", 1), worker="w1"),
+    begun_again(("kill_server", 70.05, 0)),
+    begun_again(("stop_server", 69, 0)),
+    begun_again(("pause_server", 68, 0), ("resume_server", 70.5, 0)),
+    begun_again(("cut_door", 70.05, 0)),
+    begun_again(("hold_door", 69, 0, ()), ("free_door", 70.5, 0)),
+    begun_again(("hold_door", 69, 0, ("to the server",)), ("free_door", 70.5, 0)),
+    begun_again(("hold_door", 66, 0, ("to the client",)), ("free_door", 70.5, 0)),
+    # How it ended nobody else may know, while that is not written.
+    begun_again(("kill_database", 69), ("start_database", 90), ("kill_server", 95, 0), at_s=100),
+    # The door did not find the next owner.
+    begun_again(("kill_server", 70, 1), ("hold_link", 69, 0, ()), ("free_link", 71, 0), terms=TAKEN_OVER),
+    begun_again(("pause_database", 69), ("resume_database", 71), terms=TAKEN_OVER),
+    begun_again(("pause_server", 70.1, 0), ("resume_server", 70.6, 0), terms=TAKEN_OVER),
+])
+def test_a_run_at_a_door_begins_again_for_a_reason(told):
+    assert wrong(*told) == set()
+
+
+@pytest.mark.parametrize("told", [
+    begun_again(),
+    begun_again(("kill_server", 70, 1), terms=TAKEN_OVER),
+    begun_again(("stop_server", 70, 1), terms=TAKEN_OVER),
+    begun_again(("pause_server", 62, 1), ("resume_server", 80, 1), terms=TAKEN_OVER),
+    begun_again(("pause_server", 69, 1), ("resume_server", 70.9, 1)),
+    # Not for long enough.
+    begun_again(("pause_server", 69.9, 0), ("resume_server", 70.5, 0)),
+    begun_again(("hold_door", 69.9, 0, ()), ("free_door", 70.5, 0)),
+    begun_again(("hold_door", 68, 0, ("to the client",)), ("free_door", 70.5, 0)),
+    # Somebody else.
+    begun_again(("kill_worker", 70.05, 3), ("cut", 70.05, "results", 1), ("cut_door", 70, 2)),
+    begun_again(("kill_server", 70, 1), ("hold_link", 69, 2, ()), ("free_link", 71, 2), terms=TAKEN_OVER),
+    # Its worker had said how it ended, and that was written.
+    begun_again(("kill_server", 80, 0), at_s=81),
+    # The former owner wakes, and gives it to a worker of its own.
+    begun_again(("pause_server", 60, 1), ("resume_server", 70.9, 1), terms=TAKEN_OVER, of="w7"),
+])
+def test_a_run_at_a_door_that_begins_again_without_one_is_found(told):
+    assert wrong(*told) == {"not doubled"}
+
+
+def cut_off(*deeds, at="ws://a", by_proxy=False, forgotten=False, **said):
+    """Of three doors: a client's connection has ended after 70 s, after these deeds."""
+    book, known = a_round_without_fault()
+    book.terms, book.servers = [Term(1, 1, 0)], {"ws://a": 0, "ws://b": 1}
+    session = f"r1.c{int(by_proxy)}.1.1"
+    book.note({"t": 70 * S, "session": session, "what": "lost", "at": at, "can_be_resumed": True, "heard": [1001, "bye"],
+               "said": [1001, "bye"], **said})
+    if forgotten:
+        book.note({"session": session, "what": "forgotten"})
+    for name, at_s, *arguments in deeds:
+        do(book, name, at_s, *arguments)
+    return book, known
+
+
+@pytest.mark.parametrize("told", [
+    cut_off(("kill_server", 69.9, 0)),
+    cut_off(("stop_server", 68, 0), heard=None, said=None),
+    cut_off(("pause_server", 60, 0), ("resume_server", 69, 0)),
+    cut_off(("cut", 69.9, "http", 1), by_proxy=True, heard=None, said=None),
+    cut_off(forgotten=True),
+    cut_off(can_be_resumed=False),
+    # It has heard nothing for too long.
+    cut_off(heard=None, said=[1011, "keepalive ping timeout"]),
+])
+def test_a_session_is_cut_off_with_its_door(told):
+    assert wrong(*told) == set()
+
+
+@pytest.mark.parametrize("told", [
+    cut_off(),
+    cut_off(("kill_server", 69.9, 1), ("cut_door", 69.9, 0), ("hold_link", 60, 0), ("free_link", 69, 0)),
+    cut_off(("kill_server", 69.9, 0), at="ws://b"),
+    cut_off(("cut", 69.9, "http", 1), heard=None, said=None),
+    cut_off(("cut", 69.9, "jobs", 1), by_proxy=True),
+    cut_off(("stop_server", 60, 0)),
+])
+def test_a_session_that_is_cut_off_without_its_door_is_found(told):
+    assert wrong(*told) == {"kept open"}
+
+
+def test_what_its_owner_has_not_written_may_begin_again():
+    book, known = begun_again(("kill_server", 70, 1), terms=TAKEN_OVER)
+    book.submits["s1", 7].written_ns = 72 * S
+    assert wrong(book, known) == set()
+
+
 def test_a_batch_that_was_submitted_in_parts_is_told_in_parts():
     book, known = a_round_without_fault()
     book.note({"session": "s1", "what": "resubmit", "id": 6})
@@ -207,6 +326,76 @@ def test_what_stands_still_goes_on_also_in_a_cluster():
         for nth in range(2):
             ended = deeds.count(("kill_server", nth)) + deeds.count(("stop_server", nth))
             assert ended == deeds.count(("launch_server", nth)), seed
+
+
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        while said := self.request.recv(100):
+            self.request.sendall(said)
+
+
+@pytest.fixture
+def echo():
+    """Where one is told what one says."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address
+        server.shutdown()
+        thread.join()
+
+
+def test_each_door_has_a_way_of_its_own(echo, make):
+    doors = {}
+    proxy = make(LinkProxy(echo, 2, doors.get))
+
+    def connect(door):
+        client = make(socket.socket())
+        # Its port is known before it connects.
+        client.bind(("127.0.0.1", 0))
+        doors[client.getsockname()[1]] = door
+        client.settimeout(30)
+        client.connect(("127.0.0.1", proxy.port))
+        return client
+
+    def hears(client, said):
+        client.sendall(said)
+        return client.recv(100) == said
+
+    first, second, stranger = connect(0), connect(1), connect(None)
+    assert stranger.recv(1) == b""
+    assert hears(first, b"1") and hears(second, b"2")
+    assert has_connection_from(os.getpid(), first.getsockname()[1])
+    assert not has_connection_from(os.getppid(), first.getsockname()[1])
+    for way in (TO_SERVER, TO_CLIENT):
+        proxy.hold_door(0, way)
+        first.sendall(b"held")
+        assert hears(second, b"3")
+        first.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            first.recv(1)
+        first.settimeout(30)
+        proxy.free_door(0)
+        assert first.recv(100) == b"held"
+    proxy.cut_door(0)
+    with pytest.raises(ConnectionResetError):
+        first.recv(1)
+    assert hears(second, b"4")
+
+
+def test_what_is_held_between_doors_is_freed():
+    for only, deed in (("doors", "hold_door"), ("links", "hold_link"), ("still", "pause_server")):
+        names = {name for seed in range(9) for _, name, _ in door_chaos.plan(random.Random(seed), 60, (only,)).deeds}
+        assert deed in names and ("cut_door" in names) == (only == "doors"), only
+    spared = 0
+    for seed in range(50):
+        deeds = [(name, *arguments[:1]) for _, name, arguments in door_chaos.plan(random.Random(seed), 6).deeds]
+        for nth in range(3):
+            assert deeds.count(("hold_door", nth)) == deeds.count(("free_door", nth)), seed
+            assert deeds.count(("pause_server", nth)) == deeds.count(("resume_server", nth)), seed
+            of_server = {(name, nth) for name in ("kill_server", "stop_server", "pause_server", "cut_door", "hold_door", "hold_link")}
+            spared += not of_server & set(deeds)
+    assert spared > 20
 
 
 def test_plans_are_of_their_seed_and_of_what_is_asked_for():

@@ -94,6 +94,7 @@ def a_round(nth, fleet, args, again):
         wrong.append(f"no calm: {error}")
     book = books.read(fleet.folder, nth)
     book.calm_ns, book.addresses = calm_ns, {f"http://{site.server.http}" for site in fleet.sites}
+    book.servers = fleet.servers_by_url()
     book.retention_ns = plan.retention_s * 10**9
     book.deeds = [books.Deed(*deed) for deed in sorted(done + fleet.noted, key=lambda deed: deed[2])]
     (fleet.folder / f"r{nth}.deeds").write_text("".join(f"{deed}\n" for deed in book.deeds))

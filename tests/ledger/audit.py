@@ -3,13 +3,14 @@
 import json
 
 from doubles import not_doubled
-from fleet import HEALED_S, beats, nth_of
+from fleet import HEALED_S, beats, client_of, goes_by_proxy, nth_of, server_of
 from jobs import CANCELLED, DONE, EXPIRED, KINDS, LOST, TIMED_OUT, answer
-from troubles import AROUND_NS, LAIN_NS, WRITTEN_NS, S, is_disturbed, is_unsettled, unsettled
+from troubles import AROUND_NS, LAIN_NS, WRITTEN_NS, S, is_disturbed, is_unsettled, of_door, of_server, overlap, unsettled
 
 MS = 1_000_000  # in nanoseconds
 EARLY_NS = 5 * MS  # times are written in whole milliseconds, here and there
 APART_NS = 50 * MS  # the clocks of owners: each is the database's as of an answer, which was on its way
+LEFT_NS = 3 * S  # until a client has lost a server that is told to stop
 REFUSALS = {"draining", "storage"}  # nothing else is a reason to refuse these jobs
 AWAY_CODES = {"draining", "standby"}  # of those that refuse whoever comes
 
@@ -20,7 +21,7 @@ def violations(books, known):
     taken = not_doubled if books.terms else not_taken
     for rule in (nothing_strange, in_order, told_once, told_all, ended_well, readable, agreed, buried, executed, one_job,
                  not_too_early, not_expired, taken, not_timed_out, timed_out,
-                 batch_told, refused_for_a_reason, not_run_again, turned_away_well):
+                 batch_told, refused_for_a_reason, not_run_again, turned_away_well, kept_open):
         for what in rule(books, known):
             yield f"{rule.__name__.replace('_', ' ')}: {what}"
 
@@ -239,7 +240,10 @@ def not_timed_out(books, known):
         run, timeout_ns = runs[-1], submit.fields["timeout_ms"] * MS
         # Counted from its submit: before its turn it may have lain at a worker that has others.
         is_in_time = run.through_ns - submit.at_ns < timeout_ns / 2
-        if is_in_time and not is_disturbed(books, nth_of(run.worker), submit.at_ns, run.through_ns + timeout_ns):
+        nth, to_ns = nth_of(run.worker), run.through_ns + timeout_ns
+        # What it said may have waited at its door.
+        waited = books.terms and overlap(of_door(books, server_of(nth)), submit.at_ns, to_ns)
+        if is_in_time and not waited and not is_disturbed(books, nth, submit.at_ns, to_ns):
             yield f"{submit} has timed out, although its worker was through: {run}"
 
 
@@ -251,7 +255,10 @@ def timed_out(books, known):
             continue
         # Which of them it was that it is done by is not known.
         runs = books.runs(job)
-        if runs and not any(begin <= run.at_ns + AROUND_NS and end >= run.at_ns for run in runs for begin, end in stood):
+        is_heard = not any(overlap(stood, run.at_ns, run.at_ns + AROUND_NS) for run in runs)
+        # At a door a run goes on while there is no owner.
+        goes_on = books.terms and any(is_disturbed(books, nth_of(run.worker), run.at_ns, run.at_ns + AROUND_NS) for run in runs)
+        if runs and is_heard and not goes_on:
             yield f"{submit} is done, and should have timed out: {runs}"
 
 
@@ -307,3 +314,23 @@ def turned_away_well(books, _):
         said = json.loads(line["said"]) if is_well else {}
         if said.get("code") not in AWAY_CODES or said.get("owner") not in books.addresses | {None}:
             yield f"session {line['session']} was turned away otherwise: {line}"
+
+
+def kept_open(books, _):
+    """A session that can be resumed stays open for as long as the door lives that it is at, whoever the owner is.
+
+    One of which nothing was written yet is not known to the next owner.
+    """
+    if not books.terms:
+        return
+    for line in books.losses:
+        at_ns = line["t"]
+        # A client that hears nothing for too long leaves.
+        has_left = line["heard"] is None and line["said"] is not None
+        if not line["can_be_resumed"] or has_left or line["session"] in books.forgotten:
+            continue
+        spans = of_server(books, books.servers[line["at"]])
+        if goes_by_proxy(client_of(line["session"])):
+            spans += [(deed.from_ns, deed.to_ns) for deed in books.deeds if deed.name == "cut" and deed.arguments[0] == "http"]
+        if not overlap(spans, at_ns - LEFT_NS, at_ns):
+            yield f"session {line['session']} was cut off, and its door lives: {line}"

@@ -68,6 +68,7 @@ class Books:
     opened: set = field(default_factory=set)  # sessions
     finished: set = field(default_factory=set)  # sessions that heard all that they were owed
     resumed: set = field(default_factory=set)  # sessions that went on with another connection
+    losses: list = field(default_factory=list)  # lines of the book: connections that ended before all was told
     forgotten: set = field(default_factory=set)  # sessions that the server did not know any more
     doubles: list = field(default_factory=list)  # events whose number was there before
     storage: list = field(default_factory=list)  # refusals because of the disk
@@ -77,6 +78,7 @@ class Books:
     looked_ns: int = 0  # when the server was asked what it knows
     turned_away: list = field(default_factory=list)  # upgrades that were refused
     addresses: set = field(default_factory=set)  # of servers, as they are told
+    servers: dict = field(default_factory=dict)  # their numbers, by where clients find them
     terms: list = field(default_factory=list)  # of doors: who owned the journal, from when on
     calm_ns: int = 0  # from when on nothing was done to anybody
     resubmitted: set = field(default_factory=set)  # nonces that were submitted again
@@ -92,6 +94,8 @@ class Books:
             self.finished.add(session)
         elif what in ("resumed", "forgotten"):
             getattr(self, what).add(session)
+        elif what == "lost":
+            self.losses.append(line)
         elif what == "double":
             self.doubles.append(line)
         elif what == "turned away":

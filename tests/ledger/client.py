@@ -54,6 +54,7 @@ class Session:
         self._keyed = {}  # ops of live jobs with a key
         self._batches = itertools.count(1)
         self._past = []  # jobs with a key that have ended: as they were chosen
+        self.at = None  # where it is connected to
         self.goes_away = False  # later
         self.away_s = 0.0  # now
 
@@ -214,8 +215,9 @@ class Session:
                 pass
             self.write("finished")
             return True
-        except ConnectionClosed:
-            self.write("lost")
+        except ConnectionClosed as error:
+            said = [end and [end.code, end.reason] for end in (error.rcvd, error.sent)]
+            self.write("lost", at=self.at, can_be_resumed=self.can_be_resumed, heard=said[0], said=said[1])
             return False
 
     def ask_again(self):
@@ -271,10 +273,12 @@ def main(urls, book, name, encoding, seed, where, patience):
         try:
             with connect(url, subprotocols=[f"acequia.v1.{encoding}"], compression=None, proxy=None,
                          max_size=None, open_timeout=5, close_timeout=1, **PINGS[patience]) as socket:
+                if session:
+                    session.at = url
                 secret = session.resume(socket) if session else None
                 if session is None or secret is not None:
                     session = Session(encoding, book, f"{name}.{next(numbers)}", rng, finishing)
-                    session.goes_away, goes_away = goes_away, False
+                    session.at, session.goes_away, goes_away = url, goes_away, False
                     session.begin(socket, resumable, secret)
                 if session.run() or not session.can_be_resumed:
                     session = None

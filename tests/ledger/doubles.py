@@ -12,7 +12,6 @@ from troubles import AROUND_NS, LAIN_NS, S, is_worker_disturbed, overlap, unsett
 SILENT_NS = 4 * S  # an end of a link that hears nothing for a little longer gives it up
 MISSED_NS = LEASE_S * S // 2  # for as long nothing of a worker that beats can be lacking before it has lost its runs
 ADOPTION_NS = 2 * S  # for as long an owner waits for workers that have runs
-STEPPED_DOWN_NS = 3 * S  # until a former owner knows that it is one, once it has woken
 FOUND_NS = 2 * S  # until a door has found an owner, if nothing is in its way
 
 
@@ -62,22 +61,10 @@ def loss(books, submits, taken, other):
     terms = [term for term in books.terms[1:] if from_ns <= term.at_ns <= to_ns]
     if any(is_hindered(books, door, term) for term in terms):
         return "not found"
-    if is_of_former_owner(books, other):
-        return "former owner"
     # What its owner has not written the next one does not know, until it is submitted to it again.
-    if terms and not any(submit.written_ns and submit.written_ns < terms[-1].at_ns for submit in submits):
+    if terms and not any(submit.written_ns is not None and submit.written_ns < terms[-1].at_ns for submit in submits):
         return "not written"
     return None
-
-
-def is_of_former_owner(books, run):
-    """Whether a worker may have it from its own server, which stood still when another took over, and then woke."""
-    for before, term in zip(books.terms, books.terms[1:], strict=False):
-        still = books.spans_of(before.server, "pause_server", "resume_server")
-        if server_of(nth_of(run.worker)) == before.server and any(
-                begin <= term.at_ns <= end and end <= run.at_ns <= end + STEPPED_DOWN_NS for begin, end in still):
-            return True
-    return False
 
 
 def is_retry(submit, run, again):

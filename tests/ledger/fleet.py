@@ -1,5 +1,6 @@
 """The peers of a run, workers and clients; each can be ended and started again. What they serve is a subclass's."""
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -36,6 +37,11 @@ def name_of(nth):
 
 def nth_of(name):
     return int(name.removeprefix("w"))
+
+
+def client_of(session):
+    """The number of the client whose session this is."""
+    return int(session.split(".")[1].removeprefix("c"))
 
 
 def server_of(nth):
@@ -125,12 +131,19 @@ class Fleet:
         self._incarnations[nth] += 1
         name = f"r{self._round}.c{nth}.{self._incarnations[nth]}"
         # Each begins with another server.
-        sites = [self.sites[(nth + at) % len(self.sites)] for at in range(len(self.sites))]
-        urls = ",".join(f"ws://{site.url('http', goes_by_proxy(nth))}/v1/ws" for site in sites)
-        command = [sys.executable, HERE / "client.py", urls,
+        urls = [self._url_of((nth + at) % len(self.sites), goes_by_proxy(nth)) for at in range(len(self.sites))]
+        command = [sys.executable, HERE / "client.py", ",".join(urls),
                    self.folder / f"{name}.client", name, "msgpack" if nth % 4 > 1 else "json",
                    f"{self._seed} {name}", "away" if self._away else "here", self.patience_of_client(nth)]
         self.clients[nth] = Process(command, name=name, stdin=subprocess.PIPE)
+
+    def _url_of(self, server, by_proxy):
+        return f"ws://{self.sites[server].url('http', by_proxy)}/v1/ws"
+
+    def servers_by_url(self):
+        """Which server clients find where."""
+        ways = itertools.product(range(len(self.sites)), (False, True))
+        return {self._url_of(server, by_proxy): server for server, by_proxy in ways}
 
     def patience_of_client(self, nth):
         """Whether it is `hasty`, and leaves a server that says nothing, or `patient`."""

@@ -46,14 +46,20 @@ def is_disturbed(books, nth, from_ns, to_ns):
             or is_worker_disturbed(books, nth, from_ns, to_ns))
 
 
+def of_server(books, server, still_ns=0):
+    """From when to when a server was ended, or stood still for at least so long."""
+    spans = [(deed.from_ns, deed.to_ns) for deed in books.deeds if deed.whom == server and deed.name in SERVER_ENDS]
+    return spans + longer(still_ns, books.spans_of(server, "pause_server", "resume_server"))
+
+
 def of_door(books, door, still_ns=0, held_ns=0, deaf_ns=0):
-    """From when to when a door was ended, or cut off from the owner; or stood still, or what it says was held,
-    or what it hears, for at least so long."""
-    spans = [(deed.from_ns, deed.to_ns) for deed in books.deeds
-             if deed.whom == door and (deed.name in SERVER_ENDS or deed.name == "cut_door")]
-    still = books.spans_of(door, "pause_server", "resume_server")
+    """Likewise of a door that was cut off from the owner, too; or what it says was held for at least so long, or what
+    it hears."""
+    cuts = [(deed.from_ns, deed.to_ns) for deed in books.deeds if deed.whom == door and deed.name == "cut_door"]
     held = books.spans_of(door, "hold_door", "free_door", lambda deed: deed.arguments[1] != ("to the client",))
     deaf = books.spans_of(door, "hold_door", "free_door", lambda deed: deed.arguments[1] == ("to the client",))
-    for some, least_ns in ((still, still_ns), (held, held_ns), (deaf, deaf_ns)):
-        spans += [(begin, end) for begin, end in some if end - begin >= least_ns]
-    return spans
+    return of_server(books, door, still_ns) + cuts + longer(held_ns, held) + longer(deaf_ns, deaf)
+
+
+def longer(least_ns, spans):
+    return [(begin, end) for begin, end in spans if end - begin >= least_ns]

@@ -81,7 +81,7 @@ impl Doors {
             }
             Event::Chunk { lane, job, .. } => {
                 if let Some(hold) = self.given.get_mut(&(*lane, *job)) {
-                    hold.chunks += 1;
+                    hold.chunks = hold.chunks.saturating_add(1);
                 }
             }
             _ => {}
@@ -139,7 +139,7 @@ impl World {
             };
             let hold = |job| {
                 let hold = self.doors.given[&(*key, job)];
-                Hold { chunks: hold.chunks - again(job), ..hold }
+                Hold { chunks: hold.chunks.saturating_sub(again(job)), ..hold }
             };
             let mut holds: Vec<Hold> = held.into_iter().map(hold).collect();
             if self.random.percent(10) {
@@ -157,10 +157,12 @@ impl World {
         self.doors.given.clear();
     }
 
-    /// Submits are said again, of those sessions that go on, whether or not they were written.
-    pub(super) fn submit_again(&mut self) {
-        for (_, Submitted { session, job, spec }) in self.doors.submits.clone() {
-            if self.model.sessions.contains_key(&session) && self.random.percent(40) {
+    /// Submits are said again, of those sessions that go on: most of those that were not written, and
+    /// some that were, all up to this step.
+    pub(super) fn submit_again(&mut self, written: u32) {
+        for (step, Submitted { session, job, spec }) in self.doors.submits.clone() {
+            let chance = if step > written { 90 } else { 30 };
+            if self.model.sessions.contains_key(&session) && self.random.percent(chance) {
                 self.doors.again.push_back(Event::Submit { session, job, spec });
             }
         }
@@ -207,7 +209,13 @@ impl World {
         if drains {
             self.happen(Event::LaneDraining { lane });
         }
-        self.doors.again.extend(words.into_iter().map(|word| said_by(lane, word.event)));
+        let words = words.into_iter().map(|word| said_by(lane, word.event));
+        if self.random.percent(50) {
+            self.doors.again.extend(words);
+        } else {
+            // Before the submits that are still to be said.
+            words.rev().for_each(|word| self.doors.again.push_front(word));
+        }
         if self.doors.coming.is_empty() && self.random.percent(40) {
             self.happen(Event::AdoptionOver);
         }

@@ -301,6 +301,7 @@ fn nobody_may_come_back_for_a_job_that_waits() {
 #[test]
 fn a_run_of_no_job_is_void_until_its_worker_has_said_so() {
     let mut scene = took_over(some([]));
+    over(&mut scene);
     assert_eq!(scene.lane_holds(1, 2, &[(7, 1)]), ["void 7 on 1"]);
     let lane = scene.scheduler.lane(LaneKey(1)).unwrap();
     assert_eq!((lane.stats.busy, lane.held[0].why), (1, VoidReason::Takeover));
@@ -313,6 +314,7 @@ fn a_run_of_no_job_is_void_until_its_worker_has_said_so() {
 #[test]
 fn a_worker_that_does_not_give_back_a_void_run_is_reminded_and_ended() {
     let mut scene = took_over(some([]));
+    over(&mut scene);
     scene.lane_holds(1, 1, &[(7, 1)]);
     let remind_ms = u64::try_from(Config::REMIND_AFTER.as_millis()).unwrap();
     assert_eq!(scene.pass_ms(remind_ms), ["remind 1 of 7"]);
