@@ -11,7 +11,8 @@ _ALONE = {"--allow-open-workers", "--no-measures", "--proxy-protocol"}
 _OF_DOOR = {"--admin-listen", "--listen", "--listen-access", "--proxy-protocol", "--tls-cert", "--tls-key"}
 
 # What a door has no part in; all others, about who may come in and how much they may, both need.
-_OF_OWNER = {"--journal", "--lease-s", "--no-measures", "--pool", "--retention-s", "--session-s", "--timeout-s", "--trace-ratio"}
+_OF_OWNER = {"--journal", "--lease-s", "--no-measures", "--pool", "--retention-s", "--session-s", "--timeout-s",
+             "--trace-ratio"}
 
 
 class _Both:
