@@ -32,6 +32,8 @@ use crate::relay::Io;
 
 /// How often the log tells of doors that are turned away.
 const REFUSED_LINE_EVERY: Duration = Duration::from_secs(10);
+/// Connections that have not proven themselves yet.
+const SHAKING_MAX: usize = 256;
 /// Inputs of one connection that may wait for the pipeline.
 const TURNS: usize = 16;
 /// What a link within a process is called.
@@ -80,6 +82,8 @@ impl Known {
 pub(crate) async fn serve(port: LinkPort, token: Secret, known: watch::Receiver<Known>) {
     let mut links = JoinSet::new();
     let mut refused = Seldom::new(REFUSED_LINE_EVERY, 1);
+    let mut crowded = Seldom::new(REFUSED_LINE_EVERY, 1);
+    let shaking = Arc::new(Semaphore::new(SHAKING_MAX));
     loop {
         let (stream, peer) = tokio::select! {
             accepted = port.accept() => accepted,
@@ -93,6 +97,12 @@ pub(crate) async fn serve(port: LinkPort, token: Secret, known: watch::Receiver<
             }
             () = nobody_knows(known.clone()) => break,
         };
+        let Ok(place) = shaking.clone().try_acquire_owned() else {
+            if let Some(left_out) = crowded.line((), Instant::now()) {
+                tracing::warn!(%peer, "a door is turned away: {SHAKING_MAX} others have not proven themselves yet{left_out}");
+            }
+            continue;
+        };
         let (tls, token, known) = (port.tls(), token.clone(), known.clone());
         links.spawn(async move {
             let mut owner = None;
@@ -102,7 +112,9 @@ pub(crate) async fn serve(port: LinkPort, token: Secret, known: watch::Receiver<
                 owner = Some(here);
                 Ok(welcome)
             };
-            match (acequia_link::answer(stream, &tls, token.expose(), judge).await, owner) {
+            let answered = acequia_link::answer(stream, &tls, token.expose(), judge).await;
+            drop(place);
+            match (answered, owner) {
                 (Ok((link, hello)), Some(owner)) => {
                     owner.take_in(link, hello).await;
                     None

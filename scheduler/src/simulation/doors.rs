@@ -28,6 +28,8 @@ pub(super) struct Doors {
     submits: VecDeque<(u32, Submitted)>,
     /// Lanes that the next server does not know yet.
     coming: Vec<Coming>,
+    /// Submits are said again when all lanes are there.
+    lanes_first: bool,
     /// What is said again, in this order.
     pub(super) again: VecDeque<Event>,
 }
@@ -166,8 +168,9 @@ impl World {
                 self.doors.again.push_back(Event::Submit { session, job, spec });
             }
         }
-        // Whatever a lane says, a session does not wait for it.
-        if self.random.percent(50) {
+        // Whatever a lane says, a session does not wait for it; it may be slower all the same.
+        self.doors.lanes_first = self.random.percent(40);
+        if !self.doors.lanes_first && self.random.percent(50) {
             while let Some(event) = self.doors.again.pop_front() {
                 self.happen(event);
             }
@@ -189,7 +192,11 @@ impl World {
 
     /// A lane that has lived on comes to the server, or something is said again.
     pub(super) fn come(&mut self) {
-        if let Some(event) = self.doors.again.front().cloned()
+        let waits = |event: &Event| {
+            let lanes_first = self.doors.lanes_first && !self.doors.coming.is_empty();
+            lanes_first && matches!(event, Event::Submit { .. })
+        };
+        if let Some(event) = self.doors.again.front().filter(|event| !waits(event)).cloned()
             && self.random.percent(60)
         {
             self.doors.again.pop_front();
@@ -216,7 +223,8 @@ impl World {
             // Before the submits that are still to be said.
             words.rev().for_each(|word| self.doors.again.push_front(word));
         }
-        if self.doors.coming.is_empty() && self.random.percent(40) {
+        let is_said = self.doors.again.is_empty();
+        if self.doors.coming.is_empty() && self.random.percent(if is_said { 40 } else { 5 }) {
             self.happen(Event::AdoptionOver);
         }
     }
