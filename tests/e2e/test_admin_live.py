@@ -55,6 +55,7 @@ def test_a_stream_may_end(server):
         assert server.get(f"/v1/admin/live?{bad}", server.operator())[0] == 400
 
 
+@pytest.mark.not_at_door("the live stream names the ports of the owner")
 def test_first_the_history_then_what_goes_on(server, client, new_worker, live, admin):
     name, history = live.next()
     assert name == "history" and history["interval_ms"] == 2000

@@ -157,6 +157,7 @@ def test_public_keys(new_server, make, tmp_path, keys, form):
         server.wait_metric(REFUSED, nth, reason="signature")
 
 
+@pytest.mark.not_at_door("owner and door both say so, and it is counted how often")
 def test_one_key_that_is_of_no_use_leaves_the_others(new_server, make, tmp_path, keys):
     """At the start and when the file changes: the others count, and the log names it."""
     good, next_one, weak = keys["ES256"], keys["EdDSA"], RsaKey(1024).jwk(kid="weak")

@@ -56,7 +56,7 @@ def test_whoever_takes_over_at_another_door_has_the_session(doors, make):
     first = session.client
     session.client = None
     stolen = Client(there)
-    stolen.send({"op": "hello", "resume": session._secret, "last": 0})
+    stolen.send({"op": "hello", "resume": session.secret, "last": 0})
     assert stolen.heard("welcome")["resumed"] is True
     assert first.heard("bye")["close"] == 4001
     assert first.wait_closed() == 4001
@@ -71,7 +71,7 @@ def test_places_are_given_back(new_owner, new_door, make):
     for turn in range(10):
         before = session.client
         taken = Client(there if turn % 2 else here)
-        taken.send({"op": "hello", "resume": session._secret, "last": 0})
+        taken.send({"op": "hello", "resume": session.secret, "last": 0})
         assert taken.heard("welcome")["resumed"] is True
         assert before.wait_closed() == 4001
         before.close()

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import Client, Serving, Worker
+from harness import Client, Serving, Worker, eventually
 from harness.api import Api, Events
 from harness.tokens import SECRET, token
 
@@ -159,15 +159,16 @@ def test_addresses_have_their_places(new_owner, new_door):
     assert owner.get("/healthz")[0] == 200
     for connection in waiting:
         connection.close()
+    eventually(lambda: door.get("/healthz")[0] == 200, "the places of those who have gone")
 
 
-def test_a_thousand_wait_at_once(doors, make):
+def test_many_wait_at_once(doors, make):
     owner, here, there = doors
     waiting = [
         Api(here).begin("POST", "/v1/queues/default/jobs", str(n), Content_Type="application/json", Prefer="wait=300")
-        for n in range(1000)
+        for n in range(200)
     ]
-    owner.wait_metric("acequia_jobs_submitted_total", 1000, queue="default")
+    owner.wait_metric("acequia_jobs_submitted_total", 200, queue="default")
     make(Serving(there, slots=64))
     for n, connection in enumerate(waiting):
         response = connection.getresponse()

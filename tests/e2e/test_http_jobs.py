@@ -352,6 +352,7 @@ def test_a_server_that_stops_tells_who_waits_where_the_job_is(new_server, tmp_pa
     server.start_again()
 
 
+@pytest.mark.not_at_door("each call opens a connection of its own to the owner, and as many handshakes at once take too long")
 def test_a_thousand_wait_at_once(server, api, make):
     waiting = [
         api.begin("POST", "/v1/queues/default/jobs", str(n), Content_Type="application/json", Prefer="wait=300")

@@ -1,5 +1,7 @@
 """Keys make many submits one job; batches tell when many jobs are through."""
 
+import pytest
+
 from harness import Admin, Client, Serving, Worker
 
 FIELDS = {"batch", "jobs", "done", "failed", "cancelled", "elapsed_ms"}
@@ -75,6 +77,7 @@ def test_a_batch_counts_each_end(client, new_worker):
     assert [end[key] for key in ("jobs", "done", "failed", "cancelled")] == [3, 1, 1, 1]
 
 
+@pytest.mark.not_at_door("the connection of its client outlives the server")
 def test_a_batch_goes_on_over_a_restart(new_server, make, tmp_path):
     """Some of its jobs ended before the server was killed, all those of one of its sessions."""
     server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb", cwd=tmp_path)

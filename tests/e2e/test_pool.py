@@ -346,6 +346,7 @@ def test_a_server_that_restarts_under_it(new_server, make, tmp_path, stock, ran)
     assert pool.stop() == 0
 
 
+@pytest.mark.not_at_door("an owner that stops leaves the runs of a door to the next owner")
 def test_a_server_that_stops_takes_its_time(new_server, make, tmp_path, stock, ran):
     """All workers drain then, and are kept for the next server nevertheless."""
     server = new_server(quiet_ports=True, journal=tmp_path / "journal")
@@ -377,6 +378,7 @@ def test_a_server_that_comes_later(make, stock):
     server.check()
 
 
+@pytest.mark.not_at_door("the door stays on its ports")
 def test_a_server_on_other_ports(new_server, make, stock):
     server = new_server(quiet_ports=True)
     pool = Pool(server, make(Admin(server)), "--min", "1", "--max", "2", *stock)
@@ -497,7 +499,7 @@ def test_a_program_that_cannot_be_started(server, client, tmp_path):
     script.write_text("#!/no/such/interpreter\n")
     script.chmod(0o755)
     client.submit(1)
-    code, _, said = run_acequia("pool", "--server", f"http://{server.http}", "--", script)
+    code, _, said = run_acequia("pool", "--server", f"http://{server.http}", "--", script, env=server.env_of_commands())
     assert code == 1 and f"`{script}` cannot be started" in said, said
 
 

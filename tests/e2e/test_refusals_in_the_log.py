@@ -15,6 +15,7 @@ def warned(server, what):
     return server.process.line(lambda line: "WARN" in line and what in line, of="stderr")
 
 
+@pytest.mark.not_at_door("owner and door both say so, and it is counted how often")
 def test_a_server_that_is_full_says_so(new_server, make):
     server = new_server("--sessions", "1")
     make(Client(server))

@@ -150,6 +150,7 @@ def test_across_kill_9_of_the_server(new_server, tmp_path, encoding):
         assert numbers == sorted(set(numbers))
 
 
+@pytest.mark.not_at_door("the connection of its client outlives the server")
 def test_what_was_told_at_the_instant_of_the_kill_is_not_told_again(new_server, tmp_path):
     """Each outcome that a client has heard is on the disk."""
     server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb")
@@ -177,6 +178,7 @@ def test_what_was_told_at_the_instant_of_the_kill_is_not_told_again(new_server, 
         assert sorted(seen + ends(numbered(client))) == sorted(ids), "each once"
 
 
+@pytest.mark.not_at_door("the connection of its client outlives the server")
 def test_a_job_that_ended_before_it_was_accepted_ends_once(new_server, tmp_path):
     """Its record may have been on its way to the disk, where the next server finds it."""
     server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb")
@@ -222,6 +224,7 @@ def ended_early(events, ids):
     return sorted(ended - accepted) or (len(ended) == len(ids) and ["none"])
 
 
+@pytest.mark.not_at_door("the connection of its client outlives the server")
 def test_a_drain_and_a_restart(new_server, tmp_path):
     server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb")
     slow_worker(server)
@@ -294,6 +297,7 @@ def test_a_client_that_is_back_in_time_finds_its_job(server):
         assert again.result("c") == "done"
 
 
+@pytest.mark.not_at_door("the connection of its client outlives the server")
 def test_jobs_wait_for_clients_over_a_restart_of_the_server(new_server, tmp_path):
     server = new_server(quiet_ports=True, journal=tmp_path / "jobs.redb")
     client, secret = begin(server)

@@ -1,8 +1,8 @@
 """An owner with a door in front of it, which to a test is one server: so tests of servers are tests of doors too."""
 
-from .door import Door, Owner
+from .door import Door, Owner, token_file
 from .process import PATIENCE_S, eventually
-from .server import Server, token_left
+from .server import Server
 
 # Flags that stand without a value.
 _ALONE = {"--allow-open-workers", "--no-measures", "--proxy-protocol"}
@@ -11,7 +11,8 @@ _ALONE = {"--allow-open-workers", "--no-measures", "--proxy-protocol"}
 _OF_DOOR = {"--admin-listen", "--listen", "--listen-access", "--proxy-protocol", "--tls-cert", "--tls-key"}
 
 # What a door has no part in; all others, about who may come in and how much they may, both need.
-_OF_OWNER = {"--journal", "--lease-s", "--no-measures", "--pool", "--retention-s", "--session-s", "--timeout-s", "--trace-ratio"}
+_OF_OWNER = {"--journal", "--lease-s", "--no-measures", "--pool", "--retention-s", "--session-s", "--timeout-s",
+             "--trace-ratio"}
 
 
 class _Both:
@@ -48,19 +49,21 @@ class BehindDoor(Server):
     def __init__(self, *flags, listen="127.0.0.1:0", jobs="tcp://127.0.0.1:0", results="tcp://127.0.0.1:0",
                  journal="none", **options):
         of_owner, of_door = _dealt(flags)
+        self._token_file = token_file("")
         self._owner = Owner(*of_owner, journal=journal, **options)
         self._door = Door(self._owner, flags=of_door, listen=listen, jobs=jobs, results=results, **options)
         self.http, self.jobs, self.results = self._door.http, self._door.jobs, self._door.results
         self.admin = self._door.admin
         self.process = _Both(self._owner.process, self._door.process)
-        self._lend_token()
+        self._keep_token()
 
-    def _lend_token(self):
-        """Commands of this user find the owner's token at the door, too: somebody has put it there."""
+    def _keep_token(self):
         if token := self._owner.admin_token():
-            file = token_left(self.address("admin" if self.admin else "http")[1])
-            file.touch(0o600)
-            file.write_text(token)
+            self._token_file.write_text(token)
+
+    def env_of_commands(self):
+        # At a door they do not find by themselves what the owner has left.
+        return {"ACEQUIA_ADMIN_TOKEN_FILE": str(self._token_file)}
 
     def launch(self):
         self._owner.launch()
@@ -69,7 +72,7 @@ class BehindDoor(Server):
     def wait_ready(self):
         self._owner.wait_ready()
         self._owner.wait_links(1)
-        self._lend_token()
+        self._keep_token()
 
     def admin_token(self):
         return self._owner.admin_token()

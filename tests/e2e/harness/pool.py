@@ -13,7 +13,7 @@ class Pool:
     def __init__(self, server, admin, *args, name="pool", env=None, cwd=None):
         self.name, self._admin = name, admin
         command = [acequia(), "pool", "--server", f"http://{server.http}", "--name", name, *args]
-        self.process = Process(command, name=name, env=clean_env(env), cwd=cwd)
+        self.process = Process(command, name=name, env=clean_env({**server.env_of_commands(), **(env or {})}), cwd=cwd)
 
     def report(self):
         """What the server was last told; nothing if there is no such pool."""

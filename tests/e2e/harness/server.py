@@ -31,11 +31,6 @@ def samples_of(metrics):
     }
 
 
-def token_left(port):
-    """Where a server with admin calls at this port leaves its token."""
-    return Path(_RUNTIME.name, "acequia", f"admin-{port}")
-
-
 def acequia():
     """The binary under test."""
     binary = Path(os.environ.get("ACEQUIA_BIN", ROOT / "target/debug/acequia"))
@@ -185,8 +180,13 @@ class Server:
 
     def admin_token(self):
         """The admin token that it made; `None` if it was given one."""
-        left = token_left(self.address("admin" if self.admin else "http")[1])
+        port = self.address("admin" if self.admin else "http")[1]
+        left = Path(_RUNTIME.name, "acequia", f"admin-{port}")
         return left.read_text().strip() if left.exists() else None
+
+    def env_of_commands(self):
+        """What commands that make admin calls need to be told."""
+        return {}
 
     def operator(self):
         """The header with which admin calls are made."""

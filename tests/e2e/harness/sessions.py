@@ -46,7 +46,7 @@ class Session:
     def __init__(self, server, encoding="json"):
         self._encoding = encoding
         self._told, self._last = [], 0
-        self.client, self._secret = begin(server, encoding)
+        self.client, self.secret = begin(server, encoding)
 
     @property
     def told(self):
@@ -67,8 +67,8 @@ class Session:
         self._last = max(self._last, last_of(self.client))
         self._told += numbered(self.client)
         self.client.close()
-        self.client, welcome = resume(server, self._secret, self._last, self._encoding)
-        assert welcome["resumed"] is True and welcome["session"] == self._secret, welcome
+        self.client, welcome = resume(server, self.secret, self._last, self._encoding)
+        assert welcome["resumed"] is True and welcome["session"] == self.secret, welcome
 
     def submit_all(self, payloads, **fields):
         """Submits jobs whose ids are their payloads, and waits until all are accepted or over."""
