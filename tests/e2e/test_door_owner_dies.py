@@ -176,7 +176,7 @@ def test_topics_keys_and_batches_go_on(owner, here, there, make):
     assert session.client.result(twin) == "keyed"
     ended = session.client.heard("batch", batch="night")
     assert (ended["jobs"], ended["done"]) == (2, 2)
-    session.check_done(["first", "second", "keyed"])
+    session.check_done(["first", "second", "keyed"], went_on=True)
 
 
 def test_what_cannot_go_on_is_told(owner, here, make):

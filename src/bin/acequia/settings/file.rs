@@ -312,7 +312,7 @@ mod tests {
             ("idle_s = 1", "1:1", &["`idle_s`", "[serve]"]),
             ("[serve]\nlog = 'x'", "2:1", &["`log`", "before the first table"]),
             ("[serv]", "1:2", &["[serv]", "[serve]"]),
-            ("[bench]", "1:2", &["[bench]", "[serve], [worker]"]),
+            ("[bench]", "1:2", &["[bench]", "[serve], [door]"]),
             ("[log]", "1:2", &["[log]"]),
             ("serve = 1", "1:9", &["serve", "a table"]),
             ("[serve]\njobs = 1", "2:8", &["jobs", "a string", "a number"]),
