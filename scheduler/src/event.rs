@@ -29,7 +29,7 @@ pub struct LaneOffer {
 pub struct Hold {
     /// The job.
     pub job: JobId,
-    /// Which of its runs, from 1.
+    /// Which of its runs, from 1; 0 of one that is void, whose slot the worker has not given back.
     pub attempt: u32,
     /// Parts of its result that it has sent: those that come are numbered from there.
     pub chunks: u32,

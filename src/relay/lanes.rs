@@ -14,9 +14,13 @@ use super::outbox::Outbox;
 use super::way::Way;
 use crate::workers::Workers;
 
+/// The attempt of a run that the owner has said to be void.
+const VOID: u32 = 0;
+
 /// A run that a worker has.
 #[derive(Clone, Copy, Debug)]
 struct Run {
+    /// [`VOID`] of one that nobody wants any more.
     attempt: u32,
     /// Parts of its result so far.
     chunks: u32,
@@ -36,6 +40,8 @@ struct Lane {
     holds: FxHashMap<JobId, Run>,
     /// It takes no more jobs.
     is_leaving: bool,
+    /// It has beaten, so that its runs are on a lease.
+    has_beaten: bool,
     /// What could not be said yet.
     unsaid: Vec<Word>,
     /// Turn of what it says next.
@@ -82,6 +88,7 @@ impl Lanes {
             peer,
             holds: FxHashMap::default(),
             is_leaving: false,
+            has_beaten: false,
             unsaid: Vec::new(),
             turn: None,
             is_told: false,
@@ -138,7 +145,13 @@ impl Lanes {
                 of.holds.insert(job.job, Run { attempt: job.attempt, chunks: 0 });
                 workers.run(LaneKey(lane), job);
             }
-            FromOwner::Cancel { lane, job } => workers.cancel(LaneKey(lane), job),
+            FromOwner::Cancel { lane, job } => {
+                let of = self.ready.get_mut(&LaneKey(lane));
+                if let Some(run) = of.and_then(|lane| lane.holds.get_mut(&job)) {
+                    run.attempt = VOID;
+                }
+                workers.cancel(LaneKey(lane), job);
+            }
             FromOwner::Bye { lane, reason } => {
                 if let Some(lane) = self.ready.get_mut(&LaneKey(lane)) {
                     lane.is_leaving = true;
@@ -178,7 +191,11 @@ impl Lanes {
     /// There is another owner: it is told of all workers, of what they hold, and of what they have said that
     /// the owner before may have taken along.
     pub(super) fn linked(&mut self, way: &Way) {
-        let last_words: Vec<_> = self.outbox.take().0.collect();
+        let mut last_words: Vec<_> = self.outbox.take().0.collect();
+        // Of a job that has been given to the same worker once more, only the last run counts.
+        last_words.retain(|LastWord { lane, job, .. }| {
+            self.ready.get(lane).is_some_and(|lane| !lane.holds.contains_key(job))
+        });
         for LastWord { lane, job, run, .. } in &last_words {
             if let Some(lane) = self.ready.get_mut(lane) {
                 lane.holds.insert(*job, *run);
@@ -241,7 +258,9 @@ impl Lane {
     fn note(&mut self, word: &Word) -> Option<(JobId, Run)> {
         match word {
             Word::Done { job, .. } | Word::Fail { job, .. } | Word::Bad { job, last: true, .. } => {
-                self.holds.remove(job).map(|run| (*job, run))
+                // Nobody waits for the last word of a void run.
+                let run = self.holds.remove(job).filter(|run| run.attempt != VOID);
+                run.map(|run| (*job, run))
             }
             Word::Chunk { job, .. } => {
                 if let Some(run) = self.holds.get_mut(job) {
@@ -251,6 +270,10 @@ impl Lane {
             }
             Word::Bye => {
                 self.is_leaving = true;
+                None
+            }
+            Word::Beat => {
+                self.has_beaten = true;
                 None
             }
             _ => None,
@@ -273,8 +296,10 @@ impl Lane {
             holds: holds.collect(),
         };
         way.say(FromDoor::Ready { lane: key.0, offer });
-        if self.is_leaving {
-            way.say(FromDoor::Said { lane: key.0, words: vec![Word::Bye] });
+        let said = [(Word::Beat, self.has_beaten), (Word::Bye, self.is_leaving)];
+        let words: Vec<_> = said.into_iter().filter(|(_, is)| *is).map(|(word, _)| word).collect();
+        if !words.is_empty() {
+            way.say(FromDoor::Said { lane: key.0, words });
         }
         (self.is_told, self.was_told) = (true, true);
     }

@@ -125,7 +125,7 @@ pub enum LinkPeer {
 pub struct Hold {
     /// The job.
     pub job: JobId,
-    /// Which run of the job, from 1.
+    /// Which run of the job, from 1; 0 of one that is void, whose slot the worker has not given back.
     pub attempt: u32,
     /// Parts of the result that it has sent.
     pub chunks: u32,

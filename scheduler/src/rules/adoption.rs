@@ -107,7 +107,7 @@ impl Scheduler {
                     self.jobs[key].rare_mut().void_on.push(lane);
                     self.hold_takeover(step, lane, hold.job);
                 }
-                None if self.keep_for_submit(lane, hold) => {}
+                None if hold.attempt > 0 && self.keep_for_submit(lane, hold) => {}
                 None => self.hold_stray(step, lane, hold.job),
             }
         }

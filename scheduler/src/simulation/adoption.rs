@@ -13,7 +13,7 @@ impl Job {
     /// Whether the run that a worker has may be the one that it waits for.
     fn goes_on_with(&self, attempt: u32) -> bool {
         let has_failed = self.failures + self.losses > 0;
-        !self.begun && (attempt > self.runs || !has_failed)
+        attempt > 0 && !self.begun && (attempt > self.runs || !has_failed)
     }
 }
 
@@ -71,7 +71,7 @@ impl Model {
             }
             let job = self.jobs.get(&id);
             let goes_on = job.is_some_and(|job| job.goes_on_with(hold.attempt));
-            let may_come = job.is_none() && self.may_come(id);
+            let may_come = job.is_none() && hold.attempt > 0 && self.may_come(id);
             let lane = self.lanes.get_mut(&key).unwrap();
             lane.declared.insert(id);
             if goes_on {

@@ -98,7 +98,9 @@ impl Proof {
             }
             Event::LaneClosed { lane } => self.unknown.retain(|_, (of, _)| of != lane),
             Event::LaneReady { lane, offer } => {
-                for hold in &offer.holds {
+                let mut named = BTreeSet::new();
+                let first = offer.holds.iter().filter(|hold| named.insert(hold.job));
+                for hold in first.filter(|hold| hold.attempt > 0) {
                     let job = model.jobs.get(&hold.job);
                     if job.is_none() && model.may_come(hold.job) {
                         self.unknown.entry(hold.job).or_insert((*lane, false));
@@ -167,8 +169,9 @@ impl Proof {
         let mut named = BTreeSet::new();
         for Hold { job, attempt, .. } in offer.holds.iter().filter(|hold| named.insert(hold.job)) {
             let Some(kept) = self.unclaimed.remove(job) else { continue };
-            // One that the journal knows to have failed or to be lost is over.
-            if *attempt > kept.runs || kept.failures + kept.losses == 0 {
+            // One that the journal knows to have failed or to be lost is over, and so is a void one.
+            let is_over = *attempt <= kept.runs && kept.failures + kept.losses > 0;
+            if *attempt > 0 && !is_over {
                 assert!(!void.contains(job), "it was to go on");
                 self.goes_on.insert(*job, kept.ticket);
                 self.seen.adopted += u64::from(in_time);

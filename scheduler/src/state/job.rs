@@ -215,7 +215,7 @@ impl Job {
         let has_begun_since = self.runs > 0 && !self.recovered;
         // What the journal counts of a run when it begins is neither a failure nor a loss.
         let is_over = attempt <= self.runs && self.failures.get() + self.losses.get() > 0;
-        !has_begun_since && !is_over
+        attempt > 0 && !has_begun_since && !is_over
     }
 
     /// Since when it waits, if it does.

@@ -75,6 +75,15 @@ fn a_run_goes_on_and_its_worker_is_sent_nothing() {
 }
 
 #[test]
+fn a_run_that_was_void_before_takes_its_slot_and_no_job() {
+    let mut scene = took_over(some([1]));
+    assert_eq!(scene.lane_holds(1, 1, &[(1, 0), (9, 0)]), ["void 1 on 1", "void 9 on 1"]);
+    assert_eq!(scene.fail(1, 1, false), ["dropped late"]);
+    assert_eq!(scene.done(1, 9), ["dropped late"]);
+    assert_eq!(runs(&over(&mut scene)), ["1 on 1"]);
+}
+
+#[test]
 fn a_run_that_goes_on_is_not_counted_as_one_that_begins() {
     let mut scene = took_over(some([1]));
     let holds = vec![Hold { job: job_id(1), attempt: 1, chunks: 0 }];
@@ -479,7 +488,7 @@ fn whoever_watches_a_job_that_waits_is_told_as_of_any() {
 fn attempts_that_no_server_gave_do_no_harm() {
     let often = |id| recovered(id, Submit { attempts: 3, ..job(id) });
     let mut scene = took_over([often(1), often(2)]);
-    scene.lane_holds(1, 2, &[(1, 0), (2, u32::MAX)]);
+    scene.lane_holds(1, 2, &[(1, 1), (2, u32::MAX)]);
     assert_eq!(scene.progress(1, 1), ["1 started: 1 by w1", "1 progress"]);
     assert_eq!(scene.fail(1, 2, true)[1..], ["2 retrying: dry"]);
     let in_ms = scene.next_ms().unwrap();
