@@ -79,7 +79,8 @@ def told_once(books, _):
     for submit in books.submits.values():
         accepted, ended = submit.accepted, [said["job"] for said in submit.ended]
         is_again = submit.nonce in books.resubmitted
-        if is_again:
+        # A session at a door goes on with another owner, which may tell it once more.
+        if is_again or books.terms:
             accepted = set(accepted)
         is_told_again = len(set(ended)) < len(ended) and not (is_again and submit.fields.get("key"))
         if is_told_again or max(len(ended) + len(submit.rejected), len(accepted)) > 1 + is_again:
