@@ -40,6 +40,10 @@ def nothing_strange(books, _):
     """Nobody hears of, and nobody runs, what was not submitted."""
     for line in books.strangers:
         yield f"session {line['session']} never submitted {line}"
+    for line in books.duplicates:
+        submit = books.submits.get((line["session"], line["id"]))
+        if submit is None or submit.nonce not in books.resubmitted:
+            yield f"session {line['session']} did not submit this again: {line}"
     nonces = {submit.nonce for submit in books.submits.values()}
     for nonce in books.runs_by_nonce.keys() - nonces:
         yield f"{nonce} ran, and nobody submitted it"

@@ -68,6 +68,7 @@ class Books:
     opened: set = field(default_factory=set)  # sessions
     finished: set = field(default_factory=set)  # sessions that heard all that they were owed
     resumed: set = field(default_factory=set)  # sessions that went on with another connection
+    duplicates: list = field(default_factory=list)  # lines of the book: a submit was taken for one that is live
     losses: list = field(default_factory=list)  # lines of the book: connections that ended before all was told
     forgotten: set = field(default_factory=set)  # sessions that the server did not know any more
     doubles: list = field(default_factory=list)  # events whose number was there before
@@ -94,6 +95,8 @@ class Books:
             self.finished.add(session)
         elif what in ("resumed", "forgotten"):
             getattr(self, what).add(session)
+        elif what == "duplicate":
+            self.duplicates.append(line)
         elif what == "lost":
             self.losses.append(line)
         elif what == "double":
