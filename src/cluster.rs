@@ -196,6 +196,8 @@ impl Cluster {
             () = following => Err("nobody looks after the lease any more".to_owned()),
             broken = doors.broken() => Err(broken),
         };
+        // Whoever was it until now is not.
+        doors.whereabouts().nobody();
         self.doors = Some(doors);
         term.map_err(|why| StartError::System(std::io::Error::other(why)))
     }

@@ -11,6 +11,7 @@ mod takeovers;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use acequia_journal::Tenure;
 use acequia_link::{
     BEAT_EVERY, FromDoor, FromOwner, Hello, Link, LinkError, LinkReader, LinkWriter, Refused, Role,
     SILENT_AFTER, Welcome,
@@ -31,6 +32,8 @@ use crate::relay::Io;
 
 /// How often the log tells of doors that are turned away.
 const REFUSED_LINE_EVERY: Duration = Duration::from_secs(10);
+/// Connections that have not proven themselves yet.
+const SHAKING_MAX: usize = 256;
 /// Inputs of one connection that may wait for the pipeline.
 const TURNS: usize = 16;
 /// What a link within a process is called.
@@ -49,6 +52,8 @@ pub(crate) struct Owner {
     pub(crate) calls: Router,
     pub(crate) metrics: LinkMetrics,
     pub(crate) takeovers: Takeovers,
+    /// Where another server may take over: whether this one's lease holds.
+    pub(crate) tenure: Option<Tenure>,
 }
 
 /// Who the owner is.
@@ -77,6 +82,8 @@ impl Known {
 pub(crate) async fn serve(port: LinkPort, token: Secret, known: watch::Receiver<Known>) {
     let mut links = JoinSet::new();
     let mut refused = Seldom::new(REFUSED_LINE_EVERY, 1);
+    let mut crowded = Seldom::new(REFUSED_LINE_EVERY, 1);
+    let shaking = Arc::new(Semaphore::new(SHAKING_MAX));
     loop {
         let (stream, peer) = tokio::select! {
             accepted = port.accept() => accepted,
@@ -90,6 +97,12 @@ pub(crate) async fn serve(port: LinkPort, token: Secret, known: watch::Receiver<
             }
             () = nobody_knows(known.clone()) => break,
         };
+        let Ok(place) = shaking.clone().try_acquire_owned() else {
+            if let Some(left_out) = crowded.line((), Instant::now()) {
+                tracing::warn!(%peer, "a door is turned away: {SHAKING_MAX} others have not proven themselves yet{left_out}");
+            }
+            continue;
+        };
         let (tls, token, known) = (port.tls(), token.clone(), known.clone());
         links.spawn(async move {
             let mut owner = None;
@@ -99,7 +112,9 @@ pub(crate) async fn serve(port: LinkPort, token: Secret, known: watch::Receiver<
                 owner = Some(here);
                 Ok(welcome)
             };
-            match (acequia_link::answer(stream, &tls, token.expose(), judge).await, owner) {
+            let answered = acequia_link::answer(stream, &tls, token.expose(), judge).await;
+            drop(place);
+            match (answered, owner) {
                 (Ok((link, hello)), Some(owner)) => {
                     owner.take_in(link, hello).await;
                     None
@@ -121,7 +136,8 @@ async fn nobody_knows(mut known: watch::Receiver<Known>) {
 impl Owner {
     /// Whether it takes in nobody any more.
     fn is_over(&self) -> bool {
-        self.inbox.is_closed()
+        // One that has stood still for longer than its lease does not know.
+        self.inbox.is_closed() || self.tenure.as_ref().is_some_and(Tenure::is_in_question)
     }
 
     /// A connection of a link with a door in this very process, unless it is over.
@@ -143,11 +159,11 @@ impl Owner {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Hello { role, name, .. } = &hello;
+        let (Hello { role, .. }, name) = (&hello, link.peer().to_owned());
         let Some(place) = self.takeovers.begin(&hello) else { return };
         let _counted = self.metrics.link(*role);
         if *role == Role::Sessions {
-            tracing::info!(door = name, "a door has linked");
+            tracing::info!(door = %name, "a door has linked");
         }
         let served = async {
             match role {
@@ -162,10 +178,10 @@ impl Owner {
         };
         match ended {
             Ok(()) | Err(Broken::Closed) if *role == Role::Sessions => {
-                tracing::info!(door = name, "the link with a door has ended");
+                tracing::info!(door = %name, "the link with a door has ended");
             }
             Ok(()) | Err(Broken::Closed) => {}
-            Err(error) => tracing::warn!(door = name, ?role, %error, "a link has broken"),
+            Err(error) => tracing::warn!(door = %name, ?role, %error, "a link has broken"),
         }
     }
 }

@@ -67,6 +67,8 @@ pub(crate) struct Times {
     pub(crate) grace: Duration,
     /// For clients of sessions that can be resumed.
     pub(crate) absence: Duration,
+    /// For doors to say that those of an owner before this one are there.
+    pub(crate) adoption: Duration,
 }
 
 /// Takes what those bring who are ready too. Without this the runtime has the pipeline run as soon
@@ -101,6 +103,8 @@ pub(crate) struct Pipeline {
     spans: Option<crate::spans::Spans>,
     readiness: watch::Sender<Readiness>,
     pools: Pools,
+    /// Until when those who are there, at doors, of the sessions of an owner before may be declared.
+    declared_by: Option<Instant>,
     ticks: Ticks,
     /// When the next point of the history is due.
     tick_due: Instant,
@@ -144,6 +148,7 @@ impl Pipeline {
             spans: None,
             readiness: watch::Sender::new(Readiness::Ready),
             pools: Pools::default(),
+            declared_by: (!times.adoption.is_zero()).then(|| Instant::now() + times.adoption),
             ticks: Ticks::new(None),
             tick_due: Instant::now() + INTERVAL,
             limits,
@@ -255,7 +260,8 @@ impl Pipeline {
         let tick = Some(self.tick_due.min(self.watch.due()));
         let (pressure, workers) = (self.pressure.due(), self.lanes.due());
         let journal = self.durability.due();
-        let all = [scheduler, journal, absent, pressure, tick, workers, self.stop_due];
+        let declared = self.declared_by;
+        let all = [scheduler, journal, absent, pressure, tick, workers, declared, self.stop_due];
         all.into_iter().flatten().min()
     }
 
@@ -265,7 +271,9 @@ impl Pipeline {
             return true;
         }
         let Some(due) = self.stop_due else { return false };
-        self.scheduler.is_idle() || due <= Instant::now()
+        // What workers of doors have goes on with the next owner, where the journal knows of it.
+        let is_anybodys = self.durability.is_kept() && !self.lanes.has_near();
+        self.scheduler.is_idle() || is_anybodys || due <= Instant::now()
     }
 
     /// Handles what came, up to a limit, then flushes what came of it. Returns whether more came.
@@ -370,6 +378,9 @@ impl Pipeline {
                 if !requests.is_empty() {
                     self.take_requests(now, instant, connection, requests);
                 }
+            }
+            Input::Again { connection, since, requests, turn: _turn } => {
+                self.take_again(now, connection, since, requests);
             }
             Input::Publish(publish) => self.publish_for(instant, publish),
             Input::ConnectionClosed { connection, for_good } => {

@@ -203,7 +203,7 @@ impl Relay {
             // They are asked of the owner, over HTTP.
             Input::Desk(_) | Input::Publish(_) => {}
             // There is no journal here, and no door behind this one.
-            Input::Journal(_) | Input::Far(_) => {}
+            Input::Journal(_) | Input::Far(_) | Input::Again { .. } => {}
         }
     }
 

@@ -175,6 +175,7 @@ impl Server {
         seat: Seat,
     ) -> Result<Self, StartError> {
         let Seat { addresses, gates, link_port, recorder } = seat;
+        let tenure = source.tenure();
         let stats = gates.as_ref().map(|gates| [gates.jobs.stats(), gates.results.stats()]);
         let metrics = Metrics::new(recorder, stats, config.measures);
         let (handle, refused) = (metrics.handle(), metrics.refused());
@@ -239,7 +240,7 @@ impl Server {
             let (inbox, front) = (door.inbox.clone(), door.front.clone());
             let calls = http::for_doors(door.clone());
             let (metrics, takeovers) = (link_metrics, Takeovers::default());
-            Arc::new(Owner { inbox, front, welcome, calls, metrics, takeovers })
+            Arc::new(Owner { inbox, front, welcome, calls, metrics, takeovers, tenure })
         });
         Ok(Self {
             ports: None,
@@ -443,7 +444,8 @@ async fn open_pipeline(
     let start = opened.start(notify).map_err(StartError::System)?;
     let worker_door = WorkerDoor::new(config.worker_token.clone(), metrics.refused());
     let workers = Workers::new(limits.result_bytes, worker_door, metrics.refused());
-    let times = Times { grace: grace.min(LONG), absence: absence.min(LONG) };
+    let adoption = adoption(config);
+    let times = Times { grace: grace.min(LONG), absence: absence.min(LONG), adoption };
     Ok(Pipeline::new(start, clock, limits, times, workers, metrics))
 }
 

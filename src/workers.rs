@@ -231,6 +231,11 @@ impl Workers {
         true
     }
 
+    /// Whether any of them is ready.
+    pub(crate) fn has_ready(&self) -> bool {
+        self.pairing.has_ready()
+    }
+
     /// The worker's end of the jobs connection of a lane.
     pub(crate) fn peer(&self, lane: LaneKey) -> Option<Peer> {
         self.pairing.peer(lane)

@@ -21,8 +21,9 @@ pub struct Config {
     pub answer_within: Duration,
     /// The `timeout_ms` of jobs that come without one, if they are to have one.
     pub default_timeout_ms: Option<u32>,
-    /// How long jobs that the journal kept wait for workers that still have their runs, from the
-    /// first event on after those that bring back what was. Not at all, if it is 0.
+    /// How long jobs that the journal kept wait for workers that still have their runs, and runs of
+    /// jobs that it did not have for submits that are said again: from the first event on after those
+    /// that bring back what was. Not at all, if it is 0.
     pub adoption: Duration,
     /// How long the outcome of a job with a key answers to that key.
     pub retention: Duration,

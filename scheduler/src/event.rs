@@ -89,7 +89,8 @@ pub enum Event {
         session: SessionId,
     },
     /// A client wants a job done. If a job of this name is there, live or ended, this is that one,
-    /// said again: by whoever does not know whether a server before this one had written it.
+    /// said again: by whoever does not know whether a server before this one had written it. If none
+    /// is, and a worker has a run of it from before, the job goes on with that one.
     Submit {
         /// Whose job it is.
         session: SessionId,
@@ -139,8 +140,8 @@ pub enum Event {
     /// What had become of a batch, as [`Action::Tally`](crate::Action::Tally) told it last. Only at
     /// the start, after the jobs: a batch of which none is live any more is over.
     RecoveredTally(Tally),
-    /// All workers have said what they hold from before a takeover: what they do not hold need not
-    /// wait for them any longer; see [adoption](crate#adoption).
+    /// All workers have said what they hold from before a takeover, and all clients what may not have
+    /// been written: nothing need wait for them any longer; see [adoption](crate#adoption).
     AdoptionOver,
     /// An operator has a job that failed run again, as a new one. Nothing happens unless
     /// [`Scheduler::check_redrive`](crate::Scheduler::check_redrive) says that it can.

@@ -71,7 +71,9 @@
 //! wait is over, before all that came meanwhile, as if it had come back only then.
 //!
 //! A submit that is said again to the next server, by whoever does not know whether it was written,
-//! has the name of the job that it began, and is told of that one.
+//! has the name of the job that it began, and is told of that one. If the journal did not have the job,
+//! and a worker has its run from before, the run is *unclaimed*, for as long as there is the wait: the
+//! submit begins the job as that run's, and the worker's last word, if it came before, counts then.
 //!
 //! # Turns
 //!

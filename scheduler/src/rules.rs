@@ -5,6 +5,7 @@ pub(crate) mod absence;
 pub(crate) mod admission;
 pub(crate) mod adoption;
 pub(crate) mod batches;
+mod claims;
 pub(crate) mod endings;
 pub(crate) mod fleet;
 pub(crate) mod handle;

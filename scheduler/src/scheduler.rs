@@ -1,6 +1,6 @@
 //! The state as a whole; what is done with it is in `rules/`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use acequia_wire::JobId;
 
@@ -20,6 +20,7 @@ use crate::state::list::List;
 use crate::state::outcomes::Outcomes;
 use crate::state::queue::Queues;
 use crate::state::timers::Timers;
+use crate::state::unclaimed::Unclaimed;
 use crate::time::Time;
 
 /// The scheduler. See the crate's documentation for the rules that it keeps.
@@ -53,6 +54,9 @@ pub struct Scheduler {
     pub(crate) undurable: VecDeque<(Ticket, usize)>,
     pub(crate) last_ticket: Ticket,
     pub(crate) adoption: Adoption,
+    /// Runs from before a takeover whose jobs nobody has named yet, by job. There are none but during
+    /// the wait for adoption.
+    pub(crate) unclaimed: BTreeMap<JobId, Unclaimed>,
     pub(crate) draining: bool,
     /// Records cannot be written.
     pub(crate) storage_failed: bool,
@@ -82,7 +86,8 @@ impl Scheduler {
             timers: Timers::default(),
             undurable: VecDeque::new(),
             last_ticket: Ticket(0),
-            adoption: Adoption::default(),
+            adoption: Adoption::of(&config),
+            unclaimed: BTreeMap::new(),
             draining: false,
             storage_failed: false,
             jitter: Jitter::new(config.seed),

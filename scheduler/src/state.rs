@@ -19,4 +19,5 @@ pub(crate) mod queue;
 pub(crate) mod session_jobs;
 pub(crate) mod tally;
 pub(crate) mod timers;
+pub(crate) mod unclaimed;
 pub(crate) mod watchers;

@@ -168,6 +168,13 @@ impl History {
         self.end_gone.take()
     }
 
+    /// Whether it has an answer to what its client calls `id`, behind the event `since`: an outcome, told or to
+    /// be looked up, or that it was not taken. Goes through all that it keeps.
+    pub(crate) fn has_answer_to(&self, id: &CorrelationId, since: u64) -> bool {
+        let mut elsewhere = self.elsewhere.range(since.saturating_add(1)..);
+        self.kept.has_answer_to(id, since) || elsewhere.any(|(_, of)| of.id == *id)
+    }
+
     /// Bytes that are kept here.
     pub(crate) fn bytes(&self) -> usize {
         self.kept.bytes() + self.elsewhere.len() * TO_LOOK_UP_BYTES

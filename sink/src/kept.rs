@@ -4,9 +4,9 @@
 
 use std::collections::VecDeque;
 
-use acequia_wire::JobId;
 use acequia_wire::client::{Event, JobEvent};
 use acequia_wire::limits::WATCHERS_MAX;
+use acequia_wire::{CorrelationId, JobId};
 
 use crate::outlet::weight;
 
@@ -61,6 +61,16 @@ impl Kept {
             retained.insert(at, entry);
         }
         Some(seq)
+    }
+
+    /// Whether the outcome of what its client calls `id`, or that it was not taken, is among those behind
+    /// `since`.
+    pub(crate) fn has_answer_to(&self, id: &CorrelationId, since: u64) -> bool {
+        self.after(since).any(|entry| match &entry.event {
+            Event::Job { id: of, .. } => of == id && is_outcome(&entry.event),
+            Event::Rejected { id: of, .. } => of == id,
+            _ => false,
+        })
     }
 
     /// The number of the end of a batch of this name, if it is the last that was pushed of what

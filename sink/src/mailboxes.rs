@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use acequia_restraint::Seldom;
 use acequia_scheduler::{ClientId, SessionId};
-use acequia_wire::JobId;
 use acequia_wire::client::Event;
+use acequia_wire::{CorrelationId, JobId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::absent::Absent;
@@ -70,6 +70,13 @@ impl Mailboxes {
             mailbox.flush(self.durable, &|_| None);
             mailbox.number();
         }
+    }
+
+    /// Whether the mailbox of a session that can be resumed has an answer to what its client calls `id`, told
+    /// or not, behind the event `since`. Goes through all that it keeps.
+    pub fn has_answer_to(&mut self, session: SessionId, id: &CorrelationId, since: u64) -> bool {
+        let history = self.boxes.get_mut(&session).and_then(Mailbox::history);
+        history.is_some_and(|history| history.has_answer_to(id, since))
     }
 
     /// The client has seen all events up to this one.

@@ -42,6 +42,11 @@ pub(super) struct Whereabouts {
 }
 
 impl Whereabouts {
+    /// Nobody is the owner for the moment.
+    pub(super) fn nobody(&self) {
+        self.knows.send_replace(Known::There(None));
+    }
+
     /// Links to whoever is the owner, for as long as that is looked after.
     /// `state` is what this server was before.
     pub(super) async fn follow(self, mut role: watch::Receiver<Role>, state: ClusterState) {
@@ -140,7 +145,7 @@ impl Doors {
             ended = server.run_until_over(shutdown) => ended,
             why = self.broken() => Err(Broken::new("the door", why)),
         };
-        self.whereabouts.knows.send_replace(Known::There(None));
+        self.whereabouts.nobody();
         self.whereabouts.targets.send_replace(Vec::new());
         ended
     }

@@ -16,19 +16,15 @@ mod workers;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Extension, Request};
-use axum::http::{StatusCode, header};
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
 use axum::middleware;
-use axum::routing::any;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use acequia_wire::code::RejectCode;
-
-use self::answer::{BODY_BYTES_MAX, Refused, any_refused, unavailable};
+pub(super) use self::answer::BODY_BYTES_MAX;
+use self::answer::{Refused, any_refused};
 use super::door::Door;
-use super::forward::Forward;
-use super::listener::Caller;
 
 /// All calls, each with its description, beside those that are given.
 pub(crate) fn calls(others: OpenApiRouter<Arc<Door>>) -> OpenApiRouter<Arc<Door>> {
@@ -71,21 +67,6 @@ pub(crate) fn router(door: &Arc<Door>, calls: OpenApiRouter<Arc<Door>>) -> Route
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(door.clone(), guard::only_for_operators))
-}
-
-/// Calls as a door has them: its owner answers, and asks for the token.
-pub(crate) fn passed_on(to: &Forward) -> Router<Arc<Door>> {
-    let to = to.clone();
-    let pass = move |Extension(caller): Extension<Caller>, request: Request| {
-        let to = to.clone();
-        async move {
-            to.ask(&caller, request).await.map_err(|why| {
-                let message = format!("the owner of this door does not answer: {why}");
-                ([(header::RETRY_AFTER, "1")], unavailable(RejectCode::Draining, message))
-            })
-        }
-    };
-    Router::new().route("/v1/admin/{*rest}", any(pass))
 }
 
 /// What answers where admin calls are not.

@@ -13,7 +13,7 @@ use super::api;
 use super::asyncapi;
 use super::demo;
 use super::door::Door;
-use super::forward::Forward;
+use super::forward::{self, Forward};
 use super::headers::harden;
 use super::known_pages::only_known_pages;
 use super::module::share;
@@ -30,7 +30,7 @@ pub(crate) fn for_all(door: Arc<Door>) -> Router {
 
 /// Everything that there is at a door, which has its owner answer calls.
 pub(crate) fn for_all_at_door(door: Arc<Door>, to: &Forward) -> Router {
-    let app = for_clients_at_door(&door, to).merge(admin::passed_on(to));
+    let app = for_clients_at_door(&door, to).merge(forward::admin_calls(to));
     finish(app, door)
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn for_clients_of_door(
 
 /// What operators find at a port of their own of a door.
 pub(crate) fn for_operators_of_door(door: Arc<Door>, to: &Forward) -> Router {
-    finish(monitors::router().merge(admin::passed_on(to)), door)
+    finish(monitors::router().merge(forward::admin_calls(to)), door)
 }
 
 /// What is left for clients if admin calls are elsewhere, and what whoever looks for them here is told.

@@ -16,6 +16,8 @@ where
     let service = TowerToHyperService::new(calls);
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
+        // The door keeps a connection for the next call as long as it likes.
+        .header_read_timeout(None)
         .serve_connection(TokioIo::new(io), service)
         .await;
     Ok(served?)

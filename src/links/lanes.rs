@@ -85,6 +85,7 @@ impl Lanes<'_> {
             // What is said of clients is not said here.
             FromDoor::Opened { .. }
             | FromDoor::Requests { .. }
+            | FromDoor::Again { .. }
             | FromDoor::Closed { .. }
             | FromDoor::Written { .. }
             | FromDoor::Declared

@@ -6,8 +6,8 @@ use acequia_link::{FromDoor, FromOwner, Link, Whose as FarWhose};
 use acequia_scheduler::ClientId;
 use acequia_sink::{Carry, Parcel, Written, far_inlet};
 use acequia_ventilator::{ConnectionId, Input as Ventilator};
-use acequia_wire::client::Event;
-use acequia_wire::code::close;
+use acequia_wire::client::{Event, Refusal, Request};
+use acequia_wire::code::{RejectCode, close};
 use rustc_hash::FxHashMap;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc};
@@ -86,8 +86,15 @@ impl<'a> Sessions<'a> {
     async fn input(&mut self, frame: FromDoor) -> Option<Input> {
         match frame {
             FromDoor::Opened { connection, whose } => self.opened(connection, whose),
-            FromDoor::Requests { connection, requests } => {
+            FromDoor::Again { connection, since, requests } => {
                 let connection = self.open.get(&connection)?.connection;
+                // It is never closed.
+                let turn = self.turns.clone().acquire_owned().await.ok()?;
+                Some(Input::Again { connection, since, requests, turn })
+            }
+            FromDoor::Requests { connection, mut requests } => {
+                let connection = self.open.get(&connection)?.connection;
+                requests.iter_mut().for_each(|request| self.limit(request));
                 // It is never closed.
                 let turn = self.turns.clone().acquire_owned().await.ok()?;
                 Some(Ventilator::Requests { connection, requests, turn }.into())
@@ -112,6 +119,19 @@ impl<'a> Sessions<'a> {
             | FromDoor::Ended { .. }
             | FromDoor::Declared
             | FromDoor::Beat => None,
+        }
+    }
+
+    /// A door may have been told other limits than its owner.
+    fn limit(&self, request: &mut Request) {
+        let limit = self.owner.front.limits.payload_bytes;
+        if let Request::Submit { spec, .. } = request
+            && let bytes = spec.payload.bytes().len()
+            && bytes > limit
+        {
+            let message = format!("the payload has {bytes} bytes; the limit is {limit}");
+            let refusal = Refusal::new(RejectCode::TooLarge, message);
+            *request = Request::Refused(refusal.of_submit(spec.id.clone()));
         }
     }
 

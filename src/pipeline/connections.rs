@@ -191,6 +191,12 @@ impl Pipeline {
 
     /// Sessions end whose clients were away for too long, or that have grown too large meanwhile.
     pub(super) fn end_sessions(&mut self, now: Time, instant: Instant) {
+        if self.declared_by.take_if(|until| *until <= instant).is_some() {
+            let absent: Vec<SessionId> = self.sessions.all_absent().collect();
+            for session in absent {
+                self.handle(now, Event::SessionAbsent { session });
+            }
+        }
         for session in std::mem::take(&mut self.hopeless) {
             self.end_session(now, instant, session);
         }

@@ -16,7 +16,7 @@ use acequia_journal::{
     Entry, NotWritten, Notice, OpenError, Options, ReadError, Retention, Session, Store, Tenure,
     Term, Writer,
 };
-use acequia_scheduler::{Action, ClientId, Config, Event, Scheduler, SessionId, Ticket};
+use acequia_scheduler::{Action, ClientId, Config, Event, Scheduler, SessionId, Ticket, Time};
 use acequia_sink::Left;
 use acequia_wire::QueueName;
 use acequia_wire::client::{Batch, OnDisconnect};
@@ -48,6 +48,16 @@ pub(crate) enum Source {
     Term(Term, Tenure),
 }
 
+impl Source {
+    /// Whether the lease holds, where there is one.
+    pub(crate) fn tenure(&self) -> Option<Tenure> {
+        match self {
+            Self::Term(_, tenure) => Some(tenure.clone()),
+            Self::Nowhere | Self::File(_) => None,
+        }
+    }
+}
+
 /// Why there is nothing to go on from.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotRecovered {
@@ -73,6 +83,8 @@ pub(crate) struct Opened {
     tenure: Option<Tenure>,
     epoch: Option<u64>,
     first_number: u64,
+    /// Whether clients may be there, at doors, who have not been declared yet.
+    waits_for_doors: bool,
     pub(crate) recovered: u64,
 }
 
@@ -105,6 +117,7 @@ pub(crate) fn open(
     clock: Clock,
 ) -> Result<Opened, NotRecovered> {
     let mut opened = Opened {
+        waits_for_doors: !config.adoption.is_zero(),
         scheduler: Scheduler::new(config),
         store: None,
         actions: Vec::new(),
@@ -220,11 +233,18 @@ impl Opened {
             let event = Event::RecoveredTally(translate::tally(tally?, shift));
             self.scheduler.handle(now, event, &mut self.actions);
         }
+        if !self.waits_for_doors {
+            self.all_absent(now);
+        }
+        Ok(())
+    }
+
+    /// Nobody is there of those whose sessions go on.
+    fn all_absent(&mut self, now: Time) {
         for session in self.sessions.values() {
             let absent = Event::SessionAbsent { session: session.session };
             self.scheduler.handle(now, absent, &mut self.actions);
         }
-        Ok(())
     }
 
     /// Starts the thread that writes; `notify` is called on it.

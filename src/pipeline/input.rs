@@ -6,7 +6,7 @@ use acequia_sink::Inlet;
 use acequia_ventilator::ConnectionId;
 use acequia_wire::Payload;
 use acequia_wire::client::{Refusal, Request};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::desk::Call;
 use super::lanes::FarInput;
@@ -26,6 +26,14 @@ pub(crate) enum Input {
         /// Whether its client is told the names of its jobs in any case, and may ask for their outcomes.
         asks_later: bool,
         requests: Vec<Request>,
+    },
+    /// A client asked this of another owner, and it is not known whether that one has heeded it.
+    Again {
+        connection: ConnectionId,
+        /// The number of the last event that it had been sent when it did.
+        since: u64,
+        requests: Vec<Request>,
+        turn: OwnedSemaphorePermit,
     },
     /// A client's connection is over.
     ConnectionClosed {
@@ -110,6 +118,7 @@ impl Input {
             Self::Ventilator(acequia_ventilator::Input::Requests { requests, .. }) => {
                 requests.len()
             }
+            Self::Again { requests, .. } => requests.len(),
             Self::ConnectionOpened { requests, .. } => 1 + requests.len(),
             Self::Sink(acequia_sink::Input::Messages { messages, .. }) => messages.len(),
             Self::Far(FarInput::Said { words, .. }) => words.len(),

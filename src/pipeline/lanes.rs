@@ -39,6 +39,11 @@ impl Lanes {
         self.far.peer(lane).or_else(|| self.near.peer(lane))
     }
 
+    /// Whether workers of this server itself are ready.
+    pub(super) fn has_near(&self) -> bool {
+        self.near.has_ready()
+    }
+
     /// Whether the worker of a lane is at a door.
     pub(super) fn is_far(&self, lane: LaneKey) -> bool {
         self.far.way(lane).is_some()

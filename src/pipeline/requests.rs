@@ -50,6 +50,29 @@ impl Pipeline {
         }
     }
 
+    /// What a client asked of another owner, which may have heeded it. It counts only in the session that it
+    /// was said in, and what this one has been told the end of is not begun once more.
+    pub(super) fn take_again(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        since: u64,
+        requests: Vec<Request>,
+    ) {
+        let Some(session) = self.sessions.of(connection) else { return };
+        if !self.sessions.is_resumed_by(connection) {
+            return;
+        }
+        for request in requests {
+            if let Request::Submit { spec, .. } = &request
+                && self.mailboxes.has_answer_to(session, &spec.id, since)
+            {
+                continue;
+            }
+            self.take_request(now, connection, session, request);
+        }
+    }
+
     /// What a token allows of ops counts for those that come with it, too.
     fn limit(&mut self, connection: ConnectionId, requests: &[Request]) {
         for request in requests {

@@ -104,6 +104,11 @@ impl Sessions {
         Some(self.connections.get(&connection)?.session)
     }
 
+    /// Whether a connection goes on with a session that it has not begun itself.
+    pub(crate) fn is_resumed_by(&self, connection: ConnectionId) -> bool {
+        self.of(connection).is_some_and(|session| session.0 != connection.0)
+    }
+
     /// The connection says something. Returns whether it is the first that it says.
     pub(crate) fn speaks(&mut self, connection: ConnectionId) -> bool {
         let known = self.connections.get_mut(&connection);
@@ -201,6 +206,11 @@ impl Sessions {
             self.connections.remove(&connection);
         }
         true
+    }
+
+    /// All that are without a connection.
+    pub(crate) fn all_absent(&self) -> impl Iterator<Item = SessionId> + '_ {
+        self.absent.iter().map(|(_, session)| *session)
     }
 
     /// The session that has been without a connection for longest, and when it ends.

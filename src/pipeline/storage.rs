@@ -13,7 +13,7 @@ use super::readiness::Readiness;
 use super::{Pipeline, TAKEN, look_up};
 
 /// How long the database may take to say whether the lease still holds.
-const QUESTION_TIME_MAX: Duration = Duration::from_secs(2);
+const QUESTION_TIME_MAX: Duration = Duration::from_secs(4);
 /// How long a stopping server waits for the journal's disk.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(30);
 

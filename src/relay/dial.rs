@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use acequia_link::{
-    BEAT_EVERY, FromDoor, FromOwner, Hello, LinkError, LinkReader, LinkWriter, Role, SILENT_AFTER,
+    BEAT_EVERY, Fault, FromDoor, FromOwner, HANDSHAKE_TIME_MAX, Hello, LinkError, LinkReader,
+    LinkWriter, Refused, Role, SILENT_AFTER,
 };
 use acequia_restraint::Seldom;
 use tokio::io::{ReadHalf, WriteHalf};
@@ -20,6 +21,8 @@ const AGAIN_MIN: Duration = Duration::from_millis(20);
 const AGAIN_MAX: Duration = Duration::from_millis(500);
 /// How often the log tells that nobody is there.
 const LINE_EVERY: Duration = Duration::from_secs(30);
+/// How long an owner may take to answer that another server has named, and that may be one no more.
+const HINT_TIME_MAX: Duration = Duration::from_millis(500);
 /// Frames that are written at once.
 const TAKEN: usize = 1_024;
 /// What is said of an owner that says nothing.
@@ -129,7 +132,14 @@ impl Dialler {
                 }
                 continue;
             };
-            match self.link(&target).await {
+            let mut linked = self.link(&target, HANDSHAKE_TIME_MAX).await;
+            if let Err(error) = &linked
+                && let Fault::RefusedUs(Refused::NotOwner { owner: Some(owner) }) = &error.fault
+            {
+                // It knows better, and not for sure.
+                linked = self.link(&Target::There(owner.clone()), HINT_TIME_MAX).await;
+            }
+            match linked {
                 Ok(()) => pause = AGAIN_MIN,
                 Err(error) => {
                     if let Some(left_out) = self.lines.line((), std::time::Instant::now()) {
@@ -147,11 +157,22 @@ impl Dialler {
     }
 
     /// Links, and keeps the link for as long as it lives.
-    async fn link(&mut self, target: &Target) -> Result<(), LinkError> {
+    async fn link(&mut self, target: &Target, patience: Duration) -> Result<(), LinkError> {
         let who = self.who.clone();
         let nth = who.links.fetch_add(1, Ordering::Relaxed) + 1;
-        let (sessions, welcome) = target.open(who.hello(Role::Sessions, nth), &who.keys).await?;
-        let (lanes, _) = target.open(who.hello(Role::Lanes, nth), &who.keys).await?;
+        let opened = async {
+            let (sessions, welcome) =
+                target.open(who.hello(Role::Sessions, nth), &who.keys).await?;
+            let (lanes, _) = target.open(who.hello(Role::Lanes, nth), &who.keys).await?;
+            Ok::<_, LinkError>((sessions, lanes, welcome))
+        };
+        let (sessions, lanes, welcome) = tokio::select! {
+            opened = tokio::time::timeout(patience, opened) => opened.unwrap_or_else(|_| {
+                Err(LinkError { peer: target.to_string(), fault: Fault::Slow })
+            })?,
+            // One that stands still would take connections, and wake too late.
+            () = self.moved(target) => return Ok(()),
+        };
         let epoch = welcome.epoch;
         let ((from_sessions, to_sessions), (from_lanes, to_lanes)) =
             (sessions.split(), lanes.split());
@@ -179,14 +200,15 @@ impl Dialler {
         Ok(())
     }
 
-    /// Waits until the owner is known to be somewhere else.
+    /// Waits until another list says that the owner is somewhere else.
     async fn moved(&self, target: &Target) {
         let mut targets = self.targets.clone();
-        let is_there = |all: &Vec<Target>| all.is_empty() || all.iter().any(|one| one.is(target));
-        let moved = targets.wait_for(|all| !is_there(all));
-        let is_fixed = moved.await.is_err();
-        if is_fixed {
-            std::future::pending::<()>().await;
+        loop {
+            changed(&mut targets).await;
+            let all = targets.borrow_and_update();
+            if !all.is_empty() && !all.iter().any(|one| one.is(target)) {
+                return;
+            }
         }
     }
 }

@@ -42,6 +42,8 @@ struct Lane {
     turn: Option<OwnedSemaphorePermit>,
     /// The owner knows of it.
     is_told: bool,
+    /// The owner of the last link does, or did.
+    was_told: bool,
 }
 
 /// All of them.
@@ -49,7 +51,7 @@ struct Lane {
 pub(super) struct Lanes {
     ready: FxHashMap<LaneKey, Lane>,
     valves: FxHashMap<ResultsKey, Valve>,
-    outbox: Outbox<LastWord>,
+    outbox: Outbox<LastWord, ()>,
     waiting: Vec<OwnedSemaphorePermit>,
 }
 
@@ -83,6 +85,7 @@ impl Lanes {
             unsaid: Vec::new(),
             turn: None,
             is_told: false,
+            was_told: false,
         };
         if let Some(way) = way {
             lane.declare(key, way);
@@ -175,7 +178,7 @@ impl Lanes {
     /// There is another owner: it is told of all workers, of what they hold, and of what they have said that
     /// the owner before may have taken along.
     pub(super) fn linked(&mut self, way: &Way) {
-        let last_words: Vec<_> = self.outbox.take().collect();
+        let last_words: Vec<_> = self.outbox.take().0.collect();
         for LastWord { lane, job, run, .. } in &last_words {
             if let Some(lane) = self.ready.get_mut(lane) {
                 lane.holds.insert(*job, *run);
@@ -225,12 +228,11 @@ impl Lanes {
         }
     }
 
-    /// The owner has given the jobs of all lanes to others: they end, and their workers begin anew.
+    /// The owner has given the jobs of all lanes that it knew to others: they end, and their workers begin anew.
     pub(super) fn end_all(&mut self, workers: &mut Workers) {
         drop(self.outbox.take());
-        for (key, _) in self.ready.drain() {
-            workers.close(key);
-        }
+        let over = self.ready.extract_if(|_, lane| lane.was_told);
+        over.for_each(|(key, _)| _ = workers.close(key));
     }
 }
 
@@ -274,7 +276,7 @@ impl Lane {
         if self.is_leaving {
             way.say(FromDoor::Said { lane: key.0, words: vec![Word::Bye] });
         }
-        self.is_told = true;
+        (self.is_told, self.was_told) = (true, true);
     }
 }
 

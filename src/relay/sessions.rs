@@ -1,12 +1,13 @@
 //! The clients at a door, and what it has to know of them: to tell the owner what was written to them, and
 //! to have the next owner go on with them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use acequia_link::{FromDoor, FromOwner, Whose as FarWhose};
 use acequia_sink::{Inlet, weight};
 use acequia_ventilator::ConnectionId;
-use acequia_wire::client::{Event, HelloOp, Request, Resume};
+use acequia_wire::CorrelationId;
+use acequia_wire::client::{Event, HelloOp, JobEvent, Request, Resume};
 use acequia_wire::code::close;
 use acequia_wire::limits::TOPICS_PER_SESSION_MAX;
 use rustc_hash::FxHashMap;
@@ -23,11 +24,18 @@ const TOLD_BYTES: u64 = 64 << 10;
 const AT_HAND_EVENTS: usize = 512;
 const AT_HAND_BYTES: usize = 256 << 10;
 
+/// A client with more live jobs by a key than this is sent away when the owner changes, and says them again
+/// itself.
+const KEYED_MAX: usize = 1_000;
+
 /// Clients that are sent away come back spread over this time, in milliseconds.
 const COME_BACK_MS: std::ops::Range<u32> = 200..5_000;
 
 /// One batch of what a client asks, for which it waits with the next.
 type Turn = Option<OwnedSemaphorePermit>;
+
+/// What a client asked after it had been sent the event of that number.
+type Unsaid = (u64, Vec<Request>);
 
 struct Session {
     inlet: Inlet,
@@ -36,6 +44,8 @@ struct Session {
     is_opened: bool,
     /// It was begun with an owner before, and it has not been heard whether this one goes on with it.
     is_adopted: bool,
+    /// Its client has asked for one that can be resumed.
+    may_be_resumed: bool,
     /// The secret that it is resumed by, if it can be.
     secret: Option<String>,
     /// The number of the last event that went to its client.
@@ -45,8 +55,11 @@ struct Session {
     topics: BTreeSet<String>,
     /// It watches what others have submitted, which no owner knows but the one that was asked.
     watches: bool,
+    /// Jobs with a key that have not ended, by what the client calls them: who joined one by its key is not
+    /// written down, and has to say so to the next owner.
+    keyed: FxHashMap<CorrelationId, (u64, Request)>,
     /// What could not be said yet, or has to be said again.
-    unsaid: Vec<Request>,
+    unsaid: Vec<Unsaid>,
     turn: Turn,
     /// Written, and not told of.
     events: u64,
@@ -59,7 +72,7 @@ struct Session {
 #[derive(Default)]
 pub(super) struct Sessions {
     open: FxHashMap<ConnectionId, Session>,
-    outbox: Outbox<(ConnectionId, Vec<Request>)>,
+    outbox: Outbox<(ConnectionId, Unsaid), (ConnectionId, CorrelationId)>,
     /// Turns of those who have to wait, since so much is not durable yet.
     waiting: Vec<OwnedSemaphorePermit>,
     /// How many were sent away.
@@ -84,11 +97,13 @@ impl Sessions {
             whose,
             is_opened: way.is_some(),
             is_adopted: false,
+            may_be_resumed: false,
             secret: None,
             last: 0,
             limited: None,
             topics: BTreeSet::new(),
             watches: false,
+            keyed: FxHashMap::default(),
             unsaid: Vec::new(),
             turn: None,
             events: 0,
@@ -112,16 +127,14 @@ impl Sessions {
         let Some(session) = self.open.get_mut(&connection) else { return };
         session.note(&requests);
         let Some(way) = way.filter(|_| session.is_opened) else {
-            session.unsaid.extend(requests);
+            session.unsaid.push((session.last, requests));
             session.turn = turn;
             return;
         };
         // A session that cannot be resumed ends with its owner.
-        if session.secret.is_some() {
-            let again = said_again(&requests);
-            if !again.is_empty() {
-                self.keep(connection, again);
-            }
+        if session.may_be_resumed {
+            let (since, again) = (session.last, said_again(&requests));
+            self.keep(connection, (since, again));
         }
         let turn = if self.outbox.is_full() {
             self.waiting.extend(turn);
@@ -132,9 +145,11 @@ impl Sessions {
         way.say_in_turn(FromDoor::Requests { connection: connection.0, requests }, turn);
     }
 
-    fn keep(&mut self, connection: ConnectionId, requests: Vec<Request>) {
-        let bytes = requests.iter().map(bytes_of).sum();
-        self.outbox.keep((connection, requests), bytes);
+    fn keep(&mut self, connection: ConnectionId, unsaid: Unsaid) {
+        if !unsaid.1.is_empty() {
+            let bytes = unsaid.1.iter().map(bytes_of).sum();
+            self.outbox.keep((connection, unsaid), bytes);
+        }
     }
 
     /// A client has gone.
@@ -180,6 +195,7 @@ impl Sessions {
             }
             FromOwner::Close { connection, last, code, reason, superseded } => {
                 let Some(session) = self.open.remove(&ConnectionId(connection)) else { return };
+                way.say(FromDoor::Closed { connection, for_good: false });
                 match last {
                     Some(last) if superseded => session.inlet.supersede(*last, code, reason),
                     Some(last) => session.inlet.close_after(*last, code, reason),
@@ -188,6 +204,7 @@ impl Sessions {
             }
             FromOwner::Overflow { connection } => {
                 if let Some(session) = self.open.remove(&ConnectionId(connection)) {
+                    way.say(FromDoor::Closed { connection, for_good: false });
                     session.inlet.overflow();
                 }
             }
@@ -226,12 +243,15 @@ impl Sessions {
             {
                 session.secret.clone_from(&welcome.session);
             }
+            session.forget_key(event);
             session.inlet.count(event);
             session.events += 1;
             session.bytes += weight(event) as u64;
         }
         if let Some(first) = first_seq {
             session.last = first + events.len() as u64 - 1;
+            self.outbox
+                .note(|| events.iter().filter_map(|event| Some((connection, told_of(event)?))));
         }
         session.inlet.send(first_seq, events);
         let (waiting, bytes) = session.inlet.waiting();
@@ -258,11 +278,8 @@ impl Sessions {
         for connection in all {
             let Some(session) = self.open.get_mut(&connection) else { continue };
             if session.goes_on() {
-                let again = said_again(&session.unsaid);
-                let is_kept = session.secret.is_some() && !again.is_empty();
-                session.declare(connection, way);
-                if is_kept {
-                    self.keep(connection, again);
+                for unsaid in session.declare(connection, way) {
+                    self.keep(connection, unsaid);
                 }
             } else {
                 self.send_away(connection);
@@ -275,9 +292,15 @@ impl Sessions {
         for session in self.open.values_mut() {
             (session.events, session.bytes, session.is_wanted_empty) = (0, 0, false);
         }
-        for (connection, requests) in self.outbox.take() {
+        let (outbox, seen) = self.outbox.take();
+        for (connection, (since, mut requests)) in outbox {
+            // Of these the owner has told something, so it has heeded them.
+            requests.retain(|request| match request {
+                Request::Submit { spec, .. } => !seen.contains(&(connection, spec.id.clone())),
+                _ => true,
+            });
             if let Some(session) = self.open.get_mut(&connection) {
-                session.unsaid.extend(requests);
+                session.unsaid.push((since, requests));
             }
         }
         self.waiting.clear();
@@ -315,8 +338,14 @@ impl Session {
         for request in requests {
             match request {
                 Request::Limited { jobs, ops_per_s } => self.limited = Some((*jobs, *ops_per_s)),
-                Request::Hello(HelloOp { resume: Some(Resume::Session { last, .. }), .. }) => {
-                    self.last = *last;
+                Request::Hello(HelloOp { resume: Some(resume), .. }) => {
+                    self.may_be_resumed = true;
+                    if let Resume::Session { last, .. } = resume {
+                        self.last = *last;
+                    }
+                }
+                Request::Submit { spec, .. } if spec.key.is_some() && self.may_be_resumed => {
+                    self.keyed.insert(spec.id.clone(), (self.last, request.clone()));
                 }
                 Request::Watch { .. } => self.watches = true,
                 Request::Subscribe { topic } if self.topics.len() < TOPICS_PER_SESSION_MAX => {
@@ -330,10 +359,12 @@ impl Session {
 
     /// Whether another owner can go on with it, and nobody notices.
     fn goes_on(&self) -> bool {
-        !self.is_opened || (self.secret.is_some() && !self.watches)
+        let is_known = self.secret.is_some() && !self.watches && self.keyed.len() <= KEYED_MAX;
+        !self.is_opened || is_known
     }
 
-    fn declare(&mut self, connection: ConnectionId, way: &Way) {
+    /// Tells the owner of it. Returns what may have to be said once more.
+    fn declare(&mut self, connection: ConnectionId, way: &Way) -> Vec<Unsaid> {
         way.say(opened(connection, self.whose));
         let mut requests = Vec::new();
         if let Some(secret) = self.secret.clone() {
@@ -345,12 +376,42 @@ impl Session {
             let topics = self.topics.iter();
             requests.extend(topics.map(|topic| Request::Subscribe { topic: topic.clone() }));
         }
-        requests.append(&mut self.unsaid);
+        let unsaid = std::mem::take(&mut self.unsaid);
+        let connection = connection.0;
         self.is_opened = true;
-        if !requests.is_empty() {
-            let frame = FromDoor::Requests { connection: connection.0, requests };
-            way.say_in_turn(frame, self.turn.take());
+        if self.secret.is_none() {
+            requests.extend(unsaid.into_iter().flat_map(|(_, requests)| requests));
+            way.say_in_turn(FromDoor::Requests { connection, requests }, self.turn.take());
+            return Vec::new();
         }
+        way.say(FromDoor::Requests { connection, requests });
+        let submits = unsaid.iter().flat_map(|(_, requests)| requests).filter_map(submitted);
+        let unsaid_ids: HashSet<CorrelationId> = submits.cloned().collect();
+        let unsaid = unsaid.into_iter().chain(self.keyed_again(&unsaid_ids));
+        let mut kept = Vec::new();
+        for (since, requests) in unsaid.filter(|(_, requests)| !requests.is_empty()) {
+            kept.push((since, said_again(&requests)));
+            let again = FromDoor::Again { connection, since, requests };
+            way.say_in_turn(again, self.turn.take());
+        }
+        kept
+    }
+
+    /// Submits by a key that are said again beside those that are anyway.
+    fn keyed_again(&self, beside: &HashSet<CorrelationId>) -> Vec<Unsaid> {
+        let again = self.keyed.iter().filter(|(id, _)| !beside.contains(*id));
+        again.map(|(_, (since, request))| (*since, vec![request.clone()])).collect()
+    }
+
+    /// A job with a key may have ended by this.
+    fn forget_key(&mut self, event: &Event) {
+        let id = match event {
+            _ if self.keyed.is_empty() => return,
+            Event::Job { id, what, .. } if what.is_outcome() => id,
+            Event::Rejected { id, .. } | Event::Gap { outcome_of: Some((id, _)), .. } => id,
+            _ => return,
+        };
+        self.keyed.remove(id);
     }
 
     fn tell_written(&mut self, connection: ConnectionId, way: Option<&Way>) {
@@ -375,6 +436,26 @@ fn opened(connection: ConnectionId, whose: Whose) -> FromDoor {
 fn said_again(requests: &[Request]) -> Vec<Request> {
     let is_one = |of: &&Request| matches!(of, Request::Submit { .. } | Request::Cancel { .. });
     requests.iter().filter(is_one).cloned().collect()
+}
+
+/// What a client calls the job that it submits.
+fn submitted(request: &Request) -> Option<&CorrelationId> {
+    match request {
+        Request::Submit { spec, .. } => Some(&spec.id),
+        _ => None,
+    }
+}
+
+/// What an event answers for good, as its client calls it: that a run has begun of a job which is not
+/// accepted says nothing yet.
+fn told_of(event: &Event) -> Option<CorrelationId> {
+    match event {
+        Event::Job { id, what, .. } if matches!(what, JobEvent::Accepted) || what.is_outcome() => {
+            Some(id.clone())
+        }
+        Event::Rejected { id, .. } => Some(id.clone()),
+        _ => None,
+    }
 }
 
 /// What a request weighs while it is kept, about.

@@ -134,7 +134,18 @@ impl Pairing {
         results: ResultsKey,
         id: LaneId,
     ) -> Result<Completed, NotCompleted> {
-        let key = *self.by_id.get(&id).ok_or(NotCompleted::UnknownLane)?;
+        let Some(key) = self.by_id.get(&id).copied() else {
+            if let Some(connection) = self.results.get(&results).filter(|of| !of.was_ready) {
+                connection.handle.tell(
+                    "unknown_lane",
+                    format_args!(
+                        "a worker answers for a lane that is not there: it may just have ended; or both \
+                         connections of the worker have to lead to the same server"
+                    ),
+                );
+            }
+            return Err(NotCompleted::UnknownLane);
+        };
         let connection = self.results.get_mut(&results).ok_or(NotCompleted::UnknownLane)?;
         let is_alive = |lane: &LaneKey| {
             self.lanes.get(lane).is_some_and(|lane| lane.handle.close_reason().is_none())
@@ -203,6 +214,11 @@ impl Pairing {
     /// The lane whose worker speaks on `results`.
     pub(crate) fn lane_of(&self, results: ResultsKey) -> Option<LaneKey> {
         self.results.get(&results)?.lane
+    }
+
+    /// Whether any lane is complete.
+    pub(crate) fn has_ready(&self) -> bool {
+        self.lanes.values().any(|lane| lane.results.is_some())
     }
 
     /// Whether `id` names this lane.

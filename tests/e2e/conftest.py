@@ -5,10 +5,15 @@ import signal
 import pytest
 
 from harness import Serving, Worker
+from harness.at_door import (  # noqa: F401 pytest finds them here
+    pytest_addoption, pytest_collection_modifyitems, pytest_ignore_collect,
+)
 from harness.cluster import Member
+from harness.door import Door, Owner
 from harness.fixtures import (  # noqa: F401 pytest finds them here
     admin, client, make, new_client, new_server, no_journal_is_left, processes, pytest_runtest_makereport, server,
 )
+from harness.open_member import OpenMember, token_in
 from harness.postgres import Postgres
 from harness.postgres_proxy import PostgresProxy
 from harness.prometheus import Prometheus
@@ -73,18 +78,39 @@ def new_postgres(make):
     return lambda **settings: make(Postgres(**settings))
 
 
-@pytest.fixture
-def new_member():
-    """Starts servers of clusters, and checks at the end of the test that each is well that was not ended."""
-    members = []
+def steered(kind):
+    """Starts servers of this kind, and checks at the end of the test that each is well that was not ended."""
+    servers = []
 
-    def start(journal, *flags, **options):
-        members.append(Member(journal, *flags, **options))
-        return members[-1]
+    def start(*args, **options):
+        servers.append(kind(*args, **options))
+        return servers[-1]
 
     yield start
-    for member in members:
-        member.check()
+    for server in servers:
+        server.check()
+
+
+@pytest.fixture
+def new_member():
+    yield from steered(Member)
+
+
+@pytest.fixture
+def new_owner():
+    yield from steered(Owner)
+
+
+@pytest.fixture
+def new_door():
+    yield from steered(Door)
+
+
+@pytest.fixture
+def doors(new_owner, new_door):
+    """An owner, and two doors of it."""
+    owner = new_owner()
+    return owner, new_door(owner), new_door(owner)
 
 
 @pytest.fixture
@@ -100,3 +126,11 @@ def behind_proxy(postgres, database, new_member, make):
     proxy = make(PostgresProxy(postgres))
     one = new_member(postgres.url(database=database.rpartition("/")[2], port=proxy.port)).owns()
     return proxy, one, new_member(database).stands_by(one)
+
+
+@pytest.fixture
+def open_owner(database, tmp_path):
+    """A server of a cluster, alone in it, that is a door too; it must be well at the end of the test."""
+    owner = OpenMember(database, token_in(tmp_path)).owns()
+    yield owner
+    owner.check()

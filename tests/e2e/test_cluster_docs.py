@@ -86,7 +86,8 @@ def test_its_user_is_made_as_it_says(postgres):
 
 
 def test_it_says_what_to_do_at_each_alert():
-    rows = re.findall(r"^\| `(Acequia\w+)`.*\[what to do\]", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(Acequia\w+)`.*\[what to do\]\(cluster\.md#", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
     headings = re.findall(r"^### (Acequia\w+)$", TEXT, re.MULTILINE)
     assert rows == headings and set(rows) <= documented_alerts()
 

@@ -1,10 +1,12 @@
-"""The cluster for Docker Compose: its parts fit, and its servers, workers and proxy do as real processes what they are told.
+"""The cluster, and the server with doors, for Docker Compose: their parts fit, and their servers, doors, workers and proxy
+do as real processes what they are told.
 
-It is not started as it is: that takes a Docker daemon and the network.
+They are not started as they are: that takes a Docker daemon and the network.
 """
 
 import copy
 import re
+import signal
 import subprocess
 import tomllib
 
@@ -22,9 +24,16 @@ from harness.server import clean_env, quiet_ports
 SERVERS = ["server-1", "server-2"]
 
 
+FILES = ["cluster.yaml", "doors.yaml"]
+
+
+def read(name):
+    return yaml.safe_load((COMPOSE / name).read_text())
+
+
 @pytest.fixture(scope="module")
 def compose():
-    return yaml.safe_load((COMPOSE / "cluster.yaml").read_text())
+    return read("cluster.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +49,14 @@ def test_what_it_has(services):
     assert (volume, folder) == ("postgres", "/var/lib/postgresql/data")
 
 
-def test_volumes_and_files_are_there(compose):
+def test_every_file_is_looked_at():
+    made = {".env", "secrets"}  # as their heads say
+    assert {file.name for file in COMPOSE.iterdir()} - made == {*FILES, "haproxy.cfg"}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_volumes_and_files_are_there(file):
+    compose = read(file)
     for name, service in compose["services"].items():
         for mounted in service["volumes"]:
             source = mounted.partition(":")[0]
@@ -137,3 +153,83 @@ def test_it_goes_on_when_a_server_dies(services, postgres, tmp_path):
         second.owns()
         counts_words(second)
     second.check()
+
+
+@pytest.fixture(scope="module")
+def parts():
+    return read("doors.yaml")["services"]
+
+
+def flag(service, name):
+    command = service["command"]
+    return command[command.index(name) + 1]
+
+
+def test_doors_and_workers_find_what_they_dial(parts):
+    server, workers, worker = parts["server"], parts["workers"], parts["worker"]
+    port = flag(server, "--link-listen").rpartition(":")[2]
+    for door in (parts["browsers"], workers):
+        assert flag(door, "--link") == f"server:{port}"
+    (sockets,) = [volume for volume in workers["volumes"] if volume in worker["volumes"]]
+    for end in ("--jobs", "--results"):
+        assert flag(workers, end) == flag(worker, end)
+        assert flag(worker, end).startswith(f"ipc://{sockets.partition(':')[2]}/")
+    # Nothing else is open to this machine.
+    (published,) = parts["browsers"]["ports"]
+    assert published == "127.0.0.1:8080:" + flag(parts["browsers"], "--listen").rpartition(":")[2]
+    assert [name for name, part in parts.items() if "ports" in part] == ["browsers"]
+
+
+def test_doors_have_the_token_and_workers_do_not(parts):
+    for name in ("server", "browsers", "workers"):
+        file = flag(parts[name], "--cluster-token-file")
+        assert any(file.startswith(volume.split(":")[1]) for volume in parts[name]["volumes"])
+    assert not any("secrets" in volume for volume in parts["worker"]["volumes"])
+    assert parts["worker"]["network_mode"] == "none"
+
+
+def test_doors_are_given_the_time_that_they_take_to_stop(parts):
+    code, out, _ = run_acequia("config", "door")
+    assert code == 0 and int(re.search(rb"^grace_s = (\d+)", out, re.MULTILINE).group(1)) < 30
+    assert {parts[name]["stop_grace_period"] for name in ("server", "browsers", "workers")} == {"30s"}
+
+
+def test_workers_stay_when_the_server_is_started_again(parts, tmp_path):
+    """All of it as processes, by their flags, with other ports and folders."""
+    for token in ("cluster-token", "admin-token"):
+        (tmp_path / token).write_text(token * 4)
+    server_at, browsers_at = (f"127.0.0.1:{port}" for port in quiet_ports(2))
+    folders = {"/run/secrets": tmp_path, "/run/acequia": tmp_path, "/var/lib/acequia": tmp_path}
+
+    def here(word):
+        for folder, other in folders.items():
+            word = word.replace(folder, str(other))
+        word = word.replace("server:5559", server_at).replace("0.0.0.0:5559", server_at).replace("0.0.0.0:8080", browsers_at)
+        # Those of the server, to which nobody comes.
+        return re.sub(r"127\.0\.0\.1:(8080|5557|5558)$", "127.0.0.1:0", word)
+
+    def start(name):
+        return Process([acequia(), *map(here, parts[name]["command"])], name=name, env=clean_env(), cwd=tmp_path)
+
+    def ready(process):
+        return process.line(lambda line: line.startswith("acequia ready "))
+
+    def counts_words():
+        code, out, said = run_acequia("submit", "--server", f"http://{browsers_at}", "--quiet", stdin=b"a b c")
+        assert (code, out.split()) == (0, [b"3"]), said
+
+    server = start("server")
+    ready(server)
+    browsers, workers = start("browsers"), start("workers")
+    ready(browsers)
+    assert "http=" not in ready(workers)
+    start("worker")
+    counts_words()
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    ready(start("server"))
+    linked = "this door is linked to the owner"
+    for door in (browsers, workers):
+        door.line(lambda line: linked in line, of="stderr", nth=2)
+    counts_words()
+    assert sum("a worker is ready" in line for line in workers.stderr) == 1

@@ -145,7 +145,7 @@ def test_what_is_printed_tells_the_same(folder):
 
 
 def test_what_cannot_be_shown():
-    for words, why in ((["demo"], "serve, worker"), (["nonsense"], "nonsense"), (["--example", "serve"], "--example"),
+    for words, why in ((["demo"], "serve, door, worker"), (["nonsense"], "nonsense"), (["--example", "serve"], "--example"),
                        (["serve", "--client-jobs", "many"], "many")):
         code, out, said = run_acequia("config", *words)
         assert (code, out) == (2, b"") and why in said, said

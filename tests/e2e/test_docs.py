@@ -62,7 +62,8 @@ def reader(server, tmp_path):
     return Reader(HTTP_API, server, tmp_path)
 
 
-WITH_LINKS = [HTTP_API, OPERATIONS, TUTORIAL, "docs/cluster.md", "docs/coming-from.md", "docs/install.md",
+WITH_LINKS = [HTTP_API, OPERATIONS, TUTORIAL, "SECURITY.md", "docs/behind-a-proxy.md", "docs/cluster.md",
+              "docs/coming-from.md", "docs/doors.md", "docs/install.md", "docs/worker-protocol.md",
               "docs/workers-in-other-languages.md", FRAMEWORKS, "clients/js/src/hooks/README.md",
               *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("examples/*/README.md"))]
 

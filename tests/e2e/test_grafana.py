@@ -21,9 +21,9 @@ def dashboard():
 
 
 @pytest.fixture
-def server(owner):
+def server(open_owner):
     """One that has all metrics."""
-    return owner
+    return open_owner
 
 
 def panels(dashboard):

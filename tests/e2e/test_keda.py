@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from harness import Client, Worker, eventually
-from harness.prometheus import DEPLOY
+from harness.prometheus import DEPLOY, promtool
 
 MANIFEST = DEPLOY / "kubernetes/keda.yaml"
 
@@ -38,6 +38,35 @@ def test_it_is_well_made(scaled):
     assert all(isinstance(value, str) for value in trigger(scaled)["metadata"].values())
     assert set(trigger(scaled)["metadata"]) == {
         "serverAddress", "query", "threshold", "activationThreshold", "ignoreNullValues"}
+
+
+def test_of_several_servers_the_owner_is_asked(scaled, tmp_path):
+    """By a Prometheus that is told what it would have scraped, each time from the two in the order of their names."""
+    def series(name, labels, values):
+        return {"series": f"acequia_{name}{{job=\"acequia\", {labels}}}", "values": values}
+
+    # The first owns, then nobody does, then the second: at the first, which lives on, what it had is 0 then.
+    queue = 'queue="default", instance='
+    told = [
+        series("queue_slots_busy", f'{queue}"a:8080"', "4 4 0 0"),
+        series("queue_depth", f'{queue}"a:8080"', "5 6 0 0"),
+        series("journal_writable", 'instance="a:8080"', "1 0 NaN NaN"),
+        series("queue_slots_busy", f'{queue}"b:8080"', "_ _ _ 4"),
+        series("queue_depth", f'{queue}"b:8080"', "_ _ _ 7"),
+        series("journal_writable", 'instance="b:8080"', "_ _ _ 1"),
+        series("door_linked", 'instance="a:8080"', "1 1 0 1"),
+        series("door_linked", 'instance="b:8080"', "1 1 0 1"),
+    ]
+    demands = [9, 10, None, 11]
+    asked = [
+        {"expr": trigger(scaled)["metadata"]["query"], "eval_time": f"{minute}m",
+         "exp_samples": [] if demand is None else [{"labels": "{}", "value": demand}]}
+        for minute, demand in enumerate(demands)
+    ]
+    file = tmp_path / "test.yml"
+    file.write_text(yaml.safe_dump({"tests": [{"interval": "1m", "input_series": told, "promql_expr_test": asked}]}))
+    code, said = promtool("test", "rules", file)
+    assert code == 0, said
 
 
 def test_the_demand_starts_and_stops_workers(scaled, new_server, make, new_prometheus):

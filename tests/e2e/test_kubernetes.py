@@ -11,14 +11,19 @@ import yaml
 
 from harness import Process, Server, acequia, eventually, run_acequia
 from harness.cluster import Member
+from harness.open_member import OpenMember
 from harness.programs import program
 from harness.prometheus import DEPLOY
 from harness.server import clean_env
 
 FOLDER = DEPLOY / "kubernetes"
-# The oldest that is looked at; the others are those that the schemas know of, up to the newest.
+# The oldest that is looked at; the others are those that the schemas know of, up to the newest. Two files say that they
+# want a newer one.
 OLDEST = "1.28"
+NEWER = {"cluster-doors.yaml": "1.30", "worker-door.yaml": "1.29"}
+# Where the secrets are mounted.
 TOKENS = Path("/run/secrets/acequia")
+CLUSTER = Path("/run/secrets/cluster")
 
 
 def manifests(name):
@@ -46,18 +51,38 @@ def container(name):
     return container
 
 
+def sidecar(name):
+    (container,) = pod(name)["initContainers"]
+    return container
+
+
+def programs(name):
+    """All containers of a pod."""
+    return [*pod(name).get("initContainers", []), *pod(name)["containers"]]
+
+
 def settings(name):
-    """The text of the file that the container is told to read."""
+    """The text of the file that the containers are told to read."""
     data = the(name, "ConfigMap")["data"]
-    flag, file = container(name)["args"][1:]
-    (mounted,) = [mount for mount in container(name)["volumeMounts"] if mount["name"] == "config"]
-    assert flag == "--config" and Path(file).parent == Path(mounted["mountPath"])
+    files = set()
+    for each in programs(name):
+        flag, file = each["args"][1:]
+        (mounted,) = [mount for mount in each["volumeMounts"] if mount["name"] == "config"]
+        assert flag == "--config" and Path(file).parent == Path(mounted["mountPath"])
+        files.add(file)
+    (file,) = files
     return data[Path(file).name]
 
 
+def table(name, program):
+    """What this container is told in that file."""
+    return tomllib.loads(settings(name))[program["args"][0]]
+
+
 # Of this program, and all that is of Kubernetes alone.
-OWN = ["acequia.yaml", "cluster.yaml", "worker.yaml"]
+OWN = ["acequia.yaml", "cluster.yaml", "cluster-doors.yaml", "worker.yaml", "worker-door.yaml"]
 FILES = [*OWN, "cluster-proxy.yaml"]
+CLUSTERS = ["cluster.yaml", "cluster-doors.yaml"]
 
 
 def test_every_file_is_looked_at():
@@ -65,10 +90,16 @@ def test_every_file_is_looked_at():
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("version", [OLDEST, kubernetes_validate.latest_version()])
+@pytest.mark.parametrize("version", ["oldest", kubernetes_validate.latest_version()])
 def test_kubernetes_knows_every_field(name, version):
+    version = NEWER.get(name, OLDEST) if version == "oldest" else version
     for manifest in manifests(name):
         kubernetes_validate.validate(manifest, version, strict=True)
+
+
+@pytest.mark.parametrize("name, version", list(NEWER.items()))
+def test_who_wants_a_newer_kubernetes_says_so(name, version):
+    assert f"Kubernetes {version} or newer" in " ".join((FOLDER / name).read_text().replace("#", " ").split())
 
 
 def test_a_field_that_is_not_known_is_found():
@@ -98,22 +129,28 @@ def test_pods_are_of_what_runs_them_and_of_services_and_budgets(name):
 @pytest.mark.parametrize("name", OWN)
 def test_what_is_mounted_is_there(name):
     volumes = {volume["name"]: volume for volume in pod(name)["volumes"]}
-    mounts = {mount["name"]: mount["mountPath"] for mount in container(name)["volumeMounts"]}
-    assert volumes.keys() == mounts.keys()
     assert volumes["config"]["configMap"]["name"] == the(name, "ConfigMap")["metadata"]["name"]
-    assert Path(mounts["secrets"]) == TOKENS
-    # Every file that the settings name lies in a folder that is mounted.
-    (said,) = tomllib.loads(settings(name)).values()
-    files = [Path(value) for value in said.values() if isinstance(value, str) and value.startswith("/")]
-    assert files and all(any(file.is_relative_to(mount) for mount in mounts.values()) for file in files)
-    # What is not mounted cannot be written, so the sockets of the program need a folder.
-    assert container(name)["securityContext"]["readOnlyRootFilesystem"] and mounts["tmp"] == "/tmp"
+    used, secrets = set(), {"secrets": TOKENS, "cluster": CLUSTER}
+    for program in programs(name):
+        mounts = {mount["name"]: Path(mount["mountPath"]) for mount in program["volumeMounts"]}
+        used |= mounts.keys()
+        assert all(mounts[each] == secrets[each] for each in mounts.keys() & secrets.keys())
+        # Every file that the settings name lies in a folder that is mounted.
+        said = table(name, program).values()
+        files = [Path(value) for value in said if isinstance(value, str) and value.startswith("/")]
+        assert all(any(file.is_relative_to(mount) for mount in mounts.values()) for file in files)
+        # And whoever has a secret reads it.
+        needed = {secret for secret, folder in secrets.items() if any(file.is_relative_to(folder) for file in files)}
+        assert needed == mounts.keys() & secrets.keys()
+        # What is not mounted cannot be written, so the sockets of the program need a folder.
+        assert program["securityContext"]["readOnlyRootFilesystem"] and Path("/tmp") in mounts.values()
+    assert volumes.keys() == used
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_it_waits_longer_than_running_jobs_may_take(name):
-    (said,) = tomllib.loads(settings(name)).values()
-    assert pod(name)["terminationGracePeriodSeconds"] > said["grace_s"]
+    pause = container(name).get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    assert pod(name)["terminationGracePeriodSeconds"] > pause + table(name, container(name))["grace_s"]
 
 
 def test_there_is_one_server_for_the_journal():
@@ -127,11 +164,11 @@ def test_there_is_one_server_for_the_journal():
     assert the("acequia.yaml", "PersistentVolumeClaim")["metadata"]["name"] == claim
 
 
-@pytest.mark.parametrize("name", ["acequia.yaml", "cluster.yaml"])
+@pytest.mark.parametrize("name", ["acequia.yaml", *CLUSTERS])
 def test_ports_are_those_of_the_settings(name):
     said = tomllib.loads(settings(name))["serve"]
-    assert ports(name) == {name: int(said[key].rpartition(":")[2])
-                           for name, key in (("http", "listen"), ("jobs", "jobs"), ("results", "results"))}
+    keys = {"http": "listen", "jobs": "jobs", "results": "results", "link": "link_listen"}
+    assert ports(name) == {port: int(said[key].rpartition(":")[2]) for port, key in keys.items() if key in said}
 
 
 def ports(name):
@@ -146,13 +183,14 @@ def test_workers_dial_the_service(name):
         assert dialled[port["name"]] == f"tcp://{service['metadata']['name']}:{port['port']}"
 
 
-def test_keda_scales_these_workers():
+@pytest.mark.parametrize("name", ["worker.yaml", "worker-door.yaml"])
+def test_keda_scales_these_workers(name):
     (scaled,) = manifests("keda.yaml")
-    deployment = the("worker.yaml", "Deployment")
+    deployment = the(name, "Deployment")
     assert scaled["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
     assert "replicas" not in deployment["spec"]
     (trigger,) = scaled["spec"]["triggers"]
-    said = tomllib.loads(settings("worker.yaml"))["worker"]
+    said = tomllib.loads(settings(name))["worker"]
     assert trigger["metadata"]["threshold"] == str(said["slots"])
     (queue,) = said["queue"]
     assert f'{{queue="{queue}"}}' in trigger["metadata"]["query"]
@@ -160,11 +198,12 @@ def test_keda_scales_these_workers():
 
 def in_folder(folder):
     """Has the settings of a file in this folder, and the tokens that they name."""
-    for token in ("worker-token", "admin-token"):
+    for token in ("worker-token", "admin-token", "cluster-token"):
         (folder / token).write_text(token * 4)
 
     def here(name):
-        (folder / name).write_text(settings(name).replace(str(TOKENS), str(folder)))
+        text = settings(name).replace(str(TOKENS), str(folder)).replace(str(CLUSTER), str(folder))
+        (folder / name).write_text(text)
         return folder / name
 
     return here
@@ -190,20 +229,40 @@ def test_a_server_and_a_worker_by_these_settings(tmp_path):
     server.check()
 
 
-def servers_of_the_cluster():
+def servers_of_the_cluster(name="cluster.yaml"):
     """The names of its pods."""
-    spec = runs("cluster.yaml")
+    spec = runs(name)
     return [f"{spec['metadata']['name']}-{nth}" for nth in range(spec["spec"]["replicas"])]
 
 
-def test_servers_of_a_cluster_are_replaced_one_after_the_other():
-    spec = runs("cluster.yaml")["spec"]
-    # Those that stand by are ready, too, or it would wait for them.
-    assert container("cluster.yaml")["readinessProbe"]["httpGet"]["path"] == "/healthz"
+# Those that stand by are ready, too, or it would wait for them. Doors are ready once they are linked.
+@pytest.mark.parametrize("name, ready", list(zip(CLUSTERS, ["/healthz", "/readyz"])))
+def test_servers_of_a_cluster_are_replaced_one_after_the_other(name, ready):
+    spec = runs(name)["spec"]
+    assert container(name)["readinessProbe"]["httpGet"]["path"] == ready
     assert (spec["podManagementPolicy"], spec["updateStrategy"]) == ("Parallel", {"type": "RollingUpdate"})
     assert spec["minReadySeconds"] > 0
-    service = the("cluster.yaml", "Service", spec["serviceName"])["spec"]
+    service = the(name, "Service", spec["serviceName"])["spec"]
     assert (service["clusterIP"], service["publishNotReadyAddresses"]) == ("None", True)
+
+
+def test_a_cluster_of_doors_may_have_the_proxy_too():
+    """Which finds the servers by the same names, of which there are as many."""
+    assert servers_of_the_cluster("cluster-doors.yaml") == servers_of_the_cluster()
+    names = [the(name, "Service", runs(name)["spec"]["serviceName"])["metadata"]["name"] for name in CLUSTERS]
+    assert names[0] == names[1]
+
+
+def test_doors_beside_workers_link_to_every_server():
+    service = the("cluster-doors.yaml", "Service", "acequia-servers")
+    (port,) = [port["port"] for port in service["spec"]["ports"] if port["name"] == "link"]
+    said = tomllib.loads(settings("worker-door.yaml"))
+    assert said["door"]["link"] == [
+        f"{server}.{service['metadata']['name']}:{port}" for server in servers_of_the_cluster("cluster-doors.yaml")]
+    assert all(said["door"][key] == said["worker"][key] for key in ("jobs", "results"))
+    # It begins before the worker and ends after it, and the worker does not have the token.
+    assert sidecar("worker-door.yaml")["restartPolicy"] == "Always"
+    assert "cluster" not in [mount["name"] for mount in container("worker-door.yaml")["volumeMounts"]]
 
 
 def test_the_proxy_of_the_cluster_is_that_of_compose():
@@ -256,3 +315,43 @@ def test_two_servers_of_a_cluster_by_these_settings(tmp_path, postgres):
     owner.stop()
     standby.owns()
     passes_its_probes(standby, "cluster.yaml")
+
+
+def test_a_cluster_of_doors_and_workers_beside_one_by_these_settings(tmp_path, postgres):
+    """Three servers, which pass their probes whoever owns, and a pod of workers."""
+    here = in_folder(tmp_path)
+    variables = {each["name"]: each for each in container("cluster-doors.yaml")["env"]}
+    assert variables["ACEQUIA_JOURNAL"]["valueFrom"]["secretKeyRef"]["name"] == "acequia-journal"
+    assert variables["ACEQUIA_ADVERTISE"]["value"] == f"http://$(POD_IP):{ports('cluster-doors.yaml')['http']}"
+    url = postgres.new_database()
+    servers = [OpenMember(None, tmp_path / "cluster-token", "--config", here("cluster-doors.yaml"),
+                          env={"ACEQUIA_JOURNAL": url}) for _ in servers_of_the_cluster("cluster-doors.yaml")]
+    links = ",".join(server.link for server in servers)
+    file = here("worker-door.yaml")
+    program = [acequia(), *sidecar("worker-door.yaml")["args"][:2], file]
+    door = Process([*program, "--link", links, "--jobs", "tcp://127.0.0.1:0", "--results", "tcp://127.0.0.1:0"],
+                   name="door", env=clean_env())
+    ready = door.line(lambda line: line.startswith("acequia ready "))
+    at = dict(word.split("=", 1) for word in ready.split()[2:])
+    Process([acequia(), *container("worker-door.yaml")["args"][:2], file, "--jobs", at["jobs"], "--results",
+             at["results"]], name="worker", env=clean_env())
+
+    def counts_words(server):
+        passes_its_probes(server, "cluster-doors.yaml")
+        code, out, said = run_acequia("submit", "--server", server.ws, "--quiet", stdin=b"a b c")
+        assert (code, out.split()) == (0, [b"3"]), said
+
+    for server in servers:
+        counts_words(server)
+    (owner,) = [server for server in servers if server.is_owner]
+    assert owner.stop() == 0
+    others = [server for server in servers if server is not owner]
+    new = eventually(lambda: next((server for server in others if server.is_owner), None), "another owner")
+    # Two servers, and the door of the workers.
+    eventually(lambda: new.metric("acequia_links") == len(others) + 1, "all doors")
+    for server in others:
+        counts_words(server)
+    # The workers have noticed nothing.
+    assert sum("a worker is ready" in line for line in door.stderr) == 1
+    for server in servers:
+        server.check()

@@ -11,9 +11,9 @@ from harness.prometheus import promtool
 
 
 @pytest.fixture
-def server(owner):
-    """One that has all metrics: one with a file has none of clusters."""
-    return owner
+def server(open_owner):
+    """One that has all metrics: one with a file has none of clusters and doors."""
+    return open_owner
 
 
 def told(server):

@@ -2,17 +2,20 @@
 
 import json
 import re
+import socket
 from types import SimpleNamespace
 
 import pytest
 
-from harness import Client, Server, Serving, run_acequia
+from harness import Client, Process, Server, Serving, acequia, eventually, run_acequia
 from harness.certificates import Authority
 from harness.cluster import Member
+from harness.cluster_proxy import Haproxy
 from harness.documents import sample
+from harness.open_member import OpenMember, token_in
 from harness.raw_ws import PING, PONG, RawWebSocket
 from harness.reverse_proxy import FOLDER, KINDS, NAME, Kind, ReverseProxy, replaced
-from harness.server import ROOT
+from harness.server import ROOT, clean_env
 from harness.tls_server import TlsServer
 
 # Both are this machine: the files let operators in from the first.
@@ -250,18 +253,26 @@ def test_without_pings_it_would_be_cut(behind, make, kind):
     assert make(Idle(behind(kind, idle_s=1))).close_code() == "no close frame"
 
 
-class NginxOfCluster(Kind):
-    """nginx.conf with what docs/cluster.md puts into it, and the second of the servers that are named there."""
+class NginxOfSeveral(Kind):
+    """nginx.conf with what a document puts into it, and the second of the servers that are named there."""
 
-    second = None
+    document, second = None, None
+
+    @classmethod
+    def of(cls, document, second):
+        of_one = KINDS["nginx.conf"]
+        kind = cls(of_one.file, of_one.command, of_one.port, of_one.idle, server="10.0.0.5:8080")
+        object.__setattr__(kind, "document", document)
+        object.__setattr__(kind, "second", second.http)
+        return kind
 
     @property
     def text(self):
-        text, servers = super().text, sample("docs/cluster.md", "upstream.nginx")
+        text, servers = super().text, sample(self.document, "upstream.nginx")
         (alone,) = re.findall(r"^upstream acequia \{.*?^\}\n", text, re.MULTILINE | re.DOTALL)
         text = replaced(text, alone, replaced(servers, "10.0.0.6:8080", self.second))
         last = "    client_max_body_size 1m;\n"
-        return replaced(text, last, last + sample("docs/cluster.md", "server.nginx"))
+        return replaced(text, last, last + sample(self.document, "server.nginx"))
 
 
 def test_nginx_passes_on_to_the_owner_of_a_cluster(postgres, tmp_path, certificate):
@@ -270,10 +281,7 @@ def test_nginx_passes_on_to_the_owner_of_a_cluster(postgres, tmp_path, certifica
     first.owns()
     second = Member(url)
     second.stands_by(first)
-    of_one = KINDS["nginx.conf"]
-    kind = NginxOfCluster(of_one.file, of_one.command, of_one.port, of_one.idle, server="10.0.0.5:8080")
-    object.__setattr__(kind, "second", second.http)
-    proxy = ReverseProxy(kind, first, tmp_path, certificate)
+    proxy = ReverseProxy(NginxOfSeveral.of("docs/cluster.md", second), first, tmp_path, certificate)
 
     def takes_jobs(count):
         # Both servers are asked first in turn.
@@ -289,3 +297,50 @@ def test_nginx_passes_on_to_the_owner_of_a_cluster(postgres, tmp_path, certifica
     assert second.total("acequia_queue_depth") == 8
     proxy.stop()
     second.check()
+
+
+def test_nginx_leads_to_any_door(postgres, tmp_path, certificate):
+    url, token = postgres.new_database(), token_in(tmp_path)
+    first, second = (OpenMember(url, token) for _ in range(2))
+    proxy = ReverseProxy(NginxOfSeveral.of("docs/doors.md", second), first, tmp_path, certificate)
+
+    def takes_jobs(count):
+        for _ in range(count):
+            assert proxy.status(STRANGER, "POST", "/v1/queues/default/jobs", body=b"hello") == 202
+            with Client(first, uri=proxy.ws, sock=proxy.tunnel(STRANGER)) as client:
+                client.barrier()
+
+    with Client(first, uri=proxy.ws, sock=proxy.tunnel(STRANGER)), \
+            Client(first, uri=proxy.ws, sock=proxy.tunnel(STRANGER)):
+        # In turn.
+        assert [door.metric("acequia_door_sessions") for door in (first, second)] == [1, 1]
+    takes_jobs(4)
+    (owner,) = [door for door in (first, second) if door.is_owner]
+    other = second if owner is first else first
+    owner.kill()
+    other.owns()
+    takes_jobs(4)
+    assert other.total("acequia_queue_depth") == 8
+    proxy.stop()
+    other.check()
+
+
+def test_haproxy_leads_both_connections_of_a_worker_to_one_door(postgres, tmp_path):
+    """A worker whose connections lead to two gets no jobs."""
+    url, token = postgres.new_database(), token_in(tmp_path)
+    doors = [OpenMember(url, token) for _ in range(2)]
+    with Haproxy(tmp_path, {"server-1": doors[0], "server-2": doors[1]}) as proxy:
+        eventually(proxy.knows_the_owner, "HAProxy to know which are ready")
+        # One who comes to one of both ports alone: if doors had their turns, those of the ports would differ now.
+        with socket.create_connection(proxy.address("jobs")):
+            workers = [acequia_worker_of(proxy) for _ in range(2)]
+            (owner,) = [door for door in doors if door.is_owner]
+            owner.wait_workers(len(workers))
+    for door in doors:
+        assert door.metric("acequia_worker_messages_dropped_total", reason="unknown_lane") == 0
+        door.check()
+
+
+def acequia_worker_of(proxy):
+    return Process([acequia(), "worker", "--jobs", proxy.jobs, "--results", proxy.results, "--", "cat"], name="worker",
+                   env=clean_env())

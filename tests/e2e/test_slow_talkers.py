@@ -69,7 +69,7 @@ def test_byte_by_byte(server, steady, make, name):
             answers = watch.answers
         # Whoever comes now is served as well.
         with Client(server) as late:
-            assert late.result(late.submit("late", queue=Steady.QUEUE)) == "LATE"
+            assert late.result(late.submit("late", queue="steady")) == "LATE"
         assert watch.error is None and answers > 0
 
 

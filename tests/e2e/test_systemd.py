@@ -9,9 +9,11 @@ import tomllib
 import pytest
 
 from harness import Process, acequia, run_acequia
+from harness.open_member import token_in
 from harness.prometheus import DEPLOY
 
-COMMANDS = {"acequia.service": "serve", "acequia-worker@.service": "worker", "acequia-pool@.service": "pool"}
+COMMANDS = {"acequia.service": "serve", "acequia-door.service": "door", "acequia-worker@.service": "worker",
+            "acequia-pool@.service": "pool"}
 UNITS = list(COMMANDS)
 # Of 100; a service that does not protect itself has 96.
 EXPOSURE_MAX = 20
@@ -112,18 +114,28 @@ def stopped(process):
     assert process.wait() == 0
 
 
+def where(process):
+    """The ports that it tells."""
+    ready = process.line(lambda line: line.startswith("acequia ready "))
+    return dict(word.split("=", 1) for word in ready.split()[2:])
+
+
 def test_it_makes_no_call_that_is_forbidden(tmp_path):
-    """A server with a journal, workers that run a command, one of them of a pool, and jobs."""
-    server_folder, worker_folder, pool_folder = (tmp_path / name for name in ("server", "worker", "pool"))
-    for folder in (server_folder, worker_folder, pool_folder):
+    """A server with a journal, a door, workers that run a command, one of them of a pool, and jobs."""
+    folders = (tmp_path / name for name in ("server", "door", "worker", "pool"))
+    server_folder, door_folder, worker_folder, pool_folder = folders
+    for folder in (server_folder, door_folder, worker_folder, pool_folder):
         folder.mkdir()
-    serve, server_calls = traced("serve", "--listen", "127.0.0.1:0", "--jobs", "tcp://127.0.0.1:0", "--results",
-                                 "tcp://127.0.0.1:0", folder=server_folder)
-    ready = serve.line(lambda line: line.startswith("acequia ready "))
-    at = dict(word.split("=", 1) for word in ready.split()[2:])
-    worker, worker_calls = traced("worker", "--jobs", at["jobs"], "--results", at["results"], "--", "cat",
+    token, free = token_in(tmp_path), ("--jobs", "tcp://127.0.0.1:0", "--results", "tcp://127.0.0.1:0")
+    serve, server_calls = traced("serve", "--listen", "127.0.0.1:0", *free, "--link-listen", "127.0.0.1:0",
+                                 "--cluster-token-file", token, folder=server_folder)
+    at = where(serve)
+    door, door_calls = traced("door", "--link", at["link"], "--cluster-token-file", token, "--listen", "127.0.0.1:0",
+                              *free, folder=door_folder)
+    at_door = where(door)
+    worker, worker_calls = traced("worker", "--jobs", at_door["jobs"], "--results", at_door["results"], "--", "cat",
                                   folder=worker_folder)
-    code, out, said = run_acequia("submit", "--server", f"http://{at['http']}", stdin=b"hello")
+    code, out, said = run_acequia("submit", "--server", f"http://{at_door['http']}", stdin=b"hello")
     assert (code, out) == (0, b"hello"), said
     pool, pool_calls = traced("pool", "--server", f"http://{at['http']}", "--queue", "pooled", "--", acequia(),
                               "worker", "--", "cat", folder=pool_folder)
@@ -132,9 +144,10 @@ def test_it_makes_no_call_that_is_forbidden(tmp_path):
     assert (code, out) == (0, b"hello"), said
     stopped(pool)
     stopped(worker)
+    stopped(door)
     stopped(serve)
-    for unit, calls in (("acequia.service", server_calls()), ("acequia-worker@.service", worker_calls()),
-                        ("acequia-pool@.service", pool_calls())):
+    for unit, calls in (("acequia.service", server_calls()), ("acequia-door.service", door_calls()),
+                        ("acequia-worker@.service", worker_calls()), ("acequia-pool@.service", pool_calls())):
         assert {"execve", "socket", "exit_group"} <= calls
         assert calls <= allowed(unit), calls - allowed(unit)
     # The journal lies in the state folder.

@@ -11,6 +11,7 @@
 //!   8 Ended      lane
 //!   9 Declared
 //!  10 Beat
+//!  11 Again      connection │ since │ request …
 //!
 //!  whose   0 its own, or 1 │ client
 //! ```
@@ -34,6 +35,7 @@ const SAID: u8 = 7;
 const ENDED: u8 = 8;
 const DECLARED: u8 = 9;
 const BEAT: u8 = 10;
+const AGAIN: u8 = 11;
 
 impl Codec for FromDoor {
     const KINDS: &'static [(u8, &'static str)] = &[
@@ -47,6 +49,7 @@ impl Codec for FromDoor {
         (ENDED, "Ended"),
         (DECLARED, "Declared"),
         (BEAT, "Beat"),
+        (AGAIN, "Again"),
     ];
 
     fn encode(&self, to: &mut Encoder) -> Result<(), BadFrame> {
@@ -58,6 +61,13 @@ impl Codec for FromDoor {
             Self::Requests { connection, requests } => {
                 let head = |to: &mut Encoder, _| to.out().number(*connection);
                 to.many(REQUESTS, head, requests, |to, each| request::put(each, to))
+            }
+            Self::Again { connection, since, requests } => {
+                let head = |to: &mut Encoder, _| {
+                    to.out().number(*connection);
+                    to.out().number(*since);
+                };
+                to.many(AGAIN, head, requests, |to, each| request::put(each, to))
             }
             Self::Closed { connection, for_good } => to.one(CLOSED, |to| {
                 to.out().number(*connection);
@@ -90,6 +100,11 @@ impl Codec for FromDoor {
             OPENED => Self::Opened { connection: from.fields.number()?, whose: take_whose(from)? },
             REQUESTS => Self::Requests {
                 connection: from.fields.number()?,
+                requests: from.all(request::take)?,
+            },
+            AGAIN => Self::Again {
+                connection: from.fields.number()?,
+                since: from.fields.number()?,
                 requests: from.all(request::take)?,
             },
             CLOSED => Self::Closed {

@@ -26,6 +26,16 @@ pub enum FromDoor {
         /// In the order in which they came.
         requests: Vec<Request>,
     },
+    /// What a client asked of another owner, of which it is not known whether that one heeded it: only if the
+    /// client's session goes on with this one.
+    Again {
+        /// The client's connection.
+        connection: u64,
+        /// The highest `seq` that the client had been sent when it asked: what it is told of these is behind it.
+        since: u64,
+        /// In the order in which they came.
+        requests: Vec<Request>,
+    },
     /// A client has gone.
     Closed {
         /// The client's connection.

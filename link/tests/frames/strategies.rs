@@ -118,6 +118,8 @@ pub(crate) fn from_door() -> BoxedStrategy<FromDoor> {
     let n = numbers;
     let asked = (n(), vec(requests(), 0..6))
         .prop_map(|(connection, requests)| FromDoor::Requests { connection, requests });
+    let again = (n(), n(), vec(requests(), 0..6))
+        .prop_map(|(connection, since, requests)| FromDoor::Again { connection, since, requests });
     let said = (n(), vec(words(), 0..6)).prop_map(|(lane, words)| FromDoor::Said { lane, words });
     let written = (n(), n(), n(), any::<bool>());
     let other = prop_oneof![
@@ -133,7 +135,7 @@ pub(crate) fn from_door() -> BoxedStrategy<FromDoor> {
         Just(FromDoor::Declared),
         Just(FromDoor::Beat),
     ];
-    prop_oneof![asked, said, other].boxed()
+    prop_oneof![asked, again, said, other].boxed()
 }
 
 pub(crate) fn from_owner() -> BoxedStrategy<FromOwner> {

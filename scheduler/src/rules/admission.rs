@@ -188,8 +188,12 @@ impl Scheduler {
         job
     }
 
-    /// Runs a job that has just begun, has it wait, or sets its timer.
+    /// Runs a job that has just begun, has it wait, or sets its timer; if a worker has it already, it
+    /// goes on there.
     pub(crate) fn run_when_due(&mut self, step: &mut Step<'_>, key: usize) {
+        if self.claim(step, key) {
+            return;
+        }
         let job = &self.jobs[key];
         let State::Delayed { until } = job.state else { return };
         if until > step.now {

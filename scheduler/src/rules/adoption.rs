@@ -6,18 +6,16 @@
 //! first thing that comes of it, as of any run whose start was not told yet: a client that knows is
 //! told again what it knows, and none is told of a run of which it was never told that it began.
 
-use crate::action::Action;
 use crate::event::{Event, Hold};
 use crate::ids::LaneKey;
 use crate::rules::step::Step;
 use crate::scheduler::Scheduler;
 use crate::state::adoption::Adoption;
 use crate::time::Time;
-use crate::void::VoidReason;
 
 impl Event {
-    /// Whether it brings back what was before a restart or a takeover, or says that somebody has not
-    /// come back yet.
+    /// Whether it brings back what was before a restart or a takeover, may do so, or says that somebody
+    /// has not come back yet. No worker is heard in it.
     fn is_of_recovery(&self) -> bool {
         matches!(
             self,
@@ -25,19 +23,14 @@ impl Event {
                 | Self::RecoveredOutcome(_)
                 | Self::RecoveredDeadLetter(_)
                 | Self::RecoveredTally(_)
+                | Self::PauseQueue { .. }
+                | Self::SessionOpened { .. }
                 | Self::SessionAbsent { .. }
         )
     }
 }
 
 impl Scheduler {
-    /// A job comes back from the journal. It and its like wait, if they are to.
-    pub(crate) fn begin_adoption(&mut self) {
-        if self.adoption == Adoption::None && !self.config.adoption.is_zero() {
-            self.adoption = Adoption::Recovering;
-        }
-    }
-
     /// From the first event on that is not one of recovery, which may take its time, the wait has
     /// an end.
     pub(crate) fn limit_adoption(&mut self, now: Time, event: &Event) {
@@ -59,6 +52,7 @@ impl Scheduler {
         if !std::mem::replace(&mut self.adoption, Adoption::Over).is_on() {
             return;
         }
+        self.give_up_unclaimed(step);
         self.suspects += self.queues.release(&mut self.jobs);
         if self.suspects > 0 {
             self.look_at_suspects(step);
@@ -90,8 +84,8 @@ impl Scheduler {
         }
     }
 
-    /// A worker that is ready has runs from before a takeover. Those for which jobs wait go on; the
-    /// others are void, and the worker is told so.
+    /// A worker that is ready has runs from before a takeover. Those for which jobs wait go on, and
+    /// those wait whose jobs may still come; the others are void, and the worker is told so.
     ///
     /// They may be more than its slots: of some it has said its last word, which nobody has written
     /// yet and which it says again. Nothing else goes to it until it has a free slot.
@@ -99,33 +93,33 @@ impl Scheduler {
         if holds.is_empty() {
             return;
         }
-        for Hold { job: id, attempt, chunks } in holds {
+        for hold in holds {
             let Some(open) = self.lanes.get(lane) else { return };
-            if open.held.contains_key(&id) {
+            if open.held.contains_key(&hold.job) {
                 // Named twice: it is one run, since the worker has one word for both.
                 continue;
             }
-            let live = self.by_id.find(&self.jobs, id);
-            match live {
-                Some(key) if self.jobs[key].goes_on_with(attempt) => {
-                    self.adopt(step, key, lane, attempt);
-                    self.jobs[key].chunks = chunks;
-                    continue;
+            match self.by_id.find(&self.jobs, hold.job) {
+                Some(key) if self.jobs[key].goes_on_with(hold.attempt) => {
+                    self.adopt(step, key, lane, hold);
                 }
-                Some(key) => self.jobs[key].rare_mut().void_on.push(lane),
-                None => self.lanes.add_stray(id, lane),
+                Some(key) => {
+                    self.jobs[key].rare_mut().void_on.push(lane);
+                    self.hold_takeover(step, lane, hold.job);
+                }
+                None if self.keep_for_submit(lane, hold) => {}
+                None => self.hold_stray(step, lane, hold.job),
             }
-            self.lanes.hold_void(lane, id, (step.now, VoidReason::Takeover));
-            step.out.push(Action::CancelRun { lane, job: id });
         }
         self.lanes.keep_apart(lane);
         self.look_out(lane);
     }
 
     /// A job that waits goes on with a run that began under another server.
-    fn adopt(&mut self, step: &mut Step<'_>, key: usize, lane: LaneKey, attempt: u32) {
+    pub(crate) fn adopt(&mut self, step: &mut Step<'_>, key: usize, lane: LaneKey, hold: Hold) {
         self.leave(step, key);
-        let begins = self.occupy(step.now, key, lane, attempt);
+        let begins = self.occupy(step.now, key, lane, hold.attempt);
+        self.jobs[key].chunks = hold.chunks;
         #[cfg(feature = "spans")]
         self.is_run_by(key, lane);
         if begins {

@@ -71,8 +71,10 @@ impl Scheduler {
                     lost.push(job);
                 }
                 Run::Void { .. } => self.forget_void(key, id),
+                Run::Unclaimed => {}
             }
         }
+        self.forget_unclaimed(step, key);
         self.lose(step, &lane.name, lost, held == 1);
     }
 

@@ -4,6 +4,7 @@ use crate::action::Action;
 use crate::event::Event;
 use crate::rules::step::Step;
 use crate::scheduler::Scheduler;
+use crate::state::unclaimed::LastWord;
 use crate::time::Time;
 
 impl Scheduler {
@@ -18,13 +19,16 @@ impl Scheduler {
                 self.watch(step, session, id, &what, sight);
             }
             Event::Done { lane, job, body } => {
-                self.heed(step, lane, |it, step| it.done(step, lane, job, body));
+                let word = LastWord::Done(body);
+                self.heed(step, lane, |it, step| it.last_word(step, lane, job, word));
             }
             Event::Fail { lane, job, code, message, retry } => {
-                let fail = |it: &mut Self, step: &mut Step<'_>| {
-                    it.fail(step, lane, job, code, message, retry);
-                };
-                self.heed(step, lane, fail);
+                let word = LastWord::Failed { code, message, retry };
+                self.heed(step, lane, |it, step| it.last_word(step, lane, job, word));
+            }
+            Event::BadMessage { lane, job, last: true, message } => {
+                let word = LastWord::Bad(message);
+                self.heed(step, lane, |it, step| it.last_word(step, lane, job, word));
             }
             Event::Progress { lane, job, progress } => {
                 self.heed(step, lane, |it, step| it.progress(step, lane, job, progress));
@@ -32,8 +36,8 @@ impl Scheduler {
             Event::Chunk { lane, job, body } => {
                 self.heed(step, lane, |it, step| it.chunk(step, lane, job, body));
             }
-            Event::BadMessage { lane, job, last, message } => {
-                self.heed(step, lane, |it, step| it.bad_message(step, lane, job, last, message));
+            Event::BadMessage { lane, job, last: false, message } => {
+                self.heed(step, lane, |it, step| it.bad_message(step, lane, job, message));
             }
             Event::StoodStill { gap } => self.stood_still(step, gap),
             Event::Beat { lane } => self.heed(step, lane, |it, _| it.beat(lane)),

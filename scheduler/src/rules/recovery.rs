@@ -25,7 +25,6 @@ impl Scheduler {
     pub(crate) fn recovered(&mut self, step: &mut Step<'_>, recovered: Recovered) {
         let Recovered { job: id, client, ticket, spec, submitted, .. } = recovered;
         self.start_after(ticket);
-        self.begin_adoption();
         let client = self.clients.find_or_add(client);
         // A clock that was ahead before the restart must not hold a job back for as long.
         let submitted = submitted.min(step.now);

@@ -9,85 +9,69 @@ use crate::action::{Dropped, Measure};
 use crate::ids::LaneKey;
 use crate::rules::step::Step;
 use crate::scheduler::Scheduler;
-use crate::state::lanes::{Run, Word};
+use crate::state::lanes::Run;
+use crate::state::unclaimed::LastWord;
 use crate::void::VoidReason;
 
 impl Scheduler {
-    pub(crate) fn done(&mut self, step: &mut Step<'_>, lane: LaneKey, id: JobId, body: Body) {
-        let Some(key) = self.report(step, lane, id, Word::Done) else { return };
-        let ran = self.leave(step, key);
-        match self.check(key, body) {
-            Ok(result) => self.end(step, key, JobEvent::Done { result }, ran),
-            Err(message) => {
-                self.fail_for_good(step, key, ServerFailCode::BadResult.into(), message, ran);
-            }
-        }
-        self.fill(step, lane);
-    }
-
-    pub(crate) fn fail(
+    /// A worker is through with a run, which frees its slot.
+    pub(crate) fn last_word(
         &mut self,
         step: &mut Step<'_>,
         lane: LaneKey,
         id: JobId,
-        code: Option<String>,
-        message: String,
-        retry: bool,
+        word: LastWord,
     ) {
-        let Some(key) = self.report(step, lane, id, Word::Failed) else { return };
-        let ran = self.leave(step, key);
-        let code = code.map_or(ServerFailCode::WorkerError.into(), FailCode::of_worker);
-        if retry {
-            self.retry_or_fail(step, key, code, message, ran);
-        } else {
-            self.fail_for_good(step, key, code, message, ran);
+        match self.lanes.release(lane, &mut self.jobs, id, Some(word.kind())) {
+            Some(Run::Live { job }) => self.end_run(step, job, word),
+            Some(Run::Void { .. }) => {
+                self.forget_void(lane, id);
+                step.measure(Measure::Dropped(Dropped::Late));
+            }
+            Some(Run::Unclaimed) => self.set_aside(id, word),
+            None => return step.measure(Measure::Dropped(Dropped::NotHeld)),
         }
         self.fill(step, lane);
     }
 
+    /// A job gets the last word on the run that it waited for, whose slot is free.
+    pub(crate) fn end_run(&mut self, step: &mut Step<'_>, key: usize, word: LastWord) {
+        // Whatever comes next, the client has then seen who ran it.
+        self.tell_start(step, key);
+        let ran = self.leave(step, key);
+        match word {
+            LastWord::Done(body) => match self.check(key, body) {
+                Ok(result) => self.end(step, key, JobEvent::Done { result }, ran),
+                Err(message) => {
+                    self.fail_for_good(step, key, ServerFailCode::BadResult.into(), message, ran);
+                }
+            },
+            LastWord::Failed { code, message, retry } => {
+                let code = code.map_or(ServerFailCode::WorkerError.into(), FailCode::of_worker);
+                if retry {
+                    self.retry_or_fail(step, key, code, message, ran);
+                } else {
+                    self.fail_for_good(step, key, code, message, ran);
+                }
+            }
+            LastWord::Bad(message) => {
+                self.fail_for_good(step, key, ServerFailCode::BadMessage.into(), message, ran);
+            }
+        }
+    }
+
+    /// A worker said something of a run that cannot be understood, and may say more of it.
     pub(crate) fn bad_message(
         &mut self,
         step: &mut Step<'_>,
         lane: LaneKey,
         id: JobId,
-        last: bool,
         message: String,
     ) {
-        let code = ServerFailCode::BadMessage.into();
-        if last {
-            let Some(key) = self.report(step, lane, id, Word::Failed) else { return };
-            let ran = self.leave(step, key);
-            self.fail_for_good(step, key, code, message, ran);
-            self.fill(step, lane);
-        } else if let Some(key) = self.held(step, lane, id) {
+        if let Some(key) = self.held(step, lane, id) {
             let ran = self.abandon(step, key, VoidReason::BadMessage);
-            self.fail_for_good(step, key, code, message, ran);
+            self.fail_for_good(step, key, ServerFailCode::BadMessage.into(), message, ran);
         }
-    }
-
-    /// Frees the slot of a run that the worker reports on. Returns its job, if it still waits for
-    /// this run.
-    fn report(
-        &mut self,
-        step: &mut Step<'_>,
-        lane: LaneKey,
-        id: JobId,
-        word: Word,
-    ) -> Option<usize> {
-        match self.lanes.release(lane, &mut self.jobs, id, word) {
-            Some(Run::Live { job }) => {
-                // Whatever comes next, the client has then seen who ran it.
-                self.tell_start(step, job);
-                return Some(job);
-            }
-            Some(Run::Void { .. }) => {
-                self.forget_void(lane, id);
-                step.measure(Measure::Dropped(Dropped::Late));
-                self.fill(step, lane);
-            }
-            None => step.measure(Measure::Dropped(Dropped::NotHeld)),
-        }
-        None
     }
 
     pub(crate) fn forget_void(&mut self, lane: LaneKey, id: JobId) {
@@ -111,12 +95,15 @@ impl Scheduler {
     }
 
     pub(crate) fn chunk(&mut self, step: &mut Step<'_>, lane: LaneKey, id: JobId, body: Body) {
-        let Some(key) = self.held(step, lane, id) else { return };
+        let Some(key) = self.held(step, lane, id) else {
+            return self.pass_over_chunk(lane, id);
+        };
         match self.check(key, body) {
             Ok(data) => {
                 self.tell_start(step, key);
-                self.jobs[key].chunks += 1;
-                let n = self.jobs[key].chunks;
+                // A door may say that there were as many as there can be.
+                let n = self.jobs[key].chunks.saturating_add(1);
+                self.jobs[key].chunks = n;
                 self.tell(step, key, JobEvent::Chunk { n, data });
             }
             Err(message) => {
@@ -131,7 +118,9 @@ impl Scheduler {
         let run = self.lanes.get(lane).and_then(|lane| lane.held.get(&id));
         match run {
             Some(Run::Live { job }) => return Some(*job),
-            Some(Run::Void { .. }) => step.measure(Measure::Dropped(Dropped::Late)),
+            Some(Run::Void { .. } | Run::Unclaimed) => {
+                step.measure(Measure::Dropped(Dropped::Late));
+            }
             None => step.measure(Measure::Dropped(Dropped::NotHeld)),
         }
         None

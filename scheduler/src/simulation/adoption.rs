@@ -3,7 +3,8 @@
 use acequia_wire::JobId;
 
 use super::model::Model;
-use super::parts::{Held, Job, Owed, State, Wait};
+use super::parts::{Held, Job, Owed, State, Unclaimed, Wait};
+use crate::action::Dropped;
 use crate::event::{Event, Hold};
 use crate::ids::LaneKey;
 use crate::void::VoidReason;
@@ -25,6 +26,8 @@ impl Model {
                 | Event::RecoveredOutcome(_)
                 | Event::RecoveredDeadLetter(_)
                 | Event::RecoveredTally(_)
+                | Event::PauseQueue { .. }
+                | Event::SessionOpened { .. }
                 | Event::SessionAbsent { .. }
         );
         if self.adoption == Wait::Begins && !brings_back {
@@ -32,7 +35,7 @@ impl Model {
         }
     }
 
-    /// Whether jobs that the journal kept wait.
+    /// Whether jobs that the journal kept wait, and runs of others.
     pub(super) fn adopts(&self) -> bool {
         matches!(self.adoption, Wait::Begins | Wait::Until(_))
     }
@@ -40,6 +43,12 @@ impl Model {
     /// The wait is over.
     pub(super) fn release(&mut self) {
         self.adoption = Wait::Over;
+        for (id, run) in std::mem::take(&mut self.unclaimed) {
+            match run.word {
+                Some(_) => self.owed.push(Owed::Dropped(Dropped::Late)),
+                None => self.expect_takeover(run.lane, id),
+            }
+        }
         self.releases = true;
         self.jobs.values_mut().for_each(|job| job.held_back = false);
         self.turns.release(std::mem::take(&mut self.held_back));
@@ -55,33 +64,70 @@ impl Model {
 
     /// What becomes of the runs that a worker has from before.
     pub(super) fn expect_holds(&mut self, key: LaneKey, holds: &[Hold]) {
-        for Hold { job: id, attempt } in holds {
-            let lane = &self.lanes[&key];
-            if lane.held.contains_key(id) {
+        for hold in holds {
+            let (lane, id) = (&self.lanes[&key], hold.job);
+            if lane.held.contains_key(&id) {
                 continue;
             }
-            let goes_on = self.jobs.get(id).is_some_and(|job| job.goes_on_with(*attempt));
-            self.lanes.get_mut(&key).unwrap().declared.insert(*id);
+            let job = self.jobs.get(&id);
+            let goes_on = job.is_some_and(|job| job.goes_on_with(hold.attempt));
+            let may_come = job.is_none() && self.may_come(id);
+            let lane = self.lanes.get_mut(&key).unwrap();
+            lane.declared.insert(id);
             if goes_on {
-                self.expect_adopted(key, *id, *attempt);
-                continue;
+                self.expect_adopted(key, *hold);
+            } else if may_come {
+                lane.held.insert(id, Held::Unclaimed);
+                let Hold { attempt, chunks, .. } = *hold;
+                self.unclaimed.insert(id, Unclaimed { lane: key, attempt, chunks, word: None });
+            } else {
+                self.expect_takeover(key, id);
             }
-            self.owed.push(Owed::CancelRun(key, *id));
-            self.turns.soil(*id);
-            self.held_back.soil(*id);
-            let held = Held::Void(VoidReason::Takeover, self.now);
-            self.lanes.get_mut(&key).unwrap().held.insert(*id, held);
         }
     }
 
-    fn expect_adopted(&mut self, key: LaneKey, id: JobId, attempt: u32) {
+    /// Whether a job that is not there may be submitted again, whose run nobody else has.
+    pub(super) fn may_come(&self, id: JobId) -> bool {
+        self.adopts() && !self.unclaimed.contains_key(&id) && self.outcome(id).is_none()
+    }
+
+    /// A worker has a run from before that no job waits for.
+    fn expect_takeover(&mut self, key: LaneKey, id: JobId) {
+        self.owed.push(Owed::CancelRun(key, id));
+        self.turns.soil(id);
+        self.held_back.soil(id);
+        let lane = self.lanes.get_mut(&key).unwrap();
+        if !lane.has_void() {
+            lane.void_since = self.now;
+        }
+        lane.held.insert(id, Held::Void(VoidReason::Takeover, self.now));
+    }
+
+    /// A job begins of which a worker has a run already, if one has.
+    pub(super) fn expect_claimed(&mut self, id: JobId) {
+        let Some(run) = self.unclaimed.remove(&id) else { return };
+        let Unclaimed { lane, attempt, chunks, word } = run;
+        self.expect_adopted(lane, Hold { job: id, attempt, chunks });
+        self.word = word;
+    }
+
+    /// A lane is over.
+    pub(super) fn forget_unclaimed(&mut self, key: LaneKey) {
+        for (_, run) in self.unclaimed.extract_if(.., |_, run| run.lane == key) {
+            self.owed.extend(run.word.map(|_| Owed::Dropped(Dropped::Late)));
+        }
+    }
+
+    fn expect_adopted(&mut self, key: LaneKey, hold: Hold) {
+        let Hold { job: id, attempt, chunks } = hold;
         let job = &self.jobs[&id];
         match job.state {
             State::Waiting if job.held_back => self.leave_held_back(id),
             State::Waiting if job.share().is_none() => self.turns.leave(id, job),
-            State::Waiting | State::Delayed { .. } => {}
+            State::Waiting | State::Delayed { .. } | State::Between => {}
             state => panic!("a job that has not begun is {state:?}"),
         }
         self.begin_run(key, id, attempt);
+        self.jobs.get_mut(&id).unwrap().chunks = chunks;
     }
 }

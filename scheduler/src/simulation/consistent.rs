@@ -47,6 +47,17 @@ impl Scheduler {
         });
         assert!(held_back.into_iter().all(|(_, job)| self.queues[job.queue()].holds_back(job)));
         assert_eq!(self.timers.adoption.is_some(), self.adoption == Adoption::On);
+        assert!(self.unclaimed.is_empty() || self.adoption.is_on());
+        for (id, unclaimed) in &self.unclaimed {
+            assert!(self.by_id.find(&self.jobs, *id).is_none(), "its job is there");
+            let lane = self.lanes.get(unclaimed.lane).expect("a lane takes its own along");
+            let run = unclaimed.word.is_none().then_some(&Run::Unclaimed);
+            assert_eq!(lane.held.get(id), run);
+        }
+        for (key, lane) in self.lanes.iter() {
+            let unclaimed = lane.held.iter().filter(|(_, run)| **run == Run::Unclaimed);
+            assert!(unclaimed.into_iter().all(|(id, _)| self.unclaimed[id].lane == *key));
+        }
         assert!(!self.is_suspicion_stale);
         let behind = |key: &usize| self.jobs[*key].in_arrival.behind();
         let runs = std::iter::successors(self.runs.front(), behind);
@@ -71,6 +82,7 @@ impl Scheduler {
     /// That nothing is left of anybody.
     pub(crate) fn assert_empty(&self) {
         assert!(self.jobs.len() == 0 && self.undurable.is_empty());
+        assert!(self.unclaimed.is_empty());
         assert_eq!(self.timers.len(), (0, 0));
         assert_eq!((self.payload_bytes, self.running), (0, 0));
         self.queues.assert_empty();

@@ -19,8 +19,8 @@ const SUBMITS_KEPT: usize = 40;
 /// All that the doors know.
 #[derive(Default)]
 pub(super) struct Doors {
-    /// The last attempt of a job that a lane was given.
-    given: BTreeMap<(LaneKey, JobId), u32>,
+    /// The last run of a job that a lane was given, and the chunks that it has sent of it.
+    given: BTreeMap<(LaneKey, JobId), Hold>,
     /// What was said of jobs, and in which step. A job that is given again leaves nothing to be said
     /// of the run before.
     words: Vec<(u32, Word)>,
@@ -28,6 +28,8 @@ pub(super) struct Doors {
     submits: VecDeque<(u32, Submitted)>,
     /// Lanes that the next server does not know yet.
     coming: Vec<Coming>,
+    /// Submits are said again when all lanes are there.
+    lanes_first: bool,
     /// What is said again, in this order.
     pub(super) again: VecDeque<Event>,
 }
@@ -76,7 +78,12 @@ impl Doors {
             }
             Event::LaneReady { lane, offer } => {
                 for hold in &offer.holds {
-                    self.given.entry((*lane, hold.job)).or_insert(hold.attempt);
+                    self.given.entry((*lane, hold.job)).or_insert(*hold);
+                }
+            }
+            Event::Chunk { lane, job, .. } => {
+                if let Some(hold) = self.given.get_mut(&(*lane, *job)) {
+                    hold.chunks = hold.chunks.saturating_add(1);
                 }
             }
             _ => {}
@@ -92,7 +99,8 @@ impl Doors {
     /// Takes in what the server does.
     pub(super) fn see(&mut self, action: &Action) {
         if let Action::Run { lane, job } = action {
-            self.given.insert((*lane, job.job), job.attempt);
+            let hold = Hold { job: job.job, attempt: job.attempt, chunks: 0 };
+            self.given.insert((*lane, job.job), hold);
             self.words.retain(|(_, word)| (word.lane, word.job) != (*lane, job.job));
         }
     }
@@ -125,7 +133,16 @@ impl World {
             let mut held: Vec<JobId> = lane.held.keys().copied().chain(done).collect();
             held.sort_unstable();
             held.dedup();
-            let hold = |job| Hold { job, attempt: self.doors.given[&(*key, job)] };
+            // What will be said again is not told as sent.
+            let again = |id: JobId| {
+                let is_it =
+                    |word: &&Word| word.job == id && matches!(word.event, Event::Chunk { .. });
+                u32::try_from(words.iter().filter(is_it).count()).unwrap()
+            };
+            let hold = |job| {
+                let hold = self.doors.given[&(*key, job)];
+                Hold { chunks: hold.chunks.saturating_sub(again(job)), ..hold }
+            };
             let mut holds: Vec<Hold> = held.into_iter().map(hold).collect();
             if self.random.percent(10) {
                 self.random.lie(&mut holds);
@@ -142,15 +159,18 @@ impl World {
         self.doors.given.clear();
     }
 
-    /// Submits are said again, of those sessions that go on, whether or not they were written.
-    pub(super) fn submit_again(&mut self) {
-        for (_, Submitted { session, job, spec }) in self.doors.submits.clone() {
-            if self.model.sessions.contains_key(&session) && self.random.percent(40) {
+    /// Submits are said again, of those sessions that go on: most of those that were not written, and
+    /// some that were, all up to this step.
+    pub(super) fn submit_again(&mut self, written: u32) {
+        for (step, Submitted { session, job, spec }) in self.doors.submits.clone() {
+            let chance = if step > written { 90 } else { 30 };
+            if self.model.sessions.contains_key(&session) && self.random.percent(chance) {
                 self.doors.again.push_back(Event::Submit { session, job, spec });
             }
         }
-        // Whatever a lane says, a session does not wait for it.
-        if self.random.percent(50) {
+        // Whatever a lane says, a session does not wait for it; it may be slower all the same.
+        self.doors.lanes_first = self.random.percent(40);
+        if !self.doors.lanes_first && self.random.percent(50) {
             while let Some(event) = self.doors.again.pop_front() {
                 self.happen(event);
             }
@@ -172,7 +192,11 @@ impl World {
 
     /// A lane that has lived on comes to the server, or something is said again.
     pub(super) fn come(&mut self) {
-        if let Some(event) = self.doors.again.front().cloned()
+        let waits = |event: &Event| {
+            let lanes_first = self.doors.lanes_first && !self.doors.coming.is_empty();
+            lanes_first && matches!(event, Event::Submit { .. })
+        };
+        if let Some(event) = self.doors.again.front().filter(|event| !waits(event)).cloned()
             && self.random.percent(60)
         {
             self.doors.again.pop_front();
@@ -192,8 +216,15 @@ impl World {
         if drains {
             self.happen(Event::LaneDraining { lane });
         }
-        self.doors.again.extend(words.into_iter().map(|word| said_by(lane, word.event)));
-        if self.doors.coming.is_empty() && self.random.percent(40) {
+        let words = words.into_iter().map(|word| said_by(lane, word.event));
+        if self.random.percent(50) {
+            self.doors.again.extend(words);
+        } else {
+            // Before the submits that are still to be said.
+            words.rev().for_each(|word| self.doors.again.push_front(word));
+        }
+        let is_said = self.doors.again.is_empty();
+        if self.doors.coming.is_empty() && self.random.percent(if is_said { 40 } else { 5 }) {
             self.happen(Event::AdoptionOver);
         }
     }

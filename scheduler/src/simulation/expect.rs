@@ -116,25 +116,8 @@ impl Model {
                 }
             }
             Event::Chunk { lane, job, body } => self.expect_chunk(*lane, *job, body),
-            Event::Done { lane, job, body } => {
-                if let Some(ran) = self.expect_report(*lane, *job) {
-                    if self.is_good(*job, body) {
-                        self.expect_end(*job, Told::Done(body.bytes().clone()), Some(ran));
-                    } else {
-                        self.expect_failure(*job, "bad_result", false, ran);
-                    }
-                }
-            }
-            Event::Fail { lane, job, code, retry, .. } => {
-                if let Some(ran) = self.expect_report(*lane, *job) {
-                    let code = code.as_deref().unwrap_or("worker_error");
-                    self.expect_failure(*job, code, *retry, ran);
-                }
-            }
-            Event::BadMessage { lane, job, last: true, .. } => {
-                if let Some(ran) = self.expect_report(*lane, *job) {
-                    self.expect_failure(*job, "bad_message", false, ran);
-                }
+            Event::Done { .. } | Event::Fail { .. } | Event::BadMessage { last: true, .. } => {
+                self.expect_last_word(event);
             }
             Event::BadMessage { lane, job, last: false, .. } => {
                 if self.expect_held(*lane, *job) {
@@ -151,6 +134,33 @@ impl Model {
                 }
             }
             Event::Tick => unreachable!("timers are taken one by one"),
+        }
+    }
+
+    /// What a worker's last word on a run calls for.
+    pub(super) fn expect_last_word(&mut self, word: &Event) {
+        match word {
+            Event::Done { lane, job, body } => {
+                if let Some(ran) = self.expect_report(*lane, *job, word) {
+                    if self.is_good(*job, body) {
+                        self.expect_end(*job, Told::Done(body.bytes().clone()), Some(ran));
+                    } else {
+                        self.expect_failure(*job, "bad_result", false, ran);
+                    }
+                }
+            }
+            Event::Fail { lane, job, code, retry, .. } => {
+                if let Some(ran) = self.expect_report(*lane, *job, word) {
+                    let code = code.as_deref().unwrap_or("worker_error");
+                    self.expect_failure(*job, code, *retry, ran);
+                }
+            }
+            Event::BadMessage { lane, job, last: true, .. } => {
+                if let Some(ran) = self.expect_report(*lane, *job, word) {
+                    self.expect_failure(*job, "bad_message", false, ran);
+                }
+            }
+            other => panic!("no last word: {other:?}"),
         }
     }
 
@@ -181,6 +191,7 @@ impl Model {
 
     fn expect_lane_closed(&mut self, key: LaneKey) {
         let Some(lane) = self.lanes.remove(&key) else { return };
+        self.forget_unclaimed(key);
         if self.lanes.values().all(|other| other.queues != lane.queues) {
             self.turns.forget_lanes_of(&lane.queues);
         }
@@ -205,7 +216,7 @@ impl Model {
         (lane.reminded, lane.silent) = (true, true);
         let void = lane.held.iter().filter_map(|(id, held)| match held {
             Held::Void(_, since) => Some((*since, *id)),
-            Held::Live => None,
+            Held::Live | Held::Unclaimed => None,
         });
         self.owed.push(Owed::Remind(key, void.min().unwrap().1));
         Vec::new()
@@ -327,7 +338,7 @@ impl Model {
             State::Running { lane, since, .. } => {
                 self.owed.push(Owed::CancelRun(lane, id));
                 let lane = self.lanes.get_mut(&lane).unwrap();
-                if lane.held.values().all(|held| *held == Held::Live) {
+                if !lane.has_void() {
                     lane.void_since = self.now;
                 }
                 lane.held.insert(id, Held::Void(why, self.now));
@@ -350,7 +361,7 @@ impl Model {
     }
 
     /// A worker's last word on a run frees its slot; it counts if the run is not void.
-    fn expect_report(&mut self, lane: LaneKey, id: JobId) -> Option<Duration> {
+    fn expect_report(&mut self, lane: LaneKey, id: JobId, word: &Event) -> Option<Duration> {
         let held = self.lanes.get_mut(&lane).and_then(|lane| lane.held.remove(&id));
         match held {
             Some(Held::Live) => {
@@ -358,6 +369,9 @@ impl Model {
                 return Some(self.expect_run_over(id));
             }
             Some(Held::Void(..)) => self.owed.push(Owed::Dropped(Dropped::Late)),
+            Some(Held::Unclaimed) => {
+                self.unclaimed.get_mut(&id).unwrap().word = Some(word.clone());
+            }
             None => self.owed.push(Owed::Dropped(Dropped::NotHeld)),
         }
         None
@@ -382,7 +396,9 @@ impl Model {
     fn expect_held(&mut self, lane: LaneKey, id: JobId) -> bool {
         match self.lanes.get(&lane).and_then(|lane| lane.held.get(&id)) {
             Some(Held::Live) => return true,
-            Some(Held::Void(..)) => self.owed.push(Owed::Dropped(Dropped::Late)),
+            Some(Held::Void(..) | Held::Unclaimed) => {
+                self.owed.push(Owed::Dropped(Dropped::Late));
+            }
             None => self.owed.push(Owed::Dropped(Dropped::NotHeld)),
         }
         false
@@ -390,12 +406,16 @@ impl Model {
 
     fn expect_chunk(&mut self, lane: LaneKey, id: JobId, body: &Body) {
         if !self.expect_held(lane, id) {
+            let run = self.unclaimed.get_mut(&id);
+            if let Some(run) = run.filter(|run| run.lane == lane && run.word.is_none()) {
+                run.chunks = run.chunks.saturating_add(1);
+            }
             return;
         }
         if self.is_good(id, body) {
             self.expect_start_told(id);
             let job = self.jobs.get_mut(&id).unwrap();
-            job.chunks += 1;
+            job.chunks = job.chunks.saturating_add(1);
             let chunk = Told::Chunk(job.chunks, body.bytes().clone());
             self.owe(id, &chunk);
         } else {

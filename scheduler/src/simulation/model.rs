@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use acequia_wire::{JobId, QueueName};
 
-use super::parts::{Batch, Held, Job, Lane, Owed, State, Timer, Wait};
+use super::parts::{Batch, Job, Lane, Owed, State, Timer, Unclaimed, Wait};
 use super::turns::Turns;
 use crate::action::Action;
 use crate::config::Config;
@@ -38,6 +38,9 @@ pub(super) struct Model {
     pub(super) retained: Vec<Arc<Retained>>,
     pub(super) letters: BTreeMap<Ticket, Arc<DeadLetter>>,
     pub(super) adoption: Wait,
+    pub(super) unclaimed: BTreeMap<JobId, Unclaimed>,
+    /// The last word on the run that goes on with the job that begins in this step.
+    pub(super) word: Option<Event>,
     /// The turns that those will have that wait for it.
     pub(super) held_back: Turns,
     /// What waited for it begins.
@@ -72,7 +75,9 @@ impl Model {
             tallies: BTreeMap::new(),
             retained: Vec::new(),
             letters: BTreeMap::new(),
-            adoption: Wait::None,
+            adoption: if config.adoption.is_zero() { Wait::Over } else { Wait::Begins },
+            unclaimed: BTreeMap::new(),
+            word: None,
             held_back: Turns::default(),
             releases: false,
             storage_failed: false,
@@ -130,6 +135,12 @@ impl Model {
             }
         } else {
             self.expect(event);
+            if let Some(word) = self.word.take() {
+                while !self.owed.is_empty() {
+                    self.see(event, actions.next().unwrap_or_else(|| self.missing()));
+                }
+                self.expect_last_word(&word);
+            }
         }
         for action in actions {
             self.see(event, action);
@@ -171,11 +182,12 @@ impl Model {
     }
 
     pub(super) fn wait(&mut self, id: JobId) {
+        let adopts = self.adopts();
         let job = self.jobs.get_mut(&id).unwrap();
         job.state = State::Waiting;
         job.ready = self.now;
-        if job.recovered && !job.begun && matches!(self.adoption, Wait::Begins | Wait::Until(_)) {
-            job.held_back = true;
+        if job.recovered && !job.begun {
+            job.held_back = adopts;
         }
         let turns = if job.held_back { &mut self.held_back } else { &mut self.turns };
         if job.share().is_none() {
@@ -207,15 +219,14 @@ impl Model {
         let on_lease = self.lanes.iter().filter(|(_, lane)| lane.beats && !lane.is_idle());
         let leases =
             on_lease.map(|(key, lane)| (lane.heard + self.config.lease, Timer::Lane(*key, 0)));
-        let holds_void = |lane: &Lane| lane.held.values().any(|held| *held != Held::Live);
-        let patience = self.lanes.iter().filter(|(_, lane)| holds_void(lane)).map(|(key, lane)| {
+        let patience = self.lanes.iter().filter(|(_, lane)| lane.has_void()).map(|(key, lane)| {
             let answer = if lane.reminded { self.config.answer_within } else { Duration::ZERO };
             let quiet_since = lane.spoken.max(lane.void_since);
             (quiet_since + self.config.remind_after + answer, Timer::Lane(*key, 1))
         });
         let adoption = match self.adoption {
             Wait::Until(at) => Some((at, Timer::Adoption)),
-            Wait::None | Wait::Begins | Wait::Over => None,
+            Wait::Begins | Wait::Over => None,
         };
         timers.chain(leases).chain(patience).chain(adoption).min()
     }

@@ -86,7 +86,7 @@ impl Model {
                 assert_eq!(told.runs.len(), live.count());
                 let void = lane.held.iter().filter_map(|(id, held)| match held {
                     Held::Void(why, since) => Some((*since, *id, *why)),
-                    Held::Live => None,
+                    Held::Live | Held::Unclaimed => None,
                 });
                 let mut void: Vec<_> = void.collect();
                 void.sort_unstable_by_key(|(since, job, _)| (*since, *job));

@@ -10,6 +10,7 @@ use acequia_wire::{CorrelationId, JobId, QueueName};
 use bytes::Bytes;
 
 use crate::action::Dropped;
+use crate::event::Event;
 use crate::ids::{ClientId, LaneKey, SessionId, Ticket};
 use crate::outcome::Outcome;
 use crate::records::Tally;
@@ -97,12 +98,10 @@ pub(super) enum State {
     Between,
 }
 
-/// Whether jobs that the journal kept wait for workers that have them.
+/// Whether jobs that the journal kept wait for workers that have them, and runs for their jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// None has come back.
-    None,
-    /// They are coming back.
+    /// They may come back.
     Begins,
     /// They wait until this time.
     Until(Time),
@@ -145,6 +144,17 @@ pub(super) struct Lane {
 pub(super) enum Held {
     Live,
     Void(VoidReason, Time),
+    /// Its job is not known yet.
+    Unclaimed,
+}
+
+/// A run of a job that is not known yet.
+pub(super) struct Unclaimed {
+    pub(super) lane: LaneKey,
+    pub(super) attempt: u32,
+    pub(super) chunks: u32,
+    /// What its worker said last of it.
+    pub(super) word: Option<Event>,
 }
 
 impl Lane {
@@ -154,6 +164,10 @@ impl Lane {
 
     pub(super) fn is_free(&self) -> bool {
         self.takes_jobs() && self.held.len() < self.slots as usize
+    }
+
+    pub(super) fn has_void(&self) -> bool {
+        self.held.values().any(|held| matches!(held, Held::Void(..)))
     }
 
     pub(super) fn is_idle(&self) -> bool {

@@ -1,5 +1,6 @@
 //! What a takeover must not do, worked out from what is said and done alone, without a model of the
-//! scheduler: run again what a worker goes on with.
+//! scheduler: run again what a worker goes on with, be its job one that the journal kept or one that is
+//! submitted again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,7 @@ use super::model::Model;
 use super::parts::Job;
 use crate::action::Action;
 use crate::event::{Event, Hold};
-use crate::ids::Ticket;
+use crate::ids::{LaneKey, Ticket};
 use crate::records::Recovered;
 
 /// What came back from the journal and has not ended.
@@ -17,6 +18,9 @@ use crate::records::Recovered;
 pub(super) struct Proof {
     /// Those of which no worker has spoken yet, as the journal knows them.
     unclaimed: BTreeMap<JobId, Recovered>,
+    /// Those that the journal did not have and that may be submitted again: which lane has them, and
+    /// whether its worker has said its last word.
+    unknown: BTreeMap<JobId, (LaneKey, bool)>,
     /// Those that a worker goes on with.
     goes_on: BTreeMap<JobId, Ticket>,
     pub(super) seen: Seen,
@@ -31,6 +35,10 @@ pub(super) struct Seen {
     pub(super) adopted_late: u64,
     /// One did of a job that had been submitted again, and that the journal did not have.
     pub(super) adopted_fresh: u64,
+    /// One did whose job was submitted only then; so did the last word on one.
+    pub(super) claimed: [u64; 2],
+    /// One was void at last, or a last word too late, since the job was not submitted.
+    pub(super) not_claimed: [u64; 2],
     /// A last word was said again, and counted.
     pub(super) said_again: u64,
     /// A run was void, for a job that was not there, or that was.
@@ -42,11 +50,16 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    fn counts(&mut self) -> [&mut u64; 9] {
+    fn counts(&mut self) -> [&mut u64; 13] {
         let Self { adopted, adopted_late, adopted_fresh, said_again, released, .. } = self;
+        let [goes_on, is_over] = &mut self.claimed;
+        let [void, too_late] = &mut self.not_claimed;
         let [unknown, known] = &mut self.void;
         let [live, ended] = &mut self.submitted_again;
-        [adopted, adopted_late, adopted_fresh, said_again, unknown, known, live, ended, released]
+        let runs = [adopted, adopted_late, adopted_fresh, goes_on, is_over, void, too_late];
+        let others = [said_again, unknown, known, live, ended, released];
+        let mut all = runs.into_iter().chain(others);
+        std::array::from_fn(|_| all.next().unwrap())
     }
 
     pub(super) fn add(&mut self, other: &mut Self) {
@@ -64,6 +77,7 @@ impl Proof {
     pub(super) fn begin(&mut self, jobs: impl Iterator<Item = Recovered>) {
         self.unclaimed = jobs.map(|job| (job.job, job)).collect();
         self.goes_on.clear();
+        self.unknown.clear();
     }
 
     /// Counts what an event brings about that is about to be taken in.
@@ -75,9 +89,21 @@ impl Proof {
                 self.seen.submitted_again[0] += u64::from(is_live(job));
                 self.seen.submitted_again[1] += u64::from(has_ended);
             }
-            Event::LaneReady { offer, .. } => {
+            Event::Done { lane, job, .. }
+            | Event::Fail { lane, job, .. }
+            | Event::BadMessage { lane, job, last: true, .. } => {
+                if let Some((of, is_over)) = self.unknown.get_mut(job) {
+                    *is_over |= of == lane;
+                }
+            }
+            Event::LaneClosed { lane } => self.unknown.retain(|_, (of, _)| of != lane),
+            Event::LaneReady { lane, offer } => {
                 for hold in &offer.holds {
                     let job = model.jobs.get(&hold.job);
+                    if job.is_none() && model.may_come(hold.job) {
+                        self.unknown.entry(hold.job).or_insert((*lane, false));
+                        continue;
+                    }
                     let waits = |job: &&Job| !job.begun;
                     let is_fresh = |job: &&Job| !job.recovered;
                     let of = usize::from(job.is_some());
@@ -94,6 +120,18 @@ impl Proof {
     pub(super) fn see(&mut self, event: &Event, in_time: bool, actions: &[Action]) {
         for action in actions {
             match action {
+                Action::Record { ticket, job, .. } => {
+                    let Some((_, is_over)) = self.unknown.remove(job) else { continue };
+                    self.seen.claimed[usize::from(is_over)] += 1;
+                    self.goes_on.insert(*job, *ticket);
+                    let ends = |of: &Action| match of {
+                        Action::Settle { job: of, .. } => of == job,
+                        Action::Count { ticket: of, failures, .. } => of == ticket && *failures > 0,
+                        _ => false,
+                    };
+                    assert_eq!(actions.iter().any(ends), is_over, "its last word counts");
+                }
+                Action::EndLane { lane } => self.unknown.retain(|_, (of, _)| of != lane),
                 Action::Run { job, .. } => {
                     assert!(!self.goes_on.contains_key(&job.job), "it runs twice");
                     let was_unclaimed = self.unclaimed.remove(&job.job).is_some();
@@ -111,14 +149,23 @@ impl Proof {
                 _ => {}
             }
         }
-        let Event::LaneReady { offer, .. } = event else { return };
         let is_void = |action: &Action| match action {
             Action::CancelRun { job, .. } => Some(*job),
             _ => None,
         };
         let void: BTreeSet<JobId> = actions.iter().filter_map(is_void).collect();
+        if !in_time {
+            for (job, (_, is_over)) in std::mem::take(&mut self.unknown) {
+                assert_ne!(void.contains(&job), is_over, "no submit will come");
+                self.seen.not_claimed[usize::from(is_over)] += 1;
+            }
+        }
+        let Event::LaneReady { lane, offer } = event else { return };
+        let is_kept =
+            |(job, (of, _)): (&JobId, &(LaneKey, bool))| of != lane || !void.contains(job);
+        assert!(self.unknown.iter().all(is_kept), "a submit may still come");
         let mut named = BTreeSet::new();
-        for Hold { job, attempt } in offer.holds.iter().filter(|hold| named.insert(hold.job)) {
+        for Hold { job, attempt, .. } in offer.holds.iter().filter(|hold| named.insert(hold.job)) {
             let Some(kept) = self.unclaimed.remove(job) else { continue };
             // One that the journal knows to have failed or to be lost is over.
             if *attempt > kept.runs || kept.failures + kept.losses == 0 {

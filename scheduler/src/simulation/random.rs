@@ -39,17 +39,18 @@ impl Random {
     }
 
     /// Has a door tell of runs that are not as it says: of some twice, of some that nobody gave, of
-    /// another attempt.
+    /// another attempt or with other chunks.
     pub(super) fn lie(&mut self, holds: &mut Vec<Hold>) {
         if !holds.is_empty() {
             let nth = self.below(holds.len());
             let mut hold = holds[nth];
             hold.attempt =
                 self.pick(&[0, 1, hold.attempt, hold.attempt.saturating_add(1), u32::MAX]);
+            hold.chunks = self.pick(&[0, hold.chunks, u32::MAX]);
             holds.insert(self.below(holds.len()), hold);
         }
         let job = JobId::from_bytes([254; 16]);
-        holds.push(Hold { job, attempt: 1 });
+        holds.push(Hold { job, attempt: 1, chunks: 0 });
     }
 
     /// One of the keys of a map, if there is any.

@@ -48,7 +48,7 @@ impl Model {
     }
 
     /// Whose a job was that has ended, and its outcome, if that is kept somewhere.
-    fn outcome(&self, id: JobId) -> Option<(ClientId, Told)> {
+    pub(super) fn outcome(&self, id: JobId) -> Option<(ClientId, Told)> {
         if let Some(retained) = self.retained.iter().find(|of| of.job == id) {
             return Some((retained.client, outcome_of(retained)));
         }

@@ -52,7 +52,8 @@ impl Model {
                 let job = &self.jobs[&id];
                 assert_eq!((*runs, *failures, *losses), (job.runs, job.failures, job.losses));
                 let begins = matches!(job.state, State::Running { .. });
-                let is_first = job.runs == 1 || matches!(event, Event::LaneReady { .. });
+                let adopts = matches!(event, Event::LaneReady { .. } | Event::Submit { .. });
+                let is_first = job.runs == 1 || adopts;
                 assert!(!begins || is_first && not_before.is_none());
                 self.pay(&Owed::Count(id));
                 if !begins {

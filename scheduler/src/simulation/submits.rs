@@ -9,7 +9,7 @@ use acequia_wire::limits::WATCHERS_MAX;
 use acequia_wire::{CorrelationId, JobId, QueueName};
 
 use super::model::Model;
-use super::parts::{Batch, Job, Owed, State, Told, Wait, Watcher};
+use super::parts::{Batch, Job, Owed, State, Told, Watcher};
 use crate::event::Sight;
 use crate::ids::{ClientId, SessionId, Ticket};
 use crate::outcome::Outcome;
@@ -126,6 +126,7 @@ impl Model {
         job.asked_for = self.asking.contains(&session);
         self.attend(id, session);
         self.owed.extend([Owed::Submitted(spec.queue.clone()), Owed::Record(id)]);
+        self.expect_claimed(id);
     }
 
     pub(super) fn begin(
@@ -232,9 +233,6 @@ impl Model {
     }
 
     pub(super) fn expect_recovered(&mut self, of: &Recovered) {
-        if self.adoption == Wait::None && !self.config.adoption.is_zero() {
-            self.adoption = Wait::Begins;
-        }
         // Of two jobs that a session calls the same it has cancelled the first.
         if let Some(session) = of.session
             && let Some(first) = self.job_of(session, &of.spec.id)

@@ -228,7 +228,7 @@ impl World {
         for session in self.model.sessions.keys().copied().collect::<Vec<_>>() {
             self.happen(Event::SessionAbsent { session });
         }
-        self.submit_again();
+        self.submit_again(written);
     }
 
     pub(super) fn happen(&mut self, event: Event) {

@@ -112,6 +112,8 @@ pub(crate) enum Run {
     Live { job: usize },
     /// The job has moved on, or is not live, since this time.
     Void { since: Time },
+    /// It is not known yet whether a job waits for it.
+    Unclaimed,
 }
 
 /// A worker's last word on a run.
@@ -348,6 +350,14 @@ impl Lanes {
         self.refresh(key);
     }
 
+    /// Puts a run into a slot whose job is not known yet: its worker has it from before a takeover.
+    pub(crate) fn hold_unclaimed(&mut self, key: LaneKey, id: JobId) {
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        lane.held.insert(id, Run::Unclaimed);
+        self.busy += 1;
+        self.refresh(key);
+    }
+
     /// A lane holds a void run of a job that is not live.
     pub(crate) fn add_stray(&mut self, id: JobId, lane: LaneKey) {
         self.strays.entry(id).or_default().push(lane);
@@ -379,13 +389,13 @@ impl Lanes {
         }
     }
 
-    /// Frees the slot of a run.
+    /// Frees the slot of a run, and counts the word that it ends with, if it ends with one.
     pub(crate) fn release(
         &mut self,
         key: LaneKey,
         jobs: &mut Chunks<Job>,
         id: JobId,
-        word: Word,
+        word: Option<Word>,
     ) -> Option<Run> {
         let lane = self.lanes.get_mut(&key)?;
         let run = lane.held.remove(&id)?;
@@ -396,10 +406,12 @@ impl Lanes {
                     self.void[why as usize] -= 1;
                 }
             }
+            Run::Unclaimed => {}
         }
         match word {
-            Word::Done => lane.done += 1,
-            Word::Failed => lane.failed += 1,
+            Some(Word::Done) => lane.done += 1,
+            Some(Word::Failed) => lane.failed += 1,
+            None => {}
         }
         self.busy -= 1;
         self.refresh(key);
@@ -581,7 +593,8 @@ impl Lanes {
             let is_free = lane.takes_jobs() && !lane.apart && lane.has_room();
             let live = lane.held.values().filter(|run| matches!(run, Run::Live { .. }));
             assert_eq!(lane.live, live.count());
-            assert_eq!(lane.held.len(), lane.live + lane.void.len());
+            let unclaimed = lane.held.values().filter(|run| **run == Run::Unclaimed).count();
+            assert_eq!(lane.held.len(), lane.live + lane.void.len() + unclaimed);
             let mut runs = Vec::new();
             let mut next = lane.runs.front();
             while let Some(job) = next {

@@ -77,7 +77,7 @@ fn a_run_goes_on_and_its_worker_is_sent_nothing() {
 #[test]
 fn a_run_that_goes_on_is_not_counted_as_one_that_begins() {
     let mut scene = took_over(some([1]));
-    let holds = vec![Hold { job: job_id(1), attempt: 1 }];
+    let holds = vec![Hold { job: job_id(1), attempt: 1, chunks: 0 }];
     let offer = LaneOffer { name: "w".into(), slots: 1, queues: vec![queue("default")], holds };
     let mut actions = Vec::new();
     let (now, lane) = (scene.now(), LaneKey(1));
@@ -223,6 +223,16 @@ fn when_the_wait_is_over_the_least_loaded_lanes_are_filled_first() {
 }
 
 #[test]
+fn a_lane_that_may_not_run_what_waits_is_in_nobodys_way() {
+    let mut scene = took_over([Recovered { runs: 1, losses: 1, ..recovered(1, job(1)) }]);
+    scene.lane(1, 2);
+    assert_eq!(runs(&scene.submit(job(2))), ["2 on 1"]);
+    // It has less to do, and holds a run of the job that is over.
+    assert_eq!(scene.lane_holds(2, 8, &[(1, 1)]), ["void 1 on 2"]);
+    assert_eq!(runs(&over(&mut scene)), ["1 on 1"]);
+}
+
+#[test]
 fn a_job_that_waits_for_its_worker_is_a_waiting_job() {
     let mut scene = took_over(some([1, 2]));
     scene.lane(1, 1);
@@ -291,6 +301,7 @@ fn nobody_may_come_back_for_a_job_that_waits() {
 #[test]
 fn a_run_of_no_job_is_void_until_its_worker_has_said_so() {
     let mut scene = took_over(some([]));
+    over(&mut scene);
     assert_eq!(scene.lane_holds(1, 2, &[(7, 1)]), ["void 7 on 1"]);
     let lane = scene.scheduler.lane(LaneKey(1)).unwrap();
     assert_eq!((lane.stats.busy, lane.held[0].why), (1, VoidReason::Takeover));
@@ -303,6 +314,7 @@ fn a_run_of_no_job_is_void_until_its_worker_has_said_so() {
 #[test]
 fn a_worker_that_does_not_give_back_a_void_run_is_reminded_and_ended() {
     let mut scene = took_over(some([]));
+    over(&mut scene);
     scene.lane_holds(1, 1, &[(7, 1)]);
     let remind_ms = u64::try_from(Config::REMIND_AFTER.as_millis()).unwrap();
     assert_eq!(scene.pass_ms(remind_ms), ["remind 1 of 7"]);

@@ -6,6 +6,7 @@ mod absence;
 mod admission;
 mod adoption;
 mod batches;
+mod claims;
 mod dead_letters;
 mod delivery;
 mod endings;

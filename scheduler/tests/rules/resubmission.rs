@@ -164,3 +164,16 @@ fn a_job_that_came_back_with_its_session_is_accepted_once_more() {
     assert_eq!(scene.submit(job(1)), ["1 accepted"]);
     assert_eq!(scene.scheduler.totals().live_jobs, 1);
 }
+
+#[test]
+fn whoever_says_it_again_and_asks_later_finds_the_outcome() {
+    let mut scene = Scene::new();
+    scene.submit(job(1));
+    scene.submit(job(2));
+    scene.handle(Event::SessionAsksLater { session: SessionId(1) });
+    assert!(scene.submit(job(1)).is_empty());
+    scene.cancel(1);
+    scene.cancel(2);
+    assert_eq!(scene.retained.len(), 1, "neither was accepted");
+    assert_eq!(scene.submit(job(1)), ["1 cancelled"]);
+}

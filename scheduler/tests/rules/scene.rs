@@ -234,7 +234,8 @@ impl Scene {
     ) -> Vec<String> {
         let name = format!("w{lane}").into();
         let queues = queues.iter().map(|name| queue(name)).collect();
-        let hold = |(job, attempt): &(u32, u32)| Hold { job: job_id(*job), attempt: *attempt };
+        let hold =
+            |(job, attempt): &(u32, u32)| Hold { job: job_id(*job), attempt: *attempt, chunks: 0 };
         let holds = runs.iter().map(hold).collect();
         let offer = LaneOffer { name, slots, queues, holds };
         self.handle(Event::LaneReady { lane: LaneKey(lane), offer })

@@ -22,7 +22,7 @@ const PAGE: usize = 100;
 /// Entries on a page at most.
 pub(super) const PAGE_MAX: usize = 1_000;
 /// Bytes of a call's body.
-pub(super) const BODY_BYTES_MAX: usize = 64 << 10;
+pub(in crate::http) const BODY_BYTES_MAX: usize = 64 << 10;
 
 /// What the document says of the answers that many calls have.
 pub(super) const ANSWERED: &str = "What was asked for";

@@ -1,17 +1,16 @@
 """A cluster: servers with one journal in PostgreSQL, of which one owns it and the others stand by."""
 
-import signal
 import sys
 from pathlib import Path
 
-from .postgres_server import state
 from .process import Process, eventually
-from .server import Server, quiet_ports
+from .server import quiet_ports
+from .steered import Steered
 
 TEN_LINES = Path(__file__).resolve().parents[1] / "ten_lines.py"
 
 
-class Member(Server):
+class Member(Steered):
     """One of them; `journal` is the URL of a database.
 
     It keeps its ports whatever it is, and over restarts: its peers dial them all the time.
@@ -33,10 +32,6 @@ class Member(Server):
         """What it says when it begins to be `ready` or a `standby`."""
         line = f"acequia {role} http={self.http} jobs={self.jobs} results={self.results}"
         return line if owner is None else f"{line} owner={owner}"
-
-    def launch(self):
-        super().launch()
-        self.is_ended = False
 
     def wait_ready(self):
         """Waits until it has found out who owns the journal: it, or another."""
@@ -72,33 +67,6 @@ class Member(Server):
             return found == status and text in said and said
 
         return eventually(look, f"/readyz {status} {text!r}")
-
-    def pause(self):
-        """From now on it does nothing; its connections stay open, and come in."""
-        self.process.signal(signal.SIGSTOP)
-        eventually(lambda: state(self.process.pid) == "T", "the server to be stopped")
-
-    def resume(self):
-        self.process.signal(signal.SIGCONT)
-
-    def terminate(self):
-        """Asks it to stop, and does not wait."""
-        self.is_ended = True
-        self.process.signal(signal.SIGTERM)
-
-    def stop(self):
-        self.terminate()
-        return self.process.wait()
-
-    def kill(self):
-        self.is_ended = True
-        return super().kill()
-
-    def check(self):
-        if self.is_ended:
-            self.check_log()
-        else:
-            super().check()
 
 
 def owner_of(members):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from .admin import Admin
+from .behind_door import BehindDoor
 from .client import Client
 from .process import take_all
 from .server import Server
@@ -61,12 +62,13 @@ def make():
 
 
 @pytest.fixture
-def new_server():
+def new_server(request):
     """Starts servers, and checks at the end of the test that each is well."""
+    kind = BehindDoor if request.config.getoption("--door", False) else Server
     servers = []
 
     def start(*flags, quiet_ports=False, **options):
-        start = Server.on_quiet_ports if quiet_ports else Server
+        start = kind.on_quiet_ports if quiet_ports else kind
         servers.append(start(*flags, **options))
         return servers[-1]
 

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from .postgres_client import PostgresClient
-from .process import Process, eventually
+from .process import Process, eventually, state
 from .server import quiet_port
 from .unprivileged import Folder, as_whom
 
@@ -163,14 +163,6 @@ def send(number, pids):
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-
-
-def state(pid):
-    """What it does, as a letter: T is stopped, Z has ended; X if it is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return "X"
 
 
 def quoted(value):

@@ -136,3 +136,11 @@ def take_all():
     """All processes that were started since the last call."""
     taken, _live[:] = list(_live), []
     return taken
+
+
+def state(pid):
+    """What it does, as a letter: T is stopped, Z has ended; X if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"

@@ -1,5 +1,6 @@
 """The `acequia` binary: a server, and other commands."""
 
+import fcntl
 import http.client
 import json
 import os
@@ -28,6 +29,11 @@ def samples_of(metrics):
         for family in text_string_to_metric_families(metrics)
         for sample in family.samples
     }
+
+
+def token_left(port):
+    """Where a server with admin calls at this port leaves its token."""
+    return Path(_RUNTIME.name, "acequia", f"admin-{port}")
 
 
 def acequia():
@@ -82,8 +88,12 @@ def starts_not(*flags, **options):
     return refused_to_serve(*FREE, *flags, **options)
 
 
+# Which ports were handed out: a byte of it stands for each, and is locked by whoever has it.
+_ports = Path(tempfile.gettempdir(), f"acequia-quiet-ports-{os.getuid()}").open("w")
+
+
 def quiet_port():
-    """A free port below those that the system hands out.
+    """A free port below those that the system hands out, which no other process of tests is given.
 
     For tests whose peers dial a port while no server has it: on a port of the system's range, a
     dial may be given that very port as its own and connect to itself.
@@ -91,6 +101,11 @@ def quiet_port():
     low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     for _ in range(1000):
         port = random.randrange(max(1024, low // 2), low)
+        try:
+            # Up to the end of this process.
+            fcntl.lockf(_ports, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except OSError:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -134,20 +149,23 @@ class Server:
         return cls(*flags, listen=f"127.0.0.1:{ports[0]}", jobs=f"tcp://127.0.0.1:{ports[1]}",
                    results=f"tcp://127.0.0.1:{ports[2]}", **options)
 
+    def command(self):
+        """What is run, up to the flags."""
+        command = ["serve", "--listen", self.http, "--jobs", self.jobs, "--results", self.results]
+        return command if self._journal is None else [*command, "--journal", self._journal]
+
     def launch(self):
         """Starts the process and does not wait until it is ready."""
-        command = [self._binary, "serve", "--listen", self.http, "--jobs", self.jobs,
-                   "--results", self.results]
-        if self._journal is not None:
-            command += ["--journal", self._journal]
         env = clean_env({"ACEQUIA_LOG": "info", "RUST_BACKTRACE": "1", **(self._env or {})})
-        self.process = Process([*command, *self._flags], name="server", env=env, **self._popen)
+        command = [self._binary, *self.command(), *self._flags]
+        self.process = Process(command, name=type(self).__name__.lower(), env=env, **self._popen)
 
     def wait_ready(self):
         """Waits for the line that tells its ports."""
         ready = self.process.line(lambda line: line.startswith(self.BEGUN))
         said = dict(word.split("=", 1) for word in ready.split()[2:])
-        self.http, self.jobs, self.results = said["http"], said["jobs"], said["results"]
+        # A door for workers has no HTTP.
+        self.http, self.jobs, self.results = said.get("http"), said["jobs"], said["results"]
         self.admin = said.get("admin")
 
     def start_again(self):
@@ -167,8 +185,7 @@ class Server:
 
     def admin_token(self):
         """The admin token that it made; `None` if it was given one."""
-        port = self.address("admin" if self.admin else "http")[1]
-        left = Path(_RUNTIME.name, "acequia", f"admin-{port}")
+        left = token_left(self.address("admin" if self.admin else "http")[1])
         return left.read_text().strip() if left.exists() else None
 
     def operator(self):
@@ -241,6 +258,10 @@ class Server:
         """That it lives and nothing in it panicked."""
         assert self.process.alive, f"the server has ended:\n{self.process.log()}"
         self.check_log()
+        self.check_health()
+
+    def check_health(self):
+        """That it says that it is well."""
         status, _, text = self.get("/healthz")
         assert status == 200, text
 

@@ -13,12 +13,9 @@ IN_FLIGHT = 4
 class Steady:
     """A steady stream of jobs through a queue of its own, from now to `close`."""
 
-    QUEUE = "steady"
-
-    def __init__(self, server):
-        self._worker = Serving(
-            server, lambda job: job.body.upper(), slots=IN_FLIGHT, queues=[self.QUEUE], name="steady"
-        )
+    def __init__(self, server, queue="steady"):
+        self._queue = queue
+        self._worker = Serving(server, lambda job: job.body.upper(), slots=IN_FLIGHT, queues=[queue], name=queue)
         self._client = Client(server)
         self._stopping = threading.Event()
         self.done = 0
@@ -44,7 +41,7 @@ class Steady:
             while not self._stopping.is_set():
                 submitted = time.monotonic()
                 texts = [f"drop {self.done + nth}" for nth in range(IN_FLIGHT)]
-                ids = self._client.submit_many(texts, queue=self.QUEUE)
+                ids = self._client.submit_many(texts, queue=self._queue)
                 for id, text in zip(ids, texts, strict=True):
                     assert self._client.result(id) == text.upper()
                     # A second run would mean that its worker was disturbed.
