@@ -287,12 +287,6 @@ def test_a_session_that_is_cut_off_without_its_door_is_found(told):
     assert wrong(*told) == {"kept open"}
 
 
-def test_what_its_owner_has_not_written_may_begin_again():
-    book, known = begun_again(("kill_server", 70, 1), terms=TAKEN_OVER)
-    book.submits["s1", 7].written_ns = 72 * S
-    assert wrong(book, known) == set()
-
-
 def test_a_batch_that_was_submitted_in_parts_is_told_in_parts():
     book, known = a_round_without_fault()
     book.note({"session": "s1", "what": "resubmit", "id": 6})

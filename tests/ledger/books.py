@@ -21,7 +21,6 @@ class Submit:
     started: list = field(default_factory=list)  # lines of the book
     ended: list = field(default_factory=list)  # lines of the book
     gaps: list = field(default_factory=list)  # lines of the book: it has ended, and how is not known
-    written_ns: int | None = None  # by when it was on the disk, since its client heard of that
 
     @property
     def jobs(self):
@@ -123,8 +122,6 @@ class Books:
                 getattr(submit, what).append(line)
             else:
                 getattr(submit, what).append(line["job" if what == "accepted" else "code"])
-            if submit and what in ("accepted", "ended") and submit.written_ns is None:
-                submit.written_ns = line.get("t", 0)
             if line.get("code") == "storage":
                 self.storage.append(line)
 
