@@ -127,6 +127,7 @@ def test_what_the_protocol_allows_is_no_fault():
     book.note({"session": "s3", "what": "opened"})
     book.note({"session": "s3", "what": "forgotten"})
     book.note({"session": "s1", "what": "resubmit", "id": 1})
+    book.note({"session": "s1", "what": "duplicate", "id": 1, "message": "…"})
     book.note_run("s1.1 j4 1 w1 300000000")
     book.note({"session": "s1", "what": "ended", "id": 1, "job": "j4", "outcome": "done",
                "result": "answer to s1.1", "code": None})
@@ -284,12 +285,6 @@ def test_a_session_is_cut_off_with_its_door(told):
 ])
 def test_a_session_that_is_cut_off_without_its_door_is_found(told):
     assert wrong(*told) == {"kept open"}
-
-
-def test_what_its_owner_has_not_written_may_begin_again():
-    book, known = begun_again(("kill_server", 70, 1), terms=TAKEN_OVER)
-    book.submits["s1", 7].written_ns = 72 * S
-    assert wrong(book, known) == set()
 
 
 def test_a_batch_that_was_submitted_in_parts_is_told_in_parts():
@@ -541,6 +536,10 @@ def told_a_stranger(book, known):
     book.note({"session": "s2", "what": "ended", "id": 9, "job": "j1", "outcome": "done"})
 
 
+def told_of_a_duplicate(book, known):
+    book.note({"session": "s1", "what": "duplicate", "id": 1, "message": "…"})
+
+
 def told_of_another(book, known):
     book.submits["s1", 1].ended[0]["result"] = "answer to s2.1"
 
@@ -615,7 +614,7 @@ def buried_twice(book, known):
     (buried_alive, "buried"), (not_buried, "buried"), (buried_twice, "buried"),
     (forget, "readable"), (leave_over, "readable"), (another_result, "readable"),
     (told_twice, "told once"), (told_twice_of_the_same_job, "told once"), (not_told, "told all"),
-    (told_a_stranger, "nothing strange"),
+    (told_a_stranger, "nothing strange"), (told_of_a_duplicate, "nothing strange"),
     (told_of_another, "ended well"), (told_otherwise, "agreed"), (failed_for_no_reason, "ended well"),
     (never_run, "executed"), (never_run_and_done, "executed"), (run_under_another_name, "one job"), (one_key_two_jobs, "one job"),
     (run_from_nowhere, "nothing strange"), (run_too_early, "not too early"), (refused, "ended well"),

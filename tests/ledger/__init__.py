@@ -17,7 +17,8 @@ With `--doors` there are three servers, each of them a door all the time: client
 one is the owner, too. What else goes wrong is the way between a door and the owner: it is cut off, held up in
 both ways or in one, lost or late. A run that began again then is an error unless it was asked for, its worker
 or its own door was disturbed, or its door could not find the next owner in time: that the owner died, was
-stopped or stood still is no reason. The reasons are counted at the end.
+stopped or stood still is no reason. The reasons are counted at the end. And a session that can be resumed stays
+open for as long as its door lives.
 
     tests/.cache/venv/bin/python tests/ledger --rounds 30
     tests/.cache/venv/bin/python tests/ledger --seed 17        # the same disasters once more

@@ -40,6 +40,10 @@ def nothing_strange(books, _):
     """Nobody hears of, and nobody runs, what was not submitted."""
     for line in books.strangers:
         yield f"session {line['session']} never submitted {line}"
+    for line in books.duplicates:
+        submit = books.submits.get((line["session"], line["id"]))
+        if submit is None or submit.nonce not in books.resubmitted:
+            yield f"session {line['session']} did not submit this again: {line}"
     nonces = {submit.nonce for submit in books.submits.values()}
     for nonce in books.runs_by_nonce.keys() - nonces:
         yield f"{nonce} ran, and nobody submitted it"
@@ -79,7 +83,8 @@ def told_once(books, _):
     for submit in books.submits.values():
         accepted, ended = submit.accepted, [said["job"] for said in submit.ended]
         is_again = submit.nonce in books.resubmitted
-        if is_again:
+        # A session at a door goes on with another owner, which may tell it once more.
+        if is_again or books.terms:
             accepted = set(accepted)
         is_told_again = len(set(ended)) < len(ended) and not (is_again and submit.fields.get("key"))
         if is_told_again or max(len(ended) + len(submit.rejected), len(accepted)) > 1 + is_again:

@@ -21,7 +21,6 @@ class Submit:
     started: list = field(default_factory=list)  # lines of the book
     ended: list = field(default_factory=list)  # lines of the book
     gaps: list = field(default_factory=list)  # lines of the book: it has ended, and how is not known
-    written_ns: int | None = None  # by when it was on the disk, since its client heard of that
 
     @property
     def jobs(self):
@@ -68,6 +67,7 @@ class Books:
     opened: set = field(default_factory=set)  # sessions
     finished: set = field(default_factory=set)  # sessions that heard all that they were owed
     resumed: set = field(default_factory=set)  # sessions that went on with another connection
+    duplicates: list = field(default_factory=list)  # lines of the book: a submit was taken for one that is live
     losses: list = field(default_factory=list)  # lines of the book: connections that ended before all was told
     forgotten: set = field(default_factory=set)  # sessions that the server did not know any more
     doubles: list = field(default_factory=list)  # events whose number was there before
@@ -94,6 +94,8 @@ class Books:
             self.finished.add(session)
         elif what in ("resumed", "forgotten"):
             getattr(self, what).add(session)
+        elif what == "duplicate":
+            self.duplicates.append(line)
         elif what == "lost":
             self.losses.append(line)
         elif what == "double":
@@ -120,8 +122,6 @@ class Books:
                 getattr(submit, what).append(line)
             else:
                 getattr(submit, what).append(line["job" if what == "accepted" else "code"])
-            if submit and what in ("accepted", "ended") and submit.written_ns is None:
-                submit.written_ns = line.get("t", 0)
             if line.get("code") == "storage":
                 self.storage.append(line)
 

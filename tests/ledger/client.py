@@ -120,7 +120,9 @@ class Session:
     def heard(self, event):
         ev, id = event["ev"], event.get("id")
         if ev == "rejected" and event["code"] == "duplicate_id":
-            return  # it was submitted again, and is live
+            # It was submitted again, and is live.
+            self.write("duplicate", id=id, message=event["message"])
+            return
         if ev == "accepted":
             self.write("accepted", id=id, job=event["job"])
             self._unaccepted.pop(id, None)

@@ -17,39 +17,38 @@ FOUND_NS = 2 * S  # until a door has found an owner, if nothing is in its way
 
 def not_doubled(books, _):
     """No run begins once more without a reason."""
-    for submits, run, again in again_begun(books):
-        if not reason(books, submits, run, again):
-            yield f"{submits[0]} began again without a reason: {run}, {again}"
+    for submit, run, again in again_begun(books):
+        if not reason(books, submit, run, again):
+            yield f"{submit} began again without a reason: {run}, {again}"
 
 
 def reasons(books):
     """What runs have begun again for."""
-    for of_run in again_begun(books):
-        yield reason(books, *of_run)
+    for submit, run, again in again_begun(books):
+        yield reason(books, submit, run, again)
 
 
 def again_begun(books):
-    """Runs, and those of the same job that began next: (submits, run, run)."""
-    submits_by_nonce = {}
-    for submit in books.submits.values():
-        submits_by_nonce.setdefault(submit.nonce, []).append(submit)
-    for nonce, submits in submits_by_nonce.items():
+    """Runs, and those of the same job that began next: (submit, run, run)."""
+    # Of a key there are several submits, and one job.
+    submits = {submit.nonce: submit for submit in books.submits.values()}
+    for nonce, submit in submits.items():
         for job in {run.job for run in books.runs_by_nonce.get(nonce, ())}:
             runs = sorted(books.runs(job), key=lambda run: run.at_ns)
             for run, again in zip(runs, runs[1:], strict=False):
-                yield submits, run, again
+                yield submit, run, again
 
 
-def reason(books, submits, run, again):
+def reason(books, submit, run, again):
     """Why a run began again; nothing if there is no reason."""
-    if is_retry(submits[0], run, again):
+    if is_retry(submit, run, again):
         return "retry"
     # What was taken away may begin after what came in its place, at a worker that has others.
     ways = [(run, again)] if again.attempt > run.attempt else [(run, again), (again, run)]
-    return next((why for taken, other in ways if (why := loss(books, submits, taken, other))), None)
+    return next((why for taken, other in ways if (why := loss(books, taken, other))), None)
 
 
-def loss(books, submits, taken, other):
+def loss(books, taken, other):
     """Why the one of two runs was taken from its worker, so that there was the other."""
     nth, from_ns = nth_of(taken.worker), min(taken.at_ns, other.at_ns) - LAIN_NS
     door, to_ns = server_of(nth), max(taken.at_ns, min(other.at_ns, kept_until(books, taken)))
@@ -59,12 +58,7 @@ def loss(books, submits, taken, other):
     if overlap(troubles.of_door(books, door, missed_ns, missed_ns, SILENT_NS), from_ns, to_ns + AROUND_NS):
         return "door"
     terms = [term for term in books.terms[1:] if from_ns <= term.at_ns <= to_ns]
-    if any(is_hindered(books, door, term) for term in terms):
-        return "not found"
-    # What its owner has not written the next one does not know, until it is submitted to it again.
-    if terms and not any(submit.written_ns is not None and submit.written_ns < terms[-1].at_ns for submit in submits):
-        return "not written"
-    return None
+    return "not found" if any(is_hindered(books, door, term) for term in terms) else None
 
 
 def is_retry(submit, run, again):
