@@ -15,6 +15,7 @@ mod lanes;
 mod outbox;
 mod sessions;
 mod target;
+mod unanswered;
 mod way;
 
 use std::time::Duration;
@@ -130,7 +131,6 @@ impl Relay {
             }
             self.workers.flush(now);
             if let Some(link) = &self.link {
-                self.sessions.mark(&link.sessions);
                 self.lanes.mark(&link.lanes);
             }
         }

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::turns::Turns;
 use super::{Broken, Owner, read, write};
 use crate::http::Place;
-use crate::pipeline::{FarInput, Input, Whose};
+use crate::pipeline::{Input, Whose};
 
 /// When a client may come back that found all places taken, in milliseconds.
 const COME_BACK_MS: u32 = 5_000;
@@ -30,7 +30,6 @@ struct Session {
 /// All that came through the connection.
 struct Sessions<'a> {
     owner: &'a Owner,
-    out: mpsc::UnboundedSender<FromOwner>,
     carry: Carry,
     /// By what the door calls them.
     open: FxHashMap<u64, Session>,
@@ -61,14 +60,13 @@ where
 
 impl<'a> Sessions<'a> {
     fn new(owner: &'a Owner, out: mpsc::UnboundedSender<FromOwner>) -> Self {
-        let carrying = out.clone();
         let carry: Carry = Arc::new(move |connection, parcel| {
             if let Some(frame) = frame(connection, parcel) {
                 // The end of the link is on its way to the pipeline.
-                _ = carrying.send(frame);
+                _ = out.send(frame);
             }
         });
-        Self { owner, out, carry, open: FxHashMap::default() }
+        Self { owner, carry, open: FxHashMap::default() }
     }
 
     /// What a frame is to the pipeline, if anything.
@@ -95,14 +93,12 @@ impl<'a> Sessions<'a> {
                 let is_wanted = is_empty && session.written.is_wanted_empty();
                 is_wanted.then_some(Input::Emptied { connection: session.connection })
             }
-            FromDoor::Mark { number } => {
-                Some(Input::Far(FarInput::Mark { number, out: self.out.clone() }))
-            }
             // What is said of workers is not said here.
             FromDoor::Ready { .. }
             | FromDoor::Said { .. }
             | FromDoor::Ended { .. }
             | FromDoor::Declared
+            | FromDoor::Mark { .. }
             | FromDoor::Beat => None,
         }
     }

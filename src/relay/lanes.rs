@@ -57,7 +57,7 @@ struct Lane {
 pub(super) struct Lanes {
     ready: FxHashMap<LaneKey, Lane>,
     valves: FxHashMap<ResultsKey, Valve>,
-    outbox: Outbox<LastWord, ()>,
+    outbox: Outbox<LastWord>,
     waiting: Vec<OwnedSemaphorePermit>,
 }
 
@@ -191,7 +191,7 @@ impl Lanes {
     /// There is another owner: it is told of all workers, of what they hold, and of what they have said that
     /// the owner before may have taken along.
     pub(super) fn linked(&mut self, way: &Way) {
-        let mut last_words: Vec<_> = self.outbox.take().0.collect();
+        let mut last_words: Vec<_> = self.outbox.take().collect();
         // Of a job that has been given to the same worker once more, only the last run counts.
         last_words.retain(|LastWord { lane, job, .. }| {
             self.ready.get(lane).is_some_and(|lane| !lane.holds.contains_key(job))

@@ -1,8 +1,7 @@
 //! What was said to the owner and may have to be said again to the next one: until what came of it is durable,
 //! nobody knows but this door.
 
-use std::collections::{HashSet, VecDeque};
-use std::hash::Hash;
+use std::collections::VecDeque;
 
 /// Items that are kept before whoever brings more has to wait.
 const KEPT_MAX: usize = 16_384;
@@ -16,12 +15,10 @@ struct Entry<T> {
     item: T,
 }
 
-/// Items in the order in which they were said, and names of those that were answered meanwhile.
+/// Items in the order in which they were said.
 #[derive(Debug)]
-pub(super) struct Outbox<T, N> {
+pub(super) struct Outbox<T> {
     entries: VecDeque<Entry<T>>,
-    /// What was answered, and the mark that was next then: nothing that is kept behind it can be of that name.
-    answered: VecDeque<(u64, N)>,
     bytes: usize,
     /// The mark that follows on what is said now.
     next_mark: u64,
@@ -29,32 +26,18 @@ pub(super) struct Outbox<T, N> {
     is_unmarked: bool,
 }
 
-impl<T, N> Default for Outbox<T, N> {
+impl<T> Default for Outbox<T> {
     fn default() -> Self {
-        Self {
-            entries: VecDeque::new(),
-            answered: VecDeque::new(),
-            bytes: 0,
-            next_mark: 1,
-            is_unmarked: false,
-        }
+        Self { entries: VecDeque::new(), bytes: 0, next_mark: 1, is_unmarked: false }
     }
 }
 
-impl<T, N: Eq + Hash> Outbox<T, N> {
+impl<T> Outbox<T> {
     /// Keeps what is said, of so many bytes.
     pub(super) fn keep(&mut self, item: T, bytes: usize) {
         self.bytes += bytes;
         self.is_unmarked = true;
         self.entries.push_back(Entry { mark: self.next_mark, bytes, item });
-    }
-
-    /// The owner has said something of these.
-    pub(super) fn note<I: Iterator<Item = N>>(&mut self, names: impl FnOnce() -> I) {
-        if !self.entries.is_empty() {
-            let mark = self.next_mark;
-            self.answered.extend(names().map(|name| (mark, name)));
-        }
     }
 
     /// The mark that is to be said now, if there is something to be marked.
@@ -70,9 +53,6 @@ impl<T, N: Eq + Hash> Outbox<T, N> {
         while let Some(entry) = self.entries.pop_front_if(|entry| entry.mark <= mark) {
             self.bytes -= entry.bytes;
         }
-        while self.answered.pop_front_if(|(of, _)| *of <= mark || self.entries.is_empty()).is_some()
-        {
-        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -84,11 +64,9 @@ impl<T, N: Eq + Hash> Outbox<T, N> {
         self.entries.len() >= KEPT_MAX || self.bytes >= KEPT_BYTES_MAX
     }
 
-    /// The link is over: all that is kept, and the names of what was answered. Marks begin anew.
-    pub(super) fn take(&mut self) -> (impl Iterator<Item = T> + use<T, N>, HashSet<N>) {
-        let Self { entries, answered, .. } = std::mem::take(self);
-        let items = entries.into_iter().map(|entry| entry.item);
-        (items, answered.into_iter().map(|(_, name)| name).collect())
+    /// The link is over: all that is kept. Marks begin anew.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = T> + use<T> {
+        std::mem::take(self).entries.into_iter().map(|entry| entry.item)
     }
 }
 
@@ -98,27 +76,24 @@ mod tests {
 
     #[test]
     fn what_is_not_durable_is_said_again() {
-        let mut outbox = Outbox::<char, u8>::default();
+        let mut outbox = Outbox::default();
         assert_eq!(outbox.mark(), None);
         outbox.keep('a', 1);
         outbox.keep('b', 1);
         assert_eq!((outbox.mark(), outbox.mark()), (Some(1), None));
         outbox.keep('c', 1);
         assert_eq!(outbox.mark(), Some(2));
-        outbox.note(|| [4].into_iter());
         outbox.keep('d', 1);
-        outbox.note(|| [5].into_iter());
         outbox.forget(1);
         assert_eq!(outbox.bytes, 2);
-        let (said, answered) = outbox.take();
-        assert_eq!((said.collect::<String>(), answered), ("cd".to_owned(), [4, 5].into()));
+        assert_eq!(outbox.take().collect::<String>(), "cd");
         outbox.keep('e', 1);
         assert_eq!(outbox.mark(), Some(1), "another link, other marks");
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let mut outbox = Outbox::<(), u8>::default();
+        let mut outbox = Outbox::default();
         outbox.keep((), KEPT_BYTES_MAX - 1);
         assert!(!outbox.is_full());
         outbox.keep((), 1);

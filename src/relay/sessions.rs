@@ -1,19 +1,18 @@
 //! The clients at a door, and what it has to know of them: to tell the owner what was written to them, and
 //! to have the next owner go on with them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use acequia_link::{FromDoor, FromOwner, Whose as FarWhose};
 use acequia_sink::{Inlet, weight};
 use acequia_ventilator::ConnectionId;
-use acequia_wire::CorrelationId;
-use acequia_wire::client::{Event, HelloOp, JobEvent, Request, Resume};
+use acequia_wire::client::{Event, HelloOp, Request, Resume};
 use acequia_wire::code::close;
 use acequia_wire::limits::TOPICS_PER_SESSION_MAX;
 use rustc_hash::FxHashMap;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::outbox::Outbox;
+use super::unanswered::Unanswered;
 use super::way::Way;
 use crate::pipeline::Whose;
 
@@ -24,18 +23,14 @@ const TOLD_BYTES: u64 = 64 << 10;
 const AT_HAND_EVENTS: usize = 512;
 const AT_HAND_BYTES: usize = 256 << 10;
 
-/// A client with more live jobs by a key than this is sent away when the owner changes, and says them again
-/// itself.
-const KEYED_MAX: usize = 1_000;
+/// A client of whom more than this is unanswered is sent away when the owner changes, and says it again itself.
+const UNANSWERED_MAX: usize = 10_000;
 
 /// Clients that are sent away come back spread over this time, in milliseconds.
 const COME_BACK_MS: std::ops::Range<u32> = 200..5_000;
 
 /// One batch of what a client asks, for which it waits with the next.
 type Turn = Option<OwnedSemaphorePermit>;
-
-/// What a client asked after it had been sent the event of that number.
-type Unsaid = (u64, Vec<Request>);
 
 struct Session {
     inlet: Inlet,
@@ -55,11 +50,9 @@ struct Session {
     topics: BTreeSet<String>,
     /// It watches what others have submitted, which no owner knows but the one that was asked.
     watches: bool,
-    /// Jobs with a key that have not ended, by what the client calls them: who joined one by its key is not
-    /// written down, and has to say so to the next owner.
-    keyed: FxHashMap<CorrelationId, (u64, Request)>,
-    /// What could not be said yet, or has to be said again.
-    unsaid: Vec<Unsaid>,
+    unanswered: Unanswered,
+    /// What could not be said yet.
+    unsaid: Vec<Request>,
     turn: Turn,
     /// Written, and not told of.
     events: u64,
@@ -72,9 +65,6 @@ struct Session {
 #[derive(Default)]
 pub(super) struct Sessions {
     open: FxHashMap<ConnectionId, Session>,
-    outbox: Outbox<(ConnectionId, Unsaid), (ConnectionId, CorrelationId)>,
-    /// Turns of those who have to wait, since so much is not durable yet.
-    waiting: Vec<OwnedSemaphorePermit>,
     /// How many were sent away.
     sent_away: usize,
 }
@@ -103,7 +93,7 @@ impl Sessions {
             limited: None,
             topics: BTreeSet::new(),
             watches: false,
-            keyed: FxHashMap::default(),
+            unanswered: Unanswered::default(),
             unsaid: Vec::new(),
             turn: None,
             events: 0,
@@ -127,29 +117,16 @@ impl Sessions {
         let Some(session) = self.open.get_mut(&connection) else { return };
         session.note(&requests);
         let Some(way) = way.filter(|_| session.is_opened) else {
-            session.unsaid.push((session.last, requests));
+            // What is not answered is said again anyway.
+            let is_fresh = !session.is_opened;
+            let unsaid = requests.into_iter();
+            session
+                .unsaid
+                .extend(unsaid.filter(|one| is_fresh || matches!(one, Request::Refused(_))));
             session.turn = turn;
             return;
         };
-        // A session that cannot be resumed ends with its owner.
-        if session.may_be_resumed {
-            let (since, again) = (session.last, said_again(&requests));
-            self.keep(connection, (since, again));
-        }
-        let turn = if self.outbox.is_full() {
-            self.waiting.extend(turn);
-            None
-        } else {
-            turn
-        };
         way.say_in_turn(FromDoor::Requests { connection: connection.0, requests }, turn);
-    }
-
-    fn keep(&mut self, connection: ConnectionId, unsaid: Unsaid) {
-        if !unsaid.1.is_empty() {
-            let bytes = unsaid.1.iter().map(bytes_of).sum();
-            self.outbox.keep((connection, unsaid), bytes);
-        }
     }
 
     /// A client has gone.
@@ -208,12 +185,6 @@ impl Sessions {
                     session.inlet.overflow();
                 }
             }
-            FromOwner::Durable { mark } => {
-                self.outbox.forget(mark);
-                if !self.outbox.is_full() {
-                    self.waiting.clear();
-                }
-            }
             _ => {}
         }
     }
@@ -243,15 +214,13 @@ impl Sessions {
             {
                 session.secret.clone_from(&welcome.session);
             }
-            session.forget_key(event);
+            session.unanswered.hears(event);
             session.inlet.count(event);
             session.events += 1;
             session.bytes += weight(event) as u64;
         }
         if let Some(first) = first_seq {
             session.last = first + events.len() as u64 - 1;
-            self.outbox
-                .note(|| events.iter().filter_map(|event| Some((connection, told_of(event)?))));
         }
         session.inlet.send(first_seq, events);
         let (waiting, bytes) = session.inlet.waiting();
@@ -264,13 +233,6 @@ impl Sessions {
         }
     }
 
-    /// What has been said is to be marked, if there is something.
-    pub(super) fn mark(&mut self, way: &Way) {
-        if let Some(number) = self.outbox.mark() {
-            way.say(FromDoor::Mark { number });
-        }
-    }
-
     /// There is an owner again: it is told of all clients whose sessions can go on, and the others are
     /// sent away, so that they begin anew.
     pub(super) fn linked(&mut self, way: &Way) {
@@ -278,32 +240,18 @@ impl Sessions {
         for connection in all {
             let Some(session) = self.open.get_mut(&connection) else { continue };
             if session.goes_on() {
-                for unsaid in session.declare(connection, way) {
-                    self.keep(connection, unsaid);
-                }
+                session.declare(connection, way);
             } else {
                 self.send_away(connection);
             }
         }
     }
 
-    /// The link is over, and all that came through it. What may not be durable is said again.
+    /// The link is over, and all that came through it.
     pub(super) fn unlinked(&mut self) {
         for session in self.open.values_mut() {
             (session.events, session.bytes, session.is_wanted_empty) = (0, 0, false);
         }
-        let (outbox, seen) = self.outbox.take();
-        for (connection, (since, mut requests)) in outbox {
-            // Of these the owner has told something, so it has heeded them.
-            requests.retain(|request| match request {
-                Request::Submit { spec, .. } => !seen.contains(&(connection, spec.id.clone())),
-                _ => true,
-            });
-            if let Some(session) = self.open.get_mut(&connection) {
-                session.unsaid.push((since, requests));
-            }
-        }
-        self.waiting.clear();
     }
 
     /// Those whose sessions cannot go on need not wait for another owner.
@@ -344,8 +292,8 @@ impl Session {
                         self.last = *last;
                     }
                 }
-                Request::Submit { spec, .. } if spec.key.is_some() && self.may_be_resumed => {
-                    self.keyed.insert(spec.id.clone(), (self.last, request.clone()));
+                Request::Submit { .. } | Request::Cancel { .. } if self.may_be_resumed => {
+                    self.unanswered.asks(self.last, request);
                 }
                 Request::Watch { .. } => self.watches = true,
                 Request::Subscribe { topic } if self.topics.len() < TOPICS_PER_SESSION_MAX => {
@@ -359,12 +307,13 @@ impl Session {
 
     /// Whether another owner can go on with it, and nobody notices.
     fn goes_on(&self) -> bool {
-        let is_known = self.secret.is_some() && !self.watches && self.keyed.len() <= KEYED_MAX;
+        let has_few = self.unanswered.len() <= UNANSWERED_MAX;
+        let is_known = self.secret.is_some() && !self.watches && has_few;
         !self.is_opened || is_known
     }
 
-    /// Tells the owner of it. Returns what may have to be said once more.
-    fn declare(&mut self, connection: ConnectionId, way: &Way) -> Vec<Unsaid> {
+    /// Tells the owner of it.
+    fn declare(&mut self, connection: ConnectionId, way: &Way) {
         way.say(opened(connection, self.whose));
         let mut requests = Vec::new();
         if let Some(secret) = self.secret.clone() {
@@ -376,42 +325,15 @@ impl Session {
             let topics = self.topics.iter();
             requests.extend(topics.map(|topic| Request::Subscribe { topic: topic.clone() }));
         }
-        let unsaid = std::mem::take(&mut self.unsaid);
-        let connection = connection.0;
-        self.is_opened = true;
-        if self.secret.is_none() {
-            requests.extend(unsaid.into_iter().flat_map(|(_, requests)| requests));
-            way.say_in_turn(FromDoor::Requests { connection, requests }, self.turn.take());
-            return Vec::new();
+        let was_opened = std::mem::replace(&mut self.is_opened, true);
+        requests.append(&mut self.unsaid);
+        let (connection, turn) = (connection.0, self.turn.take());
+        way.say_in_turn(FromDoor::Requests { connection, requests }, turn);
+        if was_opened {
+            for (since, requests) in self.unanswered.again() {
+                way.say(FromDoor::Again { connection, since, requests });
+            }
         }
-        way.say(FromDoor::Requests { connection, requests });
-        let submits = unsaid.iter().flat_map(|(_, requests)| requests).filter_map(submitted);
-        let unsaid_ids: HashSet<CorrelationId> = submits.cloned().collect();
-        let unsaid = unsaid.into_iter().chain(self.keyed_again(&unsaid_ids));
-        let mut kept = Vec::new();
-        for (since, requests) in unsaid.filter(|(_, requests)| !requests.is_empty()) {
-            kept.push((since, said_again(&requests)));
-            let again = FromDoor::Again { connection, since, requests };
-            way.say_in_turn(again, self.turn.take());
-        }
-        kept
-    }
-
-    /// Submits by a key that are said again beside those that are anyway.
-    fn keyed_again(&self, beside: &HashSet<CorrelationId>) -> Vec<Unsaid> {
-        let again = self.keyed.iter().filter(|(id, _)| !beside.contains(*id));
-        again.map(|(_, (since, request))| (*since, vec![request.clone()])).collect()
-    }
-
-    /// A job with a key may have ended by this.
-    fn forget_key(&mut self, event: &Event) {
-        let id = match event {
-            _ if self.keyed.is_empty() => return,
-            Event::Job { id, what, .. } if what.is_outcome() => id,
-            Event::Rejected { id, .. } | Event::Gap { outcome_of: Some((id, _)), .. } => id,
-            _ => return,
-        };
-        self.keyed.remove(id);
     }
 
     fn tell_written(&mut self, connection: ConnectionId, way: Option<&Way>) {
@@ -429,39 +351,4 @@ fn opened(connection: ConnectionId, whose: Whose) -> FromDoor {
         None => FarWhose::Own,
     };
     FromDoor::Opened { connection: connection.0, whose }
-}
-
-/// Those requests that are made again of the next owner if this one may not have heeded them. What is known
-/// of the session is said anyway, and of what was acknowledged or refused nothing is lost.
-fn said_again(requests: &[Request]) -> Vec<Request> {
-    let is_one = |of: &&Request| matches!(of, Request::Submit { .. } | Request::Cancel { .. });
-    requests.iter().filter(is_one).cloned().collect()
-}
-
-/// What a client calls the job that it submits.
-fn submitted(request: &Request) -> Option<&CorrelationId> {
-    match request {
-        Request::Submit { spec, .. } => Some(&spec.id),
-        _ => None,
-    }
-}
-
-/// What an event answers for good, as its client calls it: that a run has begun of a job which is not
-/// accepted says nothing yet.
-fn told_of(event: &Event) -> Option<CorrelationId> {
-    match event {
-        Event::Job { id, what, .. } if matches!(what, JobEvent::Accepted) || what.is_outcome() => {
-            Some(id.clone())
-        }
-        Event::Rejected { id, .. } => Some(id.clone()),
-        _ => None,
-    }
-}
-
-/// What a request weighs while it is kept, about.
-fn bytes_of(request: &Request) -> usize {
-    match request {
-        Request::Submit { spec, .. } => 256 + spec.payload.bytes().len(),
-        _ => 64,
-    }
 }
