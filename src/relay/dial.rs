@@ -170,8 +170,13 @@ impl Dialler {
         let opened = async {
             let (sessions, welcome) =
                 target.open(who.hello(Role::Sessions, nth), &who.keys).await?;
-            let (lanes, _) = target.open(who.hello(Role::Lanes, nth), &who.keys).await?;
-            Ok::<_, LinkError>((sessions, lanes, welcome))
+            let (lanes, again) = target.open(who.hello(Role::Lanes, nth), &who.keys).await?;
+            if again.epoch != welcome.epoch {
+                // Another one has begun there meanwhile.
+                let fault = Fault::RefusedUs(Refused::NotOwner { owner: None });
+                return Err(LinkError { peer: target.to_string(), fault });
+            }
+            Ok((sessions, lanes, welcome))
         };
         let (sessions, lanes, welcome) = tokio::select! {
             opened = tokio::time::timeout(patience, opened) => opened.unwrap_or_else(|_| {
