@@ -24,7 +24,7 @@ mod rates;
 pub(crate) mod readiness;
 mod requests;
 mod sessions;
-mod standstill;
+pub(crate) mod standstill;
 mod storage;
 
 use std::sync::{Arc, OnceLock};

@@ -36,6 +36,7 @@ use self::way::Way;
 use crate::metrics::DoorMetrics;
 use crate::pipeline::Input;
 use crate::pipeline::readiness::Readiness;
+use crate::pipeline::standstill::Watch;
 use crate::workers::{Said, Workers};
 
 /// Inputs taken at once.
@@ -74,6 +75,9 @@ pub(crate) struct Relay {
     /// When a draining door stops in any case.
     stop_due: Option<Instant>,
     lines: Seldom<()>,
+    watch: Watch,
+    /// It stood still since the last link began: who is still there of its clients is not known.
+    has_stood_still: bool,
 }
 
 impl Relay {
@@ -90,6 +94,8 @@ impl Relay {
             grace,
             stop_due: None,
             lines: Seldom::new(LINE_EVERY, 1),
+            watch: Watch::new(Instant::now()),
+            has_stood_still: false,
         }
     }
 
@@ -120,6 +126,11 @@ impl Relay {
                 () = &mut alarm, if due.is_some() => {}
             }
             let now = Instant::now();
+            if let Some(gap) = self.watch.look(now) {
+                tracing::warn!(for_s = gap.as_secs_f32(), "this door stood still");
+                self.workers.forgive(gap);
+                self.has_stood_still = true;
+            }
             frames.drain(..).for_each(|heard| self.hear(heard));
             inputs.drain(..).for_each(|input| self.take(input, now));
             while let Some(lane) = self.workers.ended(now) {
@@ -140,7 +151,10 @@ impl Relay {
 
     fn due(&self) -> Option<Instant> {
         let alone = self.alone_since.map(|since| since + ALONE_TIME_MAX);
-        [self.workers.due(), alone, self.stop_due].into_iter().flatten().min()
+        [self.workers.due(), alone, self.stop_due, Some(self.watch.due())]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn has_stopped(&self) -> bool {
@@ -290,6 +304,10 @@ impl Relay {
         if self.epoch.replace(link.epoch) == Some(link.epoch) {
             // It has given their jobs to others when the link ended.
             self.lanes.end_all(&mut self.workers);
+        }
+        if std::mem::take(&mut self.has_stood_still) {
+            // Some have resumed elsewhere by now, and must not be disturbed there. The others come back.
+            self.sessions.send_all_away();
         }
         self.sessions.linked(&link.sessions);
         self.lanes.linked(&link.lanes);

@@ -11,22 +11,22 @@ const LOOK: Duration = Duration::from_secs(1);
 const STANDSTILL: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     looked: Instant,
 }
 
 impl Watch {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self { looked: now }
     }
 
     /// When the next look is due at the latest.
-    pub(super) fn due(&self) -> Instant {
+    pub(crate) fn due(&self) -> Instant {
         self.looked + LOOK
     }
 
     /// For how long nobody has listened until now, if that was a standstill.
-    pub(super) fn look(&mut self, now: Instant) -> Option<Duration> {
+    pub(crate) fn look(&mut self, now: Instant) -> Option<Duration> {
         let gap = now.saturating_duration_since(std::mem::replace(&mut self.looked, now));
         (gap > STANDSTILL).then_some(gap)
     }

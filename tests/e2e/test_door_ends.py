@@ -124,7 +124,10 @@ def test_a_door_that_stands_still(doors, make):
     worker.done(again, b'"in time"')
     assert session.client.result("text") == "in time"
     session.check_done(["text"])
-    # Who was at the door that slept has not noticed.
+    # Some of its clients have resumed at another door by now, for all that it knows: all are sent there.
+    bye = asleep.client.heard("bye")
+    assert (bye["close"], asleep.client.wait_closed()) == (1001, 1001) and bye["reconnect_in_ms"] > 0
+    asleep.resume(here)
     asleep.submit_all(["more"])
     job = worker.job()
     worker.done(job, job.body)
