@@ -166,7 +166,7 @@ impl Owner {
         }
         let served = async {
             match role {
-                Role::Sessions => sessions::serve(link, self).await,
+                Role::Sessions => sessions::serve(link, self, place.turn().await).await,
                 Role::Lanes => lanes::serve(link, self).await,
                 Role::Calls => calls::serve(link.into_io(), self.calls.clone()).await,
             }

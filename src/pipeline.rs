@@ -388,6 +388,9 @@ impl Pipeline {
             Input::Asked { connection, requests } => {
                 self.take_requests(now, instant, connection, requests);
             }
+            Input::GoesOn { connection, secret, last } => {
+                self.go_on(now, connection, secret, last);
+            }
             Input::Again { connection, since, requests } => {
                 self.take_again(now, connection, since, requests);
             }

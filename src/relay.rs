@@ -76,8 +76,6 @@ pub(crate) struct Relay {
     stop_due: Option<Instant>,
     lines: Seldom<()>,
     watch: Watch,
-    /// It stood still since the last link began: who is still there of its clients is not known.
-    has_stood_still: bool,
 }
 
 impl Relay {
@@ -95,7 +93,6 @@ impl Relay {
             stop_due: None,
             lines: Seldom::new(LINE_EVERY, 1),
             watch: Watch::new(Instant::now()),
-            has_stood_still: false,
         }
     }
 
@@ -129,7 +126,6 @@ impl Relay {
             if let Some(gap) = self.watch.look(now) {
                 tracing::warn!(for_s = gap.as_secs_f32(), "this door stood still");
                 self.workers.forgive(gap);
-                self.has_stood_still = true;
             }
             frames.drain(..).for_each(|heard| self.hear(heard));
             inputs.drain(..).for_each(|input| self.take(input, now));
@@ -219,6 +215,7 @@ impl Relay {
             // There is no journal here, and no door behind this one.
             Input::Journal(_)
             | Input::Far(_)
+            | Input::GoesOn { .. }
             | Input::Again { .. }
             | Input::Asked { .. }
             | Input::Batch { .. } => {}
@@ -304,10 +301,6 @@ impl Relay {
         if self.epoch.replace(link.epoch) == Some(link.epoch) {
             // It has given their jobs to others when the link ended.
             self.lanes.end_all(&mut self.workers);
-        }
-        if std::mem::take(&mut self.has_stood_still) {
-            // Some have resumed elsewhere by now, and must not be disturbed there. The others come back.
-            self.sessions.send_all_away();
         }
         self.sessions.linked(&link.sessions);
         self.lanes.linked(&link.lanes);

@@ -143,6 +143,7 @@ def of_door():
     yield "ended", "a worker has gone", frame(8, lane)
     yield "declared", "all is declared", frame(9)
     yield "beat_of_door", "the door lives", frame(10)
+    yield "goes_on", "a session goes on that another owner knew", frame(12, connection, text("a secret"), number(77))
     yield "again", "what was asked of another owner", frame(11, connection, number(77), *(request for _, request in all_requests.values()))
 
 

@@ -69,6 +69,7 @@ impl Lanes<'_> {
             FromDoor::Mark { number } => Some(FarInput::Mark { number, out: self.out.clone() }),
             // What is said of clients is not said here.
             FromDoor::Opened { .. }
+            | FromDoor::GoesOn { .. }
             | FromDoor::Requests { .. }
             | FromDoor::Again { .. }
             | FromDoor::Closed { .. }

@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
+use super::takeovers::Turn;
 use super::turns::Turns;
 use super::{Broken, Owner, read, write};
 use crate::http::Place;
@@ -33,16 +34,18 @@ struct Sessions<'a> {
     carry: Carry,
     /// By what the door calls them.
     open: FxHashMap<u64, Session>,
+    /// Until the end of all of them is said.
+    turn: Option<Turn>,
 }
 
 /// Serves the connection until it ends.
-pub(super) async fn serve<S>(link: Link<S>, owner: &Owner) -> Result<(), Broken>
+pub(super) async fn serve<S>(link: Link<S>, owner: &Owner, turn: Turn) -> Result<(), Broken>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let (mut reader, writer) = link.split();
     let (out, frames) = mpsc::unbounded_channel();
-    let mut sessions = Sessions::new(owner, out);
+    let mut sessions = Sessions::new(owner, out, turn);
     // When this is given up, too.
     let reading = async {
         let (mut taken, turns) = (Vec::new(), Turns::default());
@@ -59,20 +62,24 @@ where
 }
 
 impl<'a> Sessions<'a> {
-    fn new(owner: &'a Owner, out: mpsc::UnboundedSender<FromOwner>) -> Self {
+    fn new(owner: &'a Owner, out: mpsc::UnboundedSender<FromOwner>, turn: Turn) -> Self {
         let carry: Carry = Arc::new(move |connection, parcel| {
             if let Some(frame) = frame(connection, parcel) {
                 // The end of the link is on its way to the pipeline.
                 _ = out.send(frame);
             }
         });
-        Self { owner, carry, open: FxHashMap::default() }
+        Self { owner, carry, open: FxHashMap::default(), turn: Some(turn) }
     }
 
     /// What a frame is to the pipeline, if anything.
     fn input(&mut self, frame: FromDoor) -> Option<Input> {
         match frame {
             FromDoor::Opened { connection, whose } => self.opened(connection, whose),
+            FromDoor::GoesOn { connection, secret, last } => {
+                let connection = self.open.get(&connection)?.connection;
+                Some(Input::GoesOn { connection, secret, last })
+            }
             FromDoor::Again { connection, since, requests } => {
                 let connection = self.open.get(&connection)?.connection;
                 Some(Input::Again { connection, since, requests })
@@ -144,7 +151,9 @@ impl Drop for Sessions<'_> {
     fn drop(&mut self) {
         let over = self.open.drain().map(|(_, session)| session);
         let (inbox, over) = (self.owner.inbox.clone(), over.collect::<Vec<_>>());
+        let turn = self.turn.take();
         tokio::spawn(async move {
+            let _turn = turn;
             for Session { connection, .. } in over {
                 let closed = Input::ConnectionClosed { connection, for_good: false };
                 // A pipeline that is gone does not need to know.

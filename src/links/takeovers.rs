@@ -4,20 +4,30 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use acequia_link::{Hello, Role};
-use tokio::sync::watch;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 
 /// Doors that are remembered. Beyond it those are forgotten that have no link.
 const DOORS_MAX: usize = 1_024;
 
 /// The newest link of each door.
 #[derive(Debug, Default)]
-pub(crate) struct Takeovers(Mutex<HashMap<[u8; 16], Arc<watch::Sender<u64>>>>);
+pub(crate) struct Takeovers(Mutex<HashMap<[u8; 16], Door>>);
+
+#[derive(Debug, Default)]
+struct Door {
+    newest: watch::Sender<u64>,
+    turns: Arc<AsyncMutex<()>>,
+}
+
+/// While it is held, no later link of the door speaks of its sessions: the end of those of this one comes first.
+pub(super) type Turn = OwnedMutexGuard<()>;
 
 /// A connection of a link.
 #[derive(Debug)]
 pub(super) struct Place {
     link: u64,
     newest: watch::Receiver<u64>,
+    turns: Arc<AsyncMutex<()>>,
 }
 
 impl Takeovers {
@@ -25,26 +35,32 @@ impl Takeovers {
     pub(super) fn begin(&self, hello: &Hello) -> Option<Place> {
         let mut doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if doors.len() >= DOORS_MAX {
-            doors.retain(|_, newest| newest.receiver_count() > 0);
+            doors.retain(|_, door| door.newest.receiver_count() > 0);
         }
-        let newest = doors.entry(hello.door).or_default();
+        let door = doors.entry(hello.door).or_default();
         let is_newer = |known: &mut u64| {
             let is_newer = *known < hello.link;
             *known = (*known).max(hello.link);
             is_newer
         };
-        newest.send_if_modified(is_newer);
-        let place = Place { link: hello.link, newest: newest.subscribe() };
+        door.newest.send_if_modified(is_newer);
+        let (newest, turns) = (door.newest.subscribe(), door.turns.clone());
+        let place = Place { link: hello.link, newest, turns };
         let is_current = *place.newest.borrow() == hello.link || hello.role == Role::Calls;
         is_current.then_some(place)
     }
 }
 
 impl Place {
+    /// Waits until nothing more comes of the door's link before.
+    pub(super) async fn turn(&self) -> Turn {
+        self.turns.clone().lock_owned().await
+    }
+
     /// Waits until the door has linked anew.
-    pub(super) async fn superseded(mut self) {
+    pub(super) async fn superseded(&self) {
         let link = self.link;
-        if self.newest.wait_for(|newest| *newest > link).await.is_err() {
+        if self.newest.clone().wait_for(|newest| *newest > link).await.is_err() {
             std::future::pending::<()>().await;
         }
     }

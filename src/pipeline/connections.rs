@@ -109,6 +109,22 @@ impl Pipeline {
         }
     }
 
+    /// Answers a door that had this session with another owner, or before its link broke. Its client may have
+    /// come by another way since. That one asked for the session, and keeps it.
+    pub(super) fn go_on(&mut self, now: Time, connection: ConnectionId, secret: String, last: u64) {
+        self.sessions.speaks(connection);
+        let Some(own) = self.sessions.of(connection) else { return };
+        match self.find(connection, &secret) {
+            Some(known) if !self.sessions.is_present(known) => {
+                self.resume(now, connection, known, secret, last);
+            }
+            _ => {
+                let welcome = self.welcome(None, false);
+                self.put_aside(now, own, welcome);
+            }
+        }
+    }
+
     /// The session with this secret. Whoever has proven who it is resumes its own only: to it,
     /// those of others are not there.
     fn find(&self, connection: ConnectionId, secret: &str) -> Option<SessionId> {

@@ -27,6 +27,14 @@ pub(crate) enum Input {
         asks_later: bool,
         requests: Vec<Request>,
     },
+    /// A door had this session with an owner before, and goes on with it unless another connection has come for it.
+    GoesOn {
+        connection: ConnectionId,
+        /// What the session is known by.
+        secret: String,
+        /// The number of the last event that its client has been sent.
+        last: u64,
+    },
     /// A client asked this of another owner, and it is not known whether that one has heeded it.
     Again {
         connection: ConnectionId,

@@ -115,6 +115,11 @@ impl Sessions {
         known.is_some_and(|known| !std::mem::replace(&mut known.has_spoken, true))
     }
 
+    /// Whether a connection speaks for a session that can be resumed.
+    pub(crate) fn is_present(&self, session: SessionId) -> bool {
+        self.resumable.get(&session).is_some_and(|known| known.connection.is_some())
+    }
+
     pub(crate) fn is_resumable(&self, session: SessionId) -> bool {
         self.resumable.contains_key(&session)
     }

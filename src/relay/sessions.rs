@@ -318,10 +318,9 @@ impl Session {
         let mut requests = Vec::new();
         if let Some(secret) = self.secret.clone() {
             self.is_adopted = true;
+            way.say(FromDoor::GoesOn { connection: connection.0, secret, last: self.last });
             let limited = self.limited;
             requests.extend(limited.map(|(jobs, ops_per_s)| Request::Limited { jobs, ops_per_s }));
-            let resume = Some(Resume::Session { secret, last: self.last });
-            requests.push(Request::Hello(HelloOp { token: None, resume }));
             let topics = self.topics.iter();
             requests.extend(topics.map(|topic| Request::Subscribe { topic: topic.clone() }));
         }

@@ -10,7 +10,7 @@ from harness.api import Api, Events
 from harness.door import address_of
 from harness.jobs import do_jobs
 from harness.server import quiet_port
-from harness.sessions import Session
+from harness.sessions import Session, check_goes_on, resume
 from harness.tcp_proxy import TO_CLIENT, TO_SERVER, Proxy, finish, reset
 
 
@@ -133,6 +133,28 @@ def test_who_is_at_a_door_without_a_link_is_told_what_came_meanwhile(owner, near
     assert session.client is connection
     numbers = [event["seq"] for event in session.told]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_who_has_gone_to_another_door_meanwhile_is_not_disturbed_there(owner, near, far, way, make):
+    """The network of a door is cut, to its clients as well: it still holds the connections that these have given up."""
+    moved, stayed, worker = make(Session(far)), make(Session(far)), make(Worker(near))
+    moved.submit_all(["runs"])
+    job = worker.job()
+    way.refuse()
+    way.cut()
+    far.wait_linked(False)
+    client, welcome = resume(near, moved.secret, 1)
+    assert make(client) and welcome["resumed"] is True
+    way.resume()
+    bye = moved.client.heard("bye")
+    assert (bye["close"], moved.client.wait_closed()) == (1001, 1001)
+    worker.done(job, job.body)
+    assert client.result("runs") == "runs"
+    check_goes_on(client, worker)
+    stayed.submit_all(["stays"])
+    job = worker.job()
+    worker.done(job, job.body)
+    stayed.check_done(["stays"])
 
 
 def test_a_stream_of_jobs_over_many_cuts(owner, near, far, way, make):

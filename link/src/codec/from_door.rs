@@ -12,6 +12,7 @@
 //!   9 Declared
 //!  10 Beat
 //!  11 Again      connection │ since │ request …
+//!  12 GoesOn     connection │ secret │ last
 //!
 //!  whose   0 its own, or 1 │ client
 //! ```
@@ -36,6 +37,7 @@ const ENDED: u8 = 8;
 const DECLARED: u8 = 9;
 const BEAT: u8 = 10;
 const AGAIN: u8 = 11;
+const GOES_ON: u8 = 12;
 
 impl Codec for FromDoor {
     const KINDS: &'static [(u8, &'static str)] = &[
@@ -50,6 +52,7 @@ impl Codec for FromDoor {
         (DECLARED, "Declared"),
         (BEAT, "Beat"),
         (AGAIN, "Again"),
+        (GOES_ON, "GoesOn"),
     ];
 
     fn encode(&self, to: &mut Encoder) -> Result<(), BadFrame> {
@@ -69,6 +72,11 @@ impl Codec for FromDoor {
                 };
                 to.many(AGAIN, head, requests, |to, each| request::put(each, to))
             }
+            Self::GoesOn { connection, secret, last } => to.one(GOES_ON, |to| {
+                to.out().number(*connection);
+                to.out().text(secret);
+                to.out().number(*last);
+            }),
             Self::Closed { connection, for_good } => to.one(CLOSED, |to| {
                 to.out().number(*connection);
                 to.truth(*for_good);
@@ -106,6 +114,11 @@ impl Codec for FromDoor {
                 connection: from.fields.number()?,
                 since: from.fields.number()?,
                 requests: from.all(request::take)?,
+            },
+            GOES_ON => Self::GoesOn {
+                connection: from.fields.number()?,
+                secret: from.fields.text()?.to_owned(),
+                last: from.fields.number()?,
             },
             CLOSED => Self::Closed {
                 connection: from.fields.number()?,

@@ -19,6 +19,16 @@ pub enum FromDoor {
         /// Whose it is.
         whose: Whose,
     },
+    /// A session that was begun with an owner before goes on with this connection, unless another has come for it
+    /// since: then that one is believed, and this client is told that its session is not resumed.
+    GoesOn {
+        /// The client's connection.
+        connection: u64,
+        /// What the session is known by.
+        secret: String,
+        /// The highest `seq` that its client has been sent.
+        last: u64,
+    },
     /// What a client asks.
     Requests {
         /// The client's connection.

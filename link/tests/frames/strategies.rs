@@ -129,6 +129,11 @@ pub(crate) fn from_door() -> BoxedStrategy<FromDoor> {
         written.prop_map(|(connection, events, bytes, is_empty)| {
             FromDoor::Written { connection, events, bytes, is_empty }
         }),
+        (n(), text(), n()).prop_map(|(connection, secret, last)| FromDoor::GoesOn {
+            connection,
+            secret,
+            last
+        }),
         n().prop_map(|number| FromDoor::Mark { number }),
         (n(), offers()).prop_map(|(lane, offer)| FromDoor::Ready { lane, offer }),
         n().prop_map(|lane| FromDoor::Ended { lane }),

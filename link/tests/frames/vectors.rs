@@ -251,6 +251,7 @@ fn from_door() -> Named<FromDoor> {
         ("ended", FromDoor::Ended { lane: N }),
         ("declared", FromDoor::Declared),
         ("beat_of_door", FromDoor::Beat),
+        ("goes_on", FromDoor::GoesOn { connection: N, secret: "a secret".to_owned(), last: 77 }),
         ("again", FromDoor::Again { connection: N, since: 77, requests: values(requests()) }),
     ]);
     let one = |(name, request)| (format!("request_{name}"), asked(vec![request]));
@@ -354,7 +355,7 @@ fn frames_of_owners_are_as_written_down() {
 fn there_is_a_vector_of_each_kind() {
     let kinds = |from| vectors(from).into_values().map(|bytes| bytes[4]);
     let of_door: BTreeSet<u8> = kinds("door").collect();
-    assert!(of_door.into_iter().eq(1..=11));
+    assert!(of_door.into_iter().eq(1..=12));
     let of_owner: BTreeSet<u8> = kinds("owner").collect();
     assert!(of_owner.into_iter().eq(65..=78));
 }

@@ -36,6 +36,15 @@ def last_of(client):
     return max((event["seq"] for event in numbered(client)), default=0)
 
 
+def check_goes_on(client, worker):
+    """Its connection is the one with which its session goes on: what it submits is told to it."""
+    client.submit("goes on", id="goes on")
+    job = worker.job()
+    worker.done(job, job.body)
+    assert client.result("goes on") == "goes on"
+    assert client.closed is None
+
+
 def ends(events):
     return [event["id"] for event in events if event["ev"] in ("done", "failed", "cancelled")]
 
