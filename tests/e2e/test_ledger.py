@@ -216,6 +216,8 @@ TAKEN_OVER = ((0, 1), (70.05, 2))
     begun_again(("hold_door", 66, 0, ("to the client",)), ("free_door", 70.5, 0)),
     # How it ended nobody else may know, while that is not written.
     begun_again(("kill_database", 69), ("start_database", 90), ("kill_server", 95, 0), at_s=100),
+    # It was still on its way when that was cut.
+    begun_again(("hold_door", 69.9, 0, ("to the server",)), ("free_door", 72.9, 0), ("cut_door", 72.8, 0), worker="w0", at_s=73),
     # The door did not find the next owner.
     begun_again(("kill_server", 70, 1), ("hold_link", 69, 0, ()), ("free_link", 71, 0), terms=TAKEN_OVER),
     begun_again(("pause_database", 69), ("resume_database", 71), terms=TAKEN_OVER),
@@ -239,6 +241,7 @@ def test_a_run_at_a_door_begins_again_for_a_reason(told):
     begun_again(("kill_worker", 70.05, 3), ("cut", 70.05, "results", 1), ("cut_door", 70, 2)),
     begun_again(("kill_server", 70, 1), ("hold_link", 69, 2, ()), ("free_link", 71, 2), terms=TAKEN_OVER),
     # Its worker had said how it ended, and that was written.
+    begun_again(("cut_door", 72.8, 0), at_s=73),
     begun_again(("kill_server", 80, 0), at_s=81),
     # The former owner wakes, and gives it to a worker of its own.
     begun_again(("pause_server", 60, 1), ("resume_server", 70.9, 1), terms=TAKEN_OVER, of="w7"),

@@ -69,11 +69,14 @@ def is_retry(submit, run, again):
 
 
 def kept_until(books, run):
-    """Until when nobody but its door may know how a run has ended."""
+    """Until when nobody but its door may know how a run has ended: what it has said of that may be on its way for as
+    long as that is held, or nobody takes it, or it cannot be written."""
     if run.through_ns is None:
         return float("inf")
-    until_ns = run.through_ns + AROUND_NS
-    return max([until_ns, *(end for begin, end in unsettled(books) if begin <= until_ns <= end)])
+    until_ns, door = run.through_ns + AROUND_NS, server_of(nth_of(run.worker))
+    held = [(begin, end + AROUND_NS) for begin, end in [
+        *books.spans_of(door, "hold_door", "free_door"), *books.spans("pause_server", "resume_server")]]
+    return max([until_ns, *(end for begin, end in unsettled(books) + held if begin <= until_ns <= end)])
 
 
 def is_hindered(books, door, term):
