@@ -385,7 +385,7 @@ def test_what_is_held_between_doors_is_freed():
     for only, deed in (("doors", "hold_door"), ("links", "hold_link"), ("still", "pause_server")):
         names = {name for seed in range(9) for _, name, _ in door_chaos.plan(random.Random(seed), 60, (only,)).deeds}
         assert deed in names and ("cut_door" in names) == (only == "doors"), only
-    spared = 0
+    spared = owners = 0
     for seed in range(50):
         deeds = [(name, *arguments[:1]) for _, name, arguments in door_chaos.plan(random.Random(seed), 6).deeds]
         for nth in range(3):
@@ -393,6 +393,14 @@ def test_what_is_held_between_doors_is_freed():
             assert deeds.count(("pause_server", nth)) == deeds.count(("resume_server", nth)), seed
             of_server = {(name, nth) for name in ("kill_server", "stop_server", "pause_server", "cut_door", "hold_door", "hold_link")}
             spared += not of_server & set(deeds)
+        # After one owner is restored, another is struck.
+        of_owners = [(name, deed) for name, deed in ((name, *rest) for name, *rest in deeds if name in ("strike_owner", "restore"))]
+        pairs = {"kill_server": "launch_server", "stop_server": "launch_server", "pause_server": "resume_server"}
+        for (struck, how), (restored, again) in zip(of_owners[::2], of_owners[1::2], strict=True):
+            assert (struck, restored, again) == ("strike_owner", "restore", pairs[how]), seed
+            assert not {"kill_server", "stop_server", "pause_server"} & {name for name, *_ in deeds}, seed
+        owners += bool(of_owners)
+    assert owners > 10
     assert spared > 20
 
 

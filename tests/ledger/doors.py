@@ -1,6 +1,7 @@
 """Three servers, each of them a door all the time and one the owner, too; and the ways between them."""
 
 import secrets
+import time
 
 from harness.server import quiet_port
 
@@ -36,7 +37,7 @@ class Doors(Cluster):
 
     def __init__(self, folder, seed):
         self._cluster_token, self._admin_token = (token_file(folder / name) for name in ("cluster-token", "admin-token"))
-        self._ways, self._asked = [], 0
+        self._ways, self._asked, self._struck = [], 0, None
         super().__init__(folder, seed)
         terms.keep(self.postgres)
 
@@ -83,6 +84,20 @@ class Doors(Cluster):
             told = [site.server.metric(name) for site in self.sites]
             assert sum(told) == wanted, f"at rest {name} are {told}, and should be {wanted} in all"
 
+    def strike_owner(self, deed):
+        """Does this to whoever is the owner, as far as the servers have said."""
+        self._struck = max(range(SERVERS), key=lambda nth: owned(self.sites[nth]))
+        self._do_and_note(deed)
+
+    def restore(self, deed):
+        """Does this to the one that was struck last."""
+        self._do_and_note(deed)
+
+    def _do_and_note(self, deed):
+        begin_ns = time.time_ns()
+        getattr(self, deed)(self._struck)
+        self.noted.append((deed, (self._struck,), begin_ns, time.time_ns()))
+
     def cut_door(self, nth):
         """The connections of a door and the owner end by RST."""
         for way in self._ways:
@@ -103,6 +118,12 @@ class Doors(Cluster):
         finally:
             for way in self._ways:
                 way.close()
+
+
+def owned(site):
+    """The last epoch that was a server's; 0 if none was."""
+    lines = (line for process in site.processes for line in list(process.stderr) if "owns the journal now" in line)
+    return max((int(line.rpartition("epoch=")[2]) for line in lines), default=0)
 
 
 def token_file(file):
