@@ -8,7 +8,10 @@ import pytest
 
 from harness import Client, Serving, Worker, eventually
 from harness.api import Api, answer_of
+from harness.door import address_of
+from harness.server import quiet_port
 from harness.sessions import Session, ends, numbered
+from harness.tcp_proxy import TO_CLIENT, Proxy
 
 
 @pytest.fixture
@@ -67,6 +70,27 @@ def test_a_run_goes_on_and_its_client_stays(owner, here, there, make, encoding):
     job = worker.job()
     worker.done(job, job.body)
     session.check_done(["long", "more"])
+
+
+def test_jobs_of_a_batch_that_ended_before_anybody_was_told_end_once(owner, new_door, make):
+    """The owner has written the end of the batch. The door, which heard nothing, says the submits again."""
+    way = make(Proxy(address_of(owner.link), quiet_port()))
+    door = new_door(f"127.0.0.1:{way.port}")
+    session, worker = make(Session(door)), make(Worker(owner, slots=2))
+    way.hold(TO_CLIENT)
+    submits = [{"op": "submit", "id": id, "payload": id, "batch": "pair"} for id in ("one", "two")]
+    session.client.send(submits)
+    for job in [worker.job(), worker.job()]:
+        worker.done(job, job.body)
+    owner.wait_metric("acequia_jobs_ended_total", 2, queue="default", outcome="done")
+    die(owner)
+    way.cut()
+    way.resume()
+    follow(owner, 1)
+    session.check_done(["one", "two"], went_on=True)
+    batches = [e for e in session.client.events if e["ev"] == "batch"]
+    assert [batch["jobs"] for batch in batches] == [2]
+    assert not worker.at_hand()
 
 
 def test_what_a_worker_says_meanwhile_is_heard_later(owner, here, there, make):

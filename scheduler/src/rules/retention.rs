@@ -15,7 +15,8 @@ use crate::time::Time;
 impl Scheduler {
     /// Keeps the outcome of a job of which somebody may ask: one that was accepted, that whoever had it
     /// run may ask for in any case, or that has a key. The key answers with it, unless the job was
-    /// cancelled: nobody wanted that outcome.
+    /// cancelled: nobody wanted that outcome. And one of a batch, if submits are said again: its batch
+    /// has counted it, and would again.
     pub(crate) fn retain(
         &mut self,
         step: &Step<'_>,
@@ -30,7 +31,9 @@ impl Scheduler {
         }
         let answers = !matches!(outcome, JobEvent::Cancelled);
         let name = name.filter(|_| answers);
-        if !(job.accepted || job.asked_for || name.is_some()) || self.config.retention.is_zero() {
+        let is_counted = job.batch().is_some() && !self.config.adoption.is_zero();
+        let is_kept = job.accepted || job.asked_for || name.is_some() || is_counted;
+        if !is_kept || self.config.retention.is_zero() {
             return None;
         }
         let outcome = match outcome {

@@ -313,7 +313,8 @@ impl Model {
         let job = &self.jobs[&id];
         let total = self.now - job.submitted;
         let answers = job.spec.key.is_some() && outcome != Outcome::Cancelled;
-        let keeps = answers || job.accepted || job.asked_for;
+        let is_counted = job.spec.batch.is_some() && !self.config.adoption.is_zero();
+        let keeps = answers || job.accepted || job.asked_for || is_counted;
         let settle = Owed::Settle(id, keeps.then_some(told));
         self.owed.extend([settle, Owed::Ended(outcome, ran, total)]);
         #[cfg(feature = "spans")]
